@@ -1,0 +1,81 @@
+"""Every error that this package raises on purpose.
+
+    RTMPose3DError
+    ├── InputError (ValueError)               an image, a box, a camera or an argument is unusable
+    ├── UnknownNameError (KeyError)           no model, device, backend, ... of that name
+    ├── WeightsError                          a checkpoint cannot be read or does not fit the model
+    │   └── DownloadError                     a published file could not be fetched
+    ├── BackendError                          a device or runtime is not there, or failed
+    ├── OutputError (OSError)                 a result could not be written; nothing half-written stays
+    └── MissingDependencyError (ImportError)  an extra is not installed; the text names it
+
+Each message says what was expected, what came, where, and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from importlib import import_module
+from types import ModuleType
+
+
+class RTMPose3DError(Exception):
+    """Base of all errors of this package."""
+
+
+class InputError(RTMPose3DError, ValueError):
+    """An image, a box, a camera or an argument cannot be used."""
+
+
+class UnknownNameError(RTMPose3DError, KeyError):
+    """There is nothing of that name; the message lists what there is."""
+
+    def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
+        names = list(known)
+        close = get_close_matches(str(name), names, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        super().__init__(f"unknown {kind} {name!r}{hint} Known: {', '.join(names)}")
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would print the repr
+
+
+class WeightsError(RTMPose3DError):
+    """A checkpoint cannot be read, or does not fit the model."""
+
+
+class DownloadError(WeightsError):
+    """A published file could not be fetched; the message says where to put it by hand."""
+
+
+class BackendError(RTMPose3DError):
+    """A device or runtime is not available, or failed."""
+
+
+class OutputError(RTMPose3DError, OSError):
+    """A result could not be written; nothing half-written stays behind."""
+
+
+class MissingDependencyError(RTMPose3DError, ImportError):
+    """An optional package is needed; the message holds the install command."""
+
+
+def import_extra(module: str, extra: str, purpose: str) -> ModuleType:
+    """Import an optional package at the point of use.
+
+    Args:
+        module: what to import, e.g. ``"torch"``.
+        extra: the extra of this package that installs it, e.g. ``"torch"``.
+        purpose: what it is needed for, e.g. ``"the torch backend"``.
+
+    Raises:
+        MissingDependencyError: it is not installed; the text holds the install command.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{purpose} needs {module}, which is not installed; "
+            f'run: pip install "rtmpose3d[{extra}]"'
+        ) from error

@@ -1,0 +1,44 @@
+"""The frames that 3D keypoints can be given in, and the one function that changes frame."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtmpose3d.errors import UnknownNameError
+
+Axes = Literal["z-up", "camera", "root", "rtmpose3d"]
+AXES: tuple[str, ...] = get_args(Axes)
+LEFT_HIP, RIGHT_HIP = 11, 12  # the root is the middle of these (RTMW3D codec, root_index)
+
+
+def axes_from_camera(
+    keypoints_camera: NDArray[np.floating], axes: Axes
+) -> NDArray[np.floating]:
+    """Turn camera-space keypoints into another frame.
+
+    Args:
+        keypoints_camera: (..., 133, 3) metres, OpenCV camera space.
+        axes: "z-up" (x right, y away from the camera, z up), "camera" (unchanged), "root"
+            (camera axes, origin in the middle of the hips), "rtmpose3d" (what the RTMPose3D
+            package returns: -k[..., [0, 2, 1]], "z-up" turned 180 degrees about the vertical).
+
+    Returns:
+        (..., 133, 3) metres, a new array of the same dtype.
+
+    Raises:
+        UnknownNameError: there is no such frame.
+    """
+    x, y, z = np.moveaxis(keypoints_camera, -1, 0)
+    if axes == "z-up":
+        return np.stack([x, z, -y], axis=-1)
+    if axes == "camera":
+        return keypoints_camera.copy()
+    if axes == "root":
+        hips = keypoints_camera[..., [LEFT_HIP, RIGHT_HIP], :]
+        return keypoints_camera - hips.mean(axis=-2, keepdims=True)
+    if axes == "rtmpose3d":
+        return np.stack([-x, -z, -y], axis=-1)
+    raise UnknownNameError("axes", axes, AXES)

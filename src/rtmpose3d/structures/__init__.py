@@ -1,0 +1,26 @@
+"""The data that passes between the steps: detections, crops, decoded keypoints, results.
+
+All are frozen and hold numpy arrays; shapes, units and frames stand at each field.
+"""
+
+from rtmpose3d.structures.arrays import (
+    BoolArray,
+    FloatArray,
+    Image,
+    IntArray,
+    UInt8Array,
+)
+from rtmpose3d.structures.people import Crops, Decoded, Detections
+from rtmpose3d.structures.result import PoseResult
+
+__all__ = [
+    "BoolArray",
+    "Crops",
+    "Decoded",
+    "Detections",
+    "FloatArray",
+    "Image",
+    "IntArray",
+    "PoseResult",
+    "UInt8Array",
+]
