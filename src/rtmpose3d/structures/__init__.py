@@ -3,6 +3,7 @@
 All are frozen and hold numpy arrays; shapes, units and frames stand at each field.
 """
 
+from rtmpose3d.codec import Decoded
 from rtmpose3d.structures.arrays import (
     BoolArray,
     FloatArray,
@@ -10,7 +11,7 @@ from rtmpose3d.structures.arrays import (
     IntArray,
     UInt8Array,
 )
-from rtmpose3d.structures.people import Crops, Decoded, Detections
+from rtmpose3d.structures.people import Crops, Detections
 from rtmpose3d.structures.result import PoseResult
 
 __all__ = [

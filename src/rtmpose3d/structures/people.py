@@ -47,22 +47,3 @@ class Crops:
 
     def __len__(self) -> int:
         return len(self.pixels)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decoded:
-    """What a pose network says about N crops with K keypoints.
-
-    Attributes:
-        bins: (N, K, A) int64, index of the highest SimCC bin per axis (A = 2: x, y; 3: x, y, z);
-            -1 on every axis where the score is not above 0 (the reference's rule).
-        scores: (N, K) float32, the raw score: the lesser of the two peaks over x and over y.
-        confidence: (N, K) float32 in [0, 1]: see `rtmpose3d.codec`.
-    """
-
-    bins: IntArray
-    scores: FloatArray
-    confidence: FloatArray
-
-    def __len__(self) -> int:
-        return len(self.bins)

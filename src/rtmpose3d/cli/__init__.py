@@ -1,0 +1,10 @@
+"""The command `rtmpose3d`: predict, models, export, doctor.
+
+Exit codes: 0 all went well; 1 some image or step failed; 2 the command itself cannot be carried
+out as given; 130 interrupted (what was finished stays). Only typer is imported until a command
+runs, so `--help` is quick.
+"""
+
+from rtmpose3d.cli.app import app, main
+
+__all__ = ["app", "main"]

@@ -1,0 +1,64 @@
+"""The typer application and its entry point."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rtmpose3d.cli.doctor import doctor
+from rtmpose3d.cli.export import export
+from rtmpose3d.cli.models import models
+from rtmpose3d.cli.predict import predict
+from rtmpose3d.cli.terminal import print_any_name
+
+EXAMPLES = """
+Examples:
+
+  rtmpose3d predict photo.jpg
+
+  rtmpose3d predict photos/ --out results --save json,csv,image
+
+  rtmpose3d models
+
+  rtmpose3d doctor
+"""
+
+app = typer.Typer(
+    name="rtmpose3d",
+    help="Whole-body pose of the people in pictures: 133 keypoints each, in pixels and in metres.",
+    epilog=EXAMPLES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog=predict.__annotations__.get("epilog"))(predict)
+app.command()(models)
+app.command()(export)
+app.command()(doctor)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from rtmpose3d import __version__
+
+        typer.echo(f"rtmpose3d {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", "-V", is_eager=True, callback=_show_version, help="Show the version."
+        ),
+    ] = False,
+) -> None:
+    """Whole-body pose of the people in pictures: 133 keypoints each, in pixels and in metres."""
+
+
+def main() -> None:
+    """Run the command line; ends the process with its exit code."""
+    print_any_name()
+    app(prog_name="rtmpose3d")

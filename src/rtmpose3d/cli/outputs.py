@@ -1,0 +1,117 @@
+"""Which files a run writes: decided for all inputs before the first is read.
+
+No result may overwrite that of another input, also where file names do not tell upper from lower
+case, and none may overwrite an input.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from rtmpose3d.errors import InputError, UnknownNameError
+
+Source = Path | str  # a file, or an http(s) address
+
+# What --save knows: how the file is called after the input's stem.
+SAVE_KINDS: dict[str, str] = {
+    "json": ".json",
+    "npz": ".npz",
+    "csv": ".csv",
+    "image": "_pose.jpg",
+}
+_LONGEST_STEM_BYTES = 220  # most file systems allow 255 for the whole name
+
+
+def parse_save(text: str) -> tuple[str, ...]:
+    """The kinds of file in a list such as `json,image`.
+
+    Raises:
+        UnknownNameError: one that is not known.
+        InputError: none at all.
+    """
+    kinds = [kind.strip().lower() for kind in text.split(",") if kind.strip()]
+    if not kinds:
+        raise InputError(f"--save names no kind of file; known: {', '.join(SAVE_KINDS)}")
+    for kind in kinds:
+        if kind not in SAVE_KINDS:
+            raise UnknownNameError("kind of file for --save", kind, SAVE_KINDS)
+    return tuple(dict.fromkeys(kinds))
+
+
+def plan_outputs(
+    sources: Sequence[Source], folder: Path, kinds: Sequence[str]
+) -> list[tuple[Path, ...]]:
+    """The files to write for each input, all different.
+
+    Raises:
+        InputError: one of them is an input.
+    """
+    plans = [
+        tuple(folder / f"{stem}{SAVE_KINDS[kind]}" for kind in kinds)
+        for stem in unique_stems(sources)
+    ]
+    inputs = {_real(source) for source in sources if isinstance(source, Path)}
+    for paths in plans:
+        for path in paths:
+            if _real(path) in inputs:
+                raise InputError(f"{path} is an input and would be overwritten; use another --out")
+    return plans
+
+
+def unique_stems(sources: Sequence[Source]) -> list[str]:
+    """A name for each input's results: its stem, and more of its path where that is not enough.
+
+    `a/1.jpg` and `b/1.jpg` give `a_1` and `b_1`; `1.jpg` and `1.png` of one folder give
+    `a_1_jpg` and `a_1_png`; after that numbers are appended.
+    """
+    stems = [_stem(source) for source in sources]
+    count = Counter(map(_folded, stems))
+    taken = {stem for stem, times in count.items() if times == 1}
+    names = []
+    for source, stem in zip(sources, stems, strict=True):
+        if count[_folded(stem)] > 1:
+            stem = next(name for name in _longer_names(source) if _folded(name) not in taken)
+            taken.add(_folded(stem))
+        names.append(stem)
+    return names
+
+
+def _longer_names(source: Source) -> Iterator[str]:
+    path = source.absolute() if isinstance(source, Path) else Path(urlsplit(source).path)
+    name = f"{_usable(path.parent.name)}_{_stem(source)}".lstrip("_")
+    yield name
+    name = f"{name}_{_usable(path.suffix[1:])}"
+    yield name
+    number = 2
+    while True:
+        yield f"{name}-{number}"
+        number += 1
+
+
+def _stem(source: Source) -> str:
+    if isinstance(source, Path):
+        stem = source.stem
+    else:
+        stem = _usable(unquote(Path(urlsplit(source).path).stem))
+    return stem.encode("utf-8", "surrogateescape")[:_LONGEST_STEM_BYTES].decode(
+        "utf-8", "surrogateescape"
+    ) or "image"  # fmt: skip
+
+
+def _usable(text: str) -> str:
+    """Only characters that any file system takes."""
+    return "".join(c if c.isalnum() or c in "-_. " else "_" for c in text)
+
+
+def _folded(name: str) -> str:
+    """The name as a file system sees it that ignores case and how accents are composed."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _real(path: Path) -> str:
+    return os.path.normcase(os.path.realpath(path))

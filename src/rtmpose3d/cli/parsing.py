@@ -1,0 +1,123 @@
+"""Values of options that are more than a number or a name: boxes and intrinsics."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from rtmpose3d.errors import InputError
+from rtmpose3d.structures.arrays import FloatArray
+
+BoxesOfImages = dict[str, FloatArray]
+"""(N, 4) float32 boxes x1, y1, x2, y2 in pixels by file name; "*" is for all other images."""
+
+
+def parse_intrinsics(text: str) -> tuple[float, float, float, float]:
+    """fx, fy, cx, cy in pixels, from `fx,fy,cx,cy`.
+
+    Raises:
+        InputError: not four numbers.
+    """
+    numbers = _numbers(text.split(","))
+    if numbers is None or len(numbers) != 4:
+        raise InputError(f"--intrinsics is {text!r}; expected four numbers of pixels: fx,fy,cx,cy")
+    fx, fy, cx, cy = numbers
+    return fx, fy, cx, cy
+
+
+def parse_boxes(text: str) -> BoxesOfImages:
+    """The people's boxes, from what --boxes was given.
+
+    Args:
+        text: `x1,y1,x2,y2;x1,y1,x2,y2;...` for all images, or a file:
+            .json, a list of boxes for all images, or an object {file name: list of boxes};
+            otherwise rows `x1,y1,x2,y2` for all images, or `file name,x1,y1,x2,y2`.
+
+    Raises:
+        InputError: neither, or a box that is none; the message names it.
+    """
+    if not os.path.isfile(text):  # noqa: PTH113 - false, not an error, for a name that is too long
+        boxes = [part.split(",") for part in text.split(";") if part.strip()]
+        if not boxes or any(_numbers(box) is None for box in boxes):
+            raise InputError(
+                f"--boxes is {text!r}; expected a file, or x1,y1,x2,y2;x1,y1,x2,y2;... in pixels"
+            )
+        return {"*": _boxes(boxes, "--boxes")}
+    path = Path(text)
+    try:
+        content = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--boxes: {path} cannot be read as text: {error}") from error
+    return _from_json(content, path) if path.suffix.lower() == ".json" else _from_rows(content, path)
+
+
+def boxes_for(boxes: BoxesOfImages, source: Path | str) -> FloatArray:
+    """The boxes of an image: under its path, its file name, or "*".
+
+    Raises:
+        InputError: there are none for it.
+    """
+    for key in (str(source), Path(source).name, "*"):
+        if key in boxes:
+            return boxes[key]
+    raise InputError(f"{source}: --boxes has none for it, neither by its path nor its file name")
+
+
+def _from_json(content: str, path: Path) -> BoxesOfImages:
+    try:
+        document = json.loads(content)
+    except ValueError as error:
+        raise InputError(f"--boxes: {path} is no valid JSON: {error}") from error
+    if isinstance(document, list):
+        return {"*": _boxes(document, str(path))}
+    if not isinstance(document, dict):
+        raise InputError(f"--boxes: {path} holds neither a list nor an object of boxes")
+    for name, boxes in document.items():
+        if not isinstance(boxes, list):
+            raise InputError(f"--boxes: {path}: {name}: expected a list of boxes, got {boxes!r}")
+    return {name: _boxes(boxes, f"{path}: {name}") for name, boxes in document.items()}
+
+
+def _from_rows(content: str, path: Path) -> BoxesOfImages:
+    rows: dict[str, list[Sequence[object]]] = {}
+    for number, row in enumerate(csv.reader(content.splitlines()), 1):
+        if not row or row[0].lstrip().startswith("#"):
+            continue
+        if len(row) not in (4, 5):
+            raise InputError(
+                f"--boxes: {path}, line {number}: expected x1,y1,x2,y2 or file,x1,y1,x2,y2, "
+                f"got {','.join(row)!r}"
+            )
+        rows.setdefault(row[0] if len(row) == 5 else "*", []).append(row[-4:])
+    return {name: _boxes(boxes, f"{path}: {name}") for name, boxes in rows.items()}
+
+
+def _boxes(boxes: Sequence[object], where: str) -> FloatArray:
+    """(N, 4) float32, each checked."""
+    checked: list[list[float]] = []
+    for box in boxes:
+        numbers = _numbers(box) if isinstance(box, (list, tuple)) else None
+        if numbers is None or len(numbers) != 4:
+            raise InputError(f"{where}: {box!r} is no box; expected x1, y1, x2, y2 in pixels")
+        x1, y1, x2, y2 = numbers
+        if not (x1 < x2 and y1 < y2):
+            raise InputError(
+                f"{where}: the box {x1:g}, {y1:g}, {x2:g}, {y2:g} is empty; expected its left, "
+                "top, right and bottom edge (not width and height)"
+            )
+        checked.append(numbers)
+    return np.array(checked, np.float32).reshape(-1, 4)
+
+
+def _numbers(values: Iterable[object]) -> list[float] | None:
+    """The values as finite floats; None if one is none."""
+    try:
+        numbers = [float(value) for value in values if not isinstance(value, bool)]  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return numbers if np.isfinite(numbers).all() else None

@@ -1,0 +1,170 @@
+"""`rtmpose3d predict`: poses of the people in pictures, written to files."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from rtmpose3d.cli import predict_options as option
+from rtmpose3d.cli.outputs import Source, parse_save, plan_outputs
+from rtmpose3d.cli.terminal import FAILED, INTERRUPTED, DebugOption, plural, reports_errors
+from rtmpose3d.errors import OutputError
+
+if TYPE_CHECKING:
+    from rtmpose3d.cli.batches import Outcome
+    from rtmpose3d.structures import PoseResult
+
+
+@reports_errors
+def predict(
+    inputs: option.Inputs,
+    model: option.Model = "rtmw3d-l",
+    det: option.Detector = "rtmdet-m",
+    device: option.Device = "auto",
+    backend: option.Backend = "auto",
+    pose_checkpoint: option.PoseCheckpoint = None,
+    detector_checkpoint: option.DetectorCheckpoint = None,
+    cache_dir: option.CacheDir = None,
+    out: option.Out = Path("outputs"),
+    save: option.Save = "json,image",
+    recursive: option.Recursive = False,
+    batch_size: option.BatchSize = 4,
+    bbox_thr: option.BboxThr = 0.3,
+    single_person: option.SinglePerson = False,
+    boxes: option.Boxes = None,
+    axes: option.AxesName = "z-up",
+    fov_deg: option.FovDeg = None,
+    intrinsics: option.Intrinsics = None,
+    height_m: option.HeightM = None,
+    root_depth_m: option.RootDepthM = None,
+    debug: DebugOption = False,
+) -> None:
+    """Find the people in pictures and write their 133 keypoints in 2D and 3D.
+
+    Each picture gives OUT/<name>.json and OUT/<name>_pose.jpg, or what --save asks for. Pictures
+    that cannot be read are passed over, listed at the end, and make the exit code 1.
+    """
+    from rtmpose3d.cli.estimating import make_estimate
+    from rtmpose3d.sources import expand_inputs
+
+    sources = expand_inputs(inputs, recursive=recursive)
+    plans = plan_outputs(sources, out, parse_save(save))
+    estimate = make_estimate(
+        model=model,
+        det=det,
+        device=device,
+        backend=backend,
+        pose_checkpoint=pose_checkpoint,
+        detector_checkpoint=detector_checkpoint,
+        cache_dir=cache_dir,
+        bbox_thr=bbox_thr,
+        single_person=single_person,
+        boxes=boxes,
+        axes=axes,
+        fov_deg=fov_deg,
+        intrinsics=intrinsics,
+        height_m=height_m,
+        root_depth_m=root_depth_m,
+        prepare=lambda: _make_folder(out),
+    )
+    from rtmpose3d.cli.batches import estimate_all
+
+    outcomes = estimate_all(sources, estimate, batch_size=batch_size)
+    code = _write_all(outcomes, sources, plans)
+    if code:
+        raise typer.Exit(code)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot make the folder {folder}: {error.strerror or error}; use another --out"
+        ) from error
+
+
+def _write_all(
+    outcomes: Iterable[Outcome], sources: Sequence[Source], plans: Sequence[tuple[Path, ...]]
+) -> int:
+    """Write each result as soon as it is there; returns the exit code."""
+    reasons: list[str] = []
+    done = people = 0
+    code = 0
+    try:
+        with _progress(len(sources)) as advance:
+            for outcome, paths in zip(outcomes, plans, strict=True):
+                if outcome.result is None:
+                    typer.echo(f"{outcome.source}: failed")
+                    reasons.append(outcome.reason)
+                else:
+                    _write(outcome.result, paths)
+                    typer.echo(f"{outcome.source}: {describe(outcome.result)}")
+                    people += len(outcome.result)
+                    done += 1
+                advance()
+    except KeyboardInterrupt:
+        typer.echo("rtmpose3d: interrupted; what is written stays", err=True)
+        code = INTERRUPTED
+    except OutputError as error:  # a full disk, most likely: the next would fail, too
+        reasons.append(str(error))
+    _summarise(done, len(sources), people, plans, reasons)
+    return code or (FAILED if reasons else 0)
+
+
+def _write(result: PoseResult, paths: Sequence[Path]) -> None:
+    for path in paths:
+        result.save(path)
+
+
+def describe(result: PoseResult) -> str:
+    """One line on a result: how many people, how far away, how sure."""
+    text = plural(len(result), "person", "people")
+    if not len(result):
+        return text
+    details = [f"score {', '.join(f'{score:.2f}' for score in result.bbox_scores)}"]
+    if result.root_depth_m is not None:
+        details.append(f"{', '.join(f'{depth:.1f}' for depth in result.root_depth_m)} m away")
+    return f"{text} ({'; '.join(details)})"
+
+
+def _summarise(
+    done: int, total: int, people: int, plans: Sequence[tuple[Path, ...]], reasons: Sequence[str]
+) -> None:
+    """What was done, and what failed and why, on stderr."""
+    folder = plans[0][0].parent
+    typer.echo(
+        f"{done} of {plural(total, 'picture', 'pictures')} done, "
+        f"{plural(people, 'person', 'people')}; results in {folder}",
+        err=True,
+    )
+    if reasons:
+        typer.echo(f"{len(reasons)} failed:", err=True)
+    for reason in reasons:
+        typer.echo(f"  {reason}", err=True)
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    """A bar on stderr if that is a terminal; gives the function that moves it on by one."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    progress = Progress(
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal or total == 1,
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),  # lines go above the bar; a pipe gets them as they are
+    )
+    with progress:
+        task = progress.add_task("pictures", total=total)
+        yield lambda: progress.advance(task)

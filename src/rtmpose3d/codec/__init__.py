@@ -1,0 +1,32 @@
+"""SimCC: a keypoint as one distribution over bins per axis (x, y and, in 3D models, depth).
+
+score: the network's raw number, the lesser of the highest logits over x and over y; it has no
+    upper bound and no common scale among models. Depth does not enter.
+confidence: with p = softmax(beta * logits) on an axis, the probability within 1 sigma of the
+    peak (`SimCCSpec.confidence_bins` to either side, inclusive); the lesser of x and y, and 0
+    where the score is not above 0. It lies in [0, 1] and compares among models.
+"""
+
+from rtmpose3d.codec.dark import refine_peaks
+from rtmpose3d.codec.decode import (
+    Decoded,
+    decode_simcc,
+    decode_visibility,
+    keypoints_from_bins,
+    simcc_moments,
+)
+from rtmpose3d.codec.encode import EncodedSimCC, encode_simcc
+from rtmpose3d.codec.spec import DEPTH_RANGE_M, SimCCSpec
+
+__all__ = [
+    "DEPTH_RANGE_M",
+    "Decoded",
+    "EncodedSimCC",
+    "SimCCSpec",
+    "decode_simcc",
+    "decode_visibility",
+    "encode_simcc",
+    "keypoints_from_bins",
+    "refine_peaks",
+    "simcc_moments",
+]

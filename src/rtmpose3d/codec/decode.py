@@ -1,0 +1,216 @@
+"""From SimCC logits to bins, scores, confidences and spread, and from bins to pixels and metres.
+
+Everything is vectorised over N crops and K keypoints; what score and confidence mean stands in
+`rtmpose3d.codec`. Non-finite peaks are an error, never a keypoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtmpose3d.codec.dark import refine_peaks
+from rtmpose3d.codec.spec import SimCCSpec
+from rtmpose3d.errors import InputError
+
+VISIBILITY_BETA = 150.0  # mmpose's SimCCLabel, decode_beta
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoded:
+    """What a pose network says about N crops with K keypoints.
+
+    Attributes:
+        bins: (N, K, A) int64, index of the highest SimCC bin per axis (A = 2: x, y; 3: x, y, z);
+            the first of equals; -1 on every axis where the score is not above 0 (the
+            reference's rule). float32, between bins, where the spec's use_dark is set.
+        scores: (N, K) float32, the raw score: the lesser of the two peaks over x and over y.
+        confidence: (N, K) float32 in [0, 1]: see `rtmpose3d.codec`.
+    """
+
+    bins: NDArray[np.integer] | NDArray[np.floating]
+    scores: NDArray[np.floating]
+    confidence: NDArray[np.floating]
+
+    def __len__(self) -> int:
+        return len(self.bins)
+
+
+def decode_simcc(simcc: Sequence[NDArray[np.floating]], spec: SimCCSpec) -> Decoded:
+    """Find the peaks of the logits.
+
+    Args:
+        simcc: per axis (x, y[, z]) the network's raw logits, (N, K, bins); not changed.
+        spec: the model's codec.
+
+    Returns:
+        Bins, scores and confidences of N crops with K keypoints.
+
+    Raises:
+        InputError: shapes that the spec does not have, or a peak that is NaN or infinite.
+    """
+    simcc = _checked(simcc, spec)
+    peaks = [axis.argmax(axis=2) for axis in simcc]  # first of equals, as the reference
+    heights = _finite_peak_heights(simcc, peaks)
+    scores = np.minimum(heights[0], heights[1])  # (N, K)
+    seen = scores > 0
+    masses = [
+        _mass_near(simcc[axis], peaks[axis], heights[axis], spec, spec.confidence_bins[axis])
+        for axis in (0, 1)
+    ]
+    bins = np.stack(peaks, axis=2)  # (N, K, A)
+    if spec.use_dark:
+        pairs = zip(simcc, peaks, spec.sigma, strict=True)
+        bins = np.stack([refine_peaks(axis, peak, sigma) for axis, peak, sigma in pairs], axis=2)
+    return Decoded(
+        bins=np.where(seen[:, :, None], bins, np.asarray(-1, bins.dtype)),
+        scores=scores,
+        confidence=np.where(seen, np.minimum(masses[0], masses[1]), np.float32(0)),
+    )
+
+
+def keypoints_from_bins(
+    bins: NDArray[np.integer] | NDArray[np.floating], spec: SimCCSpec
+) -> tuple[NDArray[np.floating], NDArray[np.floating] | None]:
+    """Where bins lie in the crop.
+
+    Args:
+        bins: (N, K, A) as in `Decoded`.
+        spec: the model's codec.
+
+    Returns:
+        (N, K, 2) float32, x and y in pixels of the crop, and (N, K) float32, depth relative to
+        the root in metres (positive: farther from the camera), or None for 2D. A bin of -1
+        gives -1 / split_ratio px, as in the reference.
+
+    Raises:
+        InputError: not one bin per axis of the spec.
+    """
+    if bins.ndim != 3 or bins.shape[2] != spec.axes:
+        raise InputError(f"bins must be (N, K, {spec.axes}), got shape {bins.shape}")
+    # Division in float32 and in this order, so that the figures equal the reference's bit by bit.
+    locations = bins.astype(np.float32) / np.float32(spec.split_ratio)
+    if spec.depth_size is None:
+        return locations, None
+    half = np.float32(spec.depth_size / 2)
+    depth_m = (locations[:, :, 2] / half - np.float32(1)) * np.float32(spec.depth_range_m)
+    return locations[:, :, :2].copy(), depth_m
+
+
+def simcc_moments(
+    simcc: Sequence[NDArray[np.floating]], spec: SimCCSpec
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and standard deviation of the whole distribution on each axis.
+
+    Args:
+        simcc: per axis (x, y[, z]) the network's raw logits, (N, K, bins); not changed.
+        spec: the model's codec; its beta turns logits into probabilities.
+
+    Returns:
+        mean and std, each (N, K, A) float32: x and y in pixels of the crop, z in metres (the
+        mean relative to the root).
+
+    Raises:
+        InputError: as `decode_simcc`.
+    """
+    simcc = _checked(simcc, spec)
+    heights = _finite_peak_heights(simcc, [axis.argmax(axis=2) for axis in simcc])
+    means, stds = [], []
+    for logits, height in zip(simcc, heights, strict=True):
+        p = _relative_probability(logits, height, spec.beta)  # (N, K, bins)
+        p /= p.sum(axis=2, keepdims=True)
+        bins = np.arange(p.shape[2], dtype=np.float32)
+        mean = p @ bins  # (N, K)
+        distance = bins - mean[:, :, None]  # around the mean: E[x^2] - E[x]^2 cancels in float32
+        variance = np.einsum("nkb,nkb,nkb->nk", p, distance, distance)
+        means.append(mean / np.float32(spec.split_ratio))
+        stds.append(np.sqrt(variance) / np.float32(spec.split_ratio))
+    if spec.depth_size is not None:
+        metres = np.float32(spec.depth_range_m / (spec.depth_size / 2))
+        means[2] = means[2] * metres - np.float32(spec.depth_range_m)
+        stds[2] = stds[2] * metres
+    return np.stack(means, axis=2), np.stack(stds, axis=2)
+
+
+def decode_visibility(
+    simcc: Sequence[NDArray[np.floating]], spec: SimCCSpec
+) -> NDArray[np.float32]:
+    """The visibility that the published RTMW 384x288 configurations give.
+
+    Args:
+        simcc: per axis (x, y[, z]) the network's raw logits, (N, K, bins); not changed.
+        spec: the model's codec.
+
+    Returns:
+        (N, K) float32 in (0, 1]: the lesser of the highest softmax(150 sigma * logits) over x
+        and over y. (With use_dark the reference takes it of logits that its refinement has
+        overwritten; here it is always of the logits themselves.)
+
+    Raises:
+        InputError: as `decode_simcc`.
+    """
+    simcc = _checked(simcc, spec)
+    heights = _finite_peak_heights(simcc, [axis.argmax(axis=2) for axis in simcc])
+    peaks = [
+        1 / _relative_probability(logits, height, VISIBILITY_BETA * sigma).sum(axis=2)
+        for logits, height, sigma in zip(simcc[:2], heights, spec.sigma, strict=False)
+    ]
+    return np.minimum(peaks[0], peaks[1])
+
+
+def _checked(simcc: Sequence[NDArray[np.floating]], spec: SimCCSpec) -> list[NDArray[np.float32]]:
+    """The logits as float32, of the shapes that the spec wants."""
+    shapes = [np.shape(axis) for axis in simcc]
+    leading = shapes[0][:2] if shapes else ()
+    if len(leading) != 2 or shapes != [(*leading, bins) for bins in spec.bins]:
+        wanted = ", ".join(f"(N, K, {bins})" for bins in spec.bins)
+        raise InputError(f"simcc must hold {spec.axes} arrays of shapes {wanted}, got {shapes}")
+    return [np.asarray(axis, dtype=np.float32) for axis in simcc]
+
+
+def _finite_peak_heights(
+    simcc: Sequence[NDArray[np.float32]], peaks: Sequence[NDArray[np.intp]]
+) -> list[NDArray[np.float32]]:
+    """The logit at each peak, (N, K) per axis; argmax stops at a NaN, so none can hide."""
+    heights = []
+    for name, logits, peak in zip("xyz", simcc, peaks, strict=False):
+        height = np.take_along_axis(logits, peak[:, :, None], axis=2)[:, :, 0]
+        bad = np.argwhere(~np.isfinite(height))
+        if len(bad):
+            crop, keypoint = bad[0]
+            raise InputError(
+                f"logits must be finite, but the peak over {name} of crop {crop}, keypoint "
+                f"{keypoint} is {height[crop, keypoint]} ({len(bad)} such peaks); check the "
+                "weights and, in half precision, the device"
+            )
+        heights.append(height)
+    return heights
+
+
+def _relative_probability(
+    logits: NDArray[np.float32], height: NDArray[np.float32], beta: float
+) -> NDArray[np.float32]:
+    """exp(beta * (logits - peak)): the softmax before its division, 1 at the peak."""
+    with np.errstate(over="ignore", under="ignore"):  # -inf is the right exponent there
+        exponent = logits - height[:, :, None]
+        exponent *= np.float32(beta)
+        return np.exp(exponent, out=exponent)
+
+
+def _mass_near(
+    logits: NDArray[np.float32],
+    peak: NDArray[np.intp],
+    height: NDArray[np.float32],
+    spec: SimCCSpec,
+    reach: int,
+) -> NDArray[np.float32]:
+    """Probability within `reach` bins of the peak, (N, K)."""
+    p = _relative_probability(logits, height, spec.beta)  # (N, K, bins)
+    window = peak[:, :, None] + np.arange(-reach, reach + 1)
+    inside = (window >= 0) & (window < p.shape[2])
+    near = np.take_along_axis(p, window.clip(0, p.shape[2] - 1), axis=2)
+    mass = np.where(inside, near, np.float32(0)).sum(axis=2) / p.sum(axis=2)
+    return np.minimum(mass, np.float32(1))

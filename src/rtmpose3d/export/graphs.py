@@ -1,0 +1,174 @@
+"""ONNX graphs without weights: made from the torch networks, shipped with the package.
+
+Every weight is an external initialiser that bears its checkpoint key, so that a session can take a
+checkpoint's tensors as they are. `python -m rtmpose3d.export.graphs` makes the shipped files.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from rtmpose3d.errors import import_extra
+from rtmpose3d.models import build_graph
+from rtmpose3d.models.graph import (
+    DETECTOR_INPUT,
+    DETECTOR_OUTPUTS,
+    POSE_INPUT,
+    POSE_OUTPUTS,
+    PoseGraph,
+)
+from rtmpose3d.runtime.graph_files import GRAPH_FOLDER, WEIGHTS_LOCATION, is_counter
+from rtmpose3d.zoo import MODELS, ModelSpec, PoseSpec
+
+if TYPE_CHECKING:
+    import onnx
+    import torch
+
+OPSET = 18  # the oldest that torch's exporter writes; every ONNX Runtime since 1.14 reads it
+SIMCC_OUTPUTS = ("simcc_x", "simcc_y", "simcc_z")
+Layout = Literal["rtmpose3d", "mmdeploy"]
+"""rtmpose3d: uint8 crops in, decoded bins out. mmdeploy: normalised NCHW in, raw SimCC out."""
+
+NETWORK_PREFIX = "network."
+
+
+def make_graph(
+    spec: ModelSpec, *, layout: Layout = "rtmpose3d", opset: int = OPSET
+) -> onnx.ModelProto:
+    """The model's graph, without the weights.
+
+    Args:
+        spec: row of the model table.
+        layout: what goes in and comes out; see `Layout`. mmdeploy's is for pose models.
+        opset: ONNX operator set, at least 18.
+
+    Raises:
+        MissingDependencyError: torch, onnx or onnxscript is not installed.
+    """
+    for module in ("onnx", "onnxscript"):
+        import_extra(module, "export", "making ONNX graphs")
+    from onnxscript import optimizer
+
+    graph = build_graph(spec)
+    proto = _trace(spec, graph, layout, opset)
+    weights = _take_initialisers(proto, prefix=NETWORK_PREFIX if layout == "rtmpose3d" else "")
+    # Without values the optimiser can fold no weight away, and no norm into a convolution.
+    proto = optimizer.optimize(proto)
+    _return_initialisers(proto, weights)
+    _strip(proto)
+    return proto
+
+
+def write_shipped_graphs(folder: Path = GRAPH_FOLDER) -> list[Path]:
+    """Make the graph and key list of every architecture of the model table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for spec in {spec.graph: spec for spec in MODELS.values()}.values():
+        proto = make_graph(spec)
+        path = folder / f"{spec.graph}.onnx"
+        path.write_bytes(proto.SerializeToString(deterministic=True))
+        shapes = {
+            key: list(value.shape) for key, value in build_graph(spec).network.state_dict().items()
+        }
+        taken = {tensor.name for tensor in proto.graph.initializer if tensor.external_data}
+        content = {"unused": [key for key in shapes if key not in taken and not is_counter(key)]}
+        content["shapes"] = shapes
+        path.with_suffix(".json").write_text(
+            json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8"
+        )
+        written += [path, path.with_suffix(".json")]
+    return written
+
+
+def _trace(
+    spec: ModelSpec, graph: torch.nn.Module, layout: Layout, opset: int
+) -> onnx.ModelProto:
+    import torch
+
+    width, height = spec.input_size_wh
+    example = torch.zeros(2, height, width, 3, dtype=torch.uint8)
+    names = [DETECTOR_INPUT], list(DETECTOR_OUTPUTS)
+    if isinstance(spec, PoseSpec):
+        assert isinstance(graph, PoseGraph)
+        simcc = SIMCC_OUTPUTS[: len(spec.codec.bins)]
+        names = [POSE_INPUT], [*POSE_OUTPUTS, *simcc]
+        if layout == "mmdeploy":
+            graph, names = graph.network, (["input"], list(simcc))
+            example = torch.zeros(2, 3, height, width)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own internals
+        program = torch.onnx.export(
+            graph,
+            (example,),
+            dynamo=True,
+            opset_version=opset,
+            input_names=names[0],
+            output_names=names[1],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            optimize=False,
+            verbose=False,
+        )
+    assert program is not None
+    return program.model_proto
+
+
+def _take_initialisers(proto: onnx.ModelProto, *, prefix: str) -> dict[str, str]:
+    """Turn the network's initialisers into inputs; give {name in the graph: checkpoint key}."""
+    import onnx
+
+    keys = {}
+    kept = []
+    for tensor in proto.graph.initializer:
+        if not tensor.name.startswith(prefix) or len(tensor.name.split(".")) < 3:
+            kept.append(tensor)
+            continue
+        keys[tensor.name] = tensor.name.removeprefix(prefix)
+        proto.graph.input.append(
+            onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+        )
+    del proto.graph.initializer[:]
+    proto.graph.initializer.extend(kept)
+    return keys
+
+
+def _return_initialisers(proto: onnx.ModelProto, keys: dict[str, str]) -> None:
+    """Turn those inputs into external initialisers that bear their checkpoint keys."""
+    import onnx
+
+    for value in [value for value in proto.graph.input if value.name in keys]:
+        kind = value.type.tensor_type
+        tensor = onnx.TensorProto(
+            name=keys[value.name],
+            data_type=kind.elem_type,
+            dims=[dim.dim_value for dim in kind.shape.dim],
+            data_location=onnx.TensorProto.EXTERNAL,
+        )
+        tensor.external_data.add(key="location", value=WEIGHTS_LOCATION)
+        proto.graph.initializer.append(tensor)
+        proto.graph.input.remove(value)
+    for node in proto.graph.node:
+        for i, name in enumerate(node.input):
+            node.input[i] = keys.get(name, name)
+
+
+def _strip(proto: onnx.ModelProto) -> None:
+    """Remove what the exporter notes about the source: paths, stack traces, intermediate shapes."""
+    proto.producer_name, proto.producer_version = "rtmpose3d", ""
+    del proto.metadata_props[:]
+    graph = proto.graph
+    graph.name = "rtmpose3d"
+    del graph.metadata_props[:]
+    del graph.value_info[:]
+    for item in (*graph.node, *graph.input, *graph.output, *graph.initializer):
+        item.doc_string = ""
+        del item.metadata_props[:]
+
+
+if __name__ == "__main__":
+    for file in write_shipped_graphs():
+        print(f"{file.name}: {file.stat().st_size / 1024:.0f} KB")

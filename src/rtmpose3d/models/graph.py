@@ -1,0 +1,86 @@
+"""What a session runs and an export holds: raw uint8 pictures in, decoded bins or boxes out.
+
+Normalisation and channel order are inside, so that training, torch and ONNX cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from rtmpose3d.models.pose import PoseNetwork
+from rtmpose3d.models.rtmdet import RTMDet, boxes_from_distances
+from rtmpose3d.zoo import DetectorSpec, PoseSpec
+
+POSE_INPUT, POSE_OUTPUTS = "crops", ("bins", "scores", "confidence")
+DETECTOR_INPUT, DETECTOR_OUTPUTS = "images", ("boxes", "scores")
+
+
+class Normalise(nn.Module):
+    """(B, H, W, 3) uint8 BGR -> (B, 3, H, W) float32, in the channel order the network wants."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, spec: PoseSpec | DetectorSpec) -> None:
+        super().__init__()
+        self.to_rgb = spec.channel_order == "rgb"
+        shape = (1, 3, 1, 1)
+        self.register_buffer("mean", torch.tensor(spec.mean).view(shape), persistent=False)
+        self.register_buffer("std", torch.tensor(spec.std).view(shape), persistent=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """See the class."""
+        x = pixels.permute(0, 3, 1, 2).float()
+        if self.to_rgb:
+            x = x.flip(1)
+        return (x - self.mean) / self.std
+
+
+class PoseGraph(nn.Module):
+    """Crops to decoded bins, scores and confidences; the raw SimCC logits follow.
+
+    The rules of decoding are those of `rtmpose3d.codec`, where they are documented.
+    """
+
+    def __init__(self, network: PoseNetwork, spec: PoseSpec) -> None:
+        super().__init__()
+        self.network = network
+        self.normalise = Normalise(spec)
+        self.codec = spec.codec
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """(N, h, w, 3) uint8 BGR -> bins (N, K, A) int64, scores, confidence (N, K), logits ..."""
+        simcc = self.network(self.normalise(crops))
+        peaks = [logits.max(dim=2) for logits in simcc]
+        scores = torch.minimum(peaks[0].values, peaks[1].values)  # (N, K)
+        seen = scores > 0
+        bins = torch.stack([peak.indices for peak in peaks], dim=2)  # (N, K, A)
+        bins = torch.where(seen[:, :, None], bins, torch.full_like(bins, -1))
+        masses = [
+            self._mass_at_peak(simcc[axis], peaks[axis].indices, self.codec.confidence_bins[axis])
+            for axis in (0, 1)
+        ]
+        confidence = torch.minimum(masses[0], masses[1]).clamp(0, 1)
+        return bins, scores, torch.where(seen, confidence, torch.zeros_like(confidence)), *simcc
+
+    def _mass_at_peak(self, logits: Tensor, peak: Tensor, reach: int) -> Tensor:
+        probability = torch.softmax(logits * self.codec.beta, dim=2)  # (N, K, bins)
+        bins = torch.arange(logits.shape[2], device=logits.device)
+        near = (bins - peak[:, :, None]).abs() <= reach
+        return (probability * near.to(probability.dtype)).sum(dim=2)  # (N, K)
+
+
+class DetectorGraph(nn.Module):
+    """Letterboxed pictures to boxes and scores of every cell, before any selection."""
+
+    def __init__(self, network: RTMDet, spec: DetectorSpec) -> None:
+        super().__init__()
+        self.network = network
+        self.normalise = Normalise(spec)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, H, W, 3) uint8 BGR -> boxes (N, P, 4) in input pixels, scores (N, P) in [0, 1]."""
+        logits, distances = self.network(self.normalise(images))
+        scores = torch.cat([level.flatten(1) for level in logits], dim=1).sigmoid()
+        return boxes_from_distances(distances), scores

@@ -1,0 +1,116 @@
+"""SimCC heads: features in, one row of logits per keypoint and axis out.
+
+`RTMCCHead` is RTMPose's and DWPose's, over one scale; `RTMWHead` is RTMW's, with hierarchical
+encoding (HEM): two scales encoded, merged and decoded together; with a third axis it is RTMW3D's.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from rtmpose3d.models.blocks import ConvNorm
+from rtmpose3d.models.gau import GatedAttentionUnit, ScaleNorm
+
+TOKEN_DIM = 256
+KERNEL_SIZE = 7  # of the convolution that gives each keypoint its map
+AXES = "xyz"
+
+
+class SimCCDecoder(nn.Module):
+    """Keypoint tokens, refined by attention, classified into bins along each axis.
+
+    It is the base of both heads, so that its parts bear the published names `gau`, `cls_x`, ...
+    """
+
+    def __init__(self, *, keypoints: int, bins: tuple[int, ...], gau: bool, dropout: float) -> None:
+        super().__init__()
+        self.keypoints = keypoints
+        self.gau = GatedAttentionUnit(TOKEN_DIM, dropout=dropout) if gau else nn.Identity()
+        for axis, size in zip(AXES, bins, strict=False):
+            self.add_module(f"cls_{axis}", nn.Linear(TOKEN_DIM, size, bias=False))
+        self._classifiers = [f"cls_{axis}" for axis in AXES[: len(bins)]]
+
+    def classify(self, tokens: Tensor) -> tuple[Tensor, ...]:
+        """Tokens (B, K, 256) -> logits (B, K, bins) for x, y and, in 3D, z."""
+        tokens = self.gau(tokens)
+        return tuple(self.get_submodule(name)(tokens) for name in self._classifiers)
+
+    def initialise(self) -> None:
+        """Weights as the reference starts training: convolutions N(0, 0.001), linear N(0, 0.01)."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.normal_(module.weight, std=0.001)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=0.01)
+
+
+class RTMCCHead(SimCCDecoder):
+    """One map per keypoint from the coarsest feature, flattened to a token (RTMPose, 3.2)."""
+
+    def __init__(
+        self,
+        channels: tuple[int, int],
+        *,
+        keypoints: int,
+        feature_hw: tuple[int, int],
+        bins: tuple[int, ...],
+        gau: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(keypoints=keypoints, bins=bins, gau=gau, dropout=dropout)
+        cells = feature_hw[0] * feature_hw[1]
+        self.final_layer = nn.Conv2d(
+            channels[1], keypoints, KERNEL_SIZE, padding=KERNEL_SIZE // 2
+        )
+        self.mlp = nn.Sequential(ScaleNorm(cells), nn.Linear(cells, TOKEN_DIM, bias=False))
+        self.initialise()
+
+    def forward(self, features: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
+        """Features at strides 16 and 32 -> logits (B, K, bins) per axis; stride 16 is not used."""
+        maps = self.final_layer(features[1])  # (B, K, H, W)
+        return self.classify(self.mlp(maps.flatten(2)))
+
+
+class RTMWHead(SimCCDecoder):
+    """Hierarchical encoding: half of each token from the coarse, half from the merged fine scale.
+
+    The coarse feature is spread by pixel shuffle and joined to the fine one (RTMW, section 3.2).
+    """
+
+    def __init__(
+        self,
+        channels: tuple[int, int],
+        *,
+        keypoints: int,
+        feature_hw: tuple[int, int],
+        bins: tuple[int, ...],
+        gau: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(keypoints=keypoints, bins=bins, gau=gau, dropout=dropout)
+        fine, coarse = channels
+        cells = feature_hw[0] * feature_hw[1]
+        shuffled = coarse // 4
+        self.ps = nn.PixelShuffle(2)
+        self.conv_dec = _relu_conv(shuffled, shuffled)
+        self.final_layer = _relu_conv(coarse, keypoints)
+        self.final_layer2 = _relu_conv(fine + shuffled, keypoints)
+        half = TOKEN_DIM // 2
+        self.mlp = nn.Sequential(ScaleNorm(cells), nn.Linear(cells, half, bias=False))
+        self.mlp2 = nn.Sequential(ScaleNorm(4 * cells), nn.Linear(4 * cells, half, bias=False))
+        self.initialise()
+
+    def forward(self, features: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
+        """Features at strides 16 and 32 -> logits (B, K, bins) per axis."""
+        fine, coarse = features
+        coarse_tokens = self.mlp(self.final_layer(coarse).flatten(2))  # (B, K, 128)
+        merged = torch.cat([self.conv_dec(self.ps(coarse)), fine], dim=1)
+        fine_tokens = self.mlp2(self.final_layer2(merged).flatten(2))  # (B, K, 128)
+        return self.classify(torch.cat([coarse_tokens, fine_tokens], dim=2))
+
+
+def _relu_conv(in_channels: int, out_channels: int) -> ConvNorm:
+    return ConvNorm(in_channels, out_channels, KERNEL_SIZE, activation=nn.ReLU)

@@ -1,0 +1,46 @@
+"""The pose networks: RTMPose and DWPose, RTMW, RTMW3D, and everything between (paper, Table 4)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from rtmpose3d.models.cspnext import CSPNeXt
+from rtmpose3d.models.heads import RTMCCHead, RTMWHead
+from rtmpose3d.models.pafpn import CSPNeXtPAFPN
+from rtmpose3d.zoo import PoseSpec
+
+NECK_BLOCKS = 2  # in each CSP layer of the neck, in every published configuration
+
+
+class PoseNetwork(nn.Module):
+    """Backbone, neck (where the model has one) and SimCC head, for normalised crops.
+
+    Keys: ``backbone.*``, ``neck.*``, ``head.*``, as published.
+
+    Args:
+        spec: row of the model table; its `pafpn`, `hem` and `gau` switch those parts on or off.
+    """
+
+    def __init__(self, spec: PoseSpec) -> None:
+        super().__init__()
+        width, height = spec.input_size_wh
+        self.backbone = CSPNeXt(width=spec.width, depth=spec.depth)
+        self.neck = (
+            CSPNeXtPAFPN(self.backbone.channels, blocks=NECK_BLOCKS) if spec.pafpn else None
+        )
+        head = RTMWHead if spec.hem else RTMCCHead
+        self.head = head(
+            self.backbone.channels[1:],
+            keypoints=spec.keypoints,
+            feature_hw=(height // 32, width // 32),
+            bins=spec.codec.bins,
+            gau=spec.gau,
+            dropout=spec.dropout,
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """(B, 3, H, W) normalised -> SimCC logits (B, K, bins) for x, y and, in 3D, z."""
+        features = self.backbone(x)
+        if self.neck is not None:
+            features = self.neck(features)
+        return self.head(features[1:])

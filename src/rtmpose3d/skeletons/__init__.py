@@ -1,0 +1,8 @@
+"""Which keypoints there are: their names, parts, sides, mirror partners, bones and tolerances.
+
+One table, `WHOLEBODY`: the 133 keypoints of COCO-WholeBody. Left and right are the person's own.
+"""
+
+from rtmpose3d.skeletons.wholebody import PARTS, WHOLEBODY, Part, Side, Skeleton
+
+__all__ = ["PARTS", "WHOLEBODY", "Part", "Side", "Skeleton"]

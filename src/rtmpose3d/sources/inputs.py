@@ -1,0 +1,126 @@
+"""What a user types as inputs (files, folders, globs, addresses), turned into a list of files."""
+
+# os.path where pathlib would raise: a name that is too long, a folder that may not be entered,
+# an unknown ~user. Each is then simply not there.
+# ruff: noqa: PTH110, PTH111, PTH112, PTH122, PTH207
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rtmpose3d.errors import InputError
+from rtmpose3d.sources.download import is_url
+
+_ENDINGS = (
+    "jpg jpeg jpe jfif png webp bmp dib tif tiff gif ppm pgm pnm jp2 j2k mpo tga avif heic heif"
+)
+IMAGE_ENDINGS = frozenset(f".{ending}" for ending in _ENDINGS.split())
+"""What counts as a picture in a folder or glob. A file that is named itself may end as it likes."""
+
+
+def expand_inputs(inputs: Sequence[str], *, recursive: bool = False) -> list[Path | str]:
+    """List the pictures that the inputs stand for.
+
+    A folder gives the pictures in it, in natural order (2 before 10), without hidden files and,
+    unless `recursive`, without those in its subfolders. A glob (`*`, `?`, `[...]`, `**`) is
+    expanded here where the shell did not. What was listed before is not listed again.
+
+    Args:
+        inputs: paths, globs and http(s) addresses, as typed; `~` is the home folder.
+        recursive: look into subfolders, too.
+
+    Returns:
+        Paths in the order of the inputs; addresses stay strings.
+
+    Raises:
+        InputError: an input that stands for no picture; the message names it.
+    """
+    if not inputs:
+        raise InputError("no input; give image files, folders or globs")
+    found: dict[str, Path | str] = {}
+    for text in inputs:
+        if is_url(text):
+            found.setdefault(text, text)
+            continue
+        for path in _expand(text, recursive=recursive):
+            found.setdefault(os.path.normcase(os.path.realpath(path)), path)
+    return list(found.values())
+
+
+def _expand(text: str, *, recursive: bool) -> list[Path]:
+    if not text.strip():
+        raise InputError("an input is empty; give image files, folders or globs")
+    if "\0" in text:
+        raise InputError(f"{text!r} is no path: it holds a NUL character")
+    path = Path(os.path.expanduser(text))
+    if os.path.isdir(path):
+        return _images_in(path, recursive=recursive)
+    if os.path.exists(path):  # also a file whose name holds [ or *
+        return [path]
+    if glob.has_magic(text):
+        return _images_matching(str(path), text, recursive=recursive)
+    where = "" if path.is_absolute() else f" (looked in {Path.cwd()})"
+    raise InputError(f"there is no file or folder {text!r}{where}")
+
+
+def _images_in(folder: Path, *, recursive: bool) -> list[Path]:
+    """The pictures in a folder.
+
+    Raises:
+        InputError: none, or the folder cannot be listed.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise InputError(
+            f"the folder {error.filename or folder} cannot be listed: {error.strerror}"
+        ) from error
+
+    images: list[Path] = []
+    others = 0
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        images += [Path(parent, name) for name in names if _is_image(name)]
+        others += len(names)
+        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
+    if not images:
+        hint = "" if recursive else "; --recursive looks into its subfolders, too"
+        raise InputError(f"no pictures in the folder {folder} ({others} other files){hint}")
+    return sorted(images, key=natural_key)
+
+
+def _images_matching(pattern: str, text: str, *, recursive: bool) -> list[Path]:
+    """The pictures that a glob matches, and with `recursive` those in matching folders.
+
+    Raises:
+        InputError: none.
+    """
+    matches = sorted(map(Path, glob.glob(pattern, recursive=True)), key=natural_key)
+    images: list[Path] = []
+    for path in matches:
+        if path.is_dir():
+            images += _images_in(path, recursive=True) if recursive else []
+        elif _is_image(path.name):
+            images.append(path)
+    if not images:
+        what = f"only {len(matches)} files that are no pictures" if matches else "nothing"
+        raise InputError(f"{text!r} matches {what}")
+    return images
+
+
+def _is_image(name: str) -> bool:
+    """By its ending; hidden files (also macOS' "._" companions) are none."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_ENDINGS
+
+
+def natural_key(path: Path) -> list[tuple[tuple[int, int, str], ...]]:
+    """Sort key: folder by folder, digits by their number, letters whatever their case."""
+    return [tuple(_pieces(part)) for part in path.parts]
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int, str]]:
+    for piece in re.split(r"([0-9]+)", text.casefold()):
+        if piece:
+            yield (0, int(piece), piece) if piece[0] in "0123456789" else (1, 0, piece)

@@ -1,0 +1,162 @@
+"""Files that land whole or not at all: `atomic_write` (a handle) and `atomic_path` (a name).
+
+Bytes go to a temporary file in the folder of the target; it is flushed to the disk and renamed
+over the target only when the block ends without an error. On any error, Ctrl-C included, the
+temporary file is removed and what stood there before is untouched. The OSErrors of writing
+become OutputErrors that say where, why and what to do.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import IO, BinaryIO, Literal, TextIO, overload
+
+from rtmpose3d.errors import OutputError, RTMPose3DError
+
+_LONGEST_STEM = 100  # file systems allow 255 bytes a name; UTF-8 takes up to four a character
+_REASONS: dict[int, tuple[str, str]] = {
+    errno.ENOSPC: ("the disk is full", "free some space or choose another disk"),
+    errno.EACCES: ("permission denied", "choose a folder you may write to, or close the file"),
+    errno.EPERM: ("permission denied", "choose a folder you may write to"),
+    errno.EROFS: ("the file system is read-only", "choose another folder"),
+    errno.ENOENT: ("its folder does not exist", "create the folder first"),
+    errno.ENOTDIR: ("a part of its path is a file, not a folder", "choose another path"),
+    errno.EISDIR: ("a folder of that name is there", "give the name of a file"),
+    errno.ENAMETOOLONG: ("the name is too long", "choose a shorter name"),
+}
+if hasattr(errno, "EDQUOT"):  # not on Windows
+    _REASONS[errno.EDQUOT] = ("your disk quota is used up", "free some space")
+
+
+def output_error(path: Path, error: OSError) -> OutputError:
+    """The OutputError that says which file could not be written, why, and what to do."""
+    fallback = (error.strerror or str(error) or type(error).__name__, "check the path and the disk")
+    reason, hint = _REASONS.get(error.errno or 0, fallback)
+    return OutputError(f"cannot write {path}: {reason}; {hint}")
+
+
+@contextmanager
+def output_errors(path: Path, *also: Path) -> Iterator[None]:
+    """Turn the OSErrors of writing `path` inside the block into OutputErrors.
+
+    Errors of this package, of the network, and those that name some other file pass unchanged.
+
+    Args:
+        path: what is written, as the message shall name it.
+        also: further names under which it is written (a temporary file).
+
+    Raises:
+        OutputError: the block failed to write.
+    """
+    try:
+        yield
+    except (RTMPose3DError, ConnectionError, TimeoutError):
+        raise
+    except OSError as error:
+        ours = {str(name) for name in (path, *path.parents, *also)}
+        if error.filename is not None and os.fsdecode(error.filename) not in ours:
+            raise
+        raise output_error(path, error) from error
+
+
+@contextmanager
+def atomic_path(path: Path | str) -> Iterator[Path]:
+    """Give a temporary name beside `path`; what the block writes there lands at `path` whole.
+
+    For writers that take a name and choose the format by its ending (video, images): the
+    temporary name ends like `path`. A link is followed; a device or pipe is written directly.
+
+    Args:
+        path: where the file shall land. Its folder must exist.
+
+    Yields:
+        The name to write to. It does not exist yet.
+
+    Raises:
+        OutputError: it could not be written; what stood at `path` is unchanged.
+    """
+    path = Path(path)
+    with output_errors(path):
+        target = path.resolve() if path.is_symlink() else path
+        if not target.parent.is_dir():
+            error_number = errno.ENOTDIR if target.parent.exists() else errno.ENOENT
+            raise OSError(error_number, os.strerror(error_number))
+        if target.is_dir():
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if target.exists() and not target.is_file():  # /dev/stdout: replacing it would destroy it
+        with output_errors(path, target):
+            yield target
+        return
+    ending = target.suffix[:20]
+    temporary = target.with_name(
+        f".{target.stem[:_LONGEST_STEM]}.{secrets.token_hex(4)}.tmp{ending}"
+    )
+    try:
+        with output_errors(path, target, temporary):
+            yield temporary
+            _flush_to_disk(temporary)
+            _keep_permissions(target, temporary)
+            temporary.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+@overload
+def atomic_write(
+    path: Path | str, mode: Literal["wb"] = "wb", *, newline: str | None = None
+) -> AbstractContextManager[BinaryIO]: ...
+@overload
+def atomic_write(
+    path: Path | str, mode: Literal["w"], *, newline: str | None = "\n"
+) -> AbstractContextManager[TextIO]: ...
+def atomic_write(
+    path: Path | str, mode: Literal["w", "wb"] = "wb", *, newline: str | None = "\n"
+) -> AbstractContextManager[BinaryIO] | AbstractContextManager[TextIO]:
+    """Open a file that lands at `path` whole when the block ends without an error.
+
+    Args:
+        path: where the file shall land. Its folder must exist.
+        mode: "wb" for bytes, "w" for UTF-8 text.
+        newline: as in `open`, for text; use "" with the csv module.
+
+    Returns:
+        A context manager that gives the open handle.
+
+    Raises:
+        OutputError: on entering or leaving; what stood at `path` is unchanged.
+    """
+    if mode not in ("w", "wb"):
+        raise ValueError(f"mode must be 'w' or 'wb', got {mode!r}")
+    return _atomic_handle(Path(path), mode, newline)  # pyright: ignore[reportReturnType]
+
+
+@contextmanager
+def _atomic_handle(path: Path, mode: str, newline: str | None) -> Iterator[IO[bytes] | IO[str]]:
+    text = mode == "w"
+    with (
+        atomic_path(path) as temporary,
+        temporary.open(
+            mode, encoding="utf-8" if text else None, newline=newline if text else None
+        ) as handle,
+    ):
+        yield handle
+
+
+def _flush_to_disk(file: Path) -> None:
+    """Wait until the bytes are on the disk, so that a crash after the rename leaves no gap."""
+    with file.open("rb+") as handle:
+        os.fsync(handle.fileno())
+
+
+def _keep_permissions(target: Path, temporary: Path) -> None:
+    """Give the new file the permissions of the one it replaces."""
+    with suppress(OSError):
+        temporary.chmod(stat.S_IMODE(target.stat().st_mode))

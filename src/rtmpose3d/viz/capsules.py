@@ -1,0 +1,200 @@
+"""The one shape that everything is drawn with: a line with round ends, of any width, see-through.
+
+A capsule whose ends coincide is a dot. `paint` draws any number of them, in their order, with
+smooth edges onto a picture of any size; capsules may reach outside the picture or far from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from rtmpose3d.structures.arrays import FloatArray, Image, IntArray
+from rtmpose3d.viz.palette import OUTLINE, RGB
+
+_SHIFT = 4  # OpenCV takes 1/16 pixels
+_ARC = np.linspace(-np.pi / 2, np.pi / 2, 9)
+_TILE_PX = 2048  # bounds the memory of a layer at 16 MiB
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Capsules:
+    """M capsules, drawn in this order.
+
+    Attributes:
+        a_xy: (M, 2) float64, one end, px; pixel centres are at whole numbers.
+        b_xy: (M, 2) float64, the other end, px.
+        radius_a: (M,) float64, px.
+        radius_b: (M,) float64, px.
+        rgb: (M, 3) float64, 0 to 255.
+        opacity: (M,) float64, 0 to 1.
+    """
+
+    a_xy: FloatArray
+    b_xy: FloatArray
+    radius_a: FloatArray
+    radius_b: FloatArray
+    rgb: FloatArray
+    opacity: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.a_xy)
+
+    def select(self, index: IntArray | np.ndarray) -> Capsules:
+        """The chosen ones, in the order of the index."""
+        return Capsules(
+            a_xy=self.a_xy[index],
+            b_xy=self.b_xy[index],
+            radius_a=self.radius_a[index],
+            radius_b=self.radius_b[index],
+            rgb=self.rgb[index],
+            opacity=self.opacity[index],
+        )
+
+
+def capsules(
+    a_xy: FloatArray,
+    b_xy: FloatArray,
+    radius: FloatArray | float,
+    rgb: FloatArray | np.ndarray | RGB,
+    opacity: FloatArray | float = 1.0,
+    radius_b: FloatArray | float | None = None,
+) -> Capsules:
+    """Capsules from arrays that are stretched to the same length M; see `Capsules`."""
+    a = np.asarray(a_xy, float).reshape(-1, 2)
+    m = len(a)
+    return Capsules(
+        a_xy=a,
+        b_xy=np.asarray(b_xy, float).reshape(-1, 2),
+        radius_a=np.broadcast_to(np.asarray(radius, float), (m,)),
+        radius_b=np.broadcast_to(np.asarray(radius if radius_b is None else radius_b, float), (m,)),
+        rgb=np.broadcast_to(np.asarray(rgb, float), (m, 3)),
+        opacity=np.broadcast_to(np.asarray(opacity, float), (m,)),
+    )
+
+
+def concatenate(groups: Sequence[Capsules]) -> Capsules:
+    """All capsules of the groups, one group after the other."""
+    names = ("a_xy", "b_xy", "radius_a", "radius_b", "rgb", "opacity")
+    return Capsules(**{name: np.concatenate([getattr(g, name) for g in groups]) for name in names})
+
+
+def outlined(shapes: Capsules, width: FloatArray | float, opacity: float = 0.75) -> Capsules:
+    """The same capsules with a dark rim under them, which shows on bright and busy pictures.
+
+    Args:
+        shapes: the capsules.
+        width: of the rim, px, one or (M,).
+        opacity: of the rim, times that of each capsule.
+    """
+    rim = replace(
+        shapes,
+        radius_a=shapes.radius_a + width,
+        radius_b=shapes.radius_b + width,
+        rgb=np.broadcast_to(np.asarray(OUTLINE, float), shapes.rgb.shape),
+        opacity=shapes.opacity * opacity,
+    )
+    return concatenate([rim, shapes])
+
+
+def paint(image: Image, shapes: Capsules, *, supersample: int = 2) -> None:
+    """Draw capsules onto a picture, in place.
+
+    Where capsules overlap, the later one covers the earlier one, also if it is see-through: lines
+    of one skeleton do not darken each other.
+
+    Args:
+        image: (H, W, 3) uint8 BGR, changed.
+        shapes: the capsules; those with a non-finite place or size are left out.
+        supersample: the picture is drawn this many times larger and scaled down.
+    """
+    height, width = image.shape[:2]
+    shapes = _within(shapes, width, height)
+    if not len(shapes):
+        return
+    polygons = _outlines(shapes)
+    low, high = polygons.min(axis=1) - 2, polygons.max(axis=1) + 2
+    colours = np.rint(
+        np.column_stack([shapes.rgb[:, ::-1], np.full(len(shapes), 255.0)])
+        * shapes.opacity[:, None]
+    ).tolist()
+    region = (
+        *np.maximum(np.floor(low.min(axis=0)), 0).astype(int),
+        *np.minimum(np.ceil(high.max(axis=0)) + 1, [width, height]).astype(int),
+    )
+    for x1, y1, x2, y2 in _tiles(region, _TILE_PX // supersample):
+        inside = (low < [x2, y2]).all(axis=1) & (high >= [x1, y1]).all(axis=1)
+        if not inside.any():
+            continue
+        layer = np.zeros(((y2 - y1) * supersample, (x2 - x1) * supersample, 4), np.uint8)
+        places = (polygons[inside] - [x1, y1] + 0.5) * supersample - 0.5
+        for points, i in zip(_fixed(places), np.flatnonzero(inside), strict=True):
+            cv2.fillConvexPoly(layer, points, colours[i], cv2.LINE_AA, _SHIFT)
+        _blend(image[y1:y2, x1:x2], layer)
+
+
+def _fixed(places: FloatArray) -> IntArray:
+    return np.rint(places * (1 << _SHIFT)).astype(np.int32)
+
+
+def _blend(view: Image, layer: Image) -> None:
+    """Put a layer (BGRA, premultiplied, maybe larger) over a part of a picture."""
+    height, width = view.shape[:2]
+    if layer.shape[:2] != (height, width):
+        layer = cv2.resize(layer, (width, height), interpolation=cv2.INTER_AREA)
+    keep = cv2.cvtColor(255 - layer[..., 3], cv2.COLOR_GRAY2BGR)
+    view[:] = cv2.add(cv2.multiply(view, keep, scale=1 / 255), layer[..., :3])
+
+
+def _tiles(region: Sequence[int], size: int) -> Iterator[tuple[int, int, int, int]]:
+    left, top, right, bottom = region
+    for y in range(top, bottom, size):
+        for x in range(left, right, size):
+            yield x, y, min(x + size, right), min(y + size, bottom)
+
+
+def _outlines(shapes: Capsules) -> FloatArray:
+    """(M, 18, 2) corners of each capsule, px: an arc about each end."""
+    along = shapes.b_xy - shapes.a_xy
+    length = np.linalg.norm(along, axis=1)
+    angle = np.where(length > 0, np.arctan2(along[:, 1], along[:, 0]), 0.0)
+    # The common tangents of two circles lean towards the smaller one.
+    lean = np.arcsin(
+        np.clip((shapes.radius_a - shapes.radius_b) / np.maximum(length, 1e-9), -1, 1)
+    )
+    span = 1 - 2 * lean / np.pi
+    at_b = angle[:, None] + _ARC * span[:, None]
+    at_a = angle[:, None] + np.pi + _ARC * (2 - span)[:, None]
+
+    def arc(centre: FloatArray, radius: FloatArray, turn: FloatArray) -> FloatArray:
+        circle = np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+        return centre[:, None] + radius[:, None, None] * circle
+
+    ends = [arc(shapes.b_xy, shapes.radius_b, at_b), arc(shapes.a_xy, shapes.radius_a, at_a)]
+    return np.concatenate(ends, axis=1)
+
+
+def _within(shapes: Capsules, width: int, height: int) -> Capsules:
+    """The capsules that may touch the picture, cut to its neighbourhood (Liang and Barsky)."""
+    numbers = [shapes.a_xy, shapes.b_xy, shapes.radius_a[:, None], shapes.radius_b[:, None]]
+    usable = np.isfinite(np.concatenate(numbers, axis=1)).all(axis=1) & (shapes.opacity > 0)
+    shapes = shapes.select(np.flatnonzero(usable))
+    reach = np.maximum(shapes.radius_a, shapes.radius_b)[:, None] + 4
+    low, high = -reach, np.array([width, height]) + reach
+    step = shapes.b_xy - shapes.a_xy
+    with np.errstate(divide="ignore", invalid="ignore"):
+        enter = (np.where(step >= 0, low, high) - shapes.a_xy) / step
+        leave = (np.where(step >= 0, high, low) - shapes.a_xy) / step
+    still = step == 0
+    outside = (still & ((shapes.a_xy < low) | (shapes.a_xy > high))).any(axis=1)
+    first = np.clip(np.where(still, 0, enter).max(axis=1), 0, None)
+    last = np.clip(np.where(still, 1, leave).min(axis=1), None, 1)
+    cut = replace(
+        shapes,
+        a_xy=shapes.a_xy + first[:, None] * step,
+        b_xy=shapes.a_xy + last[:, None] * step,
+    )
+    return cut.select(np.flatnonzero(~outside & (first <= last)))

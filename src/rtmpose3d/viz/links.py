@@ -1,0 +1,124 @@
+"""What is drawn of a skeleton, in 2D and 3D alike: its lines, their colours and thickness.
+
+These are the bones of `WHOLEBODY` without the two lines from ear to shoulder; a neck is drawn in
+their place, from the middle of the shoulders towards the middle of the head.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtmpose3d.skeletons import WHOLEBODY
+from rtmpose3d.structures.arrays import BoolArray, FloatArray, IntArray
+from rtmpose3d.viz.palette import BONE_RGB, KEYPOINT_RGB, MIDDLE
+
+Group = Literal["trunk", "feet", "legs", "head", "face", "arms", "left_hand", "right_hand"]
+GROUPS: tuple[Group, ...] = get_args(Group)
+"""In the order of drawing: later groups lie on top."""
+
+NOSE, LEFT_EAR, RIGHT_EAR, LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP = 0, 3, 4, 5, 6, 11, 12
+NECK_BASE, NECK_TOP = 133, 134  # two points that `with_neck` adds
+_NECK = 0.55  # length of the neck, times the way from the shoulders to the middle of the head
+_HEAD, _ARMS = range(0, 5), range(5, 11)
+
+
+def _group(index: int) -> Group:
+    part = WHOLEBODY.part_of_keypoint[index] if index < len(WHOLEBODY) else "body"
+    if part != "body":
+        return part
+    if index in _HEAD:
+        return "head"
+    if index in _ARMS:
+        return "arms"
+    return "trunk" if index >= NECK_BASE else "legs"
+
+
+def _line_group(a: int, b: int) -> Group:
+    """The group of a line: that of its ends, but lines between arms and legs are the trunk."""
+    ends = {_group(a), _group(b)}
+    if {a, b} == {LEFT_SHOULDER, RIGHT_SHOULDER} or {a, b} == {LEFT_HIP, RIGHT_HIP}:
+        return "trunk"
+    if "feet" in ends:
+        return "feet"
+    return ends.pop() if len(ends) == 1 else "trunk"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Links:
+    """The L lines and 135 points of a drawn skeleton.
+
+    Attributes:
+        ends: (L, 2) int64, indices into the points that `with_neck` gives.
+        rgb: (L, 3) uint8.
+        group: the group of each line.
+        point_rgb: (135, 3) uint8.
+        point_group: the group of each point.
+    """
+
+    ends: IntArray
+    rgb: NDArray[np.uint8]
+    group: NDArray[np.str_]
+    point_rgb: NDArray[np.uint8]
+    point_group: NDArray[np.str_]
+
+
+def _links() -> Links:
+    shoulders_ears = ({LEFT_EAR, LEFT_SHOULDER}, {RIGHT_EAR, RIGHT_SHOULDER})
+    bones = WHOLEBODY.bones.tolist()
+    kept = [i for i, bone in enumerate(bones) if set(bone) not in shoulders_ears]
+    ends = [*(bones[i] for i in kept), [NECK_BASE, NECK_TOP]]
+    group = [_line_group(a, b) for a, b in ends]
+    points = range(NECK_TOP + 1)
+    middle = np.array([MIDDLE, MIDDLE], np.uint8)
+    return Links(
+        ends=np.array(ends, np.int64),
+        rgb=np.concatenate([BONE_RGB[kept], middle[:1]]),
+        group=np.array(group),
+        point_rgb=np.concatenate([KEYPOINT_RGB, middle]),
+        point_group=np.array([_group(i) for i in points]),
+    )
+
+
+LINKS = _links()
+
+
+def with_neck(points: FloatArray, confidence: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Add the two ends of the neck to the keypoints of one person.
+
+    Args:
+        points: (133, D), px or metres.
+        confidence: (133,).
+
+    Returns:
+        (135, D) float64 and (135,) float64; the added points are as confident as the least
+        confident keypoint that they come from.
+    """
+    points, confidence = np.asarray(points, float), np.asarray(confidence, float)
+    ears, shoulders = [LEFT_EAR, RIGHT_EAR], [LEFT_SHOULDER, RIGHT_SHOULDER]
+    head = ears if confidence[ears].min() >= confidence[NOSE] / 2 else [NOSE]
+    base, middle = points[shoulders].mean(axis=0), points[head].mean(axis=0)
+    added = np.stack([base, base + _NECK * (middle - base)])
+    trust = [confidence[shoulders].min(), confidence[head].min()]
+    return np.concatenate([points, added]), np.concatenate([confidence, trust])
+
+
+def shown(points: FloatArray, confidence: FloatArray, confidence_thr: float) -> BoolArray:
+    """(P,) which of the points (P, D) can be drawn: finite, and confident enough.
+
+    Args:
+        points: (P, D), px or metres.
+        confidence: (P,).
+        confidence_thr: the least confidence that counts; 0 shows whatever is above 0 too.
+    """
+    finite = np.isfinite(points).all(axis=1) & np.isfinite(confidence)
+    return finite & (confidence >= confidence_thr) & (confidence > 0)
+
+
+def opacity_of(confidence: FloatArray, confidence_thr: float) -> FloatArray:
+    """Opacity, 0.45 at the threshold to 1 at full confidence; same shape."""
+    share = (np.asarray(confidence, float) - confidence_thr) / max(1 - confidence_thr, 1e-6)
+    return 0.45 + 0.55 * np.sqrt(np.clip(share, 0, 1))

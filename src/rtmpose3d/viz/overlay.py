@@ -1,0 +1,227 @@
+"""Boxes and skeletons drawn over the picture: `draw_2d`.
+
+Widths follow the size of each person and of each hand and face, so that a far person is no blob
+and a near hand has fine lines.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rtmpose3d.skeletons import WHOLEBODY
+from rtmpose3d.structures.arrays import BoolArray, FloatArray, Image, IntArray
+from rtmpose3d.structures.result import PoseResult
+from rtmpose3d.viz.capsules import Capsules, capsules, concatenate, outlined, paint
+from rtmpose3d.viz.links import GROUPS, LINKS, Group, opacity_of, shown, with_neck
+from rtmpose3d.viz.palette import RGB, mix
+from rtmpose3d.viz.text import draw_label, label_size_wh
+
+_LIMB = 0.0085  # radius of a limb, times the person's size
+_RADIUS: dict[Group, tuple[float, float]] = {
+    # radius of the lines and of the dots, times that of a limb
+    "trunk": (1.0, 1.35),
+    "legs": (1.0, 1.35),
+    "feet": (0.75, 0.95),
+    "arms": (1.0, 1.35),
+    "head": (0.6, 0.95),
+}
+_FINE_RADIUS: dict[Group, tuple[float, float]] = {
+    # radius of the lines and of the dots, times the extent of the hand or face
+    "face": (0.0055, 0.011),
+    "left_hand": (0.019, 0.027),
+    "right_hand": (0.019, 0.027),
+}
+_FINE_AT_MOST = 0.8  # times the radius of a limb
+_DOTS_FROM_PX = {"face": 60.0, "left_hand": 22.0, "right_hand": 22.0}  # smaller ones get no dots
+_LEAST_PX = 0.5  # radius; thinner lines are paler instead
+_RIM = 0.42  # width of the dark rim, times the radius
+_DOT_LIGHTER = 0.3  # share of white in the dots
+_FACE = WHOLEBODY.parts["face"]
+_BOX_RGB: RGB = (255, 255, 255)
+
+
+def draw_2d(
+    image: Image,
+    result: PoseResult,
+    *,
+    confidence_thr: float = 0.3,
+    boxes: bool = True,
+    labels: bool = True,
+) -> Image:
+    """A copy of the picture with boxes and skeletons.
+
+    Args:
+        image: (H, W, 3) uint8 BGR that the result's pixels refer to; not changed.
+        result: poses of N people; 2D is enough.
+        confidence_thr: keypoints below it are left out.
+        boxes: whether to draw each person's box.
+        labels: whether to write each person's number (as in `result[number]`) and box score.
+
+    Returns:
+        (H, W, 3) uint8 BGR, a new array.
+    """
+    canvas = image.copy()
+    order = _far_to_near(result)
+    if boxes:
+        for i in order:
+            _draw_box(canvas, result.bboxes[i])
+    for i in order:
+        size = person_size_px(result, i, confidence_thr)
+        shapes = skeleton_capsules(
+            result.keypoints_2d[i], result.confidence[i], size, canvas, confidence_thr
+        )
+        paint(canvas, shapes, supersample=4 if size < 200 else 2 if size < 1200 else 1)
+    if labels:
+        for i in order:
+            _draw_person_label(canvas, result, int(i))
+    return canvas
+
+
+def person_size_px(result: PoseResult, i: int, confidence_thr: float) -> float:
+    """Size of person i on the picture: the square root of the box's area, px.
+
+    Of the keypoints' box where the given box is unusable or smaller.
+    """
+    keypoints, confidence = result.keypoints_2d[i], result.confidence[i]
+    use = shown(keypoints, confidence, confidence_thr)
+    spans = [np.ptp(keypoints[use], axis=0)] if use.any() else []
+    box = result.bboxes[i]
+    if np.isfinite(box).all():
+        spans.append(np.maximum(box[2:] - box[:2], 0))
+    # A thin box (a person seen from the side) counts as at least a quarter as wide as long.
+    areas = [max(span) * max(min(span), max(span) / 4) for span in spans]
+    return float(np.sqrt(max(areas, default=0.0)))
+
+
+def skeleton_capsules(
+    keypoints: FloatArray,
+    confidence: FloatArray,
+    size_px: float,
+    image: Image,
+    confidence_thr: float,
+) -> Capsules:
+    """The shapes of one person's skeleton, in the order of drawing.
+
+    Args:
+        keypoints: (133, 2) px.
+        confidence: (133,).
+        size_px: of the person, which the widths follow.
+        image: (H, W, 3), whose size bounds the widths.
+        confidence_thr: keypoints below it are left out.
+    """
+    points, trust = with_neck(keypoints, confidence)
+    use = shown(points, trust, confidence_thr)
+    longest = max(image.shape[:2])
+    limb = float(np.clip(_LIMB * size_px, 0.0004 * longest, 0.012 * longest))
+    return concatenate(
+        [_group_capsules(group, points, trust, use, limb, confidence_thr) for group in GROUPS]
+    )
+
+
+def _group_capsules(
+    group: Group,
+    points: FloatArray,
+    trust: FloatArray,
+    use: BoolArray,
+    limb: float,
+    confidence_thr: float,
+) -> Capsules:
+    a, b = LINKS.ends[(LINKS.group == group) & use[LINKS.ends].all(axis=1)].T
+    rgb = LINKS.rgb[(LINKS.group == group) & use[LINKS.ends].all(axis=1)]
+    spots = np.flatnonzero((LINKS.point_group == group) & use)
+    spots = spots[spots < 133]
+    line_radius, dot_radius = _radii(group, points[spots], limb)
+    if group == "head" and use[_FACE].mean() > 0.5:  # let the face's finer lines show
+        line_radius, dot_radius = 0.5 * line_radius, 0.6 * dot_radius
+    lines = capsules(
+        points[a],
+        points[b],
+        max(line_radius, _LEAST_PX),
+        rgb,
+        opacity_of(np.minimum(trust[a], trust[b]), confidence_thr) * _paleness(line_radius),
+    )
+    dots = capsules(
+        points[spots],
+        points[spots],
+        max(dot_radius, _LEAST_PX),
+        mix(LINKS.point_rgb[spots], (255, 255, 255), _DOT_LIGHTER),
+        opacity_of(trust[spots], confidence_thr) * (dot_radius > 0),
+    )
+    rim = float(np.clip(_RIM * line_radius, 0.35, 0.3 * limb + 0.5))
+    return outlined(concatenate([lines, dots]), rim)
+
+
+def _radii(group: Group, places: FloatArray, limb: float) -> tuple[float, float]:
+    """Radius of a group's lines and of its dots, px; 0 for no dots."""
+    if group in _RADIUS:
+        line, dot = _RADIUS[group]
+        return line * limb, dot * limb
+    extent = float(np.ptp(places, axis=0).max()) if len(places) else 0.0
+    line, dot = _FINE_RADIUS[group]
+    line_radius = min(line * extent, _FINE_AT_MOST * limb)
+    dots = extent >= _DOTS_FROM_PX[group]
+    return line_radius, min(dot * extent, 1.3 * _FINE_AT_MOST * limb) if dots else 0.0
+
+
+def _paleness(radius: float) -> float:
+    return min(1.0, max(radius / _LEAST_PX, 0.3))
+
+
+def _far_to_near(result: PoseResult) -> IntArray:
+    """(N,) order of drawing: by distance where it is known, else small boxes first."""
+    if result.root_depth_m is not None:
+        return np.argsort(-np.nan_to_num(result.root_depth_m), kind="stable")
+    width, height = (result.bboxes[:, 2:] - result.bboxes[:, :2]).T
+    return np.argsort(np.nan_to_num(width * height), kind="stable")
+
+
+def _draw_box(canvas: Image, box: FloatArray) -> None:
+    if not np.isfinite(box).all():
+        return
+    x1, y1, x2, y2 = box.astype(float).tolist()
+    corners = np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]])
+    size = float(np.sqrt(max(x2 - x1, 0) * max(y2 - y1, 0)))
+    longest = max(canvas.shape[:2])
+    radius = float(np.clip(0.0022 * size, 0.0003 * longest, 0.002 * longest))
+    lines = capsules(corners, np.roll(corners, -1, axis=0), max(radius, 0.5), _BOX_RGB, 0.85)
+    paint(canvas, outlined(lines, max(0.5 * radius, 0.5), 0.5), supersample=2)
+
+
+def _draw_person_label(canvas: Image, result: PoseResult, i: int) -> None:
+    """Number and score above the box; shorter or none where the person is too small for it."""
+    box = result.bboxes[i]
+    if not np.isfinite(box).all():
+        return
+    height, width = canvas.shape[:2]
+    box_width = max(float(box[2] - box[0]), 1.0)
+    size = person_size_px(result, i, 2.0)
+    text_px = float(np.clip(0.06 * size, 9, 0.02 * (width + height) / 2 + 6))
+    score = float(result.bbox_scores[i])
+    given = score == 1  # the caller's own box
+    for text in [f"#{i}"] if given else [f"#{i}  {score:.2f}", f"#{i}"]:
+        tag_wh = label_size_wh(text, text_px)
+        if tag_wh[0] <= 1.3 * box_width and tag_wh[0] <= width and tag_wh[1] <= height:
+            left, top = _label_place(box, tag_wh, (width, height), 0.15 * text_px)
+            draw_label(canvas, left, top, text, text_px)
+            return
+
+
+def _label_place(
+    box: FloatArray, tag_wh: tuple[int, int], image_size_wh: tuple[int, int], gap: float
+) -> tuple[float, float]:
+    """Left and top of a label: above its box, else beside or below it, else in its corner."""
+    x1, y1, x2, y2 = box.astype(float).tolist()
+    width, height = tag_wh
+    places = [
+        (x1, y1 - gap - height),
+        (x2 + gap, y1),
+        (x1 - gap - width, y1),
+        (x1, y2 + gap),
+    ]
+    for left, top in places:
+        across = 0 <= top and top + height <= image_size_wh[1]
+        if across and 0 <= left + width / 2 <= image_size_wh[0] and (
+            left == x1 or (0 <= left and left + width <= image_size_wh[0])
+        ):
+            return left, top
+    return x1 + gap, y1 + gap

@@ -1,0 +1,149 @@
+"""The eye that looks at people in 3D: how points in metres fall onto a panel of pixels.
+
+World frame: "z-up" of `rtmpose3d.geometry` (x right, y away from the camera, z up). The eye looks
+at the people from the camera's side, from above and, by default, a little from the side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from rtmpose3d.structures.arrays import FloatArray
+
+Projection = Literal["perspective", "orthographic"]
+
+_DIRECTIONS_DEG = ((32.0, 18.0), (20.0, 16.0), (10.0, 14.0), (5.0, 12.0))  # azimuth, elevation
+_GOOD_ENOUGH = 0.8  # of the largest scale that any direction allows
+_LEAST_DISTANCE_M = 4.0
+_DISTANCE = 4.0  # of the eye, times the radius of what is shown
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class View:
+    """A view of the world on a panel.
+
+    Attributes:
+        eye_from_world: (3, 3) rotation; the eye's axes are x right, y down, z away.
+        centre: (3,) metres, the world point that the eye looks at.
+        distance_m: of the eye from the centre; inf for parallel rays (orthographic).
+        px_per_m: at the centre.
+        centre_xy: (2,) px, where the centre falls.
+    """
+
+    eye_from_world: FloatArray
+    centre: FloatArray
+    distance_m: float
+    px_per_m: float
+    centre_xy: FloatArray
+
+    def project(self, xyz: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Where world points fall.
+
+        Args:
+            xyz: (..., 3) metres.
+
+        Returns:
+            xy (..., 2) px, depth (...) metres behind the centre as the eye sees it, and scale
+            (...) px per metre there.
+        """
+        seen = (np.asarray(xyz, float) - self.centre) @ self.eye_from_world.T
+        depth = seen[..., 2]
+        nearness = 1 / np.maximum(1 + depth / self.distance_m, 0.05)
+        scale = self.px_per_m * nearness
+        return self.centre_xy + seen[..., :2] * scale[..., None], depth, scale
+
+
+def rotation(azimuth_deg: float, elevation_deg: float) -> FloatArray:
+    """(3, 3) eye from world, for an eye that is turned and raised.
+
+    Args:
+        azimuth_deg: 0 looks along y (as the camera does); positive stands further right.
+        elevation_deg: 0 looks level, 90 straight down.
+    """
+    azimuth, elevation = np.deg2rad([azimuth_deg, elevation_deg])
+    right = np.array([np.cos(azimuth), np.sin(azimuth), 0.0])
+    away = np.array(
+        [
+            -np.sin(azimuth) * np.cos(elevation),
+            np.cos(azimuth) * np.cos(elevation),
+            -np.sin(elevation),
+        ]
+    )
+    return np.stack([right, np.cross(away, right), away])
+
+
+def fit_view(
+    points: FloatArray,
+    size_wh: tuple[int, int],
+    *,
+    azimuth_deg: float | None = None,
+    elevation_deg: float | None = None,
+    projection: Projection = "perspective",
+    margin_px: float = 0.0,
+) -> View:
+    """The view in which the points fill the panel.
+
+    Args:
+        points: (P, 3) metres, finite, P > 0.
+        size_wh: of the panel, px.
+        azimuth_deg: see `rotation`; None chooses: three-quarter, turned towards the camera's own
+            direction where people stand so far apart that they would be small otherwise.
+        elevation_deg: see `rotation`; None chooses along with the azimuth.
+        projection: "perspective" or "orthographic".
+        margin_px: left free on every side.
+    """
+    views = [
+        _fit(points, size_wh, azimuth, elevation, projection, margin_px)
+        for azimuth, elevation in _directions(azimuth_deg, elevation_deg)
+    ]
+    enough = _GOOD_ENOUGH * max(view.px_per_m for view in views)
+    return next(view for view in views if view.px_per_m >= enough)
+
+
+def _directions(
+    azimuth_deg: float | None, elevation_deg: float | None
+) -> Sequence[tuple[float, float]]:
+    if azimuth_deg is not None and elevation_deg is not None:
+        return [(azimuth_deg, elevation_deg)]
+    return [
+        (
+            azimuth if azimuth_deg is None else azimuth_deg,
+            elevation if elevation_deg is None else elevation_deg,
+        )
+        for azimuth, elevation in _DIRECTIONS_DEG
+    ]
+
+
+def _fit(
+    points: FloatArray,
+    size_wh: tuple[int, int],
+    azimuth_deg: float,
+    elevation_deg: float,
+    projection: Projection,
+    margin_px: float,
+) -> View:
+    centre = (points.min(axis=0) + points.max(axis=0)) / 2
+    radius = float(np.linalg.norm(points - centre, axis=1).max())
+    distance = max(_LEAST_DISTANCE_M, _DISTANCE * radius)
+    unit = View(
+        eye_from_world=rotation(azimuth_deg, elevation_deg),
+        centre=centre,
+        distance_m=distance if projection == "perspective" else float("inf"),
+        px_per_m=1.0,
+        centre_xy=np.zeros(2),
+    )
+    xy, _, _ = unit.project(points)
+    low, high = xy.min(axis=0), xy.max(axis=0)
+    room = np.maximum(np.array(size_wh, float) - 2 * margin_px, 1.0)
+    scale = float((room / np.maximum(high - low, 1e-6)).min())
+    return View(
+        eye_from_world=unit.eye_from_world,
+        centre=centre,
+        distance_m=unit.distance_m,
+        px_per_m=scale,
+        centre_xy=(np.array(size_wh, float) - 1) / 2 - scale * (low + high) / 2,
+    )

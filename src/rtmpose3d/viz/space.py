@@ -1,0 +1,185 @@
+"""People in 3D, seen from the side and above on a ground grid: `draw_3d`.
+
+All axes have the same scale. Each person stands where the result says, in the "z-up" frame.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rtmpose3d.errors import InputError
+from rtmpose3d.structures.arrays import BoolArray, FloatArray, Image
+from rtmpose3d.structures.result import PoseResult
+from rtmpose3d.viz.capsules import Capsules, capsules, concatenate, outlined, paint
+from rtmpose3d.viz.ground import INK, draw_axes, draw_grid, draw_scale, grid_step_m, scale_bar
+from rtmpose3d.viz.links import LINKS, Group, opacity_of, shown, with_neck
+from rtmpose3d.viz.palette import OUTLINE, mix
+from rtmpose3d.viz.scene import Projection, View, fit_view
+from rtmpose3d.viz.text import draw_label, draw_text, label_size_wh
+
+_TOP_RGB, _BOTTOM_RGB = (252, 253, 255), (228, 233, 241)
+_FLOATING_M = 0.15  # people higher than this above the ground get a line down to it
+_GROUND_OUTLIER_M = 3.0
+_BOX_PAD_M = 0.12
+
+
+def draw_3d(
+    result: PoseResult,
+    size_wh: tuple[int, int] = (960, 960),
+    *,
+    azimuth_deg: float | None = None,
+    elevation_deg: float | None = None,
+    projection: Projection = "perspective",
+    confidence_thr: float = 0.3,
+    labels: bool = True,
+) -> Image:
+    """A view of all people in space, with their shadows on the ground.
+
+    Args:
+        result: poses of N people with 3D.
+        size_wh: of the view, px.
+        azimuth_deg: where the eye stands: 0 behind the camera, positive further right; None
+            chooses so that people are large and apart.
+        elevation_deg: how high the eye stands: 0 level, 90 straight above; None chooses.
+        projection: "perspective" or "orthographic" (parallel edges stay parallel).
+        confidence_thr: keypoints below it are left out.
+        labels: whether to write each person's number and distance from the camera.
+
+    Returns:
+        (height, width, 3) uint8 BGR.
+
+    Raises:
+        InputError: the result has no 3D, or the size is not positive.
+    """
+    width, height = size_wh
+    if width < 1 or height < 1:
+        raise InputError(f"size_wh must be at least (1, 1), got {size_wh}")
+    people = bodies_of(result.keypoints_in("z-up"), result.confidence, confidence_thr)
+    canvas = _background(width, height)
+    line_px = max(0.5, 0.0009 * min(width, height))
+    text_px = float(np.clip(0.022 * min(width, height), 9, 60))
+    ground_m = _ground_m(people)
+    footprint = np.stack([p.middle_xy for p in people]) if people else np.zeros((1, 2))
+    view, bar = _view(
+        people,
+        footprint,
+        ground_m,
+        size_wh,
+        3.2 * text_px,
+        (azimuth_deg, elevation_deg),
+        projection,
+    )
+    draw_grid(canvas, view, footprint, ground_m, line_px)
+    draw_shadows(canvas, view, people, ground_m)
+    for person in people:
+        _draw_stem(canvas, view, person, ground_m, line_px)
+    draw_scale(canvas, view, bar, line_px, text_px)
+    draw_bodies(canvas, view, people, confidence_thr)
+    draw_axes(canvas, view, line_px, text_px)
+    if labels:
+        _draw_labels(canvas, view, people, result, text_px)
+    if not people:
+        draw_text(canvas, (width / 2, 0.12 * height), NO_PEOPLE, text_px, INK, anchor="middle")
+    return canvas
+
+
+NO_PEOPLE = "no people found"
+
+
+def _background(width: int, height: int) -> Image:
+    share = np.linspace(0, 1, height)[:, None]
+    rows = mix(np.array([_TOP_RGB]), _BOTTOM_RGB, share[:, 0])
+    column = np.rint(rows[:, ::-1]).astype(np.uint8)[:, None]
+    return np.ascontiguousarray(np.broadcast_to(column, (height, width, 3)))
+
+
+def _ground_m(people: list[Body]) -> float:
+    """Height of the lowest point of anyone, but of nobody who is far below the others."""
+    if not people:
+        return 0.0
+    lowest = np.array([person.lowest[2] for person in people])
+    return float(lowest[lowest >= np.median(lowest) - _GROUND_OUTLIER_M].min())
+
+
+def _view(
+    people: list[Body],
+    footprint: FloatArray,
+    ground_m: float,
+    size_wh: tuple[int, int],
+    margin_px: float,
+    direction_deg: tuple[float | None, float | None],
+    projection: Projection,
+) -> tuple[View, FloatArray]:
+    """The view that shows all people, their shadows and the scale bar, and that bar (2, 3)."""
+    pad = _BOX_PAD_M * np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)])
+    shown_points = [person.points[person.use] for person in people]
+    shadows = [np.column_stack([p[:, :2], np.full(len(p), ground_m)]) for p in shown_points]
+    floor = np.column_stack([footprint, np.full(len(footprint), ground_m)])
+    corners = [(p + offset) for p in (*shown_points, floor) for offset in pad]
+    content = [*corners, *shadows]
+    if not people:
+        content.append(np.array([[-1.0, -1, 0], [1, 1, 1.7]]))
+
+    def fit(extra: list[FloatArray]) -> View:
+        return fit_view(
+            np.concatenate([*content, *extra]),
+            size_wh,
+            azimuth_deg=direction_deg[0],
+            elevation_deg=direction_deg[1],
+            projection=projection,
+            margin_px=min(margin_px, min(size_wh) / 5),
+        )
+
+    step = grid_step_m(fit([]), min(size_wh))
+    bar = scale_bar(footprint, ground_m, step)
+    return fit([bar]), bar
+
+
+def _draw_stem(
+    canvas: Image, view: View, person: Body, ground_m: float, line_px: float
+) -> None:
+    """A dashed line from a person above the ground down to it, in place."""
+    lowest = person.lowest
+    if lowest[2] - ground_m < _FLOATING_M:
+        return
+    heights = np.linspace(ground_m, lowest[2], 2 * 12)
+    points = np.column_stack([np.tile(lowest[:2], (len(heights), 1)), heights])
+    xy, _, _ = view.project(points)
+    paint(canvas, capsules(xy[:-1:2], xy[1::2], line_px, INK, 0.6))
+
+
+def _draw_labels(
+    canvas: Image, view: View, people: list[Body], result: PoseResult, text_px: float
+) -> None:
+    """Number and distance above each person, in place; only numbers where those would overlap."""
+    tops = [p.points[p.use][p.points[p.use, 2].argmax()] + [0, 0, 0.12] for p in people]
+    places = [view.project(top)[0] for top in tops]
+    numbers = [f"#{person.number}" for person in people]
+    for texts in ([n + _distance_text(result, p) for n, p in zip(numbers, people, strict=True)], numbers):
+        tags = [_tag(place, text, text_px) for place, text in zip(places, texts, strict=True)]
+        if texts is numbers or not _any_overlap(tags):
+            break
+    for text, (left, top, right, bottom) in zip(texts, tags, strict=True):
+        if right - left <= canvas.shape[1] and bottom - top <= canvas.shape[0]:
+            draw_label(canvas, left, top, text, text_px)
+
+
+def _distance_text(result: PoseResult, person: Body) -> str:
+    if result.root_depth_m is None or not np.isfinite(result.root_depth_m[person.number]):
+        return ""
+    return f"  {result.root_depth_m[person.number]:.1f} m"
+
+
+def _tag(place: FloatArray, text: str, text_px: float) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of a label that stands on a place, px."""
+    width, height = label_size_wh(text, text_px)
+    left, top = float(place[0]) - width / 2, float(place[1]) - height
+    return left, top, left + width, top + height
+
+
+def _any_overlap(tags: list[tuple[float, float, float, float]]) -> bool:
+    boxes = np.array(tags).reshape(-1, 4)
+    apart = (boxes[:, None, :2] >= boxes[None, :, 2:]).any(axis=-1)
+    overlap = ~(apart | apart.T)
+    np.fill_diagonal(overlap, False)
+    return bool(overlap.any())

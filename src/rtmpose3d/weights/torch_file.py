@@ -1,0 +1,236 @@
+"""Read what torch.save wrote, without torch and without running any of its pickle.
+
+`open_torch_file` gives the tree of plain values; tensors in it are `TensorRef`s, and only those
+that are asked for are read from the disk. Both formats are read: the zip of torch 1.6 and later,
+and the one before (a row of pickles, then the storages).
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtmpose3d.errors import WeightsError
+from rtmpose3d.weights.file_kinds import LEGACY_MAGIC, ZIP_MAGIC, read_head, refusal
+from rtmpose3d.weights.inert_pickle import PickleFormatError, load
+from rtmpose3d.weights.tensor_refs import (
+    BFLOAT16,
+    StorageRef,
+    TensorRef,
+    item_bytes,
+    persistent_in,
+    rebuild,
+)
+from rtmpose3d.weights.torch_zip import Archive, ContainerError, Record, read_archive, read_bytes
+
+MAX_DIMENSIONS = 32  # numpy 1's limit
+_LEGACY_PROTOCOL = 1001  # torch.serialization.PROTOCOL_VERSION
+# Tensors may share storages (RTMDet's three levels share their convolutions), half precision
+# doubles when widened; a file that asks for more memory than this is an attack.
+_MOST_GROWTH = 8
+_MOST_ELEMENTS = 2**48
+_SMALL_BYTES = 2**26
+
+
+class TorchFile:
+    """An open checkpoint.
+
+    Attributes:
+        path: the file.
+        root: what was saved: plain values with `TensorRef`s, `Opaque`s and `Name`s in them.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        handle: BinaryIO,
+        size: int,
+        root: object,
+        records: Mapping[str, Record],
+        big_endian: bool,
+    ) -> None:
+        self.path = path
+        self.root = root
+        self._handle = handle
+        self._records = records
+        self._big_endian = big_endian
+        self._bytes_left = _MOST_GROWTH * size + _SMALL_BYTES
+        self._storages: dict[str, bytearray] = {}
+
+    def read(self, tensor: TensorRef, name: str = "a tensor") -> NDArray[np.generic]:
+        """The values of one tensor.
+
+        Args:
+            tensor: a reference from `root`.
+            name: what to call it in an error.
+
+        Returns:
+            A C-ordered array of the tensor's shape and element type in native byte order
+            (bfloat16 as float32). Tensors that share a storage may share memory here too.
+
+        Raises:
+            WeightsError: it reaches beyond its storage, or the storage is short or damaged.
+        """
+        try:
+            return self._read(tensor)
+        except (ContainerError, OSError) as error:
+            raise WeightsError(f"{self.path} {_reason(error)} (at {name[:100]})") from error
+
+    def _read(self, tensor: TensorRef) -> NDArray[np.generic]:
+        self._check_layout(tensor)
+        dtype = np.dtype("u2" if tensor.dtype == BFLOAT16 else tensor.dtype)
+        if math.prod(tensor.shape) == 0:
+            return np.empty(tensor.shape, np.float32 if tensor.dtype == BFLOAT16 else dtype)
+        in_file = dtype.newbyteorder(">" if self._big_endian else "<")
+        array = np.ndarray(
+            tensor.shape,
+            in_file,
+            buffer=self._storage(tensor.storage),
+            offset=tensor.offset * dtype.itemsize,
+            strides=[
+                stride * dtype.itemsize if count > 1 else 0
+                for count, stride in zip(tensor.shape, tensor.strides, strict=True)
+            ],
+        )
+        if tensor.dtype == BFLOAT16:
+            return (array.astype(np.uint32, order="C") << 16).view(np.float32)
+        return array.astype(dtype, order="C", copy=False)
+
+    def _check_layout(self, tensor: TensorRef) -> None:
+        """Refuse what would read outside the storage or take far more memory than the file."""
+        if len(tensor.shape) > MAX_DIMENSIONS:
+            raise ContainerError(f"holds a tensor of {len(tensor.shape)} dimensions")
+        shown = f"a tensor of shape {str(tensor.shape)[:100]}"
+        elements = math.prod(tensor.shape)
+        if math.prod(max(count, 1) for count in tensor.shape) >= _MOST_ELEMENTS:
+            raise ContainerError(f"holds {shown}, which no memory can hold")
+        if elements == 0:
+            return
+        steps = zip(tensor.shape, tensor.strides, strict=True)
+        last = tensor.offset + sum((count - 1) * stride for count, stride in steps)
+        width = item_bytes(tensor.dtype)
+        storage = tensor.storage
+        declared = storage.count * (1 if storage.dtype is None else width)
+        if (last + 1) * width > declared:
+            raise ContainerError(f"holds {shown} that reaches beyond its storage")
+        self._bytes_left -= elements * max(width, 4)
+        if self._bytes_left < 0:
+            raise ContainerError(f"asks for far more memory than its size (at {shown})")
+
+    def _storage(self, storage: StorageRef) -> memoryview:
+        """The bytes of a storage, read once."""
+        if storage.key not in self._storages:
+            if storage.key not in self._records:
+                raise ContainerError(f"lacks its storage {storage.key[:40]!r}")
+            self._storages[storage.key] = read_bytes(self._handle, self._records[storage.key])
+        width = 1 if storage.dtype is None else item_bytes(storage.dtype)
+        data = memoryview(self._storages[storage.key])[storage.first * width :]
+        if data.nbytes < storage.count * width:
+            raise ContainerError(
+                f"is cut short: storage {storage.key[:40]!r} has {data.nbytes} bytes, "
+                f"{storage.count * width} were declared"
+            )
+        return data
+
+
+@contextmanager
+def open_torch_file(path: Path | str) -> Iterator[TorchFile]:
+    """Open what torch.save wrote; read its tree now and its tensors when asked for.
+
+    Args:
+        path: a .pth, .pt or .bin file.
+
+    Yields:
+        The open file; arrays read from it stay valid after it is closed.
+
+    Raises:
+        WeightsError: it is something else, damaged or cut short; the text says what it is.
+    """
+    path = Path(path)
+    head, size = read_head(path)
+    if not head.startswith((ZIP_MAGIC, LEGACY_MAGIC)):
+        raise refusal(path, head, size)
+    with path.open("rb") as handle:
+        try:
+            parse = _open_zip if head.startswith(ZIP_MAGIC) else _open_legacy
+            root, records, big_endian = parse(handle, size)
+        except (ContainerError, PickleFormatError, OSError) as error:
+            raise WeightsError(
+                f"{path} ({size} bytes) {_reason(error)}; download or copy it again"
+            ) from error
+        yield TorchFile(path, handle, size, root, records, big_endian)
+
+
+def _reason(error: ValueError | OSError) -> str:
+    if isinstance(error, ContainerError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"cannot be read: {error.strerror or error}"
+    return f"is not readable: {error}"
+
+
+_Parsed = tuple[object, Mapping[str, Record], bool]  # the tree, the storages, big-endian?
+
+
+def _open_zip(handle: BinaryIO, size: int) -> _Parsed:
+    archive = read_archive(handle, size)
+    data = read_bytes(handle, archive.records["data.pkl"])
+    root = load(io.BytesIO(data), len(data), rebuild=rebuild, persistent=persistent_in({}))
+    records = {
+        name.removeprefix("data/"): record
+        for name, record in archive.records.items()
+        if name.startswith("data/")
+    }
+    return root, records, _is_big_endian(handle, archive)
+
+
+def _is_big_endian(handle: BinaryIO, archive: Archive) -> bool:
+    """What the file says of its byte order; those before torch 2.1 say nothing: little."""
+    if "byteorder" not in archive.records:
+        return False
+    record = archive.records["byteorder"]
+    text = bytes(read_bytes(handle, record)) if record.size < 100 else b"?"
+    if text not in (b"little", b"big"):
+        raise ContainerError(f"names the byte order {text[:20]!r}; little or big is expected")
+    return text == b"big"
+
+
+def _open_legacy(handle: BinaryIO, size: int) -> _Parsed:
+    """Magic number, protocol, system, tree, keys: five pickles; then count and bytes of each key.
+
+    The storages are little-endian whatever the system was (torch/csrc/generic/serialization.cpp).
+    """
+    seen: dict[str, StorageRef] = {}
+
+    def next_pickle() -> object:
+        left = size - handle.tell()
+        return load(handle, left, rebuild=rebuild, persistent=persistent_in(seen))
+
+    next_pickle()  # the magic number, already seen
+    if next_pickle() != _LEGACY_PROTOCOL:
+        raise ContainerError("is of an unknown version of torch's old format")
+    next_pickle()
+    root, keys = next_pickle(), next_pickle()
+    if not isinstance(keys, list):
+        raise ContainerError("is damaged: the list of its storages is missing")
+    records: dict[str, Record] = {}
+    position = handle.tell()
+    for key in keys:
+        if not isinstance(key, str) or key not in seen:
+            raise ContainerError("is damaged: a storage that no tensor uses is listed")
+        handle.seek(position)
+        count = int.from_bytes(handle.read(8), "little")
+        dtype = seen[key].dtype
+        record = Record(position + 8, count * (1 if dtype is None else item_bytes(dtype)))
+        if record.start + record.size > size:
+            raise ContainerError(f"is cut short: storage {key[:40]!r} is not all there")
+        records[key] = record
+        position = record.start + record.size
+    return root, records, False

@@ -1,0 +1,62 @@
+"""The models: one table, and the functions that look a name up in it."""
+
+from __future__ import annotations
+
+from rtmpose3d.errors import UnknownNameError
+from rtmpose3d.zoo.remote import RemoteFile
+from rtmpose3d.zoo.specs import DetectorSpec, ModelSpec, PoseSpec
+from rtmpose3d.zoo.table import ALIASES, HUB_REPO, MODELS
+
+__all__ = [
+    "ALIASES",
+    "HUB_REPO",
+    "MODELS",
+    "DetectorSpec",
+    "ModelSpec",
+    "PoseSpec",
+    "RemoteFile",
+    "resolve",
+    "resolve_detector",
+    "resolve_pose",
+]
+
+
+def resolve(name: str) -> ModelSpec:
+    """The row of a model's name or alias; case does not matter.
+
+    Raises:
+        UnknownNameError: no such model; the message lists all.
+    """
+    key = name.strip().lower()
+    key = ALIASES.get(key, key)
+    if key not in MODELS:
+        raise UnknownNameError("model", name, MODELS)
+    return MODELS[key]
+
+
+def resolve_pose(name: str) -> PoseSpec:
+    """The row of a pose model.
+
+    Raises:
+        UnknownNameError: no such pose model.
+    """
+    spec = resolve(name)
+    if not isinstance(spec, PoseSpec):
+        raise UnknownNameError("pose model", name, _names(PoseSpec))
+    return spec
+
+
+def resolve_detector(name: str) -> DetectorSpec:
+    """The row of a person detector.
+
+    Raises:
+        UnknownNameError: no such detector.
+    """
+    spec = resolve(name)
+    if not isinstance(spec, DetectorSpec):
+        raise UnknownNameError("detector", name, _names(DetectorSpec))
+    return spec
+
+
+def _names(kind: type[ModelSpec]) -> list[str]:
+    return [name for name, spec in MODELS.items() if isinstance(spec, kind)]

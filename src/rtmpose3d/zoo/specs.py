@@ -1,0 +1,119 @@
+"""What a row of the model table holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rtmpose3d.codec.spec import SimCCSpec
+from rtmpose3d.zoo.remote import RemoteFile
+
+Task = Literal["pose3d", "pose2d", "detector"]
+ChannelOrder = Literal["rgb", "bgr"]
+
+# ImageNet's statistics in grey levels 0 to 255, as every published configuration has them.
+RGB_MEAN, RGB_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+CODE_LICENCE = "Apache-2.0"
+WEIGHTS_LICENCE = "Apache-2.0"
+POSE_DATA_LICENCE = "COCO-WholeBody annotations: non-commercial research"
+DETECTOR_DATA_LICENCE = "COCO: CC BY 4.0; Objects365: CC BY 4.0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """A model: its network, its input, its file, its published figures.
+
+    Attributes:
+        name: the model's name in this package.
+        input_size_wh: width and height of the network's input, px.
+        file: the published checkpoint.
+        width, depth: multipliers of the backbone's channels and blocks.
+        params: number of parameters.
+        gflops: multiply-adds of one input, in 10^9, as published.
+        code_licence, weights_licence, data_licence: of the code, of the published weights, and of
+            the annotations they were trained on.
+    """
+
+    name: str
+    input_size_wh: tuple[int, int]
+    file: RemoteFile
+    width: float
+    depth: float
+    params: int
+    gflops: float
+    mean: tuple[float, float, float] = RGB_MEAN
+    std: tuple[float, float, float] = RGB_STD
+    channel_order: ChannelOrder = "rgb"
+    code_licence: str = CODE_LICENCE
+    weights_licence: str = WEIGHTS_LICENCE
+    data_licence: str = POSE_DATA_LICENCE
+
+    @property
+    def task(self) -> Task:
+        """What the model does."""
+        raise NotImplementedError
+
+    @property
+    def graph(self) -> str:
+        """Name of the graph that the package ships for it; DWPose is RTMPose's network."""
+        return self.name.replace("dwpose", "rtmpose")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoseSpec(ModelSpec):
+    """A pose model.
+
+    Attributes:
+        codec: how keypoints are written as bins.
+        pafpn, hem, gau: parts of the network (paper, Table 4): the neck, the head over two
+            scales, the attention among keypoints.
+        dropout: on the attention weights, in training.
+        keypoints: number of keypoints.
+        ap, ar: whole-body AP and AR on COCO-WholeBody V1.0 val, as published.
+        part_ap: AP of body, foot, face, hand, where published.
+        mpjpe_m: 3D error on H3WB in metres, as published.
+    """
+
+    codec: SimCCSpec
+    pafpn: bool
+    hem: bool
+    gau: bool = True
+    dropout: float = 0.0
+    keypoints: int = 133
+    ap: float | None = None
+    ar: float | None = None
+    part_ap: Mapping[str, float] = field(default_factory=dict, hash=False)
+    mpjpe_m: float | None = None
+
+    @property
+    def task(self) -> Task:
+        """What the model does."""
+        return "pose3d" if self.codec.has_depth else "pose2d"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectorSpec(ModelSpec):
+    """A person detector.
+
+    Attributes:
+        separable: separable 3x3 convolutions, not shared between the head's scales (nano).
+        exp_on_reg: box distances pass through exp().
+        neck_blocks: in each CSP layer of the neck.
+        head_channels: of the neck's outputs and the head.
+        score_thr, pre_nms, iou_thr, max_people: selection, as the reference does it.
+    """
+
+    separable: bool
+    exp_on_reg: bool
+    neck_blocks: int
+    head_channels: int
+    score_thr: float = 0.05
+    pre_nms: int = 1000
+    iou_thr: float = 0.6
+    max_people: int = 100
+
+    @property
+    def task(self) -> Task:
+        """What the model does."""
+        return "detector"
