@@ -12,16 +12,24 @@ from rtmpose3d.cli.models import models
 from rtmpose3d.cli.predict import predict
 from rtmpose3d.cli.terminal import print_any_name
 
+# A blank line between examples keeps typer from joining them.
 EXAMPLES = """
-Examples:
+rtmpose3d predict photo.jpg
 
-  rtmpose3d predict photo.jpg
+rtmpose3d models
 
-  rtmpose3d predict photos/ --out results --save json,csv,image
+rtmpose3d doctor
 
-  rtmpose3d models
+rtmpose3d COMMAND --help
+"""
+PREDICT_EXAMPLES = """
+rtmpose3d predict photo.jpg
 
-  rtmpose3d doctor
+rtmpose3d predict photos/ --recursive --out results --save json,csv,image
+
+rtmpose3d predict 'photos/**/*.jpg' --model rtmw3d-x --device cuda --batch-size 16
+
+rtmpose3d predict photo.jpg --boxes '60,40,310,620' --height-m 1.78 --exif
 """
 
 app = typer.Typer(
@@ -32,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(epilog=predict.__annotations__.get("epilog"))(predict)
+app.command(epilog=PREDICT_EXAMPLES)(predict)
 app.command()(models)
 app.command()(export)
 app.command()(doctor)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rtmpose3d.cli.outputs import Source
-from rtmpose3d.errors import RTMPose3DError
+from rtmpose3d.errors import BackendError, InputError
 from rtmpose3d.sources import load_image
 from rtmpose3d.structures import Image, PoseResult
 
@@ -42,7 +42,8 @@ def estimate_all(
 ) -> Iterator[Outcome]:
     """Poses of many pictures, in their order; the next batch is read while one is computed.
 
-    A picture that cannot be read, or for which the estimate fails, does not stop the others.
+    A picture that cannot be read, or for which the estimate fails, does not stop the others;
+    what would fail for every picture (weights that cannot be had) does.
 
     Args:
         sources: files and addresses.
@@ -75,7 +76,7 @@ def _read_ahead(sources: Iterable[Source], ahead: int) -> Iterator[Loaded]:
 def _load(source: Source) -> Loaded:
     try:
         return Loaded(source=source, image=load_image(source))
-    except RTMPose3DError as error:
+    except InputError as error:
         return Loaded(source=source, reason=str(error))
     except MemoryError:
         return Loaded(source=source, reason=f"{source} does not fit into memory")
@@ -100,7 +101,7 @@ def _estimate(
         return []
     try:
         results = estimate(sources, images)
-    except (RTMPose3DError, MemoryError) as error:
+    except (InputError, BackendError, MemoryError) as error:
         if len(images) == 1:
             reason = str(error) or "out of memory"
             return [Outcome(source=sources[0], reason=_named(reason, sources[0]))]

@@ -1,7 +1,8 @@
-"""From the options of `predict` to a function that computes poses."""
+"""From the options of `predict` to a function that computes the poses of some pictures."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,42 +12,171 @@ from rtmpose3d.cli.outputs import Source
 from rtmpose3d.cli.parsing import BoxesOfImages, boxes_for, parse_boxes, parse_intrinsics
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.geometry.axes import AXES, Axes
-from rtmpose3d.geometry.camera import Camera
+from rtmpose3d.geometry.camera import DEFAULT_FOV_DEG, Camera
+from rtmpose3d.sources import exif_of
 from rtmpose3d.structures import Image, PoseResult
 from rtmpose3d.zoo import resolve_detector, resolve_pose
 
 if TYPE_CHECKING:
-    from rtmpose3d import RTMPose3D
+    from rtmpose3d.api import RTMPose3D
+
+CHECKPOINT_ENDINGS = (".pth", ".pt", ".bin", ".safetensors", ".onnx")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
-    """What the user asked of the model, as typed; `check` finds what cannot work.
+class ModelChoice:
+    """Which model on which device, as typed.
 
     Attributes:
-        model, det, device, backend: names; `det` may be a detector's checkpoint file.
-        pose_checkpoint, detector_checkpoint, cache_dir: files and folder of weights.
-        bbox_thr: least score of a detected person.
-        single_person: only the most prominent one.
-        boxes: as `parse_boxes` takes it; no detector is used then.
-        axes: frame of the 3D keypoints.
-        fov_deg: field of view over the longer side, degrees.
-        intrinsics: as `parse_intrinsics` takes it.
-        height_m, root_depth_m: what is known of the person, metres.
+        model: name of the pose model.
+        det: name of the detector, or its checkpoint file; None if boxes are given.
+        device, backend: names.
+        pose_checkpoint, detector_checkpoint: files to use instead of the published ones.
+        cache_dir: folder of downloaded weights.
+
+    Raises:
+        UnknownNameError: no such model or detector.
+        InputError: two checkpoints for the detector, or a checkpoint that is not there.
     """
 
     model: str
-    det: str
-    device: str
-    backend: str
-    pose_checkpoint: Path | None
-    detector_checkpoint: Path | None
-    cache_dir: Path | None
+    det: str | None
+    device: str = "auto"
+    backend: str = "auto"
+    pose_checkpoint: Path | None = None
+    detector_checkpoint: Path | None = None
+    cache_dir: Path | None = None
+
+    def __post_init__(self) -> None:
+        resolve_pose(self.model)
+        if self.det is not None and _is_checkpoint(self.det):
+            if self.detector_checkpoint is not None:
+                raise InputError("--det names a file, and so does --detector-checkpoint; give one")
+            file = Path(self.det)
+            detector = "rtmdet-nano" if "nano" in file.name.lower() else "rtmdet-m"
+            object.__setattr__(self, "detector_checkpoint", file)
+            object.__setattr__(self, "det", detector)
+        if self.det is not None:
+            resolve_detector(self.det)
+        for option in ("pose_checkpoint", "detector_checkpoint"):
+            file = getattr(self, option)
+            if file is not None and not file.expanduser().is_file():
+                raise InputError(f"--{option.replace('_', '-')}: there is no file {file}")
+
+    def load(self) -> RTMPose3D:
+        """The model; published weights are fetched if they are not on this disk."""
+        from rtmpose3d.api import RTMPose3D
+
+        return RTMPose3D.from_pretrained(
+            self.model,
+            device=self.device,
+            backend=self.backend,
+            pose_checkpoint=self.pose_checkpoint,
+            detector_checkpoint=self.detector_checkpoint,
+            detector=self.det,
+            cache_dir=self.cache_dir,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoseChoice:
+    """Which people, and how they stand in space.
+
+    Attributes:
+        bbox_thr: least score of a detected person.
+        single_person: only the most prominent one.
+        boxes: people's boxes by file name; None to detect them.
+        axes: frame of the 3D keypoints.
+        fov_deg: field of view over the longer side, degrees.
+        intrinsics: fx, fy, cx, cy in pixels, instead.
+        exif: take the field of view from the picture's EXIF where it is there.
+        height_m, root_depth_m: what is known of the people, metres.
+    """
+
     bbox_thr: float
     single_person: bool
-    boxes: str | None
-    axes: str
+    boxes: BoxesOfImages | None
+    axes: Axes
     fov_deg: float | None
-    intrinsics: str | None
+    intrinsics: tuple[float, float, float, float] | None
+    exif: bool
     height_m: float | None
     root_depth_m: float | None
+
+    @classmethod
+    def parse(
+        cls,
+        *,
+        bbox_thr: float,
+        single_person: bool,
+        boxes: str | None,
+        axes: str,
+        fov_deg: float | None,
+        intrinsics: str | None,
+        exif: bool,
+        height_m: float | None,
+        root_depth_m: float | None,
+    ) -> PoseChoice:
+        """Check the options as typed.
+
+        Raises:
+            InputError: a value that cannot be, or two that contradict each other.
+            UnknownNameError: no such axes.
+        """
+        if axes not in AXES:
+            raise UnknownNameError("axes", axes, AXES)
+        if sum((fov_deg is not None, intrinsics is not None, exif)) > 1:
+            raise InputError("--fov-deg, --intrinsics and --exif exclude each other; give one")
+        if fov_deg is not None:
+            Camera.from_fov(width=1, height=1, fov_deg=fov_deg)  # raises if it cannot be
+        for option, value in (("--height-m", height_m), ("--root-depth-m", root_depth_m)):
+            if value is not None and not 0 < value < float("inf"):
+                raise InputError(f"{option} must be above 0 m, got {value:g}")
+        return cls(
+            bbox_thr=bbox_thr,
+            single_person=single_person,
+            boxes=None if boxes is None else parse_boxes(boxes),
+            axes=cast("Axes", axes),
+            fov_deg=fov_deg,
+            intrinsics=None if intrinsics is None else parse_intrinsics(intrinsics),
+            exif=exif,
+            height_m=height_m,
+            root_depth_m=root_depth_m,
+        )
+
+    def estimate(
+        self, model: RTMPose3D, sources: Sequence[Source], images: Sequence[Image]
+    ) -> list[PoseResult]:
+        """Poses of some pictures, one result each; errors as of calling the model."""
+        boxes = None if self.boxes is None else [boxes_for(self.boxes, s) for s in sources]
+        cameras = [self.camera(s, i) for s, i in zip(sources, images, strict=True)]
+        return model(
+            list(images),
+            bbox_thr=self.bbox_thr,
+            single_person=self.single_person,
+            boxes=boxes,
+            camera=cameras,
+            root_depth_m=self.root_depth_m,
+            height_m=self.height_m,
+            axes=self.axes,
+        )
+
+    def camera(self, source: Source, image: Image) -> Camera:
+        """The camera of a picture.
+
+        Raises:
+            InputError: the intrinsics cannot be those of a camera.
+        """
+        height, width = image.shape[:2]
+        if self.intrinsics is not None:
+            fx, fy, cx, cy = self.intrinsics
+            return Camera(fx=fx, fy=fy, cx=cx, cy=cy, width=width, height=height)
+        camera = None
+        if self.exif and isinstance(source, Path):
+            camera = Camera.from_exif(exif_of(source), width=width, height=height)
+        fov_deg = self.fov_deg or DEFAULT_FOV_DEG
+        return camera or Camera.from_fov(width=width, height=height, fov_deg=fov_deg)
+
+
+def _is_checkpoint(text: str) -> bool:
+    return text.lower().endswith(CHECKPOINT_ENDINGS) or os.path.isfile(text)  # noqa: PTH113

@@ -53,7 +53,9 @@ def parse_boxes(text: str) -> BoxesOfImages:
         content = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"--boxes: {path} cannot be read as text: {error}") from error
-    return _from_json(content, path) if path.suffix.lower() == ".json" else _from_rows(content, path)
+    return (
+        _from_json(content, path) if path.suffix.lower() == ".json" else _from_rows(content, path)
+    )
 
 
 def boxes_for(boxes: BoxesOfImages, source: Path | str) -> FloatArray:

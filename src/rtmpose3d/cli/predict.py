@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,6 +41,7 @@ def predict(
     axes: option.AxesName = "z-up",
     fov_deg: option.FovDeg = None,
     intrinsics: option.Intrinsics = None,
+    exif: option.Exif = False,
     height_m: option.HeightM = None,
     root_depth_m: option.RootDepthM = None,
     debug: DebugOption = False,
@@ -49,32 +51,37 @@ def predict(
     Each picture gives OUT/<name>.json and OUT/<name>_pose.jpg, or what --save asks for. Pictures
     that cannot be read are passed over, listed at the end, and make the exit code 1.
     """
-    from rtmpose3d.cli.estimating import make_estimate
+    from rtmpose3d.cli.batches import estimate_all
+    from rtmpose3d.cli.estimating import ModelChoice, PoseChoice
     from rtmpose3d.sources import expand_inputs
 
     sources = expand_inputs(inputs, recursive=recursive)
     plans = plan_outputs(sources, out, parse_save(save))
-    estimate = make_estimate(
-        model=model,
-        det=det,
-        device=device,
-        backend=backend,
-        pose_checkpoint=pose_checkpoint,
-        detector_checkpoint=detector_checkpoint,
-        cache_dir=cache_dir,
+    pose_choice = PoseChoice.parse(
         bbox_thr=bbox_thr,
         single_person=single_person,
         boxes=boxes,
         axes=axes,
         fov_deg=fov_deg,
         intrinsics=intrinsics,
+        exif=exif,
         height_m=height_m,
         root_depth_m=root_depth_m,
-        prepare=lambda: _make_folder(out),
     )
-    from rtmpose3d.cli.batches import estimate_all
-
-    outcomes = estimate_all(sources, estimate, batch_size=batch_size)
+    model_choice = ModelChoice(
+        model=model,
+        det=det if boxes is None else None,
+        device=device,
+        backend=backend,
+        pose_checkpoint=pose_checkpoint,
+        detector_checkpoint=detector_checkpoint,
+        cache_dir=cache_dir,
+    )
+    _make_folder(out)
+    loaded = model_choice.load()
+    outcomes = estimate_all(
+        sources, functools.partial(pose_choice.estimate, loaded), batch_size=batch_size
+    )
     code = _write_all(outcomes, sources, plans)
     if code:
         raise typer.Exit(code)

@@ -54,9 +54,7 @@ DetectorCheckpoint = Annotated[
 ]
 CacheDir = Annotated[
     Path | None,
-    typer.Option(
-        "--cache-dir", help="Where downloaded weights are kept.", rich_help_panel=_MODEL
-    ),
+    typer.Option("--cache-dir", help="Where downloaded weights are kept.", rich_help_panel=_MODEL),
 ]
 Out = Annotated[
     Path,
@@ -127,6 +125,14 @@ FovDeg = Annotated[
 Intrinsics = Annotated[
     str | None,
     typer.Option("--intrinsics", help="fx,fy,cx,cy in pixels.", rich_help_panel=_SPACE),
+]
+Exif = Annotated[
+    bool,
+    typer.Option(
+        "--exif",
+        help="Take the field of view from each photo's EXIF where it is there.",
+        rich_help_panel=_SPACE,
+    ),
 ]
 HeightM = Annotated[
     float | None,

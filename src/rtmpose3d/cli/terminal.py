@@ -48,7 +48,7 @@ def reports_errors(command: Callable[_P, None]) -> Callable[_P, None]:
 
 
 def print_any_name() -> None:
-    """Let file names be printed that the terminal's encoding does not have: as `?`, not an error."""
+    """Print characters that the terminal's encoding does not have as `?`, not as an error."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

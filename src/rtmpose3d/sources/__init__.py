@@ -4,7 +4,8 @@ Everything leaves here as one thing: a contiguous (H, W, 3) uint8 array in OpenC
 upright. `load_image` makes it, `expand_inputs` turns what a user typed into a list of files.
 """
 
+from rtmpose3d.sources.exif import exif_of
 from rtmpose3d.sources.images import ImageSource, load_image
 from rtmpose3d.sources.inputs import IMAGE_ENDINGS, expand_inputs
 
-__all__ = ["IMAGE_ENDINGS", "ImageSource", "expand_inputs", "load_image"]
+__all__ = ["IMAGE_ENDINGS", "ImageSource", "exif_of", "expand_inputs", "load_image"]

@@ -11,6 +11,8 @@ import io
 import struct
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -85,7 +87,8 @@ def bgr_from_pillow(picture: PIL.Image.Image, name: str) -> Image:
         InputError: damaged, closed, cut short, or of a mode that cannot be shown as RGB.
     """
     try:
-        picture.load()
+        with _no_warnings():
+            picture.load()
     except (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError) as error:
         raise InputError(f"{name} cannot be decoded: {_reason(error)}") from error
     if picture.mode.startswith("I") or picture.mode == "F":
@@ -98,9 +101,7 @@ def bgr_from_pillow(picture: PIL.Image.Image, name: str) -> Image:
 
 def _open(data: bytes, name: str) -> PIL.Image.Image:
     """Read the header; no pixel is decoded yet."""
-    with _WARNINGS_LOCK, warnings.catch_warnings():
-        # Pillow warns from 89 megapixels on and refuses above 179; its refusal is our limit.
-        warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
+    with _no_warnings():  # Pillow warns from 89 megapixels on; above 179 it refuses: our limit
         try:
             try:
                 PIL.Image.preinit()
@@ -115,6 +116,14 @@ def _open(data: bytes, name: str) -> PIL.Image.Image:
             ) from None
         except (PIL.UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
             raise InputError(f"{name} is {_what_it_is(data)}") from error
+
+
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    """Keep Pillow's remarks on large pictures and damaged EXIF or TIFF tags to itself."""
+    with _WARNINGS_LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _known(formats: tuple[str, ...]) -> list[str]:
@@ -184,8 +193,7 @@ def _grey_levels(picture: PIL.Image.Image, name: str) -> np.ndarray:
 def _orientation(picture: PIL.Image.Image) -> int:
     """EXIF orientation, 1 to 8; 1 if there is none or the EXIF block is damaged."""
     try:
-        with _WARNINGS_LOCK, warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # "Corrupt EXIF data"
+        with _no_warnings():
             orientation = picture.getexif().get(_ORIENTATION_TAG, 1)
     except (OSError, SyntaxError, ValueError, KeyError, TypeError, IndexError, struct.error):
         return 1  # a damaged note about the camera does not make the picture unusable

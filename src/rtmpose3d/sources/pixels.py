@@ -23,7 +23,7 @@ def uint8_from_array(array: np.ndarray, name: str) -> UInt8Array:
     """
     if array.dtype == np.uint8:
         return array
-    if array.dtype == np.uint16:
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:  # of either byte order
         return (array >> 8).astype(np.uint8)
     if np.issubdtype(array.dtype, np.floating):
         return _uint8_from_floats(array, name)

@@ -12,7 +12,7 @@ from rtmpose3d.structures.arrays import (
     UInt8Array,
 )
 from rtmpose3d.structures.people import Crops, Detections
-from rtmpose3d.structures.result import PoseResult
+from rtmpose3d.structures.result import PoseResult, RootDepthSource
 
 __all__ = [
     "BoolArray",
@@ -23,5 +23,6 @@ __all__ = [
     "Image",
     "IntArray",
     "PoseResult",
+    "RootDepthSource",
     "UInt8Array",
 ]

@@ -30,6 +30,7 @@ _FINE: tuple[Group, ...] = ("face", "left_hand", "right_hand", "head")
 _DOT_LIGHTER = 0.3
 # The face's pale colours would not show on the light ground.
 _LINE_RGB = mix(LINKS.rgb, OUTLINE, np.where(LINKS.group == "face", 0.55, 0.0))
+_FARTHEST_M = 1e5  # what is farther away is a mistake and would only hide the others
 _SHADOW, _SHADOW_BLUR_M = 0.3, 0.035
 
 
@@ -53,9 +54,7 @@ class Body:
         return np.median(self.points[self.use, :2], axis=0)
 
 
-def bodies_of(
-    keypoints_m: FloatArray, confidence: FloatArray, confidence_thr: float
-) -> list[Body]:
+def bodies_of(keypoints_m: FloatArray, confidence: FloatArray, confidence_thr: float) -> list[Body]:
     """The people who have anything to show.
 
     Args:
@@ -66,7 +65,7 @@ def bodies_of(
     bodies = []
     for i, (points, trust) in enumerate(zip(keypoints_m, confidence, strict=True)):
         places, sure = with_neck(points, trust)
-        use = shown(places, sure, confidence_thr)
+        use = shown(places, sure, confidence_thr) & (np.abs(places) < _FARTHEST_M).all(axis=1)
         if use.any():
             bodies.append(Body(number=i, points=places, trust=sure, use=use))
     return bodies
@@ -97,9 +96,7 @@ def draw_shadows(canvas: Image, view: View, bodies: list[Body], ground_m: float)
     canvas[:] = np.rint(canvas * keep)
 
 
-def _units(
-    body: Body, view: View, confidence_thr: float
-) -> list[tuple[float, Capsules]]:
+def _units(body: Body, view: View, confidence_thr: float) -> list[tuple[float, Capsules]]:
     """The person's shapes as (depth in metres, shapes) that are to be drawn far to near.
 
     Each limb is one unit; so is each joint, and the whole of the head, of the face and of a hand.
@@ -146,6 +143,4 @@ def _radii_px(groups: list[Group], scale: FloatArray, n_lines: int) -> FloatArra
     metres = np.array([_RADIUS_M[group][i >= n_lines] for i, group in enumerate(groups)])
     least = np.array([_LEAST_PX.get(group, _LEAST_FINE_PX) for group in groups])
     fine_dots = (np.arange(len(groups)) >= n_lines) & np.isin(np.array(groups), _FINE)
-    return np.where(
-        fine_dots & (metres * scale < 1.2), 0, np.maximum(metres * scale, least)
-    )
+    return np.where(fine_dots & (metres * scale < 1.2), 0, np.maximum(metres * scale, least))

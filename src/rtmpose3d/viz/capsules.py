@@ -144,7 +144,8 @@ def _blend(view: Image, layer: Image) -> None:
     """Put a layer (BGRA, premultiplied, maybe larger) over a part of a picture."""
     height, width = view.shape[:2]
     if layer.shape[:2] != (height, width):
-        layer = cv2.resize(layer, (width, height), interpolation=cv2.INTER_AREA)
+        smaller = cv2.resize(layer, (width, height), interpolation=cv2.INTER_AREA)
+        layer = np.asarray(smaller, np.uint8)
     keep = cv2.cvtColor(255 - layer[..., 3], cv2.COLOR_GRAY2BGR)
     view[:] = cv2.add(cv2.multiply(view, keep, scale=1 / 255), layer[..., :3])
 
@@ -162,9 +163,7 @@ def _outlines(shapes: Capsules) -> FloatArray:
     length = np.linalg.norm(along, axis=1)
     angle = np.where(length > 0, np.arctan2(along[:, 1], along[:, 0]), 0.0)
     # The common tangents of two circles lean towards the smaller one.
-    lean = np.arcsin(
-        np.clip((shapes.radius_a - shapes.radius_b) / np.maximum(length, 1e-9), -1, 1)
-    )
+    lean = np.arcsin(np.clip((shapes.radius_a - shapes.radius_b) / np.maximum(length, 1e-9), -1, 1))
     span = 1 - 2 * lean / np.pi
     at_b = angle[:, None] + _ARC * span[:, None]
     at_a = angle[:, None] + np.pi + _ARC * (2 - span)[:, None]

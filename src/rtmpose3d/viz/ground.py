@@ -99,14 +99,16 @@ def draw_axes(image: Image, view: View, line_px: float, text_px: float) -> None:
     length = 2.6 * text_px
     widest = max(text_size_wh(name, text_px)[0] for name, _, _ in _AXES)
     height, width = image.shape[:2]
-    origin = np.array([width - length - widest - 1.2 * text_px, height - 1.1 * length])
+    origin = np.array([width - length - widest - 1.2 * text_px, height - 1.3 * length])
     for name, direction, rgb in _AXES:
         way = (view.eye_from_world @ np.array(direction, float))[:2]
         tip = origin + length * way
         draw_arrow(image, origin, tip, 1.6 * line_px, rgb)
         upright = direction[2] == 1 and abs(way[0]) < 0.3
-        beside = tip + text_px * np.array([0.0, np.sign(way[1])] if upright else [0.5, 0.0])
-        anchor = "middle" if upright else "left"
+        side = -1.0 if way[0] < -0.05 else 1.0
+        gap = np.array([0.0, np.sign(way[1])]) if upright else np.array([0.5 * side, 0.0])
+        anchor = "middle" if upright else "left" if side > 0 else "right"
+        beside = tip + text_px * gap
         draw_text(image, (beside[0], beside[1]), name, text_px, rgb, anchor=anchor)
 
 

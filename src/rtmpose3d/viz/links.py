@@ -20,26 +20,27 @@ Group = Literal["trunk", "feet", "legs", "head", "face", "arms", "left_hand", "r
 GROUPS: tuple[Group, ...] = get_args(Group)
 """In the order of drawing: later groups lie on top."""
 
-NOSE, LEFT_EAR, RIGHT_EAR, LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP = 0, 3, 4, 5, 6, 11, 12
+NOSE, LEFT_EAR, RIGHT_EAR = 0, 3, 4
+LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP = 5, 6, 11, 12
 NECK_BASE, NECK_TOP = 133, 134  # two points that `with_neck` adds
 _NECK = 0.55  # length of the neck, times the way from the shoulders to the middle of the head
 _HEAD, _ARMS = range(0, 5), range(5, 11)
 
 
 def _group(index: int) -> Group:
-    part = WHOLEBODY.part_of_keypoint[index] if index < len(WHOLEBODY) else "body"
+    if index in (NECK_BASE, NECK_TOP):
+        return "trunk"
+    part = WHOLEBODY.part_of_keypoint[index]
     if part != "body":
         return part
     if index in _HEAD:
         return "head"
-    if index in _ARMS:
-        return "arms"
-    return "trunk" if index >= NECK_BASE else "legs"
+    return "arms" if index in _ARMS else "legs"
 
 
 def _line_group(a: int, b: int) -> Group:
     """The group of a line: that of its ends, but lines between arms and legs are the trunk."""
-    ends = {_group(a), _group(b)}
+    ends: set[Group] = {_group(a), _group(b)}
     if {a, b} == {LEFT_SHOULDER, RIGHT_SHOULDER} or {a, b} == {LEFT_HIP, RIGHT_HIP}:
         return "trunk"
     if "feet" in ends:

@@ -212,16 +212,13 @@ def _label_place(
     """Left and top of a label: above its box, else beside or below it, else in its corner."""
     x1, y1, x2, y2 = box.astype(float).tolist()
     width, height = tag_wh
-    places = [
-        (x1, y1 - gap - height),
-        (x2 + gap, y1),
-        (x1 - gap - width, y1),
-        (x1, y2 + gap),
-    ]
-    for left, top in places:
-        across = 0 <= top and top + height <= image_size_wh[1]
-        if across and 0 <= left + width / 2 <= image_size_wh[0] and (
-            left == x1 or (0 <= left and left + width <= image_size_wh[0])
-        ):
-            return left, top
+    image_width, image_height = image_size_wh
+    above, below = (x1, y1 - gap - height), (x1, y2 + gap)
+    right, left = (x2 + gap, y1), (x1 - gap - width, y1)
+    for x, y in (above, right, left, below):
+        inside_x = x >= 0 and x + width <= image_width
+        # Above and below, a label may be moved sideways to lie within the picture.
+        movable = x == x1 and x < image_width and x + width > 0
+        if y >= 0 and y + height <= image_height and (inside_x or movable):
+            return x, y
     return x1 + gap, y1 + gap

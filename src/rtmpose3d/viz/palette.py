@@ -29,7 +29,13 @@ PART_COLOURS: dict[tuple[Part, Side], RGB] = {
 # From the thumb to the little finger; the palm's root has the middle finger's colour.
 FINGER_COLOURS: dict[Part, tuple[RGB, RGB, RGB, RGB, RGB]] = {
     "left_hand": ((0, 215, 240), (0, 205, 190), (10, 190, 130), (90, 205, 80), (165, 220, 60)),
-    "right_hand": ((255, 225, 60), (255, 185, 90), (250, 140, 140), (240, 110, 190), (205, 105, 235)),
+    "right_hand": (
+        (255, 225, 60),
+        (255, 185, 90),
+        (250, 140, 140),
+        (240, 110, 190),
+        (205, 105, 235),
+    ),
 }
 _MIDDLE_FINGER = 2
 
@@ -57,7 +63,9 @@ BONE_RGB: NDArray[np.uint8] = np.array(
 )
 
 
-def mix(colours: FloatArray | NDArray[np.uint8], other: RGB, share: FloatArray | float) -> FloatArray:
+def mix(
+    colours: FloatArray | NDArray[np.uint8], other: RGB, share: FloatArray | float
+) -> FloatArray:
     """Colours with a share of another colour mixed in.
 
     Args:

@@ -16,8 +16,11 @@ from rtmpose3d.structures.arrays import FloatArray
 
 Projection = Literal["perspective", "orthographic"]
 
-_DIRECTIONS_DEG = ((32.0, 18.0), (20.0, 16.0), (10.0, 14.0), (5.0, 12.0))  # azimuth, elevation
-_GOOD_ENOUGH = 0.8  # of the largest scale that any direction allows
+_DIRECTIONS_DEG = (  # azimuth and elevation, the preferred first
+    *((32.0, 18.0), (-32.0, 18.0), (20.0, 16.0), (-20.0, 16.0)),
+    *((10.0, 14.0), (-10.0, 14.0), (5.0, 12.0)),
+)
+_APART_M = 0.8  # people that appear this far apart do not hide each other
 _LEAST_DISTANCE_M = 4.0
 _DISTANCE = 4.0  # of the eye, times the radius of what is shown
 
@@ -80,6 +83,7 @@ def fit_view(
     points: FloatArray,
     size_wh: tuple[int, int],
     *,
+    people: FloatArray | None = None,
     azimuth_deg: float | None = None,
     elevation_deg: float | None = None,
     projection: Projection = "perspective",
@@ -90,8 +94,9 @@ def fit_view(
     Args:
         points: (P, 3) metres, finite, P > 0.
         size_wh: of the panel, px.
-        azimuth_deg: see `rotation`; None chooses: three-quarter, turned towards the camera's own
-            direction where people stand so far apart that they would be small otherwise.
+        people: (N, 3) metres, where people are, which should not hide each other.
+        azimuth_deg: see `rotation`; None chooses: three-quarter from the right or the left, turned
+            towards the camera's own direction where people would be small otherwise.
         elevation_deg: see `rotation`; None chooses along with the azimuth.
         projection: "perspective" or "orthographic".
         margin_px: left free on every side.
@@ -100,8 +105,22 @@ def fit_view(
         _fit(points, size_wh, azimuth, elevation, projection, margin_px)
         for azimuth, elevation in _directions(azimuth_deg, elevation_deg)
     ]
-    enough = _GOOD_ENOUGH * max(view.px_per_m for view in views)
-    return next(view for view in views if view.px_per_m >= enough)
+    largest = max(view.px_per_m for view in views)
+    merits = [
+        view.px_per_m / largest + 0.6 * _apart(view, people) - 0.04 * place
+        for place, view in enumerate(views)
+    ]
+    return views[int(np.argmax(merits))]
+
+
+def _apart(view: View, people: FloatArray | None) -> float:
+    """How far the two people who appear closest are apart, 0 to 1 (enough)."""
+    if people is None or len(people) < 2:
+        return 1.0
+    xy, _, _ = view.project(people)
+    steps = (xy[:, None] - xy[None]) / view.px_per_m * [1.0, 0.5]  # people are taller than wide
+    distances = np.linalg.norm(steps, axis=-1)[~np.eye(len(xy), dtype=bool)]
+    return float(np.clip(distances.min() / _APART_M, 0, 1))
 
 
 def _directions(

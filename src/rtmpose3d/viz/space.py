@@ -8,19 +8,22 @@ from __future__ import annotations
 import numpy as np
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.structures.arrays import BoolArray, FloatArray, Image
+from rtmpose3d.structures.arrays import FloatArray, Image
 from rtmpose3d.structures.result import PoseResult
-from rtmpose3d.viz.capsules import Capsules, capsules, concatenate, outlined, paint
+from rtmpose3d.viz.bodies import Body, bodies_of, draw_bodies, draw_shadows
+from rtmpose3d.viz.capsules import capsules, paint
 from rtmpose3d.viz.ground import INK, draw_axes, draw_grid, draw_scale, grid_step_m, scale_bar
-from rtmpose3d.viz.links import LINKS, Group, opacity_of, shown, with_neck
-from rtmpose3d.viz.palette import OUTLINE, mix
+from rtmpose3d.viz.palette import mix
 from rtmpose3d.viz.scene import Projection, View, fit_view
 from rtmpose3d.viz.text import draw_label, draw_text, label_size_wh
+
+NO_PEOPLE = "no people found"
 
 _TOP_RGB, _BOTTOM_RGB = (252, 253, 255), (228, 233, 241)
 _FLOATING_M = 0.15  # people higher than this above the ground get a line down to it
 _GROUND_OUTLIER_M = 3.0
-_BOX_PAD_M = 0.12
+_LABEL_M = 0.2  # letters are at most this high, so that labels hide few people in a crowd
+_PAD_M = 0.12  # around each point, for the limbs' own width
 
 
 def draw_3d(
@@ -77,13 +80,11 @@ def draw_3d(
     draw_bodies(canvas, view, people, confidence_thr)
     draw_axes(canvas, view, line_px, text_px)
     if labels:
-        _draw_labels(canvas, view, people, result, text_px)
+        label_px = float(np.clip(_LABEL_M * view.px_per_m, max(8, 0.55 * text_px), text_px))
+        _draw_labels(canvas, view, people, result, label_px)
     if not people:
         draw_text(canvas, (width / 2, 0.12 * height), NO_PEOPLE, text_px, INK, anchor="middle")
     return canvas
-
-
-NO_PEOPLE = "no people found"
 
 
 def _background(width: int, height: int) -> Image:
@@ -111,7 +112,7 @@ def _view(
     projection: Projection,
 ) -> tuple[View, FloatArray]:
     """The view that shows all people, their shadows and the scale bar, and that bar (2, 3)."""
-    pad = _BOX_PAD_M * np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)])
+    pad = _PAD_M * np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)])
     shown_points = [person.points[person.use] for person in people]
     shadows = [np.column_stack([p[:, :2], np.full(len(p), ground_m)]) for p in shown_points]
     floor = np.column_stack([footprint, np.full(len(footprint), ground_m)])
@@ -124,6 +125,7 @@ def _view(
         return fit_view(
             np.concatenate([*content, *extra]),
             size_wh,
+            people=floor,
             azimuth_deg=direction_deg[0],
             elevation_deg=direction_deg[1],
             projection=projection,
@@ -135,9 +137,7 @@ def _view(
     return fit([bar]), bar
 
 
-def _draw_stem(
-    canvas: Image, view: View, person: Body, ground_m: float, line_px: float
-) -> None:
+def _draw_stem(canvas: Image, view: View, person: Body, ground_m: float, line_px: float) -> None:
     """A dashed line from a person above the ground down to it, in place."""
     lowest = person.lowest
     if lowest[2] - ground_m < _FLOATING_M:
@@ -155,7 +155,10 @@ def _draw_labels(
     tops = [p.points[p.use][p.points[p.use, 2].argmax()] + [0, 0, 0.12] for p in people]
     places = [view.project(top)[0] for top in tops]
     numbers = [f"#{person.number}" for person in people]
-    for texts in ([n + _distance_text(result, p) for n, p in zip(numbers, people, strict=True)], numbers):
+    for texts in (
+        [n + _distance_text(result, p) for n, p in zip(numbers, people, strict=True)],
+        numbers,
+    ):
         tags = [_tag(place, text, text_px) for place, text in zip(places, texts, strict=True)]
         if texts is numbers or not _any_overlap(tags):
             break

@@ -30,7 +30,7 @@ def _mask(text: str, size_px: int) -> UInt8Array:
     """(h, w) uint8, how much of each pixel the text covers; the height is that of a line."""
     font = _font(size_px)
     left, _, right, _ = font.getbbox(text)
-    _, top, _, bottom = font.getbbox("Ag0")
+    _, top, _, bottom = font.getbbox("Afgjl0")
     size = max(1, int(np.ceil(right - left))), max(1, int(np.ceil(bottom - top)))
     canvas = PillowImage.new("L", size)
     ImageDraw.Draw(canvas).text((-left, -top), text, fill=255, font=font)

@@ -1,0 +1,160 @@
+"""What a model was made from; saved as config.json beside its weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import ClassVar
+
+from rtmpose3d.errors import InputError, UnknownNameError, WeightsError
+from rtmpose3d.structures.atomic import atomic_write
+from rtmpose3d.zoo import resolve_detector, resolve_pose
+
+CONFIG_FILE = "config.json"
+MODEL_OF_SIZE = {"l": "rtmw3d-l", "x": "rtmw3d-x"}
+DEFAULT_DETECTOR = "rtmdet-m"
+
+
+@dataclass(frozen=True)
+class RTMPose3DConfig:
+    """Configuration of an `RTMPose3D`; change it with `dataclasses.replace`.
+
+    Attributes:
+        model_size: "l" or "x", a short way to name rtmw3d-l and rtmw3d-x; follows `model` if that
+            is given.
+        num_keypoints: 133, the only number that the models have.
+        bbox_thr: people must be detected with a score above this.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        cache_dir: folder for downloaded checkpoints; None for `CACHE_DIR`.
+        detector_config, pose_config: named for programs written for the RTMPose3D package; must be
+            None, since no mmdet or mmpose configuration is read here.
+        detector_checkpoint, pose_checkpoint: checkpoint files or addresses to use instead of the
+            published ones.
+        model: name of the pose model.
+        detector: name of the detector; None for models that are only ever given boxes.
+        backend: "auto", "onnxruntime" or "torch".
+        flip_test: also run each crop mirrored and average, as the published RTMW figures do.
+
+    Raises:
+        InputError: a value that cannot be.
+        UnknownNameError: an unknown model, size or detector.
+    """
+
+    model_type: ClassVar[str] = "rtmpose3d"
+
+    model_size: str = ""
+    num_keypoints: int = 133
+    bbox_thr: float = 0.3
+    device: str = "auto"
+    cache_dir: str | None = None
+    detector_config: str | None = None
+    pose_config: str | None = None
+    detector_checkpoint: str | None = None
+    pose_checkpoint: str | None = None
+    model: str = ""
+    detector: str | None = DEFAULT_DETECTOR
+    backend: str = "auto"
+    flip_test: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.model:
+            object.__setattr__(self, "model", _model_of_size(self.model_size or "l"))
+        spec = resolve_pose(self.model)
+        if self.model_size and spec.name != _model_of_size(self.model_size):
+            raise InputError(
+                f"model_size {self.model_size!r} contradicts model {spec.name!r}; give one of them "
+                "(with dataclasses.replace: model=..., model_size='')"
+            )
+        sizes = {model: size for size, model in MODEL_OF_SIZE.items()}
+        object.__setattr__(self, "model", spec.name)
+        object.__setattr__(self, "model_size", sizes.get(spec.name, ""))
+        if self.detector is not None:
+            object.__setattr__(self, "detector", resolve_detector(self.detector).name)
+        for name in ("cache_dir", "detector_checkpoint", "pose_checkpoint"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, None if value is None else str(value))
+        if self.num_keypoints != spec.keypoints:
+            raise InputError(
+                f"num_keypoints must be {spec.keypoints} for {spec.name}, got {self.num_keypoints}"
+            )
+        if not 0 <= self.bbox_thr <= 1:
+            raise InputError(f"bbox_thr must be between 0 and 1, got {self.bbox_thr!r}")
+        for name in ("detector_config", "pose_config"):
+            if getattr(self, name) is not None:
+                raise InputError(
+                    f"{name}={getattr(self, name)!r}: mmdet and mmpose configurations are not "
+                    "read here; leave it out and name the model instead, e.g. model='rtmw3d-x'"
+                )
+
+    def to_dict(self) -> dict[str, object]:
+        """Everything, as JSON holds it."""
+        return {"model_type": self.model_type, **asdict(self)}
+
+    def save_pretrained(self, save_directory: str | Path) -> None:
+        """Write config.json into a folder, which is made if it is not there.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        with atomic_write(Path(save_directory) / CONFIG_FILE, "wb") as file:
+            file.write(json.dumps(self.to_dict(), indent=2).encode() + b"\n")
+
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str | Path, **changes: object
+    ) -> RTMPose3DConfig:
+        """The configuration of a saved folder, of a model's name, or of a hub name.
+
+        Args:
+            pretrained_model_name_or_path: folder with a config.json or with published checkpoint
+                files, or a name such as "rbarac/rtmpose3d" or "rtmw-x".
+            changes: fields to set; None leaves a field as it is.
+
+        Raises:
+            UnknownNameError: neither a folder nor a known name; or an unknown field.
+            WeightsError: the folder's config.json cannot be read.
+        """
+        known = {field.name for field in fields(cls)}
+        for name in changes:
+            if name not in known:
+                raise UnknownNameError("setting", name, sorted(known))
+        given = {name: value for name, value in changes.items() if value is not None}
+        if "model_size" in given:
+            given.setdefault("model", _model_of_size(str(given["model_size"])))
+        elif "model" in given:
+            given["model_size"] = ""
+        folder = Path(pretrained_model_name_or_path)
+        if folder.is_dir():
+            return replace(_from_folder(folder, known), **given)  # type: ignore[arg-type]
+        name = str(pretrained_model_name_or_path)
+        return cls(**{"model": name, **given})  # type: ignore[arg-type]
+
+
+def _from_folder(folder: Path, known: set[str]) -> RTMPose3DConfig:
+    file = folder / CONFIG_FILE
+    if not file.is_file():
+        return RTMPose3DConfig(cache_dir=str(folder))  # a folder of published files
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{file} is not a readable JSON file: {error}") from error
+    if not isinstance(content, dict) or content.get("model_type") != RTMPose3DConfig.model_type:
+        raise WeightsError(f"{file} is not the configuration of an rtmpose3d model")
+    content.pop("model_type")
+    unknown = sorted(set(content) - known)
+    if unknown:
+        raise WeightsError(
+            f"{file} has settings that this version does not know: {', '.join(unknown)}"
+        )
+    for name in ("pose_checkpoint", "detector_checkpoint"):
+        value = content.get(name)
+        if value is not None and (folder / value).is_file():
+            content[name] = str(folder / value)  # saved beside the configuration
+    return RTMPose3DConfig(**content)
+
+
+def _model_of_size(size: str) -> str:
+    if size.lower() not in MODEL_OF_SIZE:
+        raise UnknownNameError("model_size", size, MODEL_OF_SIZE)
+    return MODEL_OF_SIZE[size.lower()]

@@ -1,0 +1,60 @@
+"""`RTMPose3DInference`: the short way in, as programs for the RTMPose3D package use it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rtmpose3d.api.config import RTMPose3DConfig
+from rtmpose3d.api.model import RTMPose3D
+
+
+class RTMPose3DInference(RTMPose3D):
+    """RTMW3D in size l or x with its detector; called like `RTMPose3D`.
+
+    Example:
+        >>> model = RTMPose3DInference(model_size="l", device="cpu")
+        >>> results = model(image)
+        >>> results["keypoints_3d"].shape
+        (2, 133, 3)
+
+    Args:
+        model_size: "l" or "x".
+        detector_config, pose_config: must be None; see `RTMPose3DConfig`.
+        detector_checkpoint, pose_checkpoint: files or addresses instead of the published ones.
+        device: "auto" (default), "cpu", "cuda", "cuda:N" or "mps".
+        cache_dir: folder for downloads.
+
+    Raises:
+        UnknownNameError: a size other than l and x, or an unknown device.
+        WeightsError: a checkpoint that is missing, broken or of another model.
+        BackendError: the device is not there.
+    """
+
+    def __init__(
+        self,
+        model_size: str = "l",
+        detector_config: str | None = None,
+        detector_checkpoint: str | Path | None = None,
+        pose_config: str | None = None,
+        pose_checkpoint: str | Path | None = None,
+        device: str = "auto",
+        cache_dir: str | Path | None = None,
+        *,
+        backend: str = "auto",
+    ) -> None:
+        config = RTMPose3DConfig(
+            model_size=model_size,
+            device=device,
+            cache_dir=None if cache_dir is None else str(cache_dir),
+            detector_config=detector_config,
+            pose_config=pose_config,
+            detector_checkpoint=None if detector_checkpoint is None else str(detector_checkpoint),
+            pose_checkpoint=None if pose_checkpoint is None else str(pose_checkpoint),
+            backend=backend,
+        )
+        super().__init__(config)
+
+    @property
+    def model_size(self) -> str:
+        """The size: "l" or "x"."""
+        return self.config.model_size

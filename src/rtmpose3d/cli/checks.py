@@ -1,0 +1,340 @@
+"""The checks of `rtmpose3d doctor`. Each looks at one thing and never raises."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+PYTHON_LEAST = (3, 10)
+SPACE_WARN_BYTES = (
+    2 * 2**30
+)  # the default model and its detector take 0.35 GB, and twice while fetched
+NETWORK_TIMEOUT_S = 4.0
+OFFLINE = "not asked: HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set"
+DEFAULT_MODELS = ("rtmw3d-l", "rtmdet-m")
+
+ONNXRUNTIME_WHEELS = (
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "onnxruntime-directml",
+    "onnxruntime-openvino",
+    "onnxruntime-silicon",
+    "onnxruntime-qnn",
+)
+OPENCV_WHEELS = (
+    "opencv-python-headless",
+    "opencv-python",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+)
+PACKAGES = ("numpy", "pillow", "safetensors", "huggingface_hub", "filelock", "typer", "rich")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """What was looked at, how it stands, what was found, and what to do if it is not well."""
+
+    name: str
+    status: Literal["OK", "WARN", "FAIL"]
+    found: str
+    advice: str = ""
+
+
+def all_checks(cache_dir: Path | None = None) -> list[Check]:
+    """Run every check; those of the network run at once and wait a few seconds at most."""
+    here: tuple[tuple[str, Callable[[], Check]], ...] = (
+        ("Python", check_python),
+        ("packages", check_packages),
+        ("OpenCV", check_opencv),
+        ("ONNX Runtime", check_onnxruntime),
+        ("GPU", check_gpu),
+        ("torch (optional)", check_torch),
+        ("threads", check_threads),
+        ("cache folder", lambda: check_cache(cache_dir)),
+        ("weights", lambda: check_weights(cache_dir)),
+    )
+    network = (("hub", check_hub), ("OpenMMLab", check_openmmlab))
+    with ThreadPoolExecutor(len(network)) as pool:
+        answers = [pool.submit(_checked, name, check) for name, check in network]
+        checks = [_checked(name, check) for name, check in here]
+        return checks + [answer.result() for answer in answers]
+
+
+def _checked(name: str, check: Callable[[], Check]) -> Check:
+    """The check's answer; one that itself breaks (a package is damaged) is a failed check."""
+    try:
+        return check()
+    except Exception as error:
+        return Check(
+            name=name,
+            status="FAIL",
+            found=f"{type(error).__name__}: {error}",
+            advice="repair what fails above first, then run this again",
+        )
+
+
+def installed(names: tuple[str, ...]) -> dict[str, str]:
+    """Name and version of those of the packages that are installed."""
+    return {name: version for name in names if (version := _version(name)) is not None}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def check_python() -> Check:
+    """Version of Python and the operating system."""
+    found = f"{platform.python_version()} on {platform.platform()} ({platform.machine()})"
+    if sys.version_info[:2] < PYTHON_LEAST:
+        return Check(
+            name="Python", status="FAIL", found=found, advice="install Python 3.10 or newer"
+        )
+    return Check(name="Python", status="OK", found=found)
+
+
+def check_packages() -> Check:
+    """The packages that are needed, besides those with checks of their own."""
+    found = installed(PACKAGES)
+    missing = [name for name in PACKAGES if name not in found]
+    text = ", ".join(f"{name} {version}" for name, version in found.items())
+    if missing:
+        return Check(
+            name="packages",
+            status="FAIL",
+            found=f"{text}; missing: {', '.join(missing)}",
+            advice=f"pip install {' '.join(missing)}",
+        )
+    return Check(name="packages", status="OK", found=text)
+
+
+def check_opencv() -> Check:
+    """OpenCV works, and comes from one wheel only: several overwrite each other's files."""
+    wheels = installed(OPENCV_WHEELS)
+    names = ", ".join(f"{name} {version}" for name, version in wheels.items()) or "no wheel"
+    repair = (
+        f"pip uninstall -y {' '.join(wheels) or 'opencv-python'}; "
+        "pip install --force-reinstall opencv-python-headless"
+    )
+    try:
+        import cv2
+
+        version = cv2.__version__
+        works = all(hasattr(cv2, name) for name in ("imdecode", "warpAffine", "cvtColor"))
+    except (ImportError, AttributeError) as error:
+        return Check(
+            name="OpenCV", status="FAIL", found=f"{names}; import cv2: {error}", advice=repair
+        )
+    if not works:
+        return Check(
+            name="OpenCV",
+            status="FAIL",
+            found=f"{names}; cv2 is there but empty, as an uninstalled second wheel leaves it",
+            advice=repair,
+        )
+    if len(wheels) > 1:
+        return Check(
+            name="OpenCV",
+            status="WARN",
+            found=f"{len(wheels)} wheels share the folder cv2: {names}; it runs as {version}",
+            advice=f"keep one of them: {repair}",
+        )
+    return Check(name="OpenCV", status="OK", found=f"{names} (runs as {version})")
+
+
+def check_onnxruntime() -> Check:
+    """ONNX Runtime works, and comes from one wheel only."""
+    wheels = installed(ONNXRUNTIME_WHEELS)
+    names = ", ".join(f"{name} {version}" for name, version in wheels.items()) or "no wheel"
+    keep = "onnxruntime-gpu" if "onnxruntime-gpu" in wheels else "onnxruntime"
+    repair = f"pip uninstall -y {' '.join(wheels) or keep}; pip install {keep}"
+    try:
+        import onnxruntime
+
+        providers = onnxruntime.get_available_providers()
+    except (ImportError, AttributeError) as error:
+        return Check(
+            name="ONNX Runtime",
+            status="FAIL",
+            found=f"{names}; import onnxruntime: {error}",
+            advice=repair,
+        )
+    found = f"{names}; {', '.join(providers)}"
+    if len(wheels) > 1:
+        lost = "onnxruntime-gpu" in wheels and "CUDAExecutionProvider" not in providers
+        return Check(
+            name="ONNX Runtime",
+            status="FAIL" if lost else "WARN",
+            found=f"{found}; {len(wheels)} wheels overwrite each other's files"
+            + (", and CUDA is lost" if lost else ""),
+            advice=f"keep one of them: {repair}",
+        )
+    return Check(name="ONNX Runtime", status="OK", found=found)
+
+
+def check_gpu() -> Check:
+    """Whether an NVIDIA GPU is there that would go unused."""
+    if shutil.which("nvidia-smi") is None:
+        return Check(name="GPU", status="OK", found="no NVIDIA driver; the CPU is used")
+    try:
+        import onnxruntime
+
+        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+            return Check(name="GPU", status="OK", found="an NVIDIA driver, and ONNX Runtime's CUDA")
+    except (ImportError, AttributeError):
+        pass  # check_onnxruntime says so
+    return Check(
+        name="GPU",
+        status="WARN",
+        found="an NVIDIA driver, but ONNX Runtime has no CUDA: the GPU is not used",
+        advice="pip uninstall -y onnxruntime; pip install onnxruntime-gpu, or use --backend torch",
+    )
+
+
+def check_torch() -> Check:
+    """The optional torch, and its devices."""
+    name = "torch (optional)"
+    version = installed(("torch",)).get("torch")
+    if version is None:
+        return Check(name=name, status="OK", found="not installed; needed for the torch backend")
+    try:
+        import torch
+
+        devices = ["cpu"]
+        if torch.cuda.is_available():
+            devices += [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+        if torch.backends.mps.is_available():
+            devices.append("mps")
+    except (ImportError, OSError, AttributeError, RuntimeError) as error:
+        return Check(
+            name=name,
+            status="WARN",
+            found=f"{version}; import torch: {error}",
+            advice="reinstall torch as pytorch.org says, or use the ONNX Runtime backend",
+        )
+    return Check(name=name, status="OK", found=f"{version}; {', '.join(devices)}")
+
+
+def check_threads() -> Check:
+    """Processors, and a limit set by the environment."""
+    count = os.cpu_count() or 1
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else count
+    found = f"{usable} of {count} processors usable"
+    limit = os.environ.get("OMP_NUM_THREADS")
+    if limit:
+        found += f"; OMP_NUM_THREADS={limit}"
+    return Check(name="threads", status="OK", found=found)
+
+
+def check_cache(cache_dir: Path | None = None) -> Check:
+    """The folder for weights can be written and has room."""
+    from rtmpose3d.weights import cache_dir as folder_of
+
+    folder = folder_of(cache_dir)
+    existing = next((f for f in (folder, *folder.parents) if f.is_dir()), folder)
+    size = sum(f.stat().st_size for f in folder.glob("*") if f.is_file()) if folder.is_dir() else 0
+    try:
+        free = shutil.disk_usage(existing).free
+    except OSError as error:
+        return Check(
+            name="cache folder",
+            status="FAIL",
+            found=f"{folder}: {error.strerror or error}",
+            advice="choose another folder with RTMPOSE3D_CACHE or --cache-dir",
+        )
+    found = f"{folder}: {_gb(size)} used, {_gb(free)} free"
+    if not os.access(existing, os.W_OK):
+        return Check(
+            name="cache folder",
+            status="FAIL",
+            found=f"{found}; it may not be written",
+            advice="choose another folder with RTMPOSE3D_CACHE or --cache-dir",
+        )
+    if free < SPACE_WARN_BYTES:
+        return Check(
+            name="cache folder",
+            status="WARN",
+            found=found,
+            advice="free some space, or choose another folder with RTMPOSE3D_CACHE or --cache-dir",
+        )
+    return Check(name="cache folder", status="OK", found=found)
+
+
+def check_weights(cache_dir: Path | None = None) -> Check:
+    """Which models' files are on this disk."""
+    from rtmpose3d.weights import locate
+    from rtmpose3d.zoo import MODELS
+
+    here = [
+        name
+        for name, spec in MODELS.items()
+        if spec.file.name and locate(spec.file, cache_dir) is not None
+    ]
+    found = f"on this disk: {', '.join(here)}" if here else "none on this disk"
+    missing = [name for name in DEFAULT_MODELS if name not in here]
+    if missing:
+        found += f"; {', '.join(missing)} will be fetched on first use"
+    return Check(name="weights", status="OK", found=found)
+
+
+def check_hub() -> Check:
+    """Whether the Hugging Face hub answers, unless its variables forbid to ask."""
+    from rtmpose3d.weights.hub import hub_address, is_offline
+
+    if is_offline(None):
+        return Check(
+            name="hub",
+            status="OK",
+            found="not asked: HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set",
+        )
+    from rtmpose3d.zoo import HUB_REPO
+
+    address = hub_address(HUB_REPO).removesuffix(HUB_REPO).rstrip("/")
+    return _check_address("hub", address)
+
+
+def check_openmmlab() -> Check:
+    """Whether OpenMMLab's server answers, or its mirror."""
+    from rtmpose3d.weights.download import MIRROR_VARIABLE
+    from rtmpose3d.weights.hub import is_offline
+    from rtmpose3d.zoo.remote import OPENMMLAB_URL
+
+    if is_offline(None):
+        return Check(name="OpenMMLab", status="OK", found=OFFLINE)
+    scheme, _, rest = (os.environ.get(MIRROR_VARIABLE) or OPENMMLAB_URL).partition("://")
+    return _check_address("OpenMMLab", f"{scheme}://{rest.split('/')[0]}")
+
+
+def _check_address(name: str, address: str) -> Check:
+    request = Request(address, method="HEAD", headers={"User-Agent": "rtmpose3d"})
+    try:
+        with urlopen(request, timeout=NETWORK_TIMEOUT_S):
+            pass
+    except HTTPError as error:  # an answer, too
+        error.close()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        return Check(
+            name=name,
+            status="WARN",
+            found=f"{address} cannot be reached: {reason}",
+            advice="check network and proxy (HTTPS_PROXY); or fetch the files elsewhere and give "
+            "them with --pose-checkpoint and --detector-checkpoint",
+        )
+    return Check(name=name, status="OK", found=f"{address} answers")
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"

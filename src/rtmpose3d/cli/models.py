@@ -1,0 +1,120 @@
+"""`rtmpose3d models`: the model table, with what is on this disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rtmpose3d.cli.terminal import DebugOption, reports_errors
+
+if TYPE_CHECKING:
+    from rtmpose3d.zoo import ModelSpec
+
+TASKS = {"pose3d": "2D and 3D", "pose2d": "2D", "detector": "detector"}
+
+
+@reports_errors
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with all figures.")] = False,
+    cache_dir: Annotated[
+        Path | None, typer.Option("--cache-dir", help="Where downloaded weights are kept.")
+    ] = None,
+    debug: DebugOption = False,
+) -> None:
+    """List the models: size, accuracy, licences, and which are on this disk.
+
+    AP: whole body, COCO-WholeBody V1.0 val. 3D error: MPJPE on H3WB. Both as published.
+    """
+    from rtmpose3d.zoo import MODELS
+
+    rows = [describe(spec, cache_dir) for spec in MODELS.values()]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    _print_table(rows)
+
+
+def describe(spec: ModelSpec, cache_dir: Path | None) -> dict[str, object]:
+    """A row of the model table as plain data; None where nothing is published."""
+    from rtmpose3d.weights import locate
+    from rtmpose3d.zoo import PoseSpec
+
+    pose = spec if isinstance(spec, PoseSpec) else None
+    path = locate(spec.file, cache_dir) if spec.file.name else None
+    width, height = spec.input_size_wh
+    return {
+        "name": spec.name,
+        "task": spec.task,
+        "input_width": width,
+        "input_height": height,
+        "ap": pose.ap if pose else None,
+        "ar": pose.ar if pose else None,
+        "part_ap": pose.part_ap if pose else {},
+        "mpjpe_m": pose.mpjpe_m if pose else None,
+        "params": spec.params or None,
+        "gflops": spec.gflops,
+        "code_licence": spec.code_licence,
+        "weights_licence": spec.weights_licence,
+        "data_licence": spec.data_licence,
+        "file": spec.file.name or None,
+        "url": spec.file.url,
+        "hub_repo": spec.file.hub_repo,
+        "path": str(path) if path else None,
+    }
+
+
+def _print_table(rows: list[dict[str, object]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("model", no_wrap=True)
+    for name in ("gives", "input"):
+        table.add_column(name, no_wrap=True)
+    for name in ("AP", "3D error", "params", "GFLOPs"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("on disk", no_wrap=True)
+    for row in rows:
+        table.add_row(*_cells(row))
+    console = Console()
+    console.print(table)
+    console.print()
+    for kind in ("code", "weights", "data"):
+        licences: dict[str, list[str]] = {}
+        for row in rows:
+            licences.setdefault(str(row[f"{kind}_licence"]), []).append(str(row["name"]))
+        for licence, names in licences.items():
+            whom = "all models" if len(names) == len(rows) else _some(names)
+            console.print(f"{kind}: {licence} ({whom})", highlight=False, soft_wrap=True)
+
+
+def _some(names: list[str]) -> str:
+    return (
+        ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
+    )
+
+
+def _cells(row: dict[str, object]) -> list[str]:
+    def cell(key: str, text: str, scale: float = 1) -> str:
+        value = row[key]
+        return text.format(value * scale) if isinstance(value, (int, float)) else ""
+
+    if row["path"]:
+        on_disk = "yes"
+    elif row["url"] or row["hub_repo"]:
+        on_disk = "no"
+    else:
+        on_disk = "not published"
+    return [
+        str(row["name"]),
+        TASKS[str(row["task"])],
+        f"{row['input_width']} x {row['input_height']}",
+        cell("ap", "{:.1f}"),
+        cell("mpjpe_m", "{:.0f} mm", 1000),
+        cell("params", "{:.1f} M", 1e-6),
+        cell("gflops", "{:.1f}"),
+        on_disk,
+    ]

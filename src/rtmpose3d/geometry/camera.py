@@ -1,0 +1,239 @@
+"""A pinhole camera: from metres in camera space to pixels and back.
+
+In: camera-space points (x right, y down, z forward, metres) or pixels with a depth. Out: the
+other. Lens distortion is out of scope: undistort images of strongly distorting lenses first.
+The principal point of an uncalibrated camera is taken at (width / 2, height / 2).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtmpose3d.errors import InputError
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+DEFAULT_FOV_DEG = 55.0  # over the longer side; a common phone's main camera has 60 to 70
+MIN_DEPTH_M = 0.05  # nearer than this nothing is seen; keeps lifted points before the camera
+
+_FULL_FRAME_DIAGONAL_MM = 43.2666  # 36 x 24 mm; CIPA DCG-001 compares focal lengths by diagonals
+# Exif 2.32 tags
+_EXIF_IFD, _FOCAL_LENGTH, _FOCAL_LENGTH_35MM = 0x8769, 0x920A, 0xA405
+_PIXELS_X, _PIXELS_Y, _FOCAL_PLANE_X_RESOLUTION, _FOCAL_PLANE_UNIT = 0xA002, 0xA003, 0xA20E, 0xA210
+_UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}  # inch (the default), cm, mm, micrometre
+
+
+@dataclass(frozen=True, kw_only=True)
+class Camera:
+    """Intrinsics of a pinhole camera without distortion.
+
+    Attributes:
+        fx: focal length in x, px.
+        fy: focal length in y, px.
+        cx: principal point in x, px.
+        cy: principal point in y, px; it may lie outside the image (crops).
+        width: of the image, px.
+        height: of the image, px.
+
+    Raises:
+        InputError: a number is not finite, or a focal length or size is not positive.
+    """
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        for name in ("width", "height", "fx", "fy", "cx", "cy"):
+            value = getattr(self, name)
+            number = float(value) if np.isscalar(value) and not isinstance(value, str) else math.nan
+            if not math.isfinite(number):
+                raise InputError(f"camera: {name} must be a finite number of pixels, got {value!r}")
+            if number <= 0 and name not in ("cx", "cy"):
+                raise InputError(f"camera: {name} must be above 0 px, got {value!r}")
+            whole = name in ("width", "height")
+            if whole and number != int(number):
+                raise InputError(f"camera: {name} must be a whole number of pixels, got {value!r}")
+            object.__setattr__(self, name, int(number) if whole else number)
+
+    @classmethod
+    def from_fov(cls, *, width: int, height: int, fov_deg: float = DEFAULT_FOV_DEG) -> Camera:
+        """A camera with square pixels whose field of view is known or guessed.
+
+        Args:
+            width: of the image, px.
+            height: of the image, px.
+            fov_deg: angle seen over the longer side of the image, in (0, 180).
+
+        Raises:
+            InputError: an angle or a size that cannot be.
+        """
+        if not 0 < fov_deg < 180:
+            raise InputError(
+                f"fov_deg is the angle over the image's longer side and must lie between 0 and "
+                f"180 degrees, got {fov_deg!r}"
+            )
+        focal = max(width, height) / 2 / math.tan(math.radians(fov_deg) / 2)
+        return cls._square(focal, width, height)
+
+    @classmethod
+    def from_exif(
+        cls, source: PIL.Image.Image | Mapping[int, object], *, width: int, height: int
+    ) -> Camera | None:
+        """The camera that the Exif tags of a photo tell of.
+
+        Uses the focal length as on 35 mm film, else focal length and the sensor's resolution.
+        Says nothing about pictures that were cropped afterwards.
+
+        Args:
+            source: an image of Pillow, or its tags by number (`image.getexif()`).
+            width: of the image as it is given to the model (turned upright, resized), px.
+            height: of the same, px.
+
+        Returns:
+            The camera with square pixels, or None where the tags do not tell.
+        """
+        tags = _exif_tags(source)
+        film_mm = _positive(tags.get(_FOCAL_LENGTH_35MM))
+        if film_mm is not None:
+            focal = film_mm / _FULL_FRAME_DIAGONAL_MM * math.hypot(width, height)
+            return cls._square(focal, width, height)
+        focal_mm = _positive(tags.get(_FOCAL_LENGTH))
+        resolution = _positive(tags.get(_FOCAL_PLANE_X_RESOLUTION))
+        sides = [_positive(tags.get(tag)) for tag in (_PIXELS_X, _PIXELS_Y)]
+        unit_mm = _UNIT_MM.get(int(_positive(tags.get(_FOCAL_PLANE_UNIT)) or 2))
+        longer = max((side for side in sides if side is not None), default=None)
+        if focal_mm is None or resolution is None or longer is None or unit_mm is None:
+            return None
+        focal = focal_mm * resolution / unit_mm * max(width, height) / longer
+        return cls._square(focal, width, height)
+
+    @classmethod
+    def _square(cls, focal_px: float, width: int, height: int) -> Camera:
+        return cls(
+            fx=focal_px, fy=focal_px, cx=width / 2, cy=height / 2, width=width, height=height
+        )
+
+    def scaled(self, width: int, height: int) -> Camera:
+        """The camera of the same picture resized to another width and height, px.
+
+        Raises:
+            InputError: a size that is not positive.
+        """
+        x, y = width / self.width, height / self.height
+        return Camera(
+            fx=self.fx * x,
+            fy=self.fy * y,
+            cx=self.cx * x,
+            cy=self.cy * y,
+            width=width,
+            height=height,
+        )
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """(3, 3) float64, K of OpenCV: pixels (homogeneous) from camera space."""
+        return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
+
+    def project(self, points: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Pixels of points.
+
+        Args:
+            points: (..., 3) metres, camera space.
+
+        Returns:
+            (..., 2) pixels of the same dtype, maybe outside the image; NaN for points that are
+            not before the camera.
+
+        Raises:
+            InputError: the last axis is not 3 long.
+        """
+        xyz = _floats(points, 3, "points")
+        depth = np.where(xyz[..., 2] > 0, xyz[..., 2], np.nan)[..., None]
+        uv = xyz[..., :2] / depth * (self.fx, self.fy) + (self.cx, self.cy)
+        return uv.astype(_dtype(points), copy=False)
+
+    def unproject(
+        self, uv: NDArray[np.floating], depth_m: NDArray[np.floating] | float
+    ) -> NDArray[np.floating]:
+        """The points that lie behind pixels.
+
+        Args:
+            uv: (..., 2) pixels.
+            depth_m: (...) metres along the optical axis (z, not the distance to the camera).
+
+        Returns:
+            (..., 3) metres, camera space, of uv's dtype.
+
+        Raises:
+            InputError: the last axis of uv is not 2 long.
+        """
+        xy = (_floats(uv, 2, "uv") - (self.cx, self.cy)) / (self.fx, self.fy)
+        depth = np.broadcast_to(np.asarray(depth_m, np.float64), xy.shape[:-1])[..., None]
+        return np.concatenate([xy * depth, depth], axis=-1).astype(_dtype(uv), copy=False)
+
+
+def camera_from_relative(
+    keypoints_2d: NDArray[np.floating],
+    depth_m: NDArray[np.floating],
+    root_depth_m: NDArray[np.floating],
+    camera: Camera,
+) -> NDArray[np.floating]:
+    """Place people in camera space: X = (u - cx) / fx * (Z + z), and so for Y.
+
+    Args:
+        keypoints_2d: (N, K, 2) pixels of the image.
+        depth_m: (N, K) metres, relative to the root.
+        root_depth_m: (N,) metres, Z of each root.
+        camera: of the image.
+
+    Returns:
+        (N, K, 3) metres, camera space, of the dtype of keypoints_2d. No point is nearer than
+        MIN_DEPTH_M along the axis: one that would be is moved out along its ray.
+    """
+    depth = np.asarray(root_depth_m, np.float64)[:, None] + np.asarray(depth_m, np.float64)
+    return camera.unproject(keypoints_2d, np.maximum(depth, MIN_DEPTH_M))
+
+
+def _floats(array: NDArray[np.floating], last: int, name: str) -> NDArray[np.float64]:
+    values = np.asarray(array, np.float64)
+    if values.ndim == 0 or values.shape[-1] != last:
+        raise InputError(f"{name} must have shape (..., {last}), got {values.shape}")
+    return values
+
+
+def _dtype(array: NDArray[np.floating]) -> np.dtype[np.floating]:
+    """The dtype to answer with: the array's own, float64 for whole numbers and lists."""
+    dtype = np.asarray(array).dtype
+    return dtype if np.issubdtype(dtype, np.floating) else np.dtype(np.float64)
+
+
+def _exif_tags(source: PIL.Image.Image | Mapping[int, object]) -> dict[int, object]:
+    """All tags by number, those of the Exif sub-directory included."""
+    exif = source if isinstance(source, Mapping) else source.getexif()
+    tags: dict[int, object] = dict(exif)
+    directory = getattr(exif, "get_ifd", tags.get)  # Pillow's Exif reads the sub-directory
+    nested = directory(_EXIF_IFD)
+    return tags | dict(nested) if isinstance(nested, Mapping) else tags
+
+
+def _positive(value: object) -> float | None:
+    """A tag's value as a positive number; None where there is none (0 means unknown in Exif)."""
+    if isinstance(value, tuple) and len(value) == 2 and value[1]:
+        value = Fraction(*value) if all(isinstance(part, int) for part in value) else None
+    try:
+        number = float(value)  # pyright: ignore[reportArgumentType]
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+    return number if 0 < number < math.inf else None

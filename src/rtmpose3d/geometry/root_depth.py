@@ -1,0 +1,260 @@
+"""How far away each person is, from the lengths of their bones.
+
+In: image points, depths relative to the root, confidences, a camera. Out: each root's depth Z and
+its standard deviation. A bone's length follows from Z alone; the posterior of Z weighs how well
+all lengths match adult proportions, over an unknown stature with a prior, with Student's t so that
+single wrong keypoints do not count. Nothing random, no iteration limits to fail: a grid over
+log Z, twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rtmpose3d.errors import InputError
+from rtmpose3d.geometry.camera import MIN_DEPTH_M, Camera
+from rtmpose3d.geometry.proportions import BONES, MEAN_STATURE_M, STATURE_STD
+
+DEFAULT_ROOT_DEPTH_M = 5.14388  # RTMPose3D puts every root there (mean of Human3.6M)
+FULL_CONFIDENCE = 0.7  # a head that reproduces its Gaussian labels has 0.68 within 1 sigma
+POINT_NOISE = 0.006  # expected error of image points over the person's extent: 2 px of 384
+
+KEYPOINTS = 133
+_STUDENT_NU = 4.0  # tails of the residuals: a bone four deviations off counts a fifth
+_KNOWN_STATURE_STD = 0.01  # shoes, posture, rounding
+_OUTLIER_STD = 0.1  # of log length, per odds that a keypoint is misplaced
+_MODEL_STD = 0.03  # of log Z: proportions shared by all bones of a person, table, keypoints
+_EXTENT_M = 1.2  # what the confident keypoints span: 1.6 m whole and upright, 0.8 m to the waist
+_EXTENT_STD = 1.0  # of its log: faces, hands and people lying along the axis are in it
+_ASSUMED_STD = 0.35  # of log Z: bones that tell less than this have not told
+_LARGEST_PX, _LARGEST_M = 1e6, 100.0  # beyond these a coordinate is not one
+_COARSE, _FINE, _STATURE_STEPS = 48, 41, 4
+
+_PAIRS = np.array([pair for bone in BONES for pair in bone.keypoints])
+_PER_PAIR = [bone for bone in BONES for _ in bone.keypoints]
+_LENGTH_M = np.array([bone.length_m for bone in _PER_PAIR])
+# Left and right are equally long, so a pair is one measurement of proportions, not two.
+_STD = np.array([bone.std * len(bone.keypoints) ** 0.5 for bone in _PER_PAIR])
+_EXPONENT = np.array([bone.stature_exponent for bone in _PER_PAIR])
+_DEPTH_NOISE_M = np.array([bone.depth_noise_m for bone in _PER_PAIR])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RootDepth:
+    """How far N people are from the camera.
+
+    Attributes:
+        depth_m: (N,) float64, depth of the root (middle of the hips) along the optical axis.
+        std_m: (N,) float64, its standard deviation, the camera taken as exact.
+        source: per person "estimated" from bones, or "assumed" where the bones do not tell.
+    """
+
+    depth_m: NDArray[np.float64]
+    std_m: NDArray[np.float64]
+    source: tuple[Literal["estimated", "assumed"], ...]
+
+
+def solve_root_depth(
+    keypoints_2d: NDArray[np.floating],
+    depth_m: NDArray[np.floating],
+    confidence: NDArray[np.floating],
+    camera: Camera,
+    *,
+    height_m: ArrayLike | None = None,
+) -> RootDepth:
+    """Find each person's root depth.
+
+    Args:
+        keypoints_2d: (N, 133, 2) pixels of the image.
+        depth_m: (N, 133) metres, relative to the root.
+        confidence: (N, 133) in [0, 1], as `rtmpose3d.codec` defines it. From 0.7 a keypoint is
+            taken to be as good as they get; at 0, or where a number is not finite, it is unused.
+        camera: of the image. An error of its focal length becomes the same error of the depths.
+        height_m: standing stature without shoes, metres: one for all people or (N,), NaN where
+            unknown. Without it statures are taken to be 1.70 m -/+ 7 %, which bounds the accuracy.
+
+    Returns:
+        Depth, standard deviation and source per person. Never NaN: without usable bones the depth
+        is assumed from the size in the image, and without that it is DEFAULT_ROOT_DEPTH_M.
+
+    Raises:
+        InputError: shapes that do not fit, or a height that no person has.
+    """
+    people = _people(keypoints_2d, depth_m, confidence, camera)
+    log_stature, stature_std = _stature_prior(height_m, len(people.prior_log_z))
+    coarse = np.linspace(-3.5, 3.5, _COARSE) * _EXTENT_STD
+    log_z = np.maximum(people.prior_log_z, people.least_log_z)[:, None] + coarse
+    mean, std = _moments(log_z, _log_posterior(log_z, people, log_stature, stature_std))
+    # The second grid spans what the first leaves open, or its spacing if that is wider.
+    half = np.maximum(3.5 * std, 1.5 * (coarse[1] - coarse[0]))
+    log_z = mean[:, None] + half[:, None] * np.linspace(-1, 1, _FINE)
+    mean, std = _moments(log_z, _log_posterior(log_z, people, log_stature, stature_std))
+    std = np.hypot(std, _MODEL_STD)
+    return RootDepth(
+        depth_m=np.exp(mean),
+        std_m=np.exp(mean) * std,
+        source=tuple("estimated" if s < _ASSUMED_STD else "assumed" for s in std.tolist()),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _People:
+    """N people's B bones: the squared length at root depth Z is a Z^2 + 2 b Z + c.
+
+    `precision` is 1 / variance of the log length, 0 for bones that cannot be used. `prior_log_z`
+    is the depth that the size in the image suggests; `least_log_z` keeps all before the camera.
+    """
+
+    a: NDArray[np.float64]  # (N, B)
+    b: NDArray[np.float64]  # (N, B)
+    c: NDArray[np.float64]  # (N, B)
+    precision: NDArray[np.float64]  # (N, B)
+    prior_log_z: NDArray[np.float64]  # (N,)
+    least_log_z: NDArray[np.float64]  # (N,)
+
+
+def _people(
+    keypoints_2d: NDArray[np.floating],
+    depth_m: NDArray[np.floating],
+    confidence: NDArray[np.floating],
+    camera: Camera,
+) -> _People:
+    uv, z, sure = _checked(keypoints_2d, depth_m, confidence)
+    rays = camera.unproject(uv, 1.0)  # (N, 133, 3)
+    extent = _extent(rays, sure)  # (N,)
+    first, second = _PAIRS.T
+    slope = (rays[:, first] - rays[:, second])[..., :2]  # (N, B, 2), metres per metre of Z
+    offset = rays[:, first] * z[:, first, None] - rays[:, second] * z[:, second, None]
+    a = (slope**2).sum(axis=-1)
+    noise = POINT_NOISE * extent[:, None]
+    # A bone shorter than the noise of its ends says nothing.
+    pair_sure = np.minimum(sure[:, first], sure[:, second])
+    pair_sure = np.where(a > noise**2, pair_sure, 0.0)
+    reliable = sure >= 0.5 * sure.max(axis=1, keepdims=True, initial=0.0)
+    nearest = np.where(reliable & (sure > 0), z, 0.0).min(axis=1, initial=0.0)
+    known = extent > 0
+    return _People(
+        a=a,
+        b=(slope * offset[..., :2]).sum(axis=-1),
+        c=(offset**2).sum(axis=-1),
+        precision=_precision(np.abs(offset[..., 2]), a, noise, pair_sure),
+        prior_log_z=np.log(
+            np.where(known, _EXTENT_M / np.where(known, extent, 1.0), DEFAULT_ROOT_DEPTH_M)
+        ),
+        least_log_z=np.log(MIN_DEPTH_M - nearest),
+    )
+
+
+def _checked(
+    keypoints_2d: NDArray[np.floating],
+    depth_m: NDArray[np.floating],
+    confidence: NDArray[np.floating],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Points, depths and sureness in [0, 1], with unusable numbers replaced and sureness 0."""
+    uv, z, c = (np.asarray(array, np.float64) for array in (keypoints_2d, depth_m, confidence))
+    n = len(uv) if uv.ndim else 0
+    if uv.shape != (n, KEYPOINTS, 2) or z.shape != (n, KEYPOINTS) or c.shape != (n, KEYPOINTS):
+        raise InputError(
+            f"expected keypoints_2d (N, {KEYPOINTS}, 2), depth_m and confidence (N, {KEYPOINTS}), "
+            f"got {uv.shape}, {z.shape} and {c.shape}"
+        )
+    usable = (np.abs(uv) < _LARGEST_PX).all(axis=-1) & (np.abs(z) < _LARGEST_M) & (c > 0)
+    sure = np.where(usable, np.minimum(c / FULL_CONFIDENCE, 1.0), 0.0)
+    return np.where(usable[..., None], uv, 0.0), np.where(usable, z, 0.0), sure
+
+
+def _extent(rays: NDArray[np.float64], sure: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) what the surer keypoints span, the longer of width and height, at depth 1; 0 if none."""
+    used = ((sure > 0) & (sure >= 0.3 * sure.max(axis=1, keepdims=True, initial=0.0)))[..., None]
+    xy = rays[..., :2]
+    low = np.where(used, xy, np.inf).min(axis=1, initial=np.inf)
+    high = np.where(used, xy, -np.inf).max(axis=1, initial=-np.inf)
+    return np.where(used.any(axis=(1, 2)), (high - low).max(axis=1), 0.0)
+
+
+def _precision(
+    along_m: NDArray[np.float64],
+    a: NDArray[np.float64],
+    noise: NDArray[np.float64],
+    sure: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """(N, B) 1 / variance of a bone's log length: proportions, noise of its ends, mistakes.
+
+    Args:
+        along_m: (N, B) its depth difference, metres.
+        a: (N, B) its squared length in the image, at depth 1.
+        noise: (N, 1) error of an image point, at depth 1.
+        sure: (N, B) in [0, 1], of its less sure end.
+    """
+    cos2 = np.minimum(along_m / _LENGTH_M, 1.0) ** 2
+    depth_noise = cos2 * 2 * (_DEPTH_NOISE_M / _LENGTH_M) ** 2
+    used = sure > 0
+    point_noise = (1 - cos2) * 2 * noise**2 / np.where(used, a, 1.0)
+    mistakes = (_OUTLIER_STD * (1 - sure)) ** 2
+    variance = _STD**2 + (depth_noise + point_noise + mistakes) / np.where(used, sure, 1.0) ** 2
+    return np.where(used, 1 / variance, 0.0)
+
+
+def _stature_prior(
+    height_m: ArrayLike | None, people: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(N,) mean and standard deviation of log(stature / MEAN_STATURE_M)."""
+    height = np.asarray(np.nan if height_m is None else height_m, np.float64)
+    if height.shape not in ((), (people,)):
+        raise InputError(
+            f"height_m must be one number or one per person, got shape {height.shape} "
+            f"for {people} people"
+        )
+    given = np.broadcast_to(height, (people,))
+    known = ~np.isnan(given)
+    bad = given[known & ~((given > 0.3) & (given < 3.0))]
+    if len(bad):
+        raise InputError(f"height_m is a stature in metres, between 0.3 and 3; got {bad[0]:g}")
+    mean = np.log(np.where(known, given, MEAN_STATURE_M) / MEAN_STATURE_M)
+    return mean, np.where(known, _KNOWN_STATURE_STD, STATURE_STD)
+
+
+def _log_posterior(
+    log_z: NDArray[np.float64],
+    people: _People,
+    log_stature: NDArray[np.float64],
+    stature_std: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """(N, G) log density (up to a constant) of N people's root depths on a grid of G.
+
+    At each depth the stature is the one that fits best (iteratively reweighted least squares),
+    and its uncertainty is integrated out around that (Laplace).
+    """
+    z = np.exp(log_z)[..., None]
+    squared = (people.a[:, None] * z + 2 * people.b[:, None]) * z + people.c[:, None]
+    excess = 0.5 * np.log(np.maximum(squared, 1e-8)) - np.log(_LENGTH_M)  # (N, G, B)
+    precision = people.precision[:, None]
+    prior = (1 / stature_std**2)[:, None]
+    mean = log_stature[:, None]
+    stature, curvature = np.broadcast_to(mean, log_z.shape), prior
+    for _ in range(_STATURE_STEPS):
+        residual = excess - _EXPONENT * stature[..., None]
+        weight = precision * (_STUDENT_NU + 1) / (_STUDENT_NU + residual**2 * precision)
+        curvature = weight @ _EXPONENT**2 + prior
+        stature = ((weight * excess) @ _EXPONENT + prior * mean) / curvature
+    residual = excess - _EXPONENT * stature[..., None]
+    misfit = np.log1p(residual**2 * precision / _STUDENT_NU).sum(axis=-1) * (_STUDENT_NU + 1) / 2
+    off_prior = (stature - mean) ** 2 * prior
+    off_extent = ((log_z - people.prior_log_z[:, None]) / _EXTENT_STD) ** 2
+    density = -misfit - 0.5 * (off_prior + off_extent + np.log(curvature))
+    return np.where(log_z >= people.least_log_z[:, None], density, -np.inf)
+
+
+def _moments(
+    log_z: NDArray[np.float64], log_density: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(N,) mean and standard deviation of log Z."""
+    weight = np.exp(log_density - log_density.max(axis=1, keepdims=True, initial=-1e300))
+    weight /= weight.sum(axis=1, keepdims=True)
+    mean = (weight * log_z).sum(axis=1)
+    variance = (weight * (log_z - mean[:, None]) ** 2).sum(axis=1)
+    return mean, np.sqrt(variance)

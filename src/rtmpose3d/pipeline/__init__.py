@@ -1,0 +1,17 @@
+"""From images and sessions to poses: detect, crop, run, decode, lift. No state over time."""
+
+from rtmpose3d.pipeline.detect import detect_people, keep_main_person, select_people
+from rtmpose3d.pipeline.lift import Lifted, lift_people
+from rtmpose3d.pipeline.pose import Poses, crop_images, decode_crops, estimate_poses
+
+__all__ = [
+    "Lifted",
+    "Poses",
+    "crop_images",
+    "decode_crops",
+    "detect_people",
+    "estimate_poses",
+    "keep_main_person",
+    "lift_people",
+    "select_people",
+]

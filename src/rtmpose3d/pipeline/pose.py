@@ -1,0 +1,125 @@
+"""Keypoints of given boxes: crop, one network call for all people, decode, back to the image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rtmpose3d.codec import Decoded, decode_simcc, keypoints_from_bins
+from rtmpose3d.geometry.crop import apply_affine, crop_people
+from rtmpose3d.runtime import PoseSession
+from rtmpose3d.skeletons import WHOLEBODY
+from rtmpose3d.structures import Crops, FloatArray, Image, UInt8Array
+
+CROPS_PER_CALL = 64  # bounds the memory; everybody in an ordinary image fits in one call
+
+
+@dataclass(frozen=True, kw_only=True)
+class Poses:
+    """Keypoints of N people of one image.
+
+    Attributes:
+        keypoints_2d: (N, K, 2) float32, pixels of the image.
+        scores: (N, K) float32, raw.
+        confidence: (N, K) float32 in [0, 1].
+        depth_m: (N, K) float32, metres relative to the root; None for 2D models.
+    """
+
+    keypoints_2d: FloatArray
+    scores: FloatArray
+    confidence: FloatArray
+    depth_m: FloatArray | None
+
+
+def estimate_poses(
+    session: PoseSession,
+    images: Sequence[Image],
+    boxes_xyxy: Sequence[FloatArray],
+    *,
+    flip_test: bool = False,
+) -> list[Poses]:
+    """Estimate the poses of the people in each image, all people of all images together.
+
+    Args:
+        session: a pose network.
+        images: (H, W, 3) uint8 BGR, of any sizes.
+        boxes_xyxy: per image (N_i, 4), pixels; N_i may be 0.
+        flip_test: also run every crop mirrored, and average the logits.
+
+    Raises:
+        InputError: an unusable box.
+    """
+    crops = crop_images(images, boxes_xyxy, session.spec.input_size_wh)
+    poses = decode_crops(session, crops, flip_test=flip_test)
+    ends = np.cumsum([len(boxes) for boxes in boxes_xyxy])
+    starts = ends - [len(boxes) for boxes in boxes_xyxy]
+    return [_slice(poses, int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
+
+
+def crop_images(
+    images: Sequence[Image], boxes_xyxy: Sequence[FloatArray], input_size_wh: tuple[int, int]
+) -> Crops:
+    """The crops of all people of all images, in order."""
+    cut = [
+        crop_people(image, boxes, input_size_wh)
+        for image, boxes in zip(images, boxes_xyxy, strict=True)
+    ]
+    if len(cut) == 1:
+        return Crops(pixels=cut[0][0], image_from_crop=cut[0][1])
+    return Crops(
+        pixels=np.concatenate([pixels for pixels, _ in cut]),
+        image_from_crop=np.concatenate([matrices for _, matrices in cut]),
+    )
+
+
+def decode_crops(session: PoseSession, crops: Crops, *, flip_test: bool = False) -> Poses:
+    """Run the network on crops and put the keypoints back into their images."""
+    spec = session.spec
+    if len(crops) == 0:
+        return _nobody(spec.keypoints, has_depth=spec.codec.has_depth)
+    decoded = [
+        _run_flipped(session, pixels) if flip_test else session.run(pixels)
+        for pixels in _chunks(crops.pixels)
+    ]
+    bins = np.concatenate([part.bins for part in decoded])
+    points, depth_m = keypoints_from_bins(bins, spec.codec)
+    return Poses(
+        keypoints_2d=apply_affine(crops.image_from_crop, points).astype(np.float32),
+        scores=np.concatenate([part.scores for part in decoded]),
+        confidence=np.concatenate([part.confidence for part in decoded]),
+        depth_m=None if depth_m is None else depth_m.astype(np.float32),
+    )
+
+
+def _run_flipped(session: PoseSession, pixels: UInt8Array) -> Decoded:
+    """The mean of the logits of each crop and of its mirror image (mmpose, flip_test)."""
+    mirror = list(WHOLEBODY.flip_index)
+    plain = session.run_simcc(pixels)
+    flipped = session.run_simcc(np.ascontiguousarray(pixels[:, :, ::-1]))
+    turned = [flipped[0][:, mirror, ::-1], *(axis[:, mirror] for axis in flipped[1:])]
+    mean = tuple((a + b) * np.float32(0.5) for a, b in zip(plain, turned, strict=True))
+    return decode_simcc(mean, session.spec.codec)
+
+
+def _chunks(pixels: UInt8Array) -> list[UInt8Array]:
+    return [pixels[i : i + CROPS_PER_CALL] for i in range(0, len(pixels), CROPS_PER_CALL)]
+
+
+def _slice(poses: Poses, start: int, end: int) -> Poses:
+    return Poses(
+        keypoints_2d=poses.keypoints_2d[start:end],
+        scores=poses.scores[start:end],
+        confidence=poses.confidence[start:end],
+        depth_m=None if poses.depth_m is None else poses.depth_m[start:end],
+    )
+
+
+def _nobody(keypoints: int, *, has_depth: bool) -> Poses:
+    return Poses(
+        keypoints_2d=np.zeros((0, keypoints, 2), np.float32),
+        scores=np.zeros((0, keypoints), np.float32),
+        confidence=np.zeros((0, keypoints), np.float32),
+        depth_m=np.zeros((0, keypoints), np.float32) if has_depth else None,
+    )

@@ -1,0 +1,135 @@
+"""The picture of a whole result: the image with skeletons, beside them in 3D: `draw_result`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal, get_args
+
+import cv2
+import numpy as np
+import PIL.Image
+
+from rtmpose3d.errors import InputError, UnknownNameError
+from rtmpose3d.structures.arrays import Image
+from rtmpose3d.structures.result import PoseResult
+from rtmpose3d.viz.overlay import draw_2d
+from rtmpose3d.viz.space import NO_PEOPLE, draw_3d
+from rtmpose3d.viz.text import draw_label, label_size_wh
+
+FigureView = Literal["auto", "2d", "3d", "both"]
+
+_LEAST_SIDE_PX = 720  # smaller pictures are enlarged, so that skeletons can be read
+_MOST_SIDE_PX = 4096  # of the figure of both
+_PANEL_SHAPE = (0.75, 1.0)  # width of the 3D panel, times its height
+_PANEL_ALONE_WH = (960, 960)
+
+
+def draw_result(
+    result: PoseResult,
+    *,
+    image: Image | None = None,
+    view: FigureView = "auto",
+    confidence_thr: float = 0.3,
+) -> PIL.Image.Image:
+    """A figure of one image's result.
+
+    Small images are enlarged before drawing, so lines and letters stay sharp; the figure of both
+    is at most 4096 pixels long.
+
+    Args:
+        result: poses of N people.
+        image: (H, W, 3) uint8 BGR to draw on, instead of the one the result refers to.
+        view: "2d" (on the image), "3d" (in space), "both" side by side, or "auto": both where
+            there is 3D and an image, else what there is.
+        confidence_thr: keypoints below it are left out.
+
+    Returns:
+        An RGB picture.
+
+    Raises:
+        InputError: a 3D view of a 2D model, no image at hand, or an image of another size than
+            the one the poses were found in.
+        UnknownNameError: there is no such view.
+    """
+    if view not in get_args(FigureView):
+        raise UnknownNameError("view", view, get_args(FigureView))
+    picture = result.image if image is None else image
+    if view == "auto":
+        view = "2d" if not result.has_3d else "3d" if picture is None else "both"
+    if view == "3d":
+        return _pillow(draw_3d(result, _PANEL_ALONE_WH, confidence_thr=confidence_thr))
+    checked = _checked(picture, result)
+    if view == "2d":
+        return _pillow(_picture(checked, result, _enlargement(checked), confidence_thr))
+    return _pillow(_both(checked, result, confidence_thr))
+
+
+def _pillow(image: Image) -> PIL.Image.Image:
+    return PIL.Image.fromarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+
+
+def _checked(image: Image | None, result: PoseResult) -> Image:
+    if image is None:
+        raise InputError(
+            "the result no longer refers to its image; give it: result.plot(image=...), "
+            'or look at the 3D view only: result.plot(view="3d")'
+        )
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+        raise InputError(
+            f"image must be (H, W, 3) uint8 BGR, got shape {image.shape} of {image.dtype}"
+        )
+    size_wh = image.shape[1], image.shape[0]
+    if result.image_size_wh not in (size_wh, (0, 0)):
+        raise InputError(
+            f"the poses were found in an image of {result.image_size_wh} (width, height) pixels, "
+            f"but the image to draw on has {size_wh}; resize it first"
+        )
+    return image
+
+
+def _enlargement(image: Image) -> float:
+    return max(1.0, _LEAST_SIDE_PX / max(image.shape[:2]))
+
+
+def _picture(image: Image, result: PoseResult, factor: float, confidence_thr: float) -> Image:
+    """The picture, `factor` times as large, with its skeletons."""
+    height, width = image.shape[:2]
+    new_wh = max(1, round(factor * width)), max(1, round(factor * height))
+    if new_wh != (width, height):
+        way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+        image = np.asarray(cv2.resize(image, new_wh, interpolation=way), np.uint8)
+        ratio = np.array(new_wh, np.float32) / (width, height)
+        result = replace(
+            result,
+            keypoints_2d=(result.keypoints_2d + 0.5) * ratio - 0.5,
+            bboxes=(result.bboxes + 0.5) * np.tile(ratio, 2) - 0.5,
+        )
+    drawn = draw_2d(image, result, confidence_thr=confidence_thr)
+    if not len(result):
+        text_px = float(np.clip(0.03 * min(new_wh), 10, 80))
+        wide, high = label_size_wh(NO_PEOPLE, text_px)
+        if wide <= new_wh[0] and high <= new_wh[1]:
+            draw_label(drawn, 0.6 * text_px, 0.6 * text_px, NO_PEOPLE, text_px)
+    return drawn
+
+
+def _both(image: Image, result: PoseResult, confidence_thr: float) -> Image:
+    """The picture and the 3D view, of the same height."""
+    height, width = image.shape[:2]
+    factor = _enlargement(image)
+    _, _, whole_wh = _layout(width * factor, height * factor)
+    factor *= min(1.0, _MOST_SIDE_PX / max(whole_wh))
+    panel_width, side, _ = _layout(width * factor, height * factor)
+    left = _picture(image, result, factor, confidence_thr)
+    above = max(0, side - left.shape[0])
+    framed = np.full((left.shape[0] + above, left.shape[1], 3), 255, np.uint8)
+    framed[above // 2 : above // 2 + left.shape[0]] = left
+    right = draw_3d(result, (panel_width, framed.shape[0]), confidence_thr=confidence_thr)
+    return np.hstack([framed, right])
+
+
+def _layout(width: float, height: float) -> tuple[int, int, tuple[float, float]]:
+    """Width of the 3D panel, height of the figure, and the figure's size, px."""
+    side = max(height, min(_LEAST_SIDE_PX, _MOST_SIDE_PX) / 2)
+    panel = float(np.clip(width, _PANEL_SHAPE[0] * side, _PANEL_SHAPE[1] * side))
+    return round(panel), round(side), (width + panel, side)

@@ -1,0 +1,353 @@
+"""Nothing that a checkpoint asks for is ever imported, called, set or obeyed."""
+
+import io
+import os
+import pickle
+import struct
+import sys
+import time
+import tracemalloc
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rtmpose3d.errors import WeightsError
+from rtmpose3d.weights import open_torch_file, read_checkpoint, write_torch_file
+from rtmpose3d.weights.inert_pickle import MAX_OPCODES, Opaque
+from rtmpose3d.weights.torch_writer import _plain, _tensor
+
+TENSOR = _plain("w") + _tensor(0, np.arange(6, dtype=np.float32).reshape(2, 3))
+STORAGE = {"0": np.arange(6, dtype=np.float32).tobytes()}
+
+
+def beside_a_tensor(hostile: bytes) -> bytes:
+    """{"state_dict": {"w": tensor}, "meta": <hostile>} with the hostile opcodes as they are."""
+    state_dict = _plain("state_dict") + b"}(" + TENSOR + b"u"
+    return b"\x80\x02}(" + state_dict + _plain("meta") + hostile + b"u."
+
+
+class Reduces:
+    """Pickles as the call of a function."""
+
+    def __init__(self, function, *arguments) -> None:
+        self.call = (function, arguments)
+
+    def __reduce__(self):
+        return self.call
+
+
+def opcodes(value) -> bytes:
+    """A pickle's opcodes without its PROTO and STOP, memo indices and all."""
+    return pickle.dumps(value, protocol=2)[2:-1]
+
+
+def call(module: str, name: str, *arguments) -> bytes:
+    return f"c{module}\n{name}\n".encode() + b"(" + b"".join(map(_plain, arguments)) + b"tR"
+
+
+@pytest.fixture
+def canary(tmp_path, monkeypatch):
+    """A path that any executed payload would create; it must not."""
+    path = tmp_path / "canary"
+    monkeypatch.chdir(tmp_path)
+    yield path
+    assert not path.exists()
+
+
+PAYLOADS = {
+    "os.system": lambda c: call("os", "system", f"touch {c}"),
+    "posix.system": lambda c: call("posix", "system", f"touch {c}"),
+    "nt.system": lambda c: call("nt", "system", f"echo > {c}"),
+    "subprocess": lambda c: call("subprocess", "getoutput", f"touch {c}"),
+    "eval": lambda c: call("builtins", "eval", f"open({str(c)!r}, 'w')"),
+    "exec": lambda c: call("__builtin__", "exec", f"open({str(c)!r}, 'w')"),
+    "open": lambda c: call("io", "open", str(c), "w"),
+    "getattr chain": lambda c: (
+        b"cbuiltins\ngetattr\n("
+        + call("builtins", "__import__", "os")
+        + _plain("system")
+        + b"tR("
+        + _plain(f"touch {c}")
+        + b"tR"
+    ),
+    "dotted name": lambda c: call("torch._utils", "_rebuild_tensor_v2.__globals__.clear"),
+    "torch.hub": lambda c: call("torch.hub", "load", "a/b", "c"),
+    "torch.load": lambda c: call("torch.serialization", "load", str(c)),
+    "importlib": lambda c: call("importlib", "import_module", "antigravity"),
+    "stack_global": lambda c: (
+        _plain("os") + _plain("system") + b"\x93(" + _plain(f"touch {c}") + b"tR"
+    ),
+    "newobj": lambda c: b"cos\nsystem\n(" + _plain(f"touch {c}") + b"t\x81",
+    "newobj_ex": lambda c: b"cos\nsystem\n(" + _plain(f"touch {c}") + b"t}\x92",
+    "inst": lambda c: b"(" + _plain(f"touch {c}") + b"ios\nsystem\n",
+    "obj": lambda c: b"(cos\nsystem\n" + _plain(f"touch {c}") + b"o",
+    "ext1": lambda c: b"\x82\x01(" + _plain(f"touch {c}") + b"tR",
+    "ext4": lambda c: b"\x84\x01\x00\x00\x00",
+    "build on a module": lambda c: b"cos\n__dict__\n}(" + _plain("system") + b"Nub",
+    "setstate": lambda c: call("functools", "partial", 1) + opcodes({"__setstate__": 1}) + b"b",
+    "persistent": lambda c: call("os", "system", f"touch {c}") + b"Q",
+    "call of a call": lambda c: b"N(" + _plain(1) + b"tR(tR",
+    "call of a tensor": lambda c: TENSOR[len(_plain("w")) :] + b"(tR",
+    "reduce by pickle": lambda c: opcodes(Reduces(os.system, f"touch {c}")),
+    "nested pickle": lambda c: (
+        b"c_pickle\nloads\n(B"
+        + struct.pack("<I", len(pickle.dumps(Reduces(os.system, f"touch {c}"))))
+        + pickle.dumps(Reduces(os.system, f"touch {c}"))
+        + b"tR"
+    ),
+    "partial": lambda c: opcodes(partial(os.system, f"touch {c}")),
+    "numpy scalar": lambda c: opcodes(np.float64(3)),
+    "numpy array": lambda c: opcodes(np.arange(4.0)),
+    "numpy object array": lambda c: opcodes(np.array([Reduces(os.system, f"touch {c}")])),
+    "path": lambda c: opcodes(Path("/etc/passwd")),
+    "unhashable key": lambda c: b"}(" + b"]" + _plain(1) + b"u",
+    "deep tuple as key": lambda c: b"}" + b")" + b"\x85" * 200_000 + _plain(1) + b"s",
+    "doubling tuple as key": lambda c: b"})" + b"2\x86" * 200 + _plain(1) + b"s",
+    "tensor as key": lambda c: b"}(" + TENSOR[len(_plain("w")) :] + _plain(1) + b"u",
+}
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_a_payload_beside_the_weights_is_inert_and_the_weights_are_read(name, canary, save_pickle):
+    path = save_pickle(beside_a_tensor(PAYLOADS[name](canary)), STORAGE)
+    assert read_checkpoint(path)["w"].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_a_payload_in_place_of_a_weight_is_inert(name, canary, save_pickle):
+    hostile = _plain("state_dict") + b"}(" + _plain("w") + PAYLOADS[name](canary) + b"u"
+    path = save_pickle(b"\x80\x02}(" + hostile + b"u.", STORAGE)
+    if name == "tensor as key":
+        return
+    with pytest.raises(WeightsError):
+        read_checkpoint(path)
+
+
+def test_an_unknown_object_keeps_nothing_but_its_name(save_pickle):
+    path = save_pickle(b"\x80\x02" + call("os", "system", "x") + b".")
+    with open_torch_file(path) as file:
+        assert isinstance(file.root, Opaque)
+        assert str(file.root.what) == "os.system"
+    with pytest.raises(WeightsError, match=r"whole pickled object \(os\.system\)"):
+        read_checkpoint(path)
+
+
+def test_nothing_is_imported(save_pickle):
+    read_checkpoint(save_pickle(beside_a_tensor(b"cantigravity\nx\n(tR"), STORAGE))
+    assert "antigravity" not in sys.modules
+
+
+BOMBS = {
+    "lists of lists": b"]q\x00" + b"](" + b"h\x00" * 10 + b"eq\x00" * 50,
+    "lists nested deep": b"]" * 500_000 + b"a" * 499_999,
+    "dicts nested deep": (b"}" + _plain("a")) * 100_000 + b"N" + b"s" * 100_000,
+    "marks without end": b"(" * 500_000 + b"N" + b"1" * 0,
+    "text of 4 GB declared": b"X\xff\xff\xff\xff",
+    "text of 2**62 declared": b"\x8d" + struct.pack("<Q", 2**62),
+    "integer of 2 GB declared": b"\x8b\xff\xff\xff\x7f",
+    "memo index of 2**32": b"Nr\xff\xff\xff\xff",
+    "memo that is not there": b"j\xff\xff\xff\xff",
+    "pop of nothing": b"0" * 100,
+    "endless steps": b"N0" * (MAX_OPCODES // 2 + 1),
+    "pairs copied over and over": (
+        b"]("
+        + b"NN\x86" * 1000
+        + b"eq\x00ccollections\nOrderedDict\nq\x010"
+        + b"h\x01h\x00\x85R0" * 10_000
+    ),
+    "text protocol": b"I1\n",
+    "unknown opcode": b"\xff",
+    "name without end": b"c" + b"a" * 100_000,
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_neither_hangs_nor_fills_the_memory(name, save_pickle):
+    path = save_pickle(beside_a_tensor(BOMBS[name]), STORAGE)
+    start = time.monotonic()
+    try:
+        assert read_checkpoint(path)["w"].shape == (2, 3)
+    except WeightsError:
+        pass
+    assert time.monotonic() - start < 20
+
+
+def tensor_pickle(count, offset, shape, strides, kind="FloatStorage", key="0") -> bytes:
+    """{"w": tensor} with any declared sizes, right or wrong."""
+    identity = b"(" + _plain("storage") + f"ctorch\n{kind}\n".encode() + _plain(key)
+    identity += _plain("cpu") + _plain(count) + b"tQ"
+    layout = _plain(offset) + b"(" + b"".join(map(_plain, shape)) + b"t("
+    layout += b"".join(map(_plain, strides)) + b"t\x89ccollections\nOrderedDict\n)R"
+    return (
+        b"\x80\x02}("
+        + _plain("w")
+        + b"ctorch._utils\n_rebuild_tensor_v2\n("
+        + identity
+        + layout
+        + b"tRu."
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "offset", "shape", "strides"),
+    [
+        (6, 0, (2**62,), (1,)),
+        (2**62, 0, (2**62,), (1,)),
+        (2**62, 0, (6,), (1,)),
+        (6, 0, (2**40,), (0,)),
+        (6, 0, (2**21, 2**21, 2**21), (0, 0, 0)),
+        (6, 0, (0, 2**62), (1, 1)),
+        (6, 0, (7,), (1,)),
+        (6, 1, (6,), (1,)),
+        (6, 2**62, (1,), (1,)),
+        (6, 0, (2,), (2**62,)),
+        (6, 0, (2, 3), (1,)),
+        (6, -1, (1,), (1,)),
+        (6, 0, (-1,), (1,)),
+        (6, 5, (3,), (-1,)),
+        (-6, 0, (6,), (1,)),
+        (100, 0, (100,), (1,)),
+        (6, 0, (1,) * 65, (1,) * 65),
+        (6, 0.0, (6,), (1,)),
+        (6, True, (6,), (1,)),
+        (6, 0, ("6",), (1,)),
+        (6, None, (6,), (1,)),
+    ],
+)
+def test_impossible_layouts_are_refused(save_pickle, count, offset, shape, strides):
+    path = save_pickle(tensor_pickle(count, offset, shape, strides), STORAGE)
+    tracemalloc.start()
+    try:
+        with pytest.raises(WeightsError):
+            read_checkpoint(path)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 2**22
+
+
+@pytest.mark.parametrize(
+    "kind", ["QInt8Storage", "ComplexFloatStorage", "NoStorage", "UntypedStorage"]
+)
+def test_storages_that_are_not_read_are_refused_by_name(save_pickle, kind):
+    path = save_pickle(tensor_pickle(6, 0, (6,), (1,), kind), STORAGE)
+    with pytest.raises(WeightsError, match="holds no tensors|of a kind that is not read"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize("key", ["1", "../0", "/etc/passwd", "", "a" * 10_000])
+def test_a_storage_that_is_not_in_the_file_is_refused(save_pickle, key):
+    path = save_pickle(tensor_pickle(6, 0, (6,), (1,), key=key), STORAGE)
+    with pytest.raises(WeightsError, match="lacks its storage") as caught:
+        read_checkpoint(path)
+    assert len(str(caught.value)) < 500
+
+
+def test_many_names_of_one_storage_cannot_fill_the_memory(save_pickle):
+    one = np.zeros(2**20, np.float32)
+    broadcast = tensor_pickle(2**20, 0, (2**20,), (1,))[4:-2]
+    renamed = b"".join(broadcast.replace(_plain("w"), _plain(f"w{i}"), 1) for i in range(100))
+    path = save_pickle(b"\x80\x02}(" + renamed + b"u.", {"0": one.tobytes()})
+    with pytest.raises(WeightsError, match="far more memory"):
+        read_checkpoint(path)
+
+
+SMALL = {
+    "backbone.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 4),
+    "head.bias": np.array([1.5, -2.0], dtype=np.float16),
+    "bn.num_batches_tracked": np.array(7),
+}
+
+
+@pytest.fixture(scope="module")
+def small_zip(tmp_path_factory) -> bytes:
+    path = tmp_path_factory.mktemp("small") / "a.pth"
+    write_torch_file(path, SMALL, {"meta": {"epoch": 3}})
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def small_legacy() -> bytes:
+    return legacy_bytes()
+
+
+def legacy_bytes() -> bytes:
+    """A file of torch's format before 1.6, made by hand."""
+    stream = io.BytesIO()
+    stream.write(b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.")
+    stream.write(b"\x80\x02M\xe9\x03.")
+    stream.write(pickle.dumps({"protocol_version": 1001, "little_endian": True}, protocol=2))
+    stream.write(tensor_pickle(6, 0, (3, 2), (1, 3)))
+    stream.write(pickle.dumps(["0"], protocol=2))
+    stream.write(struct.pack("<q", 6) + np.arange(6, dtype="<f4").tobytes())
+    return stream.getvalue()
+
+
+def read_or_refuse(folder: Path, data: bytes):
+    path = folder / "x.pth"
+    path.write_bytes(data)
+    try:
+        return read_checkpoint(path)
+    except WeightsError:
+        return None
+
+
+def equal_to_small(tensors) -> bool:
+    return list(tensors) == list(SMALL) and all(
+        np.array_equal(tensors[name], SMALL[name]) for name in SMALL
+    )
+
+
+def test_every_truncation_of_a_zip_is_refused(small_zip, tmp_path):
+    for length in range(0, len(small_zip), 7):
+        assert read_or_refuse(tmp_path, small_zip[:length]) is None
+
+
+def test_every_truncation_of_the_old_format_is_refused(small_legacy, tmp_path):
+    assert read_or_refuse(tmp_path, small_legacy)["w"].tolist() == [[0, 3], [1, 4], [2, 5]]
+    for length in range(len(small_legacy)):
+        assert read_or_refuse(tmp_path, small_legacy[:length]) is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_a_changed_byte_of_a_zip_gives_an_error_or_the_same_tensors(
+    small_zip, tmp_path_factory, data
+):
+    position = data.draw(st.integers(0, len(small_zip) - 1))
+    value = data.draw(st.integers(0, 255))
+    changed = bytearray(small_zip)
+    changed[position] = value
+    tensors = read_or_refuse(tmp_path_factory.getbasetemp(), bytes(changed))
+    assert tensors is None or equal_to_small(tensors)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_changed_bytes_of_the_old_format_give_an_error_or_tensors(
+    small_legacy, tmp_path_factory, data
+):
+    changed = bytearray(small_legacy)
+    for _ in range(data.draw(st.integers(1, 3))):
+        changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
+    read_or_refuse(tmp_path_factory.getbasetemp(), bytes(changed))
+
+
+@settings(max_examples=300, deadline=None)
+@given(noise=st.binary(max_size=200))
+def test_noise_as_pickle_is_refused_or_inert(noise, tmp_path_factory):
+    from rtmpose3d.weights.inert_pickle import PickleFormatError, load
+
+    try:
+        load(
+            io.BytesIO(noise),
+            len(noise),
+            rebuild=lambda name, arguments: Opaque(name),
+            persistent=lambda identity: Opaque("x"),
+        )
+    except PickleFormatError:
+        pass
