@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+
+from rtmpose3d.runtime.graph_files import graph_file
+from rtmpose3d.weights import write_torch_file
+from rtmpose3d.zoo import resolve
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -39,3 +46,34 @@ def recipe(golden: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def made_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Writes a model's checkpoint in the published .pth format, with made-up weights; once each."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+
+    @cache
+    def make(name: str) -> Path:
+        spec = resolve(name)
+        rng = np.random.default_rng(0)
+        weights = {
+            key: _made_weight(rng, key, shape) for key, shape in graph_file(spec).shapes.items()
+        }
+        path = folder / (spec.file.name or f"{spec.name}.pth")
+        write_torch_file(path, weights, {"meta": {"epoch": 270}})
+        return path
+
+    return make
+
+
+def _made_weight(rng: np.random.Generator, key: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Weights that keep signals at their size, and classifiers that score above 0."""
+    if key.endswith("num_batches_tracked"):
+        return np.zeros(shape, np.int64)
+    if len(shape) >= 2:
+        gain = np.sqrt(2.0 / np.prod(shape[1:]))
+        return (rng.standard_normal(shape) * gain).astype(np.float32)
+    if key.endswith((".weight", ".g", ".scale", "running_var")):
+        return np.ones(shape, np.float32)
+    return (rng.standard_normal(shape) * 0.1).astype(np.float32)

@@ -1,11 +1,11 @@
 """Whole-body pose of many people: 133 keypoints each, in 2D pixels and in 3D metres.
 
-    from rtmpose3d import RTMPose3D
+from rtmpose3d import RTMPose3D
 
-    model = RTMPose3D.from_pretrained("rbarac/rtmpose3d")
-    result = model("people.jpg")
-    result.keypoints_3d      # (N, 133, 3) metres
-    result.plot().save("people_pose.jpg")
+model = RTMPose3D.from_pretrained("rbarac/rtmpose3d")
+result = model("people.jpg")
+result.keypoints_3d      # (N, 133, 3) metres
+result.plot().save("people_pose.jpg")
 """
 
 from importlib.metadata import PackageNotFoundError, version

@@ -14,7 +14,7 @@ STD = {bone.name: bone.std for bone in BONES}
 EXPONENT = {bone.name: bone.stature_exponent for bone in BONES}
 BODY = range(17)
 HEAD = (0, 1, 2, 3, 4, *range(23, 91))
-DOWN = np.array([0.0, 1.0, 0.0])
+DOWN, FORWARD = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
 
 
 @dataclass
@@ -84,23 +84,23 @@ def _person(stature, proportions, rng):
     half_shoulders = np.array([size["shoulders"] / 2, 0, 0])
     side = half_shoulders - half_hips
     up = np.sqrt(max(size["side of the trunk"] ** 2 - side @ side, 0.01))
-    p[5], p[6] = (lean @ (half + [0, -up, 0]) for half in (half_shoulders, -half_shoulders))
+    p[5], p[6] = (lean @ (half - up * DOWN) for half in (half_shoulders, -half_shoulders))
     _head(p, lean @ np.array([0, -up - 0.25 * stature / 1.7, 0.05]), size, rng)
     for shoulder, sign in ((5, 1), (6, -1)):
         upper = _direction(rng, spread=0.8)
         p[shoulder + 2] = p[shoulder] + size["upper arm"] * upper
-        fore = _unit(upper + rng.normal(0, 0.7, 3) + [0, 0, 0.4])
+        fore = _unit(upper + rng.normal(0, 0.7, 3) + 0.4 * FORWARD)
         p[shoulder + 4] = p[shoulder + 2] + size["forearm"] * fore
         hand = 91 if sign == 1 else 112
         p[hand : hand + 21] = p[shoulder + 4]
         p[hand + 9] += size["palm"] * _unit(fore + rng.normal(0, 0.3, 3))
     for hip, foot in ((11, 17), (12, 20)):
-        thigh = _unit((DOWN + [0, 0, 4.0] if sitting else DOWN) + rng.normal(0, 0.3, 3))
+        thigh = _unit((DOWN + 4 * FORWARD if sitting else DOWN) + rng.normal(0, 0.3, 3))
         p[hip + 2] = p[hip] + size["thigh"] * thigh
         shank = _unit(DOWN + rng.normal(0, 0.25, 3))
         p[hip + 4] = p[hip + 2] + size["shank"] * shank
         forward = size["foot"] * _unit(np.array([0, 0.1, 1]) + rng.normal(0, 0.2, 3))
-        p[foot + 2] = p[hip + 4] + [0, 0.06, 0] - 0.25 * forward
+        p[foot + 2] = p[hip + 4] + 0.06 * DOWN - 0.25 * forward
         p[foot] = p[foot + 2] + forward
         p[foot + 1] = p[foot]
     view = _turn(rng.normal(0.15, 0.15), rng.uniform(-np.pi, np.pi), 0)

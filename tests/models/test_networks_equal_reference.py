@@ -73,9 +73,7 @@ def recipe_graph(name: str, recipe: ModuleType) -> torch.nn.Module:
 
 
 @pytest.mark.parametrize("name", FORWARD)
-def test_logits_and_bins_equal_the_recording(
-    name: str, golden: Path, recipe: ModuleType
-) -> None:
+def test_logits_and_bins_equal_the_recording(name: str, golden: Path, recipe: ModuleType) -> None:
     spec = resolve(name)
     assert isinstance(spec, PoseSpec)
     width, height = spec.input_size_wh
@@ -102,9 +100,7 @@ def test_logits_and_bins_equal_the_recording(
 
 
 @pytest.mark.parametrize("name", ["rtmdet-m", "rtmdet-nano"])
-def test_detector_levels_equal_the_recording(
-    name: str, golden: Path, recipe: ModuleType
-) -> None:
+def test_detector_levels_equal_the_recording(name: str, golden: Path, recipe: ModuleType) -> None:
     recorded = np.load(golden / "rtmdet" / f"{GOLDEN_NAMES[name]}.npz")
     graph = recipe_graph(name, recipe)
     images = sorted({key.split(".")[0] for key in recorded.files if ".cls" in key})

@@ -17,7 +17,7 @@ import pytest
 COMMIT = "1" * 40
 
 
-def torch_zip(data_pkl: bytes, storages: Mapping[str, bytes] | None = None, **records) -> bytes:
+def _torch_zip(data_pkl: bytes, storages: Mapping[str, bytes] | None = None, **records) -> bytes:
     """A zip as torch.save makes it, around any pickle; records: byteorder=..., version=..."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
@@ -30,12 +30,18 @@ def torch_zip(data_pkl: bytes, storages: Mapping[str, bytes] | None = None, **re
 
 
 @pytest.fixture
+def torch_zip() -> Callable[..., bytes]:
+    """The maker of zips around any pickle."""
+    return _torch_zip
+
+
+@pytest.fixture
 def save_pickle(tmp_path: Path) -> Callable[..., Path]:
     """Save a pickle's bytes as a .pth file."""
 
     def save(data_pkl: bytes, storages: Mapping[str, bytes] | None = None, **records) -> Path:
         path = tmp_path / "hostile.pth"
-        path.write_bytes(torch_zip(data_pkl, storages, **records))
+        path.write_bytes(_torch_zip(data_pkl, storages, **records))
         return path
 
     return save

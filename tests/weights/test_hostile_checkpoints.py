@@ -7,6 +7,7 @@ import struct
 import sys
 import time
 import tracemalloc
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from rtmpose3d.errors import WeightsError
 from rtmpose3d.weights import open_torch_file, read_checkpoint, write_torch_file
-from rtmpose3d.weights.inert_pickle import MAX_OPCODES, Opaque
+from rtmpose3d.weights.inert_pickle import MAX_OPCODES, Opaque, PickleFormatError, load
 from rtmpose3d.weights.torch_writer import _plain, _tensor
 
 TENSOR = _plain("w") + _tensor(0, np.arange(6, dtype=np.float32).reshape(2, 3))
@@ -142,7 +143,7 @@ def test_nothing_is_imported(save_pickle):
 
 
 BOMBS = {
-    "lists of lists": b"]q\x00" + b"](" + b"h\x00" * 10 + b"eq\x00" * 50,
+    "lists of lists": b"(]q\x00" + (b"](" + b"h\x00" * 10 + b"eq\x00") * 50 + b"t",
     "lists nested deep": b"]" * 500_000 + b"a" * 499_999,
     "dicts nested deep": (b"}" + _plain("a")) * 100_000 + b"N" + b"s" * 100_000,
     "marks without end": b"(" * 500_000 + b"N" + b"1" * 0,
@@ -169,10 +170,8 @@ BOMBS = {
 def test_a_bomb_neither_hangs_nor_fills_the_memory(name, save_pickle):
     path = save_pickle(beside_a_tensor(BOMBS[name]), STORAGE)
     start = time.monotonic()
-    try:
+    with suppress(WeightsError):
         assert read_checkpoint(path)["w"].shape == (2, 3)
-    except WeightsError:
-        pass
     assert time.monotonic() - start < 20
 
 
@@ -235,7 +234,7 @@ def test_impossible_layouts_are_refused(save_pickle, count, offset, shape, strid
 )
 def test_storages_that_are_not_read_are_refused_by_name(save_pickle, kind):
     path = save_pickle(tensor_pickle(6, 0, (6,), (1,), kind), STORAGE)
-    with pytest.raises(WeightsError, match="holds no tensors|of a kind that is not read"):
+    with pytest.raises(WeightsError, match=r"holds no tensors|of a kind that is not read"):
         read_checkpoint(path)
 
 
@@ -340,14 +339,10 @@ def test_changed_bytes_of_the_old_format_give_an_error_or_tensors(
 @settings(max_examples=300, deadline=None)
 @given(noise=st.binary(max_size=200))
 def test_noise_as_pickle_is_refused_or_inert(noise, tmp_path_factory):
-    from rtmpose3d.weights.inert_pickle import PickleFormatError, load
-
-    try:
+    with suppress(PickleFormatError):
         load(
             io.BytesIO(noise),
             len(noise),
             rebuild=lambda name, arguments: Opaque(name),
             persistent=lambda identity: Opaque("x"),
         )
-    except PickleFormatError:
-        pass

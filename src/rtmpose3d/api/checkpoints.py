@@ -1,10 +1,12 @@
-"""Which file a model's weights come from: given by the user, saved, or published."""
+"""Which file a model's weights come from (given, saved or published), and where copies go."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from rtmpose3d.errors import WeightsError
+from rtmpose3d.structures.atomic import atomic_write, output_errors
 from rtmpose3d.weights import fetch
 from rtmpose3d.zoo import ModelSpec, RemoteFile
 
@@ -37,3 +39,31 @@ def checkpoint_path(spec: ModelSpec, given: str | None, cache_dir: str | None) -
         what = "is a folder, not a checkpoint file" if path.is_dir() else "does not exist"
         raise WeightsError(f"the checkpoint {path} for {spec.name} {what}")
     return path
+
+
+def make_folder(folder: str | Path) -> Path:
+    """Make a folder, and those above it, if they are not there.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    path = Path(folder).expanduser()
+    with output_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def copy_into(folder: Path, file: Path) -> str:
+    """Copy a checkpoint into a folder, whole or not at all; give its name there.
+
+    Raises:
+        OutputError: it cannot be written.
+        WeightsError: the checkpoint is gone.
+    """
+    target = folder / file.name
+    if not (target.exists() and target.samefile(file)):
+        if not file.is_file():
+            raise WeightsError(f"the checkpoint {file} is gone")
+        with file.open("rb") as source, atomic_write(target, "wb") as sink:
+            shutil.copyfileobj(source, sink)
+    return file.name

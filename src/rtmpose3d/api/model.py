@@ -5,8 +5,6 @@ It holds a pose network and, once needed, a detector; no state over time.
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,16 +13,15 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rtmpose3d.api.checkpoints import checkpoint_path
+from rtmpose3d.api.arguments import cameras_of, file_of, given_people, one_each
+from rtmpose3d.api.checkpoints import checkpoint_path, copy_into, make_folder
 from rtmpose3d.api.config import RTMPose3DConfig
-from rtmpose3d.errors import InputError, UnknownNameError, WeightsError, import_extra
+from rtmpose3d.errors import InputError, UnknownNameError, import_extra
 from rtmpose3d.geometry import AXES, Axes, Camera
-from rtmpose3d.geometry.crop import check_boxes
 from rtmpose3d.pipeline import Poses, detect_people, estimate_poses, keep_main_person, lift_people
 from rtmpose3d.runtime import DetectorSession, PoseSession, choose, open_detector, open_pose
 from rtmpose3d.sources import ImageSource, load_image
 from rtmpose3d.structures import Detections, FloatArray, Image, PoseResult
-from rtmpose3d.structures.atomic import atomic_write
 from rtmpose3d.weights import locate
 from rtmpose3d.zoo import resolve_detector, resolve_pose
 
@@ -216,8 +213,8 @@ class RTMPose3D:
         single = not isinstance(image, (list, tuple))
         sources = [image] if single else list(image)
         images = [load_image(source) for source in sources]
-        given = [boxes] if single else _one_each("boxes", boxes, len(images))
-        cameras = _cameras(camera, images)
+        given = [boxes] if single else one_each("boxes", boxes, len(images))
+        cameras = cameras_of(camera, images)
         people = self._find_people(images, given, bbox_thr, single_person=single_person)
         poses = estimate_poses(
             self._pose, images, [p.boxes_xyxy for p in people], flip_test=self.config.flip_test
@@ -244,9 +241,11 @@ class RTMPose3D:
         threshold = self.config.bbox_thr if bbox_thr is None else bbox_thr
         if not 0 <= threshold <= 1:
             raise InputError(f"bbox_thr must be between 0 and 1, got {threshold!r}")
-        known = [None if boxes is None else _given_people(boxes) for boxes in given]
+        known = [None if boxes is None else given_people(boxes) for boxes in given]
         blank = [image for image, people in zip(images, known, strict=True) if people is None]
-        found = iter(detect_people(self._ready_detector(), blank, bbox_thr=threshold) if blank else ())
+        found = iter(
+            detect_people(self._ready_detector(), blank, bbox_thr=threshold) if blank else ()
+        )
         everybody = [next(found) if people is None else people for people in known]
         return [keep_main_person(people) for people in everybody] if single_person else everybody
 
@@ -272,7 +271,7 @@ class RTMPose3D:
             model=self._pose_spec.name,
             image_size_wh=(image.shape[1], image.shape[0]),
             image=image,
-            source=_file_of(source),
+            source=file_of(source),
         )
         if poses.depth_m is None:
             return result
@@ -335,12 +334,12 @@ class RTMPose3D:
         Raises:
             OutputError: it cannot be written.
         """
-        folder = Path(save_directory)
+        folder = make_folder(save_directory)
         pose = checkpoint_path(self._pose_spec, self.config.pose_checkpoint, self.config.cache_dir)
-        saved = {"pose_checkpoint": _copy_into(folder, pose)}
+        saved = {"pose_checkpoint": copy_into(folder, pose)}
         detector = self._detector_on_disk()
         if detector is not None:
-            saved["detector_checkpoint"] = _copy_into(folder, detector)
+            saved["detector_checkpoint"] = copy_into(folder, detector)
         replace(self.config, cache_dir=None, device="auto", **saved).save_pretrained(folder)
 
     def _detector_on_disk(self) -> Path | None:
@@ -376,53 +375,6 @@ class RTMPose3D:
 
     def __repr__(self) -> str:
         detector = self.config.detector or "none"
-        return f"RTMPose3D(model={self.config.model!r}, detector={detector!r}, device={self.device!r})"
-
-
-def _file_of(source: ImageSource) -> Path | None:
-    if not isinstance(source, (str, os.PathLike)) or str(source).startswith(("http://", "https://")):
-        return None
-    return Path(source)
-
-
-def _given_people(boxes: ArrayLike) -> Detections:
-    checked = check_boxes(boxes)
-    return Detections(boxes_xyxy=checked, scores=np.ones(len(checked), np.float32))
-
-
-def _one_each(
-    name: str, values: ArrayLike | Sequence[ArrayLike | None] | None, count: int
-) -> Sequence[ArrayLike | None]:
-    if values is None:
-        return [None] * count
-    if not isinstance(values, (list, tuple)) or len(values) != count:
-        got = f"{len(values)}" if isinstance(values, (list, tuple)) else type(values).__name__
-        raise InputError(f"{name} for {count} images must be a list of {count}, got {got}")
-    return values
-
-
-def _cameras(camera: Camera | Sequence[Camera] | None, images: Sequence[Image]) -> list[Camera]:
-    sizes = [(image.shape[1], image.shape[0]) for image in images]
-    if camera is None:
-        return [Camera.from_fov(width=width, height=height) for width, height in sizes]
-    cameras = [camera] * len(images) if isinstance(camera, Camera) else list(camera)
-    if len(cameras) != len(images):
-        raise InputError(f"camera: {len(cameras)} cameras for {len(images)} images")
-    for index, (one, size) in enumerate(zip(cameras, sizes, strict=True)):
-        if (one.width, one.height) != size:
-            raise InputError(
-                f"camera is for {one.width}x{one.height} px, but image {index} has "
-                f"{size[0]}x{size[1]}; use camera.scaled({size[0]}, {size[1]})"
-            )
-    return cameras
-
-
-def _copy_into(folder: Path, file: Path) -> str:
-    """Copy a checkpoint into a folder, whole or not at all; give its name there."""
-    target = folder / file.name
-    if not (target.exists() and target.samefile(file)):
-        if not file.is_file():
-            raise WeightsError(f"the checkpoint {file} is gone")
-        with file.open("rb") as source, atomic_write(target, "wb") as sink:
-            shutil.copyfileobj(source, sink)
-    return file.name
+        return (
+            f"RTMPose3D(model={self.config.model!r}, detector={detector!r}, device={self.device!r})"
+        )

@@ -12,30 +12,27 @@ from rtmpose3d.cli.models import models
 from rtmpose3d.cli.predict import predict
 from rtmpose3d.cli.terminal import print_any_name
 
-# A blank line between examples keeps typer from joining them.
 EXAMPLES = """
-rtmpose3d predict photo.jpg
+Examples:
 
-rtmpose3d models
-
-rtmpose3d doctor
-
-rtmpose3d COMMAND --help
+- rtmpose3d predict photo.jpg
+- rtmpose3d models
+- rtmpose3d doctor
 """
 PREDICT_EXAMPLES = """
-rtmpose3d predict photo.jpg
+Examples:
 
-rtmpose3d predict photos/ --recursive --out results --save json,csv,image
-
-rtmpose3d predict 'photos/**/*.jpg' --model rtmw3d-x --device cuda --batch-size 16
-
-rtmpose3d predict photo.jpg --boxes '60,40,310,620' --height-m 1.78 --exif
+- rtmpose3d predict photo.jpg
+- rtmpose3d predict photos/ --recursive --out results --save json,csv,image
+- rtmpose3d predict 'photos/*.jpg' --model rtmw3d-x --device cuda
+- rtmpose3d predict photo.jpg --boxes 60,40,310,620 --height-m 1.78
 """
 
 app = typer.Typer(
     name="rtmpose3d",
     help="Whole-body pose of the people in pictures: 133 keypoints each, in pixels and in metres.",
     epilog=EXAMPLES,
+    rich_markup_mode="markdown",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -25,7 +25,10 @@ def doctor(
     ] = None,
     debug: DebugOption = False,
 ) -> None:
-    """Check the installation: packages, devices, weights, network. Exit code 1 if a check fails."""
+    """Check the installation: packages, devices, weights, network.
+
+    Exit code 1 if a check fails.
+    """
     from rtmpose3d.cli.checks import all_checks
 
     checks = all_checks(cache_dir)

@@ -13,7 +13,7 @@ from rtmpose3d.cli.terminal import DebugOption, reports_errors
 if TYPE_CHECKING:
     from rtmpose3d.zoo import ModelSpec
 
-TASKS = {"pose3d": "2D and 3D", "pose2d": "2D", "detector": "detector"}
+TASKS = {"pose3d": "2D + 3D", "pose2d": "2D", "detector": "boxes"}
 
 
 @reports_errors
@@ -24,10 +24,7 @@ def models(
     ] = None,
     debug: DebugOption = False,
 ) -> None:
-    """List the models: size, accuracy, licences, and which are on this disk.
-
-    AP: whole body, COCO-WholeBody V1.0 val. 3D error: MPJPE on H3WB. Both as published.
-    """
+    """List the models: size, accuracy, licences, and which are on this disk."""
     from rtmpose3d.zoo import MODELS
 
     rows = [describe(spec, cache_dir) for spec in MODELS.values()]
@@ -71,24 +68,25 @@ def _print_table(rows: list[dict[str, object]]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("model", no_wrap=True)
-    for name in ("gives", "input"):
+    for name in ("model", "gives", "input"):
         table.add_column(name, no_wrap=True)
     for name in ("AP", "3D error", "params", "GFLOPs"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("on disk", no_wrap=True)
     for row in rows:
         table.add_row(*_cells(row))
-    console = Console()
+    console = Console(highlight=False, soft_wrap=True)
     console.print(table)
     console.print()
+    console.print("input: height x width. AP: whole body, COCO-WholeBody V1.0 val, in percent.")
+    console.print("3D error: MPJPE on H3WB. Both as published.")
     for kind in ("code", "weights", "data"):
         licences: dict[str, list[str]] = {}
         for row in rows:
             licences.setdefault(str(row[f"{kind}_licence"]), []).append(str(row["name"]))
         for licence, names in licences.items():
             whom = "all models" if len(names) == len(rows) else _some(names)
-            console.print(f"{kind}: {licence} ({whom})", highlight=False, soft_wrap=True)
+            console.print(f"{kind}: {licence} ({whom})")
 
 
 def _some(names: list[str]) -> str:
@@ -107,14 +105,14 @@ def _cells(row: dict[str, object]) -> list[str]:
     elif row["url"] or row["hub_repo"]:
         on_disk = "no"
     else:
-        on_disk = "not published"
+        on_disk = "unpublished"
     return [
         str(row["name"]),
         TASKS[str(row["task"])],
-        f"{row['input_width']} x {row['input_height']}",
+        f"{row['input_height']}x{row['input_width']}",
         cell("ap", "{:.1f}"),
         cell("mpjpe_m", "{:.0f} mm", 1000),
-        cell("params", "{:.1f} M", 1e-6),
+        cell("params", "{:.1f}M", 1e-6),
         cell("gflops", "{:.1f}"),
         on_disk,
     ]

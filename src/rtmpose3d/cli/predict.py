@@ -48,7 +48,7 @@ def predict(
 ) -> None:
     """Find the people in pictures and write their 133 keypoints in 2D and 3D.
 
-    Each picture gives OUT/<name>.json and OUT/<name>_pose.jpg, or what --save asks for. Pictures
+    Each picture gives OUT/NAME.json and OUT/NAME_pose.jpg, or what --save asks for. Pictures
     that cannot be read are passed over, listed at the end, and make the exit code 1.
     """
     from rtmpose3d.cli.batches import estimate_all

@@ -12,8 +12,8 @@ _MODEL, _OUTPUT, _PEOPLE, _SPACE = "Model", "Input and output", "Which people", 
 Inputs = Annotated[
     list[str],
     typer.Argument(
-        metavar="INPUT...",
-        help="Images, folders, globs such as 'photos/*.jpg' or 'photos/**/*.png', http addresses.",
+        metavar="INPUT",
+        help="Images, folders, globs such as `photos/*.jpg` or `photos/**/*.png`, http addresses.",
         show_default=False,
     ),
 ]
@@ -101,8 +101,8 @@ Boxes = Annotated[
     str | None,
     typer.Option(
         "--boxes",
-        help="People's boxes, no detector: 'x1,y1,x2,y2;...' for all pictures, or a file: JSON "
-        "{file name: [[x1, y1, x2, y2], ...]} or rows file,x1,y1,x2,y2.",
+        help="People's boxes in pixels instead of a detector: x1,y1,x2,y2;... for all pictures, "
+        "or a file: JSON with a list of boxes for each file name, or CSV rows file,x1,y1,x2,y2.",
         rich_help_panel=_PEOPLE,
     ),
 ]

@@ -84,9 +84,7 @@ def write_shipped_graphs(folder: Path = GRAPH_FOLDER) -> list[Path]:
     return written
 
 
-def _trace(
-    spec: ModelSpec, graph: torch.nn.Module, layout: Layout, opset: int
-) -> onnx.ModelProto:
+def _trace(spec: ModelSpec, graph: torch.nn.Module, layout: Layout, opset: int) -> onnx.ModelProto:
     import torch
 
     width, height = spec.input_size_wh

@@ -115,7 +115,9 @@ def _check_arguments(spec: ModelSpec, path: Path, layout: str, opset: int) -> No
 
 def _published(spec: ModelSpec, cache_dir: str | Path | None) -> Path:
     if not spec.file.name:
-        raise WeightsError(f"the weights of {spec.name} have no known address; pass checkpoint=FILE")
+        raise WeightsError(
+            f"the weights of {spec.name} have no known address; pass checkpoint=FILE"
+        )
     return fetch(spec.file, cache_dir=None if cache_dir is None else Path(cache_dir))
 
 
@@ -219,5 +221,3 @@ def _proof_pictures(spec: ModelSpec) -> np.ndarray:
     return np.stack(
         [cv2.resize(one, (width, height), interpolation=cv2.INTER_CUBIC) for one in coarse]
     )
-
-

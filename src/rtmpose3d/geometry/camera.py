@@ -57,15 +57,16 @@ class Camera:
     def __post_init__(self) -> None:
         for name in ("width", "height", "fx", "fy", "cx", "cy"):
             value = getattr(self, name)
-            number = float(value) if np.isscalar(value) and not isinstance(value, str) else math.nan
-            if not math.isfinite(number):
+            if not isinstance(value, (int, float, np.integer, np.floating)) or not np.isfinite(
+                value
+            ):
                 raise InputError(f"camera: {name} must be a finite number of pixels, got {value!r}")
-            if number <= 0 and name not in ("cx", "cy"):
+            if value <= 0 and name not in ("cx", "cy"):
                 raise InputError(f"camera: {name} must be above 0 px, got {value!r}")
             whole = name in ("width", "height")
-            if whole and number != int(number):
+            if whole and value != int(value):
                 raise InputError(f"camera: {name} must be a whole number of pixels, got {value!r}")
-            object.__setattr__(self, name, int(number) if whole else number)
+            object.__setattr__(self, name, int(value) if whole else float(value))
 
     @classmethod
     def from_fov(cls, *, width: int, height: int, fov_deg: float = DEFAULT_FOV_DEG) -> Camera:

@@ -36,7 +36,9 @@ def build_network(spec: ModelSpec) -> PoseNetwork | RTMDet:
     return RTMDet(spec)
 
 
-def build_graph(spec: ModelSpec, network: PoseNetwork | RTMDet | None = None) -> PoseGraph | DetectorGraph:
+def build_graph(
+    spec: ModelSpec, network: PoseNetwork | RTMDet | None = None
+) -> PoseGraph | DetectorGraph:
     """The network with normalisation before and decoding behind it, in evaluation mode."""
     network = network if network is not None else build_network(spec)
     if isinstance(spec, PoseSpec):

@@ -25,9 +25,7 @@ class PoseNetwork(nn.Module):
         super().__init__()
         width, height = spec.input_size_wh
         self.backbone = CSPNeXt(width=spec.width, depth=spec.depth)
-        self.neck = (
-            CSPNeXtPAFPN(self.backbone.channels, blocks=NECK_BLOCKS) if spec.pafpn else None
-        )
+        self.neck = CSPNeXtPAFPN(self.backbone.channels, blocks=NECK_BLOCKS) if spec.pafpn else None
         head = RTMWHead if spec.hem else RTMCCHead
         self.head = head(
             self.backbone.channels[1:],

@@ -37,7 +37,10 @@ class RTMDetHead(nn.Module):
         def branches() -> nn.ModuleList:
             return nn.ModuleList(
                 nn.Sequential(
-                    *(conv3x3(channels, channels, separable=separable) for _ in range(STACKED_CONVS))
+                    *(
+                        conv3x3(channels, channels, separable=separable)
+                        for _ in range(STACKED_CONVS)
+                    )
                 )
                 for _ in STRIDES
             )

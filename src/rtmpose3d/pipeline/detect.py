@@ -63,9 +63,7 @@ def select_people(
     scores = candidates.scores[keep]
     solid = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
     boxes, scores = boxes[solid], scores[solid]
-    kept = non_maximum_suppression(
-        boxes, scores, iou_thr=spec.iou_thr, max_boxes=spec.max_people
-    )
+    kept = non_maximum_suppression(boxes, scores, iou_thr=spec.iou_thr, max_boxes=spec.max_people)
     kept = kept[scores[kept] > bbox_thr]
     return Detections(
         boxes_xyxy=boxes[kept].astype(np.float32), scores=scores[kept].astype(np.float32)

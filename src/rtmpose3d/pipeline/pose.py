@@ -51,6 +51,8 @@ def estimate_poses(
     Raises:
         InputError: an unusable box.
     """
+    if not images:
+        return []
     crops = crop_images(images, boxes_xyxy, session.spec.input_size_wh)
     poses = decode_crops(session, crops, flip_test=flip_test)
     ends = np.cumsum([len(boxes) for boxes in boxes_xyxy])

@@ -115,7 +115,7 @@ def onnxruntime_device(wanted: Device | None) -> Device:
         )
     raise BackendError(
         f"device '{wanted}' is not available with onnxruntime; "
-        'use backend=\'torch\' (pip install "rtmpose3d[torch]"), or device=\'cpu\''
+        "use backend='torch' (pip install \"rtmpose3d[torch]\"), or device='cpu'"
     )
 
 

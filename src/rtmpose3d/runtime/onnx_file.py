@@ -114,7 +114,9 @@ class RTMDetFileSession:
     def run(self, images: UInt8Array) -> list[Candidates]:
         """See `DetectorSession.run`. Such files take one picture at a time."""
         x = _normalise(images, self.spec)
-        results = [run(self._session, self._outputs, {self._input: x[i : i + 1]}) for i in range(len(x))]
+        results = [
+            run(self._session, self._outputs, {self._input: x[i : i + 1]}) for i in range(len(x))
+        ]
         if len(self._outputs) == 2:
             return [_from_finished(dets) for dets, _ in results]
         return [_from_maps(maps, self.input_size_wh) for maps in results]

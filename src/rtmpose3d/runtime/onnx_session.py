@@ -22,7 +22,9 @@ ERRORS_ONLY = 3  # ONNX Runtime's severity
 class OnnxPoseSession:
     """A `PoseSession` in ONNX Runtime."""
 
-    def __init__(self, spec: PoseSpec, session: onnxruntime.InferenceSession, device: Device) -> None:
+    def __init__(
+        self, spec: PoseSpec, session: onnxruntime.InferenceSession, device: Device
+    ) -> None:
         self.spec = spec
         self.device = device
         self._session = session

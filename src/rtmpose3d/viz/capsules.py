@@ -18,6 +18,7 @@ from rtmpose3d.viz.palette import OUTLINE, RGB
 _SHIFT = 4  # OpenCV takes 1/16 pixels
 _ARC = np.linspace(-np.pi / 2, np.pi / 2, 9)
 _TILE_PX = 2048  # bounds the memory of a layer at 16 MiB
+_TILE_MARGIN_PX = 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -129,11 +130,15 @@ def paint(image: Image, shapes: Capsules, *, supersample: int = 2) -> None:
         inside = (low < [x2, y2]).all(axis=1) & (high >= [x1, y1]).all(axis=1)
         if not inside.any():
             continue
-        layer = np.zeros(((y2 - y1) * supersample, (x2 - x1) * supersample, 4), np.uint8)
-        places = (polygons[inside] - [x1, y1] + 0.5) * supersample - 0.5
+        # OpenCV smooths no edges at the very border, so a tile is drawn with a margin.
+        size = np.array([y2 - y1, x2 - x1]) + 2 * _TILE_MARGIN_PX
+        layer = np.zeros((*(size * supersample), 4), np.uint8)
+        corner = np.array([x1, y1]) - _TILE_MARGIN_PX
+        places = (polygons[inside] - corner + 0.5) * supersample - 0.5
         for points, i in zip(_fixed(places), np.flatnonzero(inside), strict=True):
             cv2.fillConvexPoly(layer, points, colours[i], cv2.LINE_AA, _SHIFT)
-        _blend(image[y1:y2, x1:x2], layer)
+        margin = _TILE_MARGIN_PX * supersample
+        _blend(image[y1:y2, x1:x2], layer[margin:-margin, margin:-margin])
 
 
 def _fixed(places: FloatArray) -> IntArray:

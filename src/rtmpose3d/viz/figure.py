@@ -12,7 +12,7 @@ import PIL.Image
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.structures.arrays import Image
 from rtmpose3d.structures.result import PoseResult
-from rtmpose3d.viz.overlay import draw_2d
+from rtmpose3d.viz.overlay import check_image, draw_2d
 from rtmpose3d.viz.space import NO_PEOPLE, draw_3d
 from rtmpose3d.viz.text import draw_label, label_size_wh
 
@@ -58,7 +58,7 @@ def draw_result(
         view = "2d" if not result.has_3d else "3d" if picture is None else "both"
     if view == "3d":
         return _pillow(draw_3d(result, _PANEL_ALONE_WH, confidence_thr=confidence_thr))
-    checked = _checked(picture, result)
+    checked = _given(picture, result)
     if view == "2d":
         return _pillow(_picture(checked, result, _enlargement(checked), confidence_thr))
     return _pillow(_both(checked, result, confidence_thr))
@@ -68,23 +68,13 @@ def _pillow(image: Image) -> PIL.Image.Image:
     return PIL.Image.fromarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
 
 
-def _checked(image: Image | None, result: PoseResult) -> Image:
+def _given(image: Image | None, result: PoseResult) -> Image:
     if image is None:
         raise InputError(
             "the result no longer refers to its image; give it: result.plot(image=...), "
             'or look at the 3D view only: result.plot(view="3d")'
         )
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-        raise InputError(
-            f"image must be (H, W, 3) uint8 BGR, got shape {image.shape} of {image.dtype}"
-        )
-    size_wh = image.shape[1], image.shape[0]
-    if result.image_size_wh not in (size_wh, (0, 0)):
-        raise InputError(
-            f"the poses were found in an image of {result.image_size_wh} (width, height) pixels, "
-            f"but the image to draw on has {size_wh}; resize it first"
-        )
-    return image
+    return check_image(image, result)
 
 
 def _enlargement(image: Image) -> float:
@@ -103,6 +93,7 @@ def _picture(image: Image, result: PoseResult, factor: float, confidence_thr: fl
             result,
             keypoints_2d=(result.keypoints_2d + 0.5) * ratio - 0.5,
             bboxes=(result.bboxes + 0.5) * np.tile(ratio, 2) - 0.5,
+            image_size_wh=new_wh,
         )
     drawn = draw_2d(image, result, confidence_thr=confidence_thr)
     if not len(result):
@@ -120,6 +111,7 @@ def _both(image: Image, result: PoseResult, confidence_thr: float) -> Image:
     _, _, whole_wh = _layout(width * factor, height * factor)
     factor *= min(1.0, _MOST_SIDE_PX / max(whole_wh))
     panel_width, side, _ = _layout(width * factor, height * factor)
+    factor = min(factor, (_MOST_SIDE_PX - panel_width) / width)  # beside a panel of least size
     left = _picture(image, result, factor, confidence_thr)
     above = max(0, side - left.shape[0])
     framed = np.full((left.shape[0] + above, left.shape[1], 3), 255, np.uint8)
@@ -130,6 +122,6 @@ def _both(image: Image, result: PoseResult, confidence_thr: float) -> Image:
 
 def _layout(width: float, height: float) -> tuple[int, int, tuple[float, float]]:
     """Width of the 3D panel, height of the figure, and the figure's size, px."""
-    side = max(height, min(_LEAST_SIDE_PX, _MOST_SIDE_PX) / 2)
+    side = max(height, _LEAST_SIDE_PX / 2)
     panel = float(np.clip(width, _PANEL_SHAPE[0] * side, _PANEL_SHAPE[1] * side))
     return round(panel), round(side), (width + panel, side)

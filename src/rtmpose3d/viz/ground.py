@@ -20,6 +20,7 @@ _AXES: tuple[tuple[str, tuple[int, int, int], RGB], ...] = (
 _STEPS = (0.5, 1.0, 2.0, 5.0)  # metres, then times ten
 _LEAST_GAP = 0.06  # between lines, times the panel's shorter side
 _CELLS_MOST = 80
+_BAR_MOST = 0.45  # length of the scale over cells of 0.5 m, times the panel's shorter side
 
 
 def grid_step_m(view: View, panel_px: float) -> float:
@@ -75,11 +76,16 @@ def _distance(points: FloatArray, footprint: FloatArray) -> FloatArray:
     return nearest
 
 
-def scale_bar(footprint_xy: FloatArray, ground_m: float, step_m: float) -> FloatArray:
-    """(2, 3) metres, ends of a bar as long as a grid cell, at least 1 m, in front of the people."""
-    length = max(1.0, step_m)
-    x = np.floor(footprint_xy[:, 0].min() / step_m) * step_m
-    y = np.floor((footprint_xy[:, 1].min() - 0.3 * step_m) / step_m) * step_m
+def scale_bar(view: View, panel_px: float, footprint_xy: FloatArray, ground_m: float) -> FloatArray:
+    """(2, 3) metres, ends of a bar along the grid in front of the people.
+
+    It is as long as a grid cell, but 1 m long also over cells of 0.5 m where there is room.
+    """
+    step = grid_step_m(view, panel_px)
+    roomy = 1.0 * view.px_per_m < _BAR_MOST * panel_px
+    length = max(step, 1.0) if roomy else step
+    x = np.floor(footprint_xy[:, 0].min() / step) * step
+    y = np.floor((footprint_xy[:, 1].min() - 0.3 * step) / step) * step
     return np.array([[x, y, ground_m], [x + length, y, ground_m]])
 
 
@@ -94,12 +100,27 @@ def draw_scale(image: Image, view: View, bar: FloatArray, line_px: float, text_p
     draw_text(image, (place[0], place[1]), f"{length:g} m", text_px, INK, anchor="middle")
 
 
-def draw_axes(image: Image, view: View, line_px: float, text_px: float) -> None:
-    """Draw the directions of the axes in the panel's lower right corner, in place."""
+def draw_axes(
+    image: Image, view: View, occupied_xy: FloatArray, line_px: float, text_px: float
+) -> None:
+    """Draw the directions of the axes in the emptier of the lower corners, in place.
+
+    Args:
+        image: (H, W, 3) uint8 BGR, changed.
+        view: of the world.
+        occupied_xy: (P, 2) px, where something else is drawn.
+        line_px: radius of a line.
+        text_px: size of the names.
+    """
     length = 2.6 * text_px
     widest = max(text_size_wh(name, text_px)[0] for name, _, _ in _AXES)
     height, width = image.shape[:2]
-    origin = np.array([width - length - widest - 1.2 * text_px, height - 1.3 * length])
+    corners = np.array([[width - 1.0, height], [0.0, height]])
+    room = np.linalg.norm(occupied_xy[:, None] - corners, axis=-1).min(axis=0)
+    towards_left = (view.eye_from_world @ np.array([0.0, 1.0, 0.0]))[0] < -0.05
+    left = 2.0 * text_px + (widest + text_px if towards_left else 0)
+    right = width - length - widest - 1.2 * text_px
+    origin = np.array([right if room[0] >= room[1] else left, height - 1.3 * length])
     for name, direction, rgb in _AXES:
         way = (view.eye_from_world @ np.array(direction, float))[:2]
         tip = origin + length * way
@@ -107,6 +128,8 @@ def draw_axes(image: Image, view: View, line_px: float, text_px: float) -> None:
         upright = direction[2] == 1 and abs(way[0]) < 0.3
         side = -1.0 if way[0] < -0.05 else 1.0
         gap = np.array([0.0, np.sign(way[1])]) if upright else np.array([0.5 * side, 0.0])
+        if direction[1] and not upright:
+            gap[1] = -0.5  # clear of the name of x where both point the same way
         anchor = "middle" if upright else "left" if side > 0 else "right"
         beside = tip + text_px * gap
         draw_text(image, (beside[0], beside[1]), name, text_px, rgb, anchor=anchor)

@@ -99,6 +99,7 @@ def with_neck(points: FloatArray, confidence: FloatArray) -> tuple[FloatArray, F
         confident keypoint that they come from.
     """
     points, confidence = np.asarray(points, float), np.asarray(confidence, float)
+    points = np.where(np.isfinite(points), points, np.nan)
     ears, shoulders = [LEFT_EAR, RIGHT_EAR], [LEFT_SHOULDER, RIGHT_SHOULDER]
     head = ears if confidence[ears].min() >= confidence[NOSE] / 2 else [NOSE]
     base, middle = points[shoulders].mean(axis=0), points[head].mean(axis=0)

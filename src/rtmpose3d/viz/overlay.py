@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rtmpose3d.errors import InputError
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.structures.arrays import BoolArray, FloatArray, Image, IntArray
 from rtmpose3d.structures.result import PoseResult
@@ -59,8 +60,11 @@ def draw_2d(
 
     Returns:
         (H, W, 3) uint8 BGR, a new array.
+
+    Raises:
+        InputError: no such image, or one of another size than the poses were found in.
     """
-    canvas = image.copy()
+    canvas = check_image(image, result).copy()
     order = _far_to_near(result)
     if boxes:
         for i in order:
@@ -75,6 +79,25 @@ def draw_2d(
         for i in order:
             _draw_person_label(canvas, result, int(i))
     return canvas
+
+
+def check_image(image: Image, result: PoseResult) -> Image:
+    """The image, if the result's pixels can refer to it.
+
+    Raises:
+        InputError: it is not (H, W, 3) uint8, or of another size than the poses were found in.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+        raise InputError(
+            f"image must be (H, W, 3) uint8 BGR, got shape {image.shape} of {image.dtype}"
+        )
+    size_wh = image.shape[1], image.shape[0]
+    if result.image_size_wh not in (size_wh, (0, 0)):
+        raise InputError(
+            f"the poses were found in an image of {result.image_size_wh} (width, height) pixels, "
+            f"but the image to draw on has {size_wh}; resize it first"
+        )
+    return image
 
 
 def person_size_px(result: PoseResult, i: int, confidence_thr: float) -> float:

@@ -28,13 +28,13 @@ PART_COLOURS: dict[tuple[Part, Side], RGB] = {
 }
 # From the thumb to the little finger; the palm's root has the middle finger's colour.
 FINGER_COLOURS: dict[Part, tuple[RGB, RGB, RGB, RGB, RGB]] = {
-    "left_hand": ((0, 215, 240), (0, 205, 190), (10, 190, 130), (90, 205, 80), (165, 220, 60)),
+    "left_hand": ((0, 200, 250), (0, 210, 215), (0, 200, 165), (40, 190, 120), (120, 220, 150)),
     "right_hand": (
         (255, 225, 60),
         (255, 185, 90),
         (250, 140, 140),
         (240, 110, 190),
-        (205, 105, 235),
+        (225, 95, 215),
     ),
 }
 _MIDDLE_FINGER = 2

@@ -12,7 +12,7 @@ from rtmpose3d.structures.arrays import FloatArray, Image
 from rtmpose3d.structures.result import PoseResult
 from rtmpose3d.viz.bodies import Body, bodies_of, draw_bodies, draw_shadows
 from rtmpose3d.viz.capsules import capsules, paint
-from rtmpose3d.viz.ground import INK, draw_axes, draw_grid, draw_scale, grid_step_m, scale_bar
+from rtmpose3d.viz.ground import INK, draw_axes, draw_grid, draw_scale, scale_bar
 from rtmpose3d.viz.palette import mix
 from rtmpose3d.viz.scene import Projection, View, fit_view
 from rtmpose3d.viz.text import draw_label, draw_text, label_size_wh
@@ -21,6 +21,7 @@ NO_PEOPLE = "no people found"
 
 _TOP_RGB, _BOTTOM_RGB = (252, 253, 255), (228, 233, 241)
 _FLOATING_M = 0.15  # people higher than this above the ground get a line down to it
+_DASHES = 12
 _GROUND_OUTLIER_M = 3.0
 _LABEL_M = 0.2  # letters are at most this high, so that labels hide few people in a crowd
 _PAD_M = 0.12  # around each point, for the limbs' own width
@@ -63,22 +64,15 @@ def draw_3d(
     text_px = float(np.clip(0.022 * min(width, height), 9, 60))
     ground_m = _ground_m(people)
     footprint = np.stack([p.middle_xy for p in people]) if people else np.zeros((1, 2))
-    view, bar = _view(
-        people,
-        footprint,
-        ground_m,
-        size_wh,
-        3.2 * text_px,
-        (azimuth_deg, elevation_deg),
-        projection,
-    )
+    direction_deg, margin = (azimuth_deg, elevation_deg), 3.2 * text_px
+    view, bar = _view(people, footprint, ground_m, size_wh, margin, direction_deg, projection)
     draw_grid(canvas, view, footprint, ground_m, line_px)
     draw_shadows(canvas, view, people, ground_m)
-    for person in people:
-        _draw_stem(canvas, view, person, ground_m, line_px)
+    _draw_stems(canvas, view, people, ground_m, line_px)
     draw_scale(canvas, view, bar, line_px, text_px)
     draw_bodies(canvas, view, people, confidence_thr)
-    draw_axes(canvas, view, line_px, text_px)
+    occupied = [*(p.points[p.use] for p in people), bar]
+    draw_axes(canvas, view, view.project(np.concatenate(occupied))[0], line_px, text_px)
     if labels:
         label_px = float(np.clip(_LABEL_M * view.px_per_m, max(8, 0.55 * text_px), text_px))
         _draw_labels(canvas, view, people, result, label_px)
@@ -91,7 +85,7 @@ def _background(width: int, height: int) -> Image:
     share = np.linspace(0, 1, height)[:, None]
     rows = mix(np.array([_TOP_RGB]), _BOTTOM_RGB, share[:, 0])
     column = np.rint(rows[:, ::-1]).astype(np.uint8)[:, None]
-    return np.ascontiguousarray(np.broadcast_to(column, (height, width, 3)))
+    return np.repeat(column, width, axis=1)
 
 
 def _ground_m(people: list[Body]) -> float:
@@ -132,20 +126,22 @@ def _view(
             margin_px=min(margin_px, min(size_wh) / 5),
         )
 
-    step = grid_step_m(fit([]), min(size_wh))
-    bar = scale_bar(footprint, ground_m, step)
+    bar = scale_bar(fit([]), min(size_wh), footprint, ground_m)
     return fit([bar]), bar
 
 
-def _draw_stem(canvas: Image, view: View, person: Body, ground_m: float, line_px: float) -> None:
-    """A dashed line from a person above the ground down to it, in place."""
-    lowest = person.lowest
-    if lowest[2] - ground_m < _FLOATING_M:
-        return
-    heights = np.linspace(ground_m, lowest[2], 2 * 12)
-    points = np.column_stack([np.tile(lowest[:2], (len(heights), 1)), heights])
-    xy, _, _ = view.project(points)
-    paint(canvas, capsules(xy[:-1:2], xy[1::2], line_px, INK, 0.6))
+def _draw_stems(
+    canvas: Image, view: View, people: list[Body], ground_m: float, line_px: float
+) -> None:
+    """A dashed line from each person above the ground down to it, in place."""
+    for person in people:
+        lowest = person.lowest
+        if lowest[2] - ground_m < _FLOATING_M:
+            continue
+        heights = np.linspace(ground_m, lowest[2], 2 * _DASHES)
+        points = np.column_stack([np.tile(lowest[:2], (len(heights), 1)), heights])
+        xy, _, _ = view.project(points)
+        paint(canvas, capsules(xy[:-1:2], xy[1::2], line_px, INK, 0.6))
 
 
 def _draw_labels(

@@ -116,8 +116,10 @@ def update_record(folder: Path, change: Callable[[Record], Record]) -> None:
     """Change a folder's record, safe with several processes; a folder that cannot is left.
 
     The record is a convenience (what may be cleared, what need not be hashed again): where it
-    cannot be written, the work goes on without.
+    cannot be written, the work goes on without. The folder itself is not created.
     """
+    if not folder.is_dir():
+        return
     try:
         with FileLock(folder / _RECORD_LOCK, timeout=_RECORD_WAIT_S):
             before = read_record(folder)
@@ -243,13 +245,13 @@ def _clear_hub(folder: Path) -> list[Path]:
         scanned = scan_cache_dir(folder)
     except CacheNotFound:
         return []
-    revisions = [
-        revision
-        for repo in scanned.repos
-        if repo.repo_type == "model" and repo.repo_id in published
-        for revision in repo.revisions
-    ]
+    ours = frozenset(
+        repo for repo in scanned.repos if repo.repo_type == "model" and repo.repo_id in published
+    )
+    revisions = [revision for repo in ours for revision in repo.revisions]
     removed = [file.file_path for revision in revisions for file in revision.files]
     if revisions:
-        scanned.delete_revisions(*(revision.commit_hash for revision in revisions)).execute()
+        hashes = {revision.commit_hash for revision in revisions}
+        # A copy of the repository under another name has the same hashes; it is not ours.
+        replace(scanned, repos=ours).delete_revisions(*hashes).execute()
     return [path for path in removed if not path.exists()]

@@ -202,7 +202,8 @@ def match_weights(
         path: the file's name, for the error.
 
     Returns:
-        In the order of `expected`: C-ordered float32 arrays, int64 for `num_batches_tracked`.
+        In the order of `expected`: C-ordered float32 arrays, int64 for `num_batches_tracked`;
+        those that need no conversion are the arrays of `tensors` themselves.
 
     Raises:
         WeightsError: tensors are missing, left over, of another shape or type, or not finite.
@@ -215,11 +216,11 @@ def match_weights(
         if name in tensors and tensors[name].shape != tuple(shape)
     ]
     faults = [
-        f"{len(names)} of its tensors {what}: {_listed(names)}"
-        for names, what in (
-            (missing, "are missing"),
-            (left_over, "are not part of the model"),
-            (other_shape, "have another shape"),
+        f"{_counted(names, is_are)} {what}: {_listed(names)}"
+        for names, is_are, what in (
+            (missing, ("is", "are"), "missing"),
+            (left_over, ("is", "are"), "not part of the model"),
+            (other_shape, ("has", "have"), "another shape"),
         )
         if names
     ]
@@ -251,6 +252,10 @@ def _as_weight(name: str, array: NDArray[np.generic], path: Path | str) -> NDArr
             "float32); the file is damaged or its training diverged"
         )
     return weight
+
+
+def _counted(names: list[str], verb: tuple[str, str]) -> str:
+    return f"1 tensor {verb[0]}" if len(names) == 1 else f"{len(names)} tensors {verb[1]}"
 
 
 def _shown_shape(shape: Iterable[int]) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 from rtmpose3d.errors import WeightsError
 
 HEAD_BYTES = 512
-# The first pickle of torch.save's format before 1.6: protocol 2, its magic number as LONG1.
-LEGACY_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 ZIP_MAGIC = b"PK\x03\x04"
+# The first pickle of torch.save's format before 1.6 is this number (torch.serialization).
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
 _AGAIN = "download it again"
 _STARTS: Mapping[bytes, tuple[str, str]] = {
@@ -56,6 +56,11 @@ def read_head(path: Path) -> tuple[bytes, int]:
 def is_safetensors(head: bytes, size: int) -> bool:
     """Whether the file starts with the length of a JSON header that fits into it."""
     return len(head) > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size - 8
+
+
+def is_legacy_torch(head: bytes) -> bool:
+    """Whether the file starts with the pickle of torch's old magic number, of any protocol."""
+    return head[:1] == b"\x80" and b"\x8a\x0a" + LEGACY_MAGIC.to_bytes(10, "little") in head[:32]
 
 
 def refusal(path: Path, head: bytes, size: int) -> WeightsError:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtmpose3d.errors import WeightsError
-from rtmpose3d.weights.file_kinds import LEGACY_MAGIC, ZIP_MAGIC, read_head, refusal
+from rtmpose3d.weights.file_kinds import ZIP_MAGIC, is_legacy_torch, read_head, refusal
 from rtmpose3d.weights.inert_pickle import PickleFormatError, load
 from rtmpose3d.weights.tensor_refs import (
     BFLOAT16,
@@ -155,7 +155,7 @@ def open_torch_file(path: Path | str) -> Iterator[TorchFile]:
     """
     path = Path(path)
     head, size = read_head(path)
-    if not head.startswith((ZIP_MAGIC, LEGACY_MAGIC)):
+    if not (head.startswith(ZIP_MAGIC) or is_legacy_torch(head)):
         raise refusal(path, head, size)
     with path.open("rb") as handle:
         try:

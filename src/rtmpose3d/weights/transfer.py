@@ -76,11 +76,11 @@ def transfer(url: str, target: Path, progress: Progress, *, size_bytes: int | No
         OutputError: the disk is full or the folder cannot be written.
     """
     partial = target.with_name(target.name + PARTIAL)
-    stalled = 0
+    stalled, opener = 0, _opener()
     for _ in range(MOST_TRIES):
         before = _size(partial)
         try:
-            _try_once(url, partial, progress, size_bytes)
+            _try_once(opener, url, partial, progress, size_bytes)
             return partial
         except _PassingError as error:
             stalled = 0 if _size(partial) > before else stalled + 1
@@ -97,14 +97,16 @@ def discard(target: Path) -> None:
         target.with_name(target.name + ending).unlink(missing_ok=True)
 
 
-def _try_once(url: str, partial: Path, progress: Progress, size_bytes: int | None) -> None:
+def _try_once(
+    opener: OpenerDirector, url: str, partial: Path, progress: Progress, size_bytes: int | None
+) -> None:
     version = _version_of(partial, url)
     have = _size(partial) if version else 0
     headers = {"User-Agent": "rtmpose3d", "Accept-Encoding": "identity"}
     if version and have:
         headers |= {"Range": f"bytes={have}-", "If-Range": version}
     try:
-        response = _opener().open(Request(url, headers=headers), timeout=TIMEOUT_S)
+        response = opener.open(Request(url, headers=headers), timeout=TIMEOUT_S)
     except HTTPError as error:
         with error:
             if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:

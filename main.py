@@ -1,0 +1,42 @@
+"""Whole-body pose of the people in a picture: `uv run main.py IMAGE`.
+
+Prints what was found and writes IMAGE_pose.jpg into the current folder. The first run downloads the
+published weights (330 MB). Without an image it checks the installation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    """Run the default model on the picture that the command line names."""
+    parser = argparse.ArgumentParser(description="Whole-body pose of the people in a picture")
+    parser.add_argument("image", nargs="?", help="a picture with people in it")
+    parser.add_argument("--model", default="rbarac/rtmpose3d", help="see `rtmpose3d models`")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    arguments = parser.parse_args()
+    if arguments.image is None:
+        from rtmpose3d.cli import app
+
+        print("No image given: checking the installation. Then: uv run main.py IMAGE\n")
+        app(["doctor"], prog_name="rtmpose3d")
+        return
+
+    from rtmpose3d import RTMPose3D, RTMPose3DError
+
+    try:
+        model = RTMPose3D.from_pretrained(arguments.model, device=arguments.device)
+        result = model(arguments.image)
+        for name, array in result.items():
+            print(f"{name:<16} {array.shape}")
+        picture = result.save(f"{Path(arguments.image).stem}_pose.jpg")
+    except RTMPose3DError as error:
+        sys.exit(f"error: {error}")
+    print(f"{len(result)} people; see {picture}")
+
+
+if __name__ == "__main__":
+    main()

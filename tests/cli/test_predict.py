@@ -1,0 +1,318 @@
+"""`rtmpose3d predict`: every picture gets its files, and every failure its reason."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+
+import PIL.Image
+import pytest
+
+import rtmpose3d.structures.atomic
+from rtmpose3d.cli import batches
+from rtmpose3d.cli.estimating import ModelChoice
+from rtmpose3d.errors import DownloadError
+from rtmpose3d.geometry import Camera
+from rtmpose3d.sinks import load_result
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def test_each_picture_gets_its_files_and_a_line(cli, pictures, stand_in, tmp_path):
+    pictures(one=1, two=2, nobody=0)
+    done = cli("predict", ".", "--save", "json,npz,csv,image")
+    assert done.exit_code == 0, done.output
+    assert files(tmp_path / "outputs") == [
+        f"{name}{ending}"
+        for name in ("nobody", "one", "two")
+        for ending in (".csv", ".json", ".npz", "_pose.jpg")
+    ]
+    assert "two.png: 2 people (score 0.90, 0.90; 3.0, 3.0 m away)" in done.output
+    assert "one.png: 1 person" in done.output
+    assert "nobody.png: no people" in done.output
+    assert "3 of 3 pictures done, 3 people; results in outputs" in done.output
+    result = load_result(tmp_path / "outputs" / "two.json")
+    assert len(result) == 2
+    assert result.source == Path("two.png")
+
+
+def test_json_and_picture_are_the_default(cli, pictures, stand_in, tmp_path):
+    pictures(a=1)
+    assert cli("predict", "a.png", "--out", "deep/er").exit_code == 0
+    assert files(tmp_path / "deep" / "er") == ["a.json", "a_pose.jpg"]
+    with PIL.Image.open(tmp_path / "deep" / "er" / "a_pose.jpg") as picture:
+        assert picture.format == "JPEG"
+
+
+def test_bad_pictures_are_passed_over_and_listed_at_the_end(cli, pictures, stand_in, tmp_path):
+    pictures(a=1, refused=0, z=1)
+    PIL.Image.new("RGB", (64, 48), (255, 255, 255)).save(tmp_path / "refused.png")
+    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "empty.jpg").touch()
+    done = cli("predict", ".", "--save", "json")
+    assert done.exit_code == 1
+    assert files(tmp_path / "outputs") == ["a.json", "z.json"]
+    end = done.output[done.output.index("2 of 5 pictures done") :]
+    assert "3 failed:" in end
+    assert "text.jpg is no picture" in end
+    assert "empty.jpg is empty" in end
+    assert "refused.png: a picture that the model refuses" in end
+    assert "Traceback" not in done.output
+
+
+def test_pictures_reach_the_model_in_batches(cli, pictures, stand_in):
+    pictures(**{f"p{i}": 1 for i in range(7)})
+    assert cli("predict", ".", "--batch-size", 3).exit_code == 0
+    assert [call["count"] for call in stand_in.calls] == [3, 3, 1]
+
+
+def test_results_keep_the_order_of_the_inputs(cli, pictures, stand_in):
+    pictures(b=2, a=1, c=3)
+    done = cli("predict", "c.png", "a.png", "b.png")
+    lines = [line.split(":")[0] for line in done.output.splitlines()[:3]]
+    assert lines == ["c.png", "a.png", "b.png"]
+
+
+def test_options_reach_the_model(cli, pictures, stand_in, tmp_path):
+    pictures(a=1)
+    for name in ("pose.pth", "det.pth"):
+        (tmp_path / name).touch()
+    options = (
+        "--model rtmw3d-x --det rtmdet-nano --device cpu --backend onnxruntime "
+        "--pose-checkpoint pose.pth --detector-checkpoint det.pth --cache-dir weights "
+        "--bbox-thr 0.5 --single-person --axes camera --height-m 1.8 --root-depth-m 4"
+    )
+    assert cli("predict", "a.png", *options.split()).exit_code == 0
+    choice, call = stand_in.choice, stand_in.calls[0]
+    assert (choice.model, choice.det, choice.device) == ("rtmw3d-x", "rtmdet-nano", "cpu")
+    assert choice.backend == "onnxruntime"
+    assert choice.pose_checkpoint == Path("pose.pth")
+    assert choice.detector_checkpoint == Path("det.pth")
+    assert choice.cache_dir == Path("weights")
+    assert (call["bbox_thr"], call["single_person"], call["axes"]) == (0.5, True, "camera")
+    assert (call["height_m"], call["root_depth_m"]) == (1.8, 4.0)
+    assert load_result(tmp_path / "outputs" / "a.json").axes == "camera"
+
+
+def test_a_detector_may_be_named_by_its_file(cli, pictures, stand_in, tmp_path):
+    pictures(a=1)
+    for name, det in (("my.pth", "rtmdet-m"), ("rtmdet_nano_x.onnx", "rtmdet-nano")):
+        (tmp_path / name).touch()
+        assert cli("predict", "a.png", "--det", name).exit_code == 0
+        assert stand_in.choice.det == det
+        assert stand_in.choice.detector_checkpoint == Path(name)
+    done = cli("predict", "a.png", "--det", "my.pth", "--detector-checkpoint", "my.pth")
+    assert done.exit_code == 2
+    done = cli("predict", "a.png", "--det", "gone.pth")
+    assert done.exit_code == 2
+    assert "there is no file gone.pth" in done.output
+
+
+def test_the_camera_comes_from_the_options(cli, pictures, stand_in, tmp_path):
+    pictures(a=1)
+    photo = PIL.Image.new("RGB", (64, 48), (0, 0, 1))
+    exif = PIL.Image.Exif()
+    exif.get_ifd(0x8769)[0xA405] = 26  # focal length as on 35 mm film
+    photo.save(tmp_path / "photo.jpg", exif=exif, quality=100, subsampling=0)
+    size = {"width": 64, "height": 48}
+
+    def camera(*options: str) -> Camera:
+        done = cli("predict", *options)
+        assert done.exit_code == 0, done.output
+        return stand_in.calls[-1]["camera"][0]
+
+    assert camera("a.png") == Camera.from_fov(**size)
+    assert camera("a.png", "--fov-deg", "70") == Camera.from_fov(**size, fov_deg=70)
+    assert camera("a.png", "--intrinsics", "90, 91,30,20.5") == Camera(
+        fx=90, fy=91, cx=30, cy=20.5, **size
+    )
+    assert camera("photo.jpg", "--exif").fx == pytest.approx(26 / 43.2666 * 80)
+    assert camera("a.png", "--exif") == Camera.from_fov(**size)
+
+
+@pytest.mark.parametrize("option", ["10,20,30,40;1,2,3,4", "boxes.json", "boxes.csv", "all.json"])
+def test_given_boxes_replace_the_detector(cli, pictures, stand_in, tmp_path, option):
+    pictures(a=0)
+    (tmp_path / "boxes.json").write_text('{"a.png": [[10, 20, 30, 40], [1, 2, 3, 4]]}')
+    (tmp_path / "all.json").write_text("[[10, 20, 30, 40], [1, 2, 3, 4]]")
+    (tmp_path / "boxes.csv").write_text("# people\na.png,10,20,30,40\n\na.png,1,2,3,4\n")
+    done = cli("predict", "a.png", "--boxes", option)
+    assert done.exit_code == 0, done.output
+    assert stand_in.choice.det is None
+    assert stand_in.calls[0]["boxes"][0].tolist() == [[10, 20, 30, 40], [1, 2, 3, 4]]
+    assert "a.png: 2 people" in done.output
+
+
+def test_a_picture_without_boxes_in_the_file_fails_alone(cli, pictures, stand_in, tmp_path):
+    pictures(a=0, b=0)
+    (tmp_path / "boxes.json").write_text('{"a.png": [[10, 20, 30, 40]]}')
+    done = cli("predict", ".", "--boxes", "boxes.json")
+    assert done.exit_code == 1
+    assert "a.png: 1 person" in done.output
+    assert "b.png: --boxes has none for it" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("missing.jpg", "error: there is no file or folder 'missing.jpg'"),
+        ("nothing/*.jpg", "matches nothing"),
+        ("a.png --model rtmw3d-xl", "unknown model 'rtmw3d-xl'; did you mean 'rtmw3d-x'"),
+        ("a.png --model rtmdet-m", "unknown pose model 'rtmdet-m'"),
+        ("a.png --det yolo", "unknown model 'yolo'"),
+        ("a.png --save yaml", "unknown kind of file for --save 'yaml'"),
+        ("a.png --save ,", "--save names no kind of file"),
+        ("a.png --axes up", "unknown axes 'up'"),
+        ("a.png --fov-deg 0", "fov_deg"),
+        ("a.png --fov-deg 200", "fov_deg"),
+        ("a.png --intrinsics 1,2,3", "expected four numbers"),
+        ("a.png --intrinsics 1,2,3,x", "expected four numbers"),
+        ("a.png --intrinsics 90,90,30,20 --fov-deg 50", "exclude each other"),
+        ("a.png --exif --fov-deg 50", "exclude each other"),
+        ("a.png --height-m -1", "--height-m must be above 0 m"),
+        ("a.png --root-depth-m nan", "--root-depth-m must be above 0 m"),
+        ("a.png --pose-checkpoint gone.pth", "--pose-checkpoint: there is no file gone.pth"),
+        ("a.png --boxes 1,2,3", "is no box; expected x1, y1, x2, y2"),
+        ("a.png --boxes 10,20,5,30", "is empty"),
+        ("a.png --boxes 1,2,3,nan", "expected a file, or x1,y1,x2,y2"),
+        ("a.png --boxes gone.json", "expected a file, or x1,y1,x2,y2"),
+        ("a.png --boxes bad.json", "no valid JSON"),
+        ("a.png --boxes text.json", "neither a list nor an object"),
+        ("a.png --boxes name.json", "expected a list of boxes"),
+        ("a.png --boxes rows.csv", "rows.csv, line 2: expected x1,y1,x2,y2"),
+        ("a.png --boxes a.png", "cannot be read as text"),
+        ("x_pose.jpg x.jpg --out .", "x_pose.jpg is an input and would be overwritten"),
+        ("a.png --bbox-thr 2", "--bbox-thr"),
+        ("a.png --batch-size 0", "--batch-size"),
+        ("a.png --nonsense", "--nonsense"),
+        ("", "INPUT"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(
+    cli, pictures, stand_in, tmp_path, arguments, words
+):
+    pictures(a=1)
+    (tmp_path / "bad.json").write_text("{")
+    (tmp_path / "text.json").write_text('"text"')
+    (tmp_path / "name.json").write_text('{"a.png": 3}')
+    (tmp_path / "rows.csv").write_text("1,2,3,4\na.png,1,2\n")
+    for name in ("x.jpg", "x_pose.jpg"):
+        (tmp_path / name).touch()
+    done = cli("predict", *arguments.split())
+    assert done.exit_code == 2
+    assert words in done.output
+    assert "Traceback" not in done.output
+    assert not stand_in.calls
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_weights_that_cannot_be_had_are_one_line_and_exit_code_1(
+    cli, pictures, stand_in, monkeypatch
+):
+    pictures(a=1, b=1)
+
+    def fail(*args, **kwargs):
+        raise DownloadError("cannot fetch x.pth: no network")
+
+    monkeypatch.setattr(type(stand_in), "__call__", fail)
+    done = cli("predict", ".")
+    assert done.exit_code == 1
+    assert done.output.splitlines() == ["rtmpose3d: error: cannot fetch x.pth: no network"]
+
+
+def test_debug_shows_the_traceback(cli, pictures, stand_in, monkeypatch):
+    pictures(a=1)
+    done = cli("predict", "a.png", "--model", "x", "--debug")
+    assert done.exit_code == 2
+    assert "Traceback" in done.output
+    monkeypatch.setenv("RTMPOSE3D_DEBUG", "1")
+    assert "Traceback" in cli("predict", "a.png", "--model", "x").output
+
+
+def test_ctrl_c_keeps_what_is_finished(cli, pictures, stand_in, tmp_path):
+    pictures(**{f"p{i}": 1 for i in range(6)})
+    stand_in.interrupt_at = 3
+    done = cli("predict", ".", "--batch-size", 2, "--save", "json")
+    assert done.exit_code == 130
+    assert files(tmp_path / "outputs") == ["p0.json", "p1.json", "p2.json", "p3.json"]
+    assert "interrupted; what is written stays" in done.output
+    assert "4 of 6 pictures done" in done.output
+    assert "Traceback" not in done.output
+
+
+def test_ctrl_c_while_the_model_is_loaded_exits_with_130(cli, pictures, stand_in, monkeypatch):
+    pictures(a=1)
+
+    def interrupt(choice):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ModelChoice, "load", interrupt)
+    done = cli("predict", "a.png")
+    assert done.exit_code == 130
+    assert "interrupted" in done.output
+
+
+def test_a_full_disk_stops_the_run_and_leaves_no_half_file(
+    cli, pictures, stand_in, tmp_path, monkeypatch
+):
+    pictures(a=1, b=1, c=1)
+    flushed = []
+
+    def full_after_two(file):
+        flushed.append(file)
+        if len(flushed) > 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(rtmpose3d.structures.atomic, "_flush_to_disk", full_after_two)
+    done = cli("predict", ".", "--save", "json,csv", "--batch-size", 1)
+    assert done.exit_code == 1
+    assert files(tmp_path / "outputs") == ["a.csv", "a.json"]
+    assert "the disk is full" in done.output
+    assert "1 of 3 pictures done" in done.output
+
+
+def test_an_output_folder_that_cannot_be_made_is_an_error(cli, pictures, stand_in, tmp_path):
+    pictures(a=1)
+    (tmp_path / "file").touch()
+    for out in ("file", "file/deeper"):
+        done = cli("predict", "a.png", "--out", out)
+        assert done.exit_code == 1
+        assert f"cannot make the folder {Path(out)}" in done.output
+
+
+def test_a_picture_that_does_not_fit_into_memory_fails_alone(cli, pictures, stand_in, monkeypatch):
+    pictures(a=1, b=1)
+    load = batches.load_image
+
+    def load_or_fail(source):
+        if Path(source).name == "b.png":
+            raise MemoryError
+        return load(source)
+
+    monkeypatch.setattr(batches, "load_image", load_or_fail)
+    done = cli("predict", ".")
+    assert done.exit_code == 1
+    assert "b.png does not fit into memory" in done.output
+    assert "1 of 2 pictures done" in done.output
+
+
+def test_results_of_equal_names_do_not_overwrite_each_other(cli, pictures, stand_in, tmp_path):
+    for folder, count in (("left", 1), ("right", 2)):
+        (tmp_path / folder).mkdir()
+        for path in pictures(**{"1": count}):
+            path.rename(tmp_path / folder / "1.png")
+    done = cli("predict", "left", "right", "--save", "json")
+    assert done.exit_code == 0
+    assert files(tmp_path / "outputs") == ["left_1.json", "right_1.json"]
+    assert len(load_result(tmp_path / "outputs" / "right_1.json")) == 2
+
+
+def test_running_again_replaces_the_results(cli, pictures, stand_in, tmp_path):
+    pictures(a=1)
+    assert cli("predict", "a.png").exit_code == 0
+    pictures(a=2)
+    assert cli("predict", "a.png").exit_code == 0
+    assert len(json.loads((tmp_path / "outputs" / "a.json").read_text("utf-8"))["people"]) == 2
