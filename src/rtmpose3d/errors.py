@@ -6,7 +6,7 @@
     ├── WeightsError                          a checkpoint cannot be read or does not fit the model
     │   └── DownloadError                     a published file could not be fetched
     ├── BackendError                          a device or runtime is not there, or failed
-    ├── OutputError (OSError)                 a result could not be written; nothing half-written stays
+    ├── OutputError (OSError)                 a file could not be written; nothing half-written stays
     └── MissingDependencyError (ImportError)  an extra is not installed; the text names it
 
 Each message says what was expected, what came, where, and what to do.

@@ -100,6 +100,8 @@ def test_keypoints_off_the_picture_or_without_a_number_do_no_harm():
     broken = replace(result, keypoints_2d=keypoints, bboxes=boxes)
     alone = draw_2d(result.image, result[1:], labels=False)
     np.testing.assert_array_equal(draw_2d(result.image, broken, labels=False), alone)
+    flat = replace(broken, keypoints_camera=None, root_depth_m=None)
+    np.testing.assert_array_equal(draw_2d(result.image, flat, labels=False), alone)
 
 
 @pytest.mark.parametrize("size_wh", [(1, 1), (1, 50), (7, 3), (160, 120), (9000, 40)])

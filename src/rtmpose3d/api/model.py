@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -211,9 +211,10 @@ class RTMPose3D:
         if axes not in AXES:
             raise UnknownNameError("axes", axes, AXES)
         single = not isinstance(image, (list, tuple))
-        sources = [image] if single else list(image)
+        sources = cast("list[ImageSource]", [image] if single else list(image))
         images = [load_image(source) for source in sources]
-        given = [boxes] if single else one_each("boxes", boxes, len(images))
+        one = cast("ArrayLike | None", boxes)
+        given = [one] if single else one_each("boxes", boxes, len(images))
         cameras = cameras_of(camera, images)
         people = self._find_people(images, given, bbox_thr, single_person=single_person)
         poses = estimate_poses(

@@ -31,7 +31,7 @@ class Decoded:
         confidence: (N, K) float32 in [0, 1]: see `rtmpose3d.codec`.
     """
 
-    bins: NDArray[np.integer] | NDArray[np.floating]
+    bins: NDArray[np.integer | np.floating]
     scores: NDArray[np.floating]
     confidence: NDArray[np.floating]
 
@@ -73,7 +73,7 @@ def decode_simcc(simcc: Sequence[NDArray[np.floating]], spec: SimCCSpec) -> Deco
 
 
 def keypoints_from_bins(
-    bins: NDArray[np.integer] | NDArray[np.floating], spec: SimCCSpec
+    bins: NDArray[np.integer | np.floating], spec: SimCCSpec
 ) -> tuple[NDArray[np.floating], NDArray[np.floating] | None]:
     """Where bins lie in the crop.
 

@@ -75,8 +75,8 @@ def write_shipped_graphs(folder: Path = GRAPH_FOLDER) -> list[Path]:
             key: list(value.shape) for key, value in build_graph(spec).network.state_dict().items()
         }
         taken = {tensor.name for tensor in proto.graph.initializer if tensor.external_data}
-        content = {"unused": [key for key in shapes if key not in taken and not is_counter(key)]}
-        content["shapes"] = shapes
+        unused = [key for key in shapes if key not in taken and not is_counter(key)]
+        content = {"unused": unused, "shapes": shapes}
         path.with_suffix(".json").write_text(
             json.dumps(content, separators=(",", ":")) + "\n", encoding="utf-8"
         )

@@ -190,7 +190,7 @@ def _run_both(
     import torch
 
     from rtmpose3d.models import build_graph, build_network, load_arrays
-    from rtmpose3d.runtime.onnx_session import session_options
+    from rtmpose3d.runtime.onnx_session import run, session_options
 
     network = build_network(spec)
     load_arrays(network, weights)
@@ -207,7 +207,7 @@ def _run_both(
             expected = graph.network(x)
         else:
             expected = graph(x)
-    got = session.run(names, {session.get_inputs()[0].name: x.numpy()})
+    got = run(session, names, {session.get_inputs()[0].name: x.numpy()})
     return names, got, [output.numpy() for output in expected]
 
 

@@ -14,9 +14,7 @@ AXES: tuple[str, ...] = get_args(Axes)
 LEFT_HIP, RIGHT_HIP = 11, 12  # the root is the middle of these (RTMW3D codec, root_index)
 
 
-def axes_from_camera(
-    keypoints_camera: NDArray[np.floating], axes: Axes
-) -> NDArray[np.floating]:
+def axes_from_camera(keypoints_camera: NDArray[np.floating], axes: Axes) -> NDArray[np.floating]:
     """Turn camera-space keypoints into another frame.
 
     Args:

@@ -1,4 +1,4 @@
-"""The convolution blocks that all networks are made of, named as the published checkpoints name them."""
+"""The convolution blocks of all networks, named as the published checkpoints name them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CSPNeXt-PAFPN, the neck that mixes three feature scales top-down, then bottom-up (RTMDet, 3.1)."""
+"""CSPNeXt-PAFPN, the neck: mixes three feature scales top-down, then bottom-up (RTMDet, 3.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From image points and relative depth to camera space: each person's root depth, then the points."""
+"""From image points and relative depths to camera space: root depths first, then the points."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def decode_crops(session: PoseSession, crops: Crops, *, flip_test: bool = False)
         _run_flipped(session, pixels) if flip_test else session.run(pixels)
         for pixels in _chunks(crops.pixels)
     ]
-    bins = np.concatenate([part.bins for part in decoded])
+    bins = np.concatenate([np.asarray(part.bins) for part in decoded])
     points, depth_m = keypoints_from_bins(bins, spec.codec)
     return Poses(
         keypoints_2d=apply_affine(crops.image_from_crop, points).astype(np.float32),

@@ -152,7 +152,7 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 def _normalise(pixels: UInt8Array, spec: ModelSpec) -> FloatArray:
     """(N, H, W, 3) uint8 BGR -> (N, 3, H, W) float32."""
     x = pixels[..., ::-1] if spec.channel_order == "rgb" else pixels
-    x = (x - np.float32(spec.mean)) / np.float32(spec.std)
+    x = (x - np.array(spec.mean, np.float32)) / np.array(spec.std, np.float32)
     return np.ascontiguousarray(x.transpose(0, 3, 1, 2), dtype=np.float32)
 
 

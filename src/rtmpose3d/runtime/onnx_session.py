@@ -138,7 +138,7 @@ def run(
         BackendError: it failed, for example out of memory.
     """
     try:
-        return session.run(outputs, inputs)
+        return [np.asarray(output) for output in session.run(outputs, inputs)]
     except Exception as error:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in inputs.items())
         raise BackendError(f"onnxruntime failed on {shapes}: {error}") from error

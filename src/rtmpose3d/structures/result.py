@@ -141,16 +141,12 @@ class PoseResult(Mapping[str, FloatArray]):
         return (self._people(i) for i in range(len(self)))
 
     def _people(self, key: int | slice | Iterable[int]) -> PoseResult:
-        index: slice | np.ndarray
         if isinstance(key, (int, np.integer)):
             if not -len(self) <= key < len(self):
                 raise IndexError(f"person {key} of a result with {len(self)} people")
-            index = np.array([key])
-        elif isinstance(key, slice):
-            index = key
-        else:
-            index = np.asarray(key)
-        picked = np.arange(len(self))[index]
+            key = slice(key, key + 1 or None)
+        everybody = np.arange(len(self))
+        picked = everybody[key if isinstance(key, slice) else _as_index(key)]
 
         def take(array: FloatArray | None) -> FloatArray | None:
             return None if array is None else array[picked]
@@ -246,3 +242,9 @@ class PoseResult(Mapping[str, FloatArray]):
         from rtmpose3d.sinks import save_result
 
         return save_result(self, path)
+
+
+def _as_index(people: Iterable[int]) -> np.ndarray:
+    """Numbers of people, or a mask of them; nobody is an index too."""
+    index = np.asarray(people if isinstance(people, np.ndarray) else list(people))
+    return index.astype(np.intp) if index.size == 0 else index

@@ -17,7 +17,7 @@ from rtmpose3d.viz.links import GROUPS, LINKS, Group, opacity_of, shown, with_ne
 from rtmpose3d.viz.palette import RGB, mix
 from rtmpose3d.viz.text import draw_label, label_size_wh
 
-_LIMB = 0.0085  # radius of a limb, times the person's size
+_LIMB = 0.0095  # radius of a limb, times the person's size
 _RADIUS: dict[Group, tuple[float, float]] = {
     # radius of the lines and of the dots, times that of a limb
     "trunk": (1.0, 1.35),
@@ -149,8 +149,8 @@ def _group_capsules(
     limb: float,
     confidence_thr: float,
 ) -> Capsules:
-    a, b = LINKS.ends[(LINKS.group == group) & use[LINKS.ends].all(axis=1)].T
-    rgb = LINKS.rgb[(LINKS.group == group) & use[LINKS.ends].all(axis=1)]
+    drawn = (LINKS.group == group) & use[LINKS.ends].all(axis=1)
+    (a, b), rgb = LINKS.ends[drawn].T, LINKS.rgb[drawn]
     spots = np.flatnonzero((LINKS.point_group == group) & use)
     spots = spots[spots < 133]
     line_radius, dot_radius = _radii(group, points[spots], limb)
@@ -194,8 +194,9 @@ def _far_to_near(result: PoseResult) -> IntArray:
     """(N,) order of drawing: by distance where it is known, else small boxes first."""
     if result.root_depth_m is not None:
         return np.argsort(-np.nan_to_num(result.root_depth_m), kind="stable")
-    width, height = (result.bboxes[:, 2:] - result.bboxes[:, :2]).T
-    return np.argsort(np.nan_to_num(width * height), kind="stable")
+    boxes = np.nan_to_num(result.bboxes.astype(float))
+    width, height = (boxes[:, 2:] - boxes[:, :2]).T
+    return np.argsort(width * height, kind="stable")
 
 
 def _draw_box(canvas: Image, box: FloatArray) -> None:

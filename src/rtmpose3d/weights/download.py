@@ -138,9 +138,9 @@ def _hub_copy(file: RemoteFile, folder: Path, hub_folder: Path, shown: bool) -> 
 def _url_copy(file: RemoteFile, url: str, folder: Path, shown: bool) -> Path:
     """Download into the cache folder, once even if several processes ask."""
     target = folder / file.name
-    with output_errors(target):
+    lock = lock_of(folder, file.name)
+    with output_errors(target, Path(lock.lock_file)):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = lock_of(folder, file.name)
         lock.acquire()
     try:
         if target.is_file() and _fault(target, file, folder) is None:

@@ -7,16 +7,20 @@ function is called, not on import.
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from rtmpose3d.errors import OutputError
 from rtmpose3d.structures.atomic import output_error
 from rtmpose3d.weights.transfer import TransferError
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
+_PROBE_S = 10.0
 
 
 def is_offline(offline: bool | None) -> bool:
@@ -32,7 +36,11 @@ def is_offline(offline: bool | None) -> bool:
 
 def hub_address(repo: str) -> str:
     """The page of a model repository."""
-    return f"{(os.environ.get('HF_ENDPOINT') or DEFAULT_ENDPOINT).rstrip('/')}/{repo}"
+    return f"{_endpoint()}/{repo}"
+
+
+def _endpoint() -> str:
+    return (os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/")
 
 
 def in_hub_cache(repo: str, name: str, cache: Path) -> Path | None:
@@ -59,6 +67,7 @@ def from_hub(repo: str, name: str, cache: Path, *, again: bool, progress: bool) 
         TransferError: not to be had; the text says why.
         OutputError: the disk is full or the folder cannot be written.
     """
+    _check_reachable()
     from huggingface_hub import hf_hub_download
 
     try:
@@ -69,12 +78,26 @@ def from_hub(repo: str, name: str, cache: Path, *, again: bool, progress: bool) 
                     name,
                     cache_dir=cache,
                     force_download=again,
-                    endpoint=os.environ.get("HF_ENDPOINT") or None,
+                    endpoint=_endpoint(),
                 )
             )
     except Exception as error:
         # Which classes come depends on the HTTP library that the hub's version is built on.
         raise _translated(error, cache) from error
+
+
+def _check_reachable() -> None:
+    """Fail at once where there is no network; the hub's library tries for half a minute."""
+    address = urlsplit(_endpoint())
+    host = address.hostname or ""
+    proxies = getproxies()
+    if (address.scheme in proxies or "all" in proxies) and not proxy_bypass(host):
+        return
+    port = address.port or (80 if address.scheme == "http" else 443)
+    try:
+        socket.create_connection((host, port), timeout=_PROBE_S).close()
+    except OSError as error:
+        raise TransferError(f"no connection ({error.strerror or error})") from error
 
 
 def _translated(error: Exception, cache: Path) -> TransferError | OutputError:

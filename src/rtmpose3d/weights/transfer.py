@@ -30,9 +30,9 @@ from rtmpose3d.weights.cache import PARTIAL, PARTIAL_STATE
 
 TIMEOUT_S = 30.0  # without a byte
 CHUNK_BYTES = 2**20
-STALLED_TRIES = 5  # in a row without a new byte
+STALLED_TRIES = 4  # in a row without a new byte
 MOST_TRIES = 100
-FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 _PASSING = {408, 425, 429, 500, 502, 503, 504}  # HTTP states that may be over in a moment
 
 Progress = Callable[[int, "int | None"], None]  # bytes there, bytes in all if known

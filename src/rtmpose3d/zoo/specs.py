@@ -14,6 +14,7 @@ ChannelOrder = Literal["rgb", "bgr"]
 
 # ImageNet's statistics in grey levels 0 to 255, as every published configuration has them.
 RGB_MEAN, RGB_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+BGR_MEAN, BGR_STD = (103.53, 116.28, 123.675), (57.375, 57.12, 58.395)
 CODE_LICENCE = "Apache-2.0"
 WEIGHTS_LICENCE = "Apache-2.0"
 POSE_DATA_LICENCE = "COCO-WholeBody annotations: non-commercial research"

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from rtmpose3d.codec.spec import SimCCSpec
-from rtmpose3d.zoo.remote import RemoteFile
+from rtmpose3d.zoo.remote import OPENMMLAB_URL, RemoteFile
 from rtmpose3d.zoo.specs import (
+    BGR_MEAN,
+    BGR_STD,
     DETECTOR_DATA_LICENCE,
-    RGB_MEAN,
-    RGB_STD,
     DetectorSpec,
     ModelSpec,
     PoseSpec,
 )
 
-OPENMMLAB = "https://download.openmmlab.com/mmpose/v1/"
 HUB_REPO = "rbarac/rtmpose3d"
 
 # name: (width, depth) of CSPNeXt
@@ -56,14 +55,14 @@ def _file(path: str | None, *, on_hub: bool = False) -> RemoteFile:
     name = path.rsplit("/", 1)[-1]
     return RemoteFile(
         name=name,
-        url=OPENMMLAB + path,
+        url=OPENMMLAB_URL + path,
         hub_repo=HUB_REPO if on_hub else None,
         sha256_prefix=_sha256_prefix(name),
     )
 
 
 def _sha256_prefix(name: str) -> str | None:
-    """The eight hex digits that stand before the date, or at the end, of a published file's name."""
+    """The eight hex digits at the end of a published file's name, or before the date there."""
     parts = name.removesuffix(".pth").replace("_", "-").split("-")
     hashes = [part for part in parts[-2:] if len(part) == 8 and not part.startswith("20")]
     return hashes[-1] if hashes else None
@@ -333,8 +332,8 @@ _DETECTORS = (
         depth=0.67,
         params=24_663_447,
         gflops=38.9,
-        mean=RGB_MEAN[::-1],
-        std=RGB_STD[::-1],
+        mean=BGR_MEAN,
+        std=BGR_STD,
         channel_order="bgr",
         separable=False,
         exp_on_reg=True,
@@ -350,8 +349,8 @@ _DETECTORS = (
         depth=0.33,
         params=994_423,
         gflops=0.31,
-        mean=RGB_MEAN[::-1],
-        std=RGB_STD[::-1],
+        mean=BGR_MEAN,
+        std=BGR_STD,
         channel_order="bgr",
         separable=True,
         exp_on_reg=False,
