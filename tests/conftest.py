@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +17,15 @@ from rtmpose3d.weights import write_torch_file
 from rtmpose3d.zoo import resolve
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """No test reads or writes the user's folder of downloaded checkpoints."""
+    folder = tmp_path_factory.mktemp("cache") / "checkpoints"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RTMPOSE3D_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

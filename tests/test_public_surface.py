@@ -63,3 +63,11 @@ def test_unknown_name_error_lists_what_there_is_and_guesses() -> None:
     error = rtmpose3d.UnknownNameError("model", "rtmw3d-xl", ["rtmw3d-l", "rtmw3d-x", "rtmdet-m"])
     assert str(error).startswith("unknown model 'rtmw3d-xl'; did you mean 'rtmw3d-")
     assert "rtmdet-m" in str(error)
+
+
+def test_a_broken_dependency_does_not_keep_the_command_line_from_starting() -> None:
+    code = (
+        "import sys; sys.modules['cv2'] = None;"
+        "from rtmpose3d.cli import main; sys.argv = ['rtmpose3d', '--version']; main()"
+    )
+    assert run_python(code).split()[-1][0].isdigit()

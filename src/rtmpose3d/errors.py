@@ -6,7 +6,7 @@
     ├── WeightsError                          a checkpoint cannot be read or does not fit the model
     │   └── DownloadError                     a published file could not be fetched
     ├── BackendError                          a device or runtime is not there, or failed
-    ├── OutputError (OSError)                 a file could not be written; nothing half-written stays
+    ├── OutputError (OSError)                 a file could not be written; no half of it stays
     └── MissingDependencyError (ImportError)  an extra is not installed; the text names it
 
 Each message says what was expected, what came, where, and what to do.
@@ -34,8 +34,8 @@ class UnknownNameError(RTMPose3DError, KeyError):
     def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
         names = list(known)
         close = get_close_matches(str(name), names, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        super().__init__(f"unknown {kind} {name!r}{hint} Known: {', '.join(names)}")
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        super().__init__(f"unknown {kind} {name!r}; {hint}Known: {', '.join(names)}")
 
     def __str__(self) -> str:
         return str(self.args[0])  # KeyError would print the repr

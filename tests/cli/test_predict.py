@@ -115,7 +115,7 @@ def test_the_camera_comes_from_the_options(cli, pictures, stand_in, tmp_path):
     pictures(a=1)
     photo = PIL.Image.new("RGB", (64, 48), (0, 0, 1))
     exif = PIL.Image.Exif()
-    exif.get_ifd(0x8769)[0xA405] = 26  # focal length as on 35 mm film
+    exif[0x8769] = {0xA405: 26}  # focal length as on 35 mm film
     photo.save(tmp_path / "photo.jpg", exif=exif, quality=100, subsampling=0)
     size = {"width": 64, "height": 48}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rtmpose3d.errors import UnknownNameError
-from rtmpose3d.geometry import AXES, axes_from_camera
+from rtmpose3d.geometry import AXES, axes_from_camera, camera_from_axes
 
 
 @pytest.fixture
@@ -70,3 +70,11 @@ def test_every_frame_keeps_distances(people, axes):
 def test_an_unknown_frame_is_refused_with_those_there_are(people):
     with pytest.raises(UnknownNameError, match="z-up, camera, root, rtmpose3d"):
         axes_from_camera(people, "y-up")
+
+
+@pytest.mark.parametrize("axes", AXES)
+def test_every_frame_leads_back_to_camera_space(people, axes):
+    hips = people[:, [11, 12]].mean(axis=1)
+    origin = hips if axes == "root" else np.zeros((3, 3))
+    back = camera_from_axes(axes_from_camera(people, axes), axes, origin)
+    np.testing.assert_allclose(back, people, atol=1e-12)

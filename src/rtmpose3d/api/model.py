@@ -84,7 +84,8 @@ class RTMPose3D:
             cache_dir: folder for downloads, instead of `CACHE_DIR`.
             bbox_thr: default detection threshold of calls (0.3).
             flip_test: also run mirrored crops and average: slower, a little more accurate.
-            detector_config, pose_config: must be None; see `RTMPose3DConfig`.
+            detector_config: must be None; see `RTMPose3DConfig`.
+            pose_config: likewise.
 
         Raises:
             UnknownNameError: no such model, device, backend or detector.

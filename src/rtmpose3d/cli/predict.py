@@ -99,7 +99,10 @@ def _make_folder(folder: Path) -> None:
 def _write_all(
     outcomes: Iterable[Outcome], sources: Sequence[Source], plans: Sequence[tuple[Path, ...]]
 ) -> int:
-    """Write each result as soon as it is there; returns the exit code."""
+    """Write each result as soon as it is there; returns the exit code.
+
+    Lines are printed, not echoed: rich puts what is printed above its bar.
+    """
     reasons: list[str] = []
     done = people = 0
     code = 0
@@ -107,11 +110,11 @@ def _write_all(
         with _progress(len(sources)) as advance:
             for outcome, paths in zip(outcomes, plans, strict=True):
                 if outcome.result is None:
-                    typer.echo(f"{outcome.source}: failed")
+                    print(f"{outcome.source}: failed", flush=True)
                     reasons.append(outcome.reason)
                 else:
                     _write(outcome.result, paths)
-                    typer.echo(f"{outcome.source}: {describe(outcome.result)}")
+                    print(f"{outcome.source}: {describe(outcome.result)}", flush=True)
                     people += len(outcome.result)
                     done += 1
                 advance()
@@ -163,12 +166,14 @@ def _progress(total: int) -> Iterator[Callable[[], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     console = Console(stderr=True)
+    if not console.is_terminal or total == 1:
+        yield lambda: None
+        return
     progress = Progress(
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=console,
-        disable=not console.is_terminal or total == 1,
         transient=True,
         redirect_stdout=sys.stdout.isatty(),  # lines go above the bar; a pipe gets them as they are
     )

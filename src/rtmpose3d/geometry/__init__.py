@@ -16,7 +16,7 @@ Lengths are metres, angles degrees, times seconds; names end in _px, _m, _deg, _
     pixels to image pixels, and `a_from_b @ b_from_c` is `a_from_c`.
 """
 
-from rtmpose3d.geometry.axes import AXES, Axes, axes_from_camera
+from rtmpose3d.geometry.axes import AXES, Axes, axes_from_camera, camera_from_axes
 from rtmpose3d.geometry.camera import DEFAULT_FOV_DEG, Camera, camera_from_relative
 from rtmpose3d.geometry.root_depth import RootDepth, solve_root_depth
 
@@ -27,6 +27,7 @@ __all__ = [
     "Camera",
     "RootDepth",
     "axes_from_camera",
+    "camera_from_axes",
     "camera_from_relative",
     "solve_root_depth",
 ]

@@ -40,3 +40,30 @@ def axes_from_camera(keypoints_camera: NDArray[np.floating], axes: Axes) -> NDAr
     if axes == "rtmpose3d":
         return np.stack([-x, -z, -y], axis=-1)
     raise UnknownNameError("axes", axes, AXES)
+
+
+def camera_from_axes(
+    keypoints_3d: NDArray[np.floating], axes: Axes, origin_camera_m: NDArray[np.floating]
+) -> NDArray[np.floating]:
+    """Undo `axes_from_camera`.
+
+    Args:
+        keypoints_3d: (N, K, 3) metres, in the frame that `axes` names.
+        axes: see `axes_from_camera`.
+        origin_camera_m: (N, 3) metres, where each person's frame has its origin in camera space:
+            the middle of the hips for "root", zeros for the others.
+
+    Returns:
+        (N, K, 3) metres, OpenCV camera space, a new array.
+
+    Raises:
+        UnknownNameError: there is no such frame.
+    """
+    if axes not in AXES:
+        raise UnknownNameError("axes", axes, AXES)
+    x, y, z = np.moveaxis(keypoints_3d, -1, 0)
+    if axes == "z-up":
+        x, y, z = x, -z, y
+    elif axes == "rtmpose3d":
+        x, y, z = -x, -z, -y
+    return np.stack([x, y, z], axis=-1) + origin_camera_m[:, None]

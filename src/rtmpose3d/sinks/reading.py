@@ -13,7 +13,7 @@ from typing import NoReturn, cast, get_args
 import numpy as np
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.geometry.axes import AXES, Axes
+from rtmpose3d.geometry.axes import AXES, Axes, camera_from_axes
 from rtmpose3d.geometry.camera import Camera
 from rtmpose3d.sinks.document import FORMAT, FORMAT_VERSION
 from rtmpose3d.skeletons import WHOLEBODY
@@ -90,7 +90,7 @@ def result_from_dict(document: object, *, name: str = "the document") -> PoseRes
     sources: list[object] = []
     if axes is not None:
         keypoints_3d, origin = arrays.pop("keypoints_3d"), arrays.pop("origin_camera_m")
-        arrays["keypoints_camera"] = _camera_from_axes(keypoints_3d, axes, origin)
+        arrays["keypoints_camera"] = camera_from_axes(keypoints_3d, axes, origin)
         sources = [person.get("root_depth_source") for person in people]
     return _result(meta, arrays, _root_depth_source(sources, name), name)
 
@@ -250,20 +250,6 @@ def _number(value: object, where: str) -> float:
     if not -_LARGEST < value < _LARGEST:
         raise InputError(f"{where}: {_short(value)} is too large for a float32")
     return float(value)
-
-
-def _camera_from_axes(
-    keypoints_3d: FloatArray, axes: Axes, origin_camera_m: FloatArray
-) -> FloatArray:
-    """Undo `axes_from_camera`: (N, 133, 3) m in camera space, given the origin there."""
-    x, y, z = np.moveaxis(keypoints_3d, -1, 0)
-    turned = {
-        "z-up": (x, -z, y),
-        "rtmpose3d": (-x, -z, -y),
-        "camera": (x, y, z),
-        "root": (x, y, z),
-    }[axes]
-    return np.stack(turned, axis=-1) + origin_camera_m[:, None]
 
 
 def _wrong(name: str, field: str, expected: str, got: object) -> InputError:

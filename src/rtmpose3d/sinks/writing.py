@@ -88,9 +88,7 @@ def _npz(result: PoseResult) -> bytes:
     meta = {"format": FORMAT, "version": FORMAT_VERSION, **meta_of(result)}
     meta["root_depth_source"] = list(result.root_depth_source)
     buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer, allow_pickle=False, meta=np.array(json.dumps(meta, allow_nan=False)), **arrays
-    )
+    np.savez_compressed(buffer, meta=np.array(json.dumps(meta, allow_nan=False)), **arrays)  # pyright: ignore[reportArgumentType] - a name is any array
     return buffer.getvalue()
 
 

@@ -1,0 +1,176 @@
+"""Checks a plain installation from inside its environment: `python check_install.py CHECKOUT`.
+
+Run it in a folder that is not the checkout, so that the installed package is the one imported.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+LARGEST_MB = 450
+SLOWEST_IMPORT_S = 0.3
+IMPORT_RUNS = 7
+NOT_OURS = ("pip", "setuptools", "_distutils_hack", "pkg_resources")  # what venv itself brings
+TIMING = (
+    "import time, numpy, cv2; begin = time.perf_counter(); import rtmpose3d; "
+    "print(time.perf_counter() - begin)"
+)
+SITE = Path(sysconfig.get_path("purelib"))
+SITES = {SITE, Path(sysconfig.get_path("platlib"))}  # two folders on some systems
+CHECKOUT = Path(sys.argv[1]).resolve()
+
+
+def run(*command: str | Path, env: dict[str, str] | None = None) -> tuple[int, str]:
+    """Exit code and output of a command."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, **(env or {})},
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def rtmpose3d(*arguments: str, env: dict[str, str] | None = None) -> tuple[int, str]:
+    """Exit code and output of the installed command."""
+    name = "rtmpose3d.exe" if sys.platform == "win32" else "rtmpose3d"
+    return run(Path(sysconfig.get_path("scripts")) / name, *arguments, env=env)
+
+
+def is_the_installed_package() -> str:
+    """What is imported comes from this environment, not from the checkout."""
+    code, output = run(sys.executable, "-c", "import rtmpose3d; print(rtmpose3d.__file__)")
+    assert code == 0, output
+    assert Path(output.strip()).is_relative_to(SITE), f"{output.strip()} is not in {SITE}"
+    return output.strip()
+
+
+def brings_no_torch() -> str:
+    """Nothing that the package needs brings torch."""
+    names = {str(one.metadata["Name"]).lower() for one in importlib.metadata.distributions()}
+    heavy = sorted(
+        name for name in names if name in ("torch", "triton") or name.startswith("nvidia")
+    )
+    assert not heavy, f"installed: {', '.join(heavy)}"
+    return f"{len(names)} packages"
+
+
+def is_small() -> str:
+    """All of site-packages without what venv itself brings."""
+    size = 0
+    for site in SITES:
+        for file in site.rglob("*"):
+            top = file.relative_to(site).parts[0].split("-")[0]
+            if file.is_file() and top not in NOT_OURS:
+                size += file.stat().st_size
+    megabytes = size / 1e6
+    assert megabytes < LARGEST_MB, f"{megabytes:.0f} MB, at most {LARGEST_MB} MB"
+    return f"{megabytes:.0f} MB, below {LARGEST_MB} MB"
+
+
+def imports_quickly() -> str:
+    """Import time beyond numpy and cv2, the median of some runs."""
+    times = []
+    for _ in range(IMPORT_RUNS):
+        code, output = run(sys.executable, "-c", TIMING)
+        assert code == 0, output
+        times.append(float(output))
+    median = statistics.median(times)
+    assert median < SLOWEST_IMPORT_S, f"{median:.3f} s, at most {SLOWEST_IMPORT_S} s"
+    return f"{median:.3f} s, below {SLOWEST_IMPORT_S} s"
+
+
+def has_its_data_files() -> str:
+    """Graphs, schema and type marker are in the wheel, as many as in the checkout."""
+    package, source = SITE / "rtmpose3d", CHECKOUT / "src" / "rtmpose3d"
+    wanted = {
+        file.relative_to(source)
+        for file in source.rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+    missing = sorted(str(name) for name in wanted if not (package / name).is_file())
+    assert not missing, f"missing: {', '.join(missing)}"
+    graphs = len(list(package.glob("runtime/graphs/*.onnx")))
+    assert graphs > 0, "no graphs"
+    assert (package / "sinks" / "pose_result.schema.json").is_file()
+    assert (package / "py.typed").is_file()
+    return f"{len(wanted)} files, {graphs} graphs"
+
+
+def tells_its_version() -> str:
+    """`rtmpose3d --version` is the version of pyproject.toml."""
+    text = (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
+    expected = re.search(r'^version = "(.+)"$', text, re.MULTILINE)
+    assert expected is not None
+    code, output = rtmpose3d("--version")
+    assert (code, output.strip()) == (0, f"rtmpose3d {expected[1]}"), f"{code}: {output}"
+    return output.strip()
+
+
+def lists_its_models() -> str:
+    """`rtmpose3d models` works."""
+    code, output = rtmpose3d("models")
+    assert code == 0, output
+    assert "rtmw3d-l" in output, output
+    return f"{len(output.splitlines())} lines"
+
+
+def says_which_file_is_missing() -> str:
+    """The README's first command, without weights and network, names file and folder."""
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    command = re.search(r"^pip install \. && rtmpose3d (predict \S+)$", readme, re.MULTILINE)
+    assert command is not None, "README.md has no `pip install . && rtmpose3d predict ...`"
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Path(folder) / "weights"
+        code, output = rtmpose3d(
+            *command[1].split(),
+            "--out",
+            str(Path(folder) / "out"),
+            env={"RTMPOSE3D_CACHE": str(cache), "HF_HOME": folder, "HF_HUB_OFFLINE": "1"},
+        )
+        text = " ".join(output.split())
+        assert code == 1, f"{code}: {output}"
+        assert "rtmw3d-l_8xb64_cocktail14-384x288-794dbc78_20240626.pth" in text, output
+        assert str(cache) in text, output
+        assert "Traceback" not in output, output
+    return text
+
+
+CHECKS: tuple[Callable[[], str], ...] = (
+    is_the_installed_package,
+    brings_no_torch,
+    is_small,
+    imports_quickly,
+    has_its_data_files,
+    tells_its_version,
+    lists_its_models,
+    says_which_file_is_missing,
+)
+
+
+def main() -> None:
+    """Run all checks; exit code 1 if one fails."""
+    failed = 0
+    for check in CHECKS:
+        title = check.__name__.replace("_", " ")
+        try:
+            print(f"{title}: {check()}")
+        except (AssertionError, OSError, ValueError, subprocess.TimeoutExpired) as error:
+            failed += 1
+            print(f"{title}: FAILED: {error}")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Devices and backends: what is asked for is checked, and never silently replaced."""
+
+from __future__ import annotations
+
+import onnxruntime
+import pytest
+
+from rtmpose3d import BackendError, MissingDependencyError, UnknownNameError
+from rtmpose3d.runtime import choose, devices, parse_device
+from rtmpose3d.runtime.devices import Device
+
+
+@pytest.fixture
+def only_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+
+
+@pytest.fixture
+def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(wanted: Device | None) -> Device:
+        raise MissingDependencyError('run: pip install "rtmpose3d[torch]"')
+
+    monkeypatch.setattr(devices, "torch_device", missing)
+
+
+@pytest.mark.parametrize(
+    ("name", "device"),
+    [
+        ("cpu", Device(kind="cpu")),
+        ("CUDA", Device(kind="cuda")),
+        ("cuda:3", Device(kind="cuda", index=3)),
+        ("mps", Device(kind="mps")),
+        ("auto", None),
+    ],
+)
+def test_device_names_are_read(name: str, device: Device | None) -> None:
+    assert parse_device(name) == device
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:-1", "cuda:a", "", "cpu:0", "0"])
+def test_unknown_device_names_are_refused(name: str) -> None:
+    with pytest.raises(UnknownNameError, match="cuda:N"):
+        parse_device(name)
+
+
+@pytest.mark.usefixtures("only_cpu", "no_torch")
+def test_missing_cuda_is_an_error_that_names_the_cure() -> None:
+    for backend in ("auto", "onnxruntime"):
+        with pytest.raises(BackendError, match="pip install onnxruntime-gpu"):
+            choose(backend, "cuda:0")
+    with pytest.raises(BackendError, match="backend='torch'"):
+        choose("auto", "mps")
+
+
+@pytest.mark.usefixtures("only_cpu", "no_torch")
+def test_torch_backend_without_torch_names_the_extra() -> None:
+    with pytest.raises(MissingDependencyError, match=r"rtmpose3d\[torch\]"):
+        choose("torch", "cpu")
+
+
+@pytest.mark.usefixtures("only_cpu")
+def test_auto_backend_takes_torch_where_only_torch_has_the_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(devices, "torch_device", lambda wanted: wanted)
+    assert choose("auto", "mps") == ("torch", Device(kind="mps"))
+    assert choose("auto", "cpu") == ("onnxruntime", Device(kind="cpu"))
+    assert choose("auto", "auto") == ("onnxruntime", Device(kind="cpu"))
+
+
+def test_auto_takes_cuda_where_onnxruntime_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
+    assert choose("auto", "auto") == ("onnxruntime", Device(kind="cuda"))
+
+
+@pytest.mark.usefixtures("only_cpu")
+def test_unused_gpu_is_said_aloud(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(devices.shutil, "which", lambda name: "/usr/bin/" + name)
+    choose("auto", "auto")
+    assert "onnxruntime-gpu" in caplog.text
+
+
+def test_torch_refuses_a_cuda_device_that_is_not_there() -> None:
+    torch = pytest.importorskip("torch")
+    beyond = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    with pytest.raises(BackendError, match="CUDA"):
+        choose("torch", f"cuda:{beyond}")
