@@ -16,6 +16,7 @@ import pytest
 import typer.main
 
 from rtmpose3d.cli import app
+from rtmpose3d.structures import Detections
 from rtmpose3d.zoo import ALIASES, MODELS, ModelSpec, PoseSpec, resolve
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -224,11 +225,16 @@ def test_python_in_the_text_runs_from_top_to_bottom(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """With made-up weights, so that no network is needed and anything may be found."""
+    """With made-up weights, so that no network is needed; two people are found."""
     pytest.importorskip("pandas")
+    people = Detections(
+        boxes_xyxy=np.array([[281, 45, 499, 391], [20, 60, 130, 330]], np.float32),
+        scores=np.array([0.9, 0.6], np.float32),
+    )
     monkeypatch.setattr(
         "rtmpose3d.api.model.checkpoint_path", lambda spec, *_: made_checkpoint(spec.name)
     )
+    monkeypatch.setattr("rtmpose3d.api.model.detect_people", lambda *_, **__: [people])
     monkeypatch.chdir(tmp_path)
     coarse = np.random.default_rng(1).integers(0, 256, (12, 16, 3), dtype=np.uint8)
     picture = PIL.Image.fromarray(coarse).resize((640, 425), PIL.Image.Resampling.BICUBIC)

@@ -9,16 +9,16 @@ import shutil
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 PYTHON_LEAST = (3, 10)
-SPACE_WARN_BYTES = (
-    2 * 2**30
-)  # the default model and its detector take 0.35 GB, and twice while fetched
+SPACE_WARN_BYTES = 2 * 2**30  # the default model takes 0.35 GB, and twice that while fetched
 NETWORK_TIMEOUT_S = 4.0
 OFFLINE = "not asked: HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set"
 DEFAULT_MODELS = ("rtmw3d-l", "rtmdet-m")
@@ -64,6 +64,8 @@ def all_checks(cache_dir: Path | None = None) -> list[Check]:
         ("weights", lambda: check_weights(cache_dir)),
     )
     network = (("hub", check_hub), ("OpenMMLab", check_openmmlab))
+    with suppress(Exception):  # a broken package is reported by its own check
+        import_module("rtmpose3d.weights")  # once, before two threads import it at the same time
     with ThreadPoolExecutor(len(network)) as pool:
         answers = [pool.submit(_checked, name, check) for name, check in network]
         checks = [_checked(name, check) for name, check in here]
