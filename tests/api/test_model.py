@@ -354,3 +354,32 @@ def test_config_round_trips_and_refuses_nonsense(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(WeightsError, match="not a readable JSON"):
         RTMPose3DConfig.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("size_wh", [(1, 1), (20_000, 40), (3, 2_000)])
+def test_images_of_odd_sizes_go_through(
+    size_wh: tuple[int, int], model: RTMPose3D, tmp_path: Path
+) -> None:
+    width, height = size_wh
+    odd = np.full((height, width, 3), 90, np.uint8)
+    detected = model(odd, bbox_thr=0.99)
+    assert detected.image_size_wh == size_wh
+    given = model(odd, boxes=[[0, 0, width, height]])
+    assert np.isfinite(given.keypoints_2d).all()
+    assert np.isfinite(given.keypoints_3d).all()
+    assert given.save(tmp_path / "odd.jpg").is_file()
+
+
+@pytest.mark.parametrize(
+    ("image", "text"),
+    [
+        (np.zeros((0, 5, 3), np.uint8), "empty"),
+        (np.zeros((4, 5, 2), np.uint8), "expected"),
+        (np.full((4, 5, 3), np.nan), "finite|NaN|nan"),
+        ("nowhere.jpg", "nowhere.jpg"),
+        (None, "expected"),
+    ],
+)
+def test_unusable_images_are_named(image: object, text: str, model: RTMPose3D) -> None:
+    with pytest.raises(InputError, match=text):
+        model(image)  # type: ignore[call-overload]
