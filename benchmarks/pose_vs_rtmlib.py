@@ -30,6 +30,7 @@ from rtmpose3d.weights import write_torch_file
 from rtmpose3d.zoo import PoseSpec, resolve_pose
 
 IMAGE_SIZE_WH = (1920, 1080)
+SETTLE_S = 0.05  # ONNX Runtime's threads spin on for a while, on cores that the next one needs
 PACKAGES = ("rtmpose3d", "rtmlib", "onnxruntime", "numpy", "opencv-python-headless")
 
 
@@ -66,7 +67,7 @@ def contestants(
     spec: PoseSpec, checkpoint: Path, folder: Path, people: int
 ) -> dict[str, Callable[[], object]]:
     """What is timed: each takes the same image and boxes to keypoints."""
-    import rtmlib
+    import rtmlib  # pyright: ignore[reportMissingImports]
 
     exported = folder / f"{spec.name}.onnx"
     if not exported.exists():
@@ -95,6 +96,7 @@ def interleaved_ms(runs: dict[str, Callable[[], object]], rounds: int) -> dict[s
     for i in range(rounds):
         order = list(runs) if i % 2 == 0 else list(runs)[::-1]
         for name in order:
+            time.sleep(SETTLE_S)
             start = time.perf_counter()
             runs[name]()
             times[name].append(1e3 * (time.perf_counter() - start))

@@ -15,6 +15,7 @@ from PIL import Image as PillowImage
 from rtmpose3d import (
     BackendError,
     Camera,
+    DownloadError,
     InputError,
     PoseResult,
     RTMPose3D,
@@ -383,3 +384,16 @@ def test_images_of_odd_sizes_go_through(
 def test_unusable_images_are_named(image: object, text: str, model: RTMPose3D) -> None:
     with pytest.raises(InputError, match=text):
         model(image)  # type: ignore[call-overload]
+
+
+def test_offline_both_missing_files_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(DownloadError) as caught:
+        RTMPose3D.from_pretrained("rbarac/rtmpose3d", cache_dir=tmp_path)
+    for name in ("rtmw3d-l", "rtmdet-m"):
+        assert str(tmp_path / MODELS[name].file.name) in str(caught.value)
+    with pytest.raises(DownloadError) as caught:
+        RTMPose3D.from_pretrained("rbarac/rtmpose3d", cache_dir=tmp_path, detector=None)
+    assert "rtmdet" not in str(caught.value)

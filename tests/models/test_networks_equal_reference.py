@@ -15,6 +15,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the networks need the extra torch")
 
+from recordings import recorded_arrays  # noqa: E402
 from rtmpose3d.models import build_graph, build_network, load_arrays  # noqa: E402
 from rtmpose3d.zoo import MODELS, PoseSpec, resolve  # noqa: E402
 
@@ -77,8 +78,8 @@ def test_logits_and_bins_equal_the_recording(name: str, golden: Path, recipe: Mo
     spec = resolve(name)
     assert isinstance(spec, PoseSpec)
     width, height = spec.input_size_wh
-    recorded = np.load(golden / "forward" / f"{GOLDEN_NAMES[name]}.npz")
-    crops = np.load(golden / "forward" / f"input_{height}x{width}.npz")["crop_bgr_uint8"]
+    recorded = recorded_arrays(golden / "forward" / f"{GOLDEN_NAMES[name]}.npz")
+    crops = recorded_arrays(golden / "forward" / f"input_{height}x{width}.npz")["crop_bgr_uint8"]
     with torch.inference_mode():
         bins, scores, confidence, *simcc = recipe_graph(name, recipe)(torch.from_numpy(crops))
     for axis, logits in zip("xyz", simcc, strict=False):
@@ -101,9 +102,9 @@ def test_logits_and_bins_equal_the_recording(name: str, golden: Path, recipe: Mo
 
 @pytest.mark.parametrize("name", ["rtmdet-m", "rtmdet-nano"])
 def test_detector_levels_equal_the_recording(name: str, golden: Path, recipe: ModuleType) -> None:
-    recorded = np.load(golden / "rtmdet" / f"{GOLDEN_NAMES[name]}.npz")
+    recorded = recorded_arrays(golden / "rtmdet" / f"{GOLDEN_NAMES[name]}.npz")
     graph = recipe_graph(name, recipe)
-    images = sorted({key.split(".")[0] for key in recorded.files if ".cls" in key})
+    images = sorted({key.split(".")[0] for key in recorded if ".cls" in key})
     assert images
     for image in images[:2]:
         pixels = recorded[f"{image}.input_bgr_uint8_chw"].transpose(1, 2, 0)[None].copy()

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
+from recordings import recorded_arrays
 from rtmpose3d.codec import decode_simcc, decode_visibility
 from rtmpose3d.geometry import Camera, axes_from_camera
 from rtmpose3d.geometry.crop import center_scale_from_boxes, image_from_crop
@@ -74,7 +75,7 @@ def detector_session(recipe: ModuleType):
 
 
 def recorded_crops(golden: Path, image: str, boxes: np.ndarray, size_wh: tuple[int, int]) -> Crops:
-    pixels = np.load(golden / "pipeline3d" / f"crops_{size_wh[1]}x{size_wh[0]}.npz")
+    pixels = recorded_arrays(golden / "pipeline3d" / f"crops_{size_wh[1]}x{size_wh[0]}.npz")
     center, scale = center_scale_from_boxes(boxes, size_wh)
     return Crops(
         pixels=pixels[f"{image}.crops"], image_from_crop=image_from_crop(center, scale, size_wh)
@@ -94,7 +95,7 @@ def sure(simcc: tuple[np.ndarray, ...]) -> np.ndarray:
 def test_keypoints_in_2d_and_3d_equal_the_recording(
     image: str, backend: str, golden: Path, shared: Path, pose_session
 ) -> None:
-    recorded = np.load(golden / "pipeline3d" / "rtmw3d-l_3d.npz")
+    recorded = recorded_arrays(golden / "pipeline3d" / "rtmw3d-l_3d.npz")
     session = pose_session("rtmw3d-l", backend)
     boxes = recorded[f"{image}.bboxes"]
     crops = recorded_crops(golden, image, boxes, session.spec.input_size_wh)
@@ -136,7 +137,7 @@ def test_keypoints_in_2d_and_3d_equal_the_recording(
 def test_keypoints_from_the_image_file_equal_the_recording(
     image: str, golden: Path, shared: Path, pose_session
 ) -> None:
-    recorded = np.load(golden / "pipeline3d" / "rtmw3d-l_3d.npz")
+    recorded = recorded_arrays(golden / "pipeline3d" / "rtmw3d-l_3d.npz")
     session = pose_session("rtmw3d-l", "onnxruntime")
     picture = load_image(shared / "samples" / "coco" / IMAGES[image])
     boxes = recorded[f"{image}.bboxes"]
@@ -157,7 +158,7 @@ def test_2d_models_equal_the_recording_with_and_without_flip_test(
     name: str, flip: str, backend: str, golden: Path, pose_session
 ) -> None:
     stem, size = name.rsplit("-", 1)
-    recorded = np.load(golden / "pipeline3d" / f"{stem}_{size}_{flip}.npz")
+    recorded = recorded_arrays(golden / "pipeline3d" / f"{stem}_{size}_{flip}.npz")
     session = pose_session(name, backend)
     for image in IMAGES:
         crops = recorded_crops(
@@ -185,7 +186,7 @@ def test_onnx_and_torch_agree_on_everything_they_decode(
 ) -> None:
     session = pose_session(name, "onnxruntime")
     width, height = session.spec.input_size_wh
-    crops = np.load(golden / "pipeline3d" / f"crops_{height}x{width}.npz")["785.crops"]
+    crops = recorded_arrays(golden / "pipeline3d" / f"crops_{height}x{width}.npz")["785.crops"]
     ours, torchs = session.run(crops), pose_session(name, "torch").run(crops)
     certain = sure(session.run_simcc(crops))
     np.testing.assert_array_equal(ours.bins[certain], torchs.bins[certain])
@@ -196,7 +197,7 @@ def test_onnx_and_torch_agree_on_everything_they_decode(
 @pytest.mark.parametrize("name", ["rtmw3d-l", "rtmw-l-384x288"])
 def test_graph_decodes_as_the_codec_does(name: str, golden: Path, pose_session) -> None:
     session = pose_session(name, "onnxruntime")
-    crops = np.load(golden / "pipeline3d" / "crops_384x288.npz")["785.crops"]
+    crops = recorded_arrays(golden / "pipeline3d" / "crops_384x288.npz")["785.crops"]
     in_graph = session.run(crops)
     in_numpy = decode_simcc(session.run_simcc(crops), session.spec.codec)
     np.testing.assert_array_equal(in_graph.bins, in_numpy.bins)
@@ -211,7 +212,7 @@ def test_graph_decodes_as_the_codec_does(name: str, golden: Path, pose_session) 
 def test_detected_boxes_equal_the_recording(
     name: str, file: str, backend: str, golden: Path, shared: Path, detector_session
 ) -> None:
-    recorded = np.load(golden / "rtmdet" / f"{file}.npz")
+    recorded = recorded_arrays(golden / "rtmdet" / f"{file}.npz")
     session = detector_session(name, backend)
     for image, jpg in IMAGES.items():
         pixels = recorded[f"{image}.input_bgr_uint8_chw"].transpose(1, 2, 0)[None].copy()

@@ -16,12 +16,13 @@ from numpy.typing import ArrayLike
 from rtmpose3d.api.arguments import cameras_of, file_of, given_people, one_each
 from rtmpose3d.api.checkpoints import checkpoint_path, copy_into, make_folder
 from rtmpose3d.api.config import RTMPose3DConfig
-from rtmpose3d.errors import InputError, UnknownNameError, import_extra
+from rtmpose3d.errors import DownloadError, InputError, UnknownNameError, import_extra
 from rtmpose3d.geometry import AXES, Axes, Camera
 from rtmpose3d.pipeline import Poses, detect_people, estimate_poses, keep_main_person, lift_people
 from rtmpose3d.runtime import DetectorSession, PoseSession, choose, open_detector, open_pose
 from rtmpose3d.sources import ImageSource, load_image
 from rtmpose3d.structures import Detections, FloatArray, Image, PoseResult
+from rtmpose3d.weights import cache_dir as cache_folder
 from rtmpose3d.weights import locate
 from rtmpose3d.zoo import resolve_detector, resolve_pose
 
@@ -357,8 +358,25 @@ class RTMPose3D:
 
     def _open_pose(self) -> PoseSession:
         config = self.config
-        path = checkpoint_path(self._pose_spec, config.pose_checkpoint, config.cache_dir)
+        try:
+            path = checkpoint_path(self._pose_spec, config.pose_checkpoint, config.cache_dir)
+        except DownloadError as error:
+            raise DownloadError(f"{error}{self._also_missing()}") from error
         return open_pose(self._pose_spec, path, backend=config.backend, device=config.device)
+
+    def _also_missing(self) -> str:
+        """What to say of the detector's file when the pose network's cannot be had."""
+        config = self.config
+        if config.detector is None or config.detector_checkpoint is not None:
+            return ""
+        file = resolve_detector(config.detector).file
+        folder = None if config.cache_dir is None else Path(config.cache_dir)
+        if locate(file, folder) is not None:
+            return ""
+        return (
+            f". The detector's file {file.name} is not there either: get it from the same places "
+            f"and put it at {cache_folder(folder) / file.name}, or pass boxes and detector=None"
+        )
 
     def _ready_detector(self) -> DetectorSession:
         if self._detector is None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rtmpose3d.errors import import_extra
+from rtmpose3d.export.row_convolutions import rewrite_large_convolutions
 from rtmpose3d.models import build_graph
 from rtmpose3d.models.graph import (
     DETECTOR_INPUT,
@@ -59,6 +60,8 @@ def make_graph(
     # Without values the optimiser can fold no weight away, and no norm into a convolution.
     proto = optimizer.optimize(proto)
     _return_initialisers(proto, weights)
+    if layout == "rtmpose3d":
+        rewrite_large_convolutions(proto)
     _strip(proto)
     return proto
 

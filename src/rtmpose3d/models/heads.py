@@ -13,7 +13,7 @@ from rtmpose3d.models.blocks import ConvNorm
 from rtmpose3d.models.gau import GatedAttentionUnit, ScaleNorm
 
 TOKEN_DIM = 256
-KERNEL_SIZE = 7  # of the convolution that gives each keypoint its map
+KERNEL_SIZE = 7  # of the convolution that gives each keypoint its map, in published models
 AXES = "xyz"
 
 
@@ -58,11 +58,14 @@ class RTMCCHead(SimCCDecoder):
         feature_hw: tuple[int, int],
         bins: tuple[int, ...],
         gau: bool = True,
+        kernel_size: int = KERNEL_SIZE,
         dropout: float = 0.0,
     ) -> None:
         super().__init__(keypoints=keypoints, bins=bins, gau=gau, dropout=dropout)
         cells = feature_hw[0] * feature_hw[1]
-        self.final_layer = nn.Conv2d(channels[1], keypoints, KERNEL_SIZE, padding=KERNEL_SIZE // 2)
+        self.final_layer = nn.Conv2d(
+            channels[1], keypoints, kernel_size, padding=kernel_size // 2
+        )
         self.mlp = nn.Sequential(ScaleNorm(cells), nn.Linear(cells, TOKEN_DIM, bias=False))
         self.initialise()
 
@@ -86,6 +89,7 @@ class RTMWHead(SimCCDecoder):
         feature_hw: tuple[int, int],
         bins: tuple[int, ...],
         gau: bool = True,
+        kernel_size: int = KERNEL_SIZE,
         dropout: float = 0.0,
     ) -> None:
         super().__init__(keypoints=keypoints, bins=bins, gau=gau, dropout=dropout)
@@ -93,9 +97,9 @@ class RTMWHead(SimCCDecoder):
         cells = feature_hw[0] * feature_hw[1]
         shuffled = coarse // 4
         self.ps = nn.PixelShuffle(2)
-        self.conv_dec = _relu_conv(shuffled, shuffled)
-        self.final_layer = _relu_conv(coarse, keypoints)
-        self.final_layer2 = _relu_conv(fine + shuffled, keypoints)
+        self.conv_dec = _relu_conv(shuffled, shuffled, kernel_size)
+        self.final_layer = _relu_conv(coarse, keypoints, kernel_size)
+        self.final_layer2 = _relu_conv(fine + shuffled, keypoints, kernel_size)
         half = TOKEN_DIM // 2
         self.mlp = nn.Sequential(ScaleNorm(cells), nn.Linear(cells, half, bias=False))
         self.mlp2 = nn.Sequential(ScaleNorm(4 * cells), nn.Linear(4 * cells, half, bias=False))
@@ -110,5 +114,5 @@ class RTMWHead(SimCCDecoder):
         return self.classify(torch.cat([coarse_tokens, fine_tokens], dim=2))
 
 
-def _relu_conv(in_channels: int, out_channels: int) -> ConvNorm:
-    return ConvNorm(in_channels, out_channels, KERNEL_SIZE, activation=nn.ReLU)
+def _relu_conv(in_channels: int, out_channels: int, kernel_size: int) -> ConvNorm:
+    return ConvNorm(in_channels, out_channels, kernel_size, activation=nn.ReLU)

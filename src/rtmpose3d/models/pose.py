@@ -9,8 +9,6 @@ from rtmpose3d.models.heads import RTMCCHead, RTMWHead
 from rtmpose3d.models.pafpn import CSPNeXtPAFPN
 from rtmpose3d.zoo import PoseSpec
 
-NECK_BLOCKS = 2  # in each CSP layer of the neck, in every published configuration
-
 
 class PoseNetwork(nn.Module):
     """Backbone, neck (where the model has one) and SimCC head, for normalised crops.
@@ -25,7 +23,9 @@ class PoseNetwork(nn.Module):
         super().__init__()
         width, height = spec.input_size_wh
         self.backbone = CSPNeXt(width=spec.width, depth=spec.depth)
-        self.neck = CSPNeXtPAFPN(self.backbone.channels, blocks=NECK_BLOCKS) if spec.pafpn else None
+        self.neck = (
+            CSPNeXtPAFPN(self.backbone.channels, blocks=spec.neck_blocks) if spec.pafpn else None
+        )
         head = RTMWHead if spec.hem else RTMCCHead
         self.head = head(
             self.backbone.channels[1:],
@@ -33,6 +33,7 @@ class PoseNetwork(nn.Module):
             feature_hw=(height // 32, width // 32),
             bins=spec.codec.bins,
             gau=spec.gau,
+            kernel_size=spec.head_kernel,
             dropout=spec.dropout,
         )
 

@@ -69,6 +69,8 @@ class PoseSpec(ModelSpec):
         codec: how keypoints are written as bins.
         pafpn, hem, gau: parts of the network (paper, Table 4): the neck, the head over two
             scales, the attention among keypoints.
+        neck_blocks: in each CSP layer of the neck.
+        head_kernel: side of the head's convolutions that give each keypoint its map.
         dropout: on the attention weights, in training.
         keypoints: number of keypoints.
         ap, ar: whole-body AP and AR on COCO-WholeBody V1.0 val, as published.
@@ -80,6 +82,8 @@ class PoseSpec(ModelSpec):
     pafpn: bool
     hem: bool
     gau: bool = True
+    neck_blocks: int = 2
+    head_kernel: int = 7
     dropout: float = 0.0
     keypoints: int = 133
     ap: float | None = None
