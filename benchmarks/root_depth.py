@@ -9,7 +9,6 @@ can tell, not the errors of a network. The annotations are read without running 
 from __future__ import annotations
 
 import argparse
-import pickle
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rtmpose3d.evaluation.array_pickle import read_pickled_arrays
 from rtmpose3d.geometry import Camera, solve_root_depth
 from rtmpose3d.geometry.root_depth import DEFAULT_ROOT_DEPTH_M
 
@@ -25,8 +25,6 @@ from rtmpose3d.geometry.root_depth import DEFAULT_ROOT_DEPTH_M
 H36M = {5: 11, 7: 12, 9: 13, 6: 14, 8: 15, 10: 16, 11: 4, 13: 5, 15: 6, 12: 1, 14: 2, 16: 3}
 MPI_INF_3DHP = {6: 2, 8: 3, 10: 4, 5: 5, 7: 6, 9: 7, 12: 8, 14: 9, 16: 10, 11: 11, 13: 12, 15: 13}
 MPI_INF_3DHP_SIZE_PX = 2048  # width and height; the training cameras' file has a height of 204
-
-_ARRAY_PARTS = {"_reconstruct", "ndarray", "dtype", "scalar"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,24 +39,9 @@ class Person:
     root_depth_m: float
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Rebuilds numpy arrays and plain containers, and refuses everything else."""
-
-    def find_class(self, module: str, name: str) -> object:
-        if module.split(".")[0] == "numpy" and name in _ARRAY_PARTS:
-            return super().find_class(module.replace("numpy.core", "numpy._core"), name)
-        raise pickle.UnpicklingError(f"{module}.{name} is not an array")
-
-
-def read_cameras(path: Path) -> Mapping[object, Mapping[str, NDArray[np.float64]]]:
-    """Cameras of a data set by their key: f and c, each (2, 1) px; w and h."""
-    with path.open("rb") as file:
-        return _ArrayUnpickler(file).load()
-
-
 def real_people(samples: Path) -> Iterator[Person]:
     """The annotated people of a folder that holds h36m and mpi_inf_3dhp."""
-    cameras = read_cameras(samples / "h36m" / "cameras.pkl")
+    cameras = read_pickled_arrays(samples / "h36m" / "cameras.pkl")
     for name, points, pixels in _annotations(samples / "h36m" / "test_h36m_body3d.npz"):
         subject, _, file = name.split("/")[-1].partition("_")
         key = (subject, file.split(".")[1].split("_")[0])
@@ -67,7 +50,7 @@ def real_people(samples: Path) -> Iterator[Person]:
         yield _person(f"Human3.6M {file[:-4]} of {subject}", points, pixels, camera, size, H36M)
     folder = samples / "mpi_inf_3dhp"
     for split, parts in (("train", 3), ("test", 1)):
-        cameras = read_cameras(folder / f"cameras_{split}.pkl")
+        cameras = read_pickled_arrays(folder / f"cameras_{split}.pkl")
         for name, points, pixels in _annotations(folder / f"test_3dhp_{split}.npz"):
             camera = cameras["_".join(name.split("_")[:parts])]
             size = MPI_INF_3DHP_SIZE_PX, MPI_INF_3DHP_SIZE_PX
@@ -86,7 +69,7 @@ def _person(
     name: str,
     points: NDArray[np.float64],
     pixels: NDArray[np.float64],
-    camera: Mapping[str, NDArray[np.float64]],
+    camera: Mapping[str, NDArray[np.floating]],
     size_wh: tuple[int, int],
     keypoints: Mapping[int, int],
 ) -> Person:

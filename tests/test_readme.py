@@ -85,10 +85,13 @@ def test_files_to_fetch_by_hand_are_those_of_the_default_model() -> None:
         assert f"https://huggingface.co/{file.hub_repo}" in text
 
 
+TRAINED_HERE = {"rtmw3d-n", "rtmdet-n"}  # recipes of `rtmpose3d train`; no weights published yet
+
+
 def test_models_named_in_code_and_commands_exist() -> None:
     named = re.findall(r"\b(?:rtmw3d|rtmw|rtmpose|dwpose|rtmdet)-[\w-]+", README.read_text("utf-8"))
     files = {spec.file.name.removesuffix(".pth") for spec in MODELS.values()}
-    for name in set(named) - files:
+    for name in set(named) - files - TRAINED_HERE:
         assert name in MODELS or name in ALIASES, name
 
 

@@ -10,7 +10,9 @@ from rtmpose3d.cli.doctor import doctor
 from rtmpose3d.cli.export import export
 from rtmpose3d.cli.models import models
 from rtmpose3d.cli.predict import predict
+from rtmpose3d.cli.synth import SYNTH_EXAMPLES, synth
 from rtmpose3d.cli.terminal import print_any_name
+from rtmpose3d.cli.train import TRAIN_EXAMPLES, train
 
 EXAMPLES = """
 Examples:
@@ -40,6 +42,8 @@ app = typer.Typer(
 app.command(epilog=PREDICT_EXAMPLES)(predict)
 app.command()(models)
 app.command()(export)
+app.command(epilog=SYNTH_EXAMPLES)(synth)
+app.command(epilog=TRAIN_EXAMPLES)(train)
 app.command()(doctor)
 
 

@@ -72,10 +72,13 @@ def _as_rows(
         )
         return full
 
-    def made(kind: str, inputs: list[str], name: str, **attributes: object) -> onnx.NodeProto:
-        return helper.make_node(
-            kind, inputs, [f"{result}/{name}"], name=f"{result}/{name}", **attributes
-        )
+    def made(
+        kind: str, inputs: list[str], name: str, **attributes: int | list[int]
+    ) -> onnx.NodeProto:
+        full = f"{result}/{name}"
+        node = helper.make_node(kind, inputs, [full], name=full)
+        node.attribute.extend(helper.make_attribute(*item) for item in attributes.items())
+        return node
 
     rows_axis = constant("rows_axis", [2])
     padding = constant("padding", [0, 0, half, 0, 0, 0, half, 0])

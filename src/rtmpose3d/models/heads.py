@@ -63,9 +63,7 @@ class RTMCCHead(SimCCDecoder):
     ) -> None:
         super().__init__(keypoints=keypoints, bins=bins, gau=gau, dropout=dropout)
         cells = feature_hw[0] * feature_hw[1]
-        self.final_layer = nn.Conv2d(
-            channels[1], keypoints, kernel_size, padding=kernel_size // 2
-        )
+        self.final_layer = nn.Conv2d(channels[1], keypoints, kernel_size, padding=kernel_size // 2)
         self.mlp = nn.Sequential(ScaleNorm(cells), nn.Linear(cells, TOKEN_DIM, bias=False))
         self.initialise()
 

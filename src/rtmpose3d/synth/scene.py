@@ -42,7 +42,7 @@ class Mesh:
     """Triangles in the rest pose, with four bones a vertex.
 
     Attributes:
-        positions: (V, 3) float32, metres, rest frame of the person (or world, for props).
+        positions: (V, 3) float32, metres, rest frame of the person or prop.
         normals: (V, 3) float32, unit length, rest frame.
         uv: (V, 2) float32.
         triangles: (T, 3) uint32.
@@ -85,6 +85,19 @@ class Person:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Prop:
+    """A thing at its place.
+
+    Attributes:
+        mesh: of it; `bone_ids` and `bone_weights` play no part.
+        world_from_rest: (3, 4) float64; scales are allowed, mirrors are not.
+    """
+
+    mesh: Mesh
+    world_from_rest: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class View:
     """A camera at its place.
 
@@ -121,15 +134,18 @@ class Scene:
 
     Attributes:
         people: in it; some may be outside a view.
-        props: objects that distract or occlude, in world coordinates.
+        props: objects that distract or occlude.
         light: of the scene.
         backdrop: (H, W, 3) uint8 BGR photograph or procedural picture behind everything, fitted
             to the view; None for a plain floor and sky.
         floor: whether a floor is drawn that receives shadows; without one the backdrop shows.
+        floor_material: how the floor looks; one metre of floor is one unit of UV. None: a plain
+            one, or, with a backdrop, shadows alone fall on the backdrop.
     """
 
     people: tuple[Person, ...]
-    props: tuple[Mesh, ...]
+    props: tuple[Prop, ...]
     light: Light
     backdrop: Image | None = None
     floor: bool = True
+    floor_material: Material | None = None

@@ -1,0 +1,97 @@
+"""Annotated people of real pictures, whatever data set they come from, in the 133 keypoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from rtmpose3d.geometry import Camera
+from rtmpose3d.structures import BoolArray, FloatArray
+
+Shown = Literal["person", "face", "hand"]
+BOX_SHARE = 0.53  # of a box that a person covers, where no area is annotated (mmpose, PoseTrack18)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RealPerson:
+    """One annotation.
+
+    Attributes:
+        data_set: short name, e.g. "coco".
+        image_path: the picture.
+        shown: what the box encloses: the whole person, a face, or one hand or both.
+        box_xyxy: (4,) px, annotated.
+        keypoints: (133, 2) px; 0 where not annotated.
+        annotated: (133,) bool.
+        area_px2: of the person, for OKS.
+        crowd: who need not be found: a region with many people, or somebody who hardly shows.
+        keypoints_camera: (133, 3) m, camera space, where known in 3D; else None.
+        camera: of the picture, where known.
+    """
+
+    data_set: str
+    image_path: Path
+    shown: Shown
+    box_xyxy: FloatArray
+    keypoints: FloatArray
+    annotated: BoolArray
+    area_px2: float
+    crowd: bool = False
+    keypoints_camera: FloatArray | None = None
+    camera: Camera | None = None
+
+
+def person_from_points(
+    data_set: str,
+    image_path: Path,
+    points: FloatArray,
+    annotated: BoolArray,
+    ours: Mapping[int, int],
+    box_xyxy: Sequence[float] | FloatArray,
+    *,
+    shown: Shown = "person",
+    area_px2: float | None = None,
+    crowd: bool = False,
+    points_camera: FloatArray | None = None,
+    camera: Camera | None = None,
+) -> RealPerson:
+    """Put a data set's points in their places among the 133.
+
+    Args:
+        data_set: as in `RealPerson`.
+        image_path: as in `RealPerson`.
+        points: (K', 2) px, the data set's own.
+        annotated: (K',) bool.
+        ours: number among theirs -> number among the 133.
+        box_xyxy: px.
+        shown: as in `RealPerson`.
+        area_px2: of the person; None: about half of its box.
+        crowd: as in `RealPerson`.
+        points_camera: (K', 3) m, where known.
+        camera: as in `RealPerson`.
+    """
+    box = np.asarray(box_xyxy, np.float64)
+    keypoints, known = np.zeros((133, 2)), np.zeros(133, bool)
+    theirs, places = list(ours), list(ours.values())
+    keypoints[places], known[places] = points[theirs], annotated[theirs]
+    keypoints[~known] = 0
+    keypoints_camera = None
+    if points_camera is not None:
+        keypoints_camera = np.zeros((133, 3))
+        keypoints_camera[places] = points_camera[theirs]
+    return RealPerson(
+        data_set=data_set,
+        image_path=image_path,
+        shown=shown,
+        box_xyxy=box,
+        keypoints=keypoints,
+        annotated=known,
+        area_px2=float(np.prod(box[2:] - box[:2])) * BOX_SHARE if area_px2 is None else area_px2,
+        crowd=crowd,
+        keypoints_camera=keypoints_camera,
+        camera=camera,
+    )

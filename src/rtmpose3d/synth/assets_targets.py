@@ -1,0 +1,195 @@
+"""MakeHuman's shape morphs: a folder of .target text files, or targets.tar.xz as it is.
+
+Read once (some 1,200 files, 125 MB of text), then kept as one compact .npz in the cache folder.
+A morph moves a few vertices by fixed offsets; bodies are sums of weighted morphs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rtmpose3d.errors import InputError, OutputError, UnknownNameError
+from rtmpose3d.structures import FloatArray, IntArray
+from rtmpose3d.structures.atomic import atomic_write
+
+logger = logging.getLogger(__name__)
+
+STEP = 0.001  # decimetres: the text files have three decimals
+_FORMAT = 2  # raise it when the layout of the cached file changes
+_LEFT_OUT = ("expression/",)  # faces move by the pose units' bones
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Targets:
+    """All morphs of a mesh, packed.
+
+    Attributes:
+        ranges: name (path without ".target", "/" between folders) to start and end row.
+        vertices: (N,) uint16 moved vertices.
+        offsets: (N, 3) int16 in steps of 0.001 decimetres.
+    """
+
+    ranges: Mapping[str, tuple[int, int]]
+    vertices: IntArray
+    offsets: IntArray
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.ranges
+
+    def apply(self, positions: FloatArray, weights: Mapping[str, float]) -> FloatArray:
+        """Move vertices.
+
+        Args:
+            positions: (V, 3), decimetres.
+            weights: of the morphs; 1 is the whole morph.
+
+        Returns:
+            (V, 3) float32, a new array.
+
+        Raises:
+            UnknownNameError: there is no morph of a name.
+        """
+        moved = positions.astype(np.float32)
+        for name, weight in weights.items():
+            if name not in self.ranges:
+                raise UnknownNameError("shape morph", name, self.ranges)
+            start, end = self.ranges[name]
+            if weight != 0.0 and end > start:
+                scaled = self.offsets[start:end] * np.float32(weight * STEP)
+                moved[self.vertices[start:end]] += scaled
+        return moved
+
+
+def open_targets(folder: Path, cache: Path | None = None) -> Targets:
+    """The morphs in `folder/targets` or `folder/targets.tar.xz`, through the cache.
+
+    Args:
+        folder: MakeHuman's folder.
+        cache: where the compact file is kept; by default beside the downloaded checkpoints, else
+            in the system's folder for temporary files.
+
+    Raises:
+        InputError: neither is there, or it is damaged.
+    """
+    loose, packed = folder / "targets", folder / "targets.tar.xz"
+    if loose.is_dir():
+        source = loose
+    elif packed.is_file():
+        source = packed
+    else:
+        raise InputError(
+            f"no shape morphs in {folder}: expected the folder 'targets' or the file "
+            "'targets.tar.xz' of MakeHuman's data"
+        )
+    file = (cache or _cache_folder()) / f"makehuman-targets-{_fingerprint(source)}.npz"
+    if file.is_file():
+        kept = _load(file)
+        if kept is not None:
+            return kept
+    targets = _pack(_texts_of_folder(loose) if source is loose else _texts_of_archive(packed))
+    if not targets.ranges:
+        raise InputError(f"{source} holds no .target files")
+    _save(file, targets)
+    return targets
+
+
+def _cache_folder() -> Path:
+    named = os.environ.get("RTMPOSE3D_CACHE")
+    if named:
+        return Path(named).expanduser().resolve().parent
+    home = Path("~/.cache/rtmpose3d").expanduser()
+    return home if os.access(home.parent, os.W_OK) else Path(tempfile.gettempdir())
+
+
+def _fingerprint(source: Path) -> str:
+    """Changes with the files, not with where they lie in a folder of the same content."""
+    files = sorted(source.rglob("*.target")) if source.is_dir() else [source]
+    seen = hashlib.sha256(f"{_FORMAT} {source.resolve()}".encode())
+    for file in files:
+        status = file.stat()
+        seen.update(f"{file.name} {status.st_size} {status.st_mtime_ns};".encode())
+    return seen.hexdigest()[:16]
+
+
+def _texts_of_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for file in sorted(folder.rglob("*.target")):
+        yield file.relative_to(folder).with_suffix("").as_posix(), file.read_bytes()
+
+
+def _texts_of_archive(archive: Path) -> Iterator[tuple[str, bytes]]:
+    logger.info("reading %s once; this takes some ten seconds", archive)
+    try:
+        with tarfile.open(archive, "r:xz") as tar:
+            for member in tar:
+                if member.isfile() and member.name.endswith(".target"):
+                    content = tar.extractfile(member)
+                    name = member.name.removesuffix(".target").partition("targets/")[2]
+                    if content is not None:
+                        yield name, content.read()
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise InputError(f"{archive} is damaged: {error}; get it again") from error
+
+
+def _pack(texts: Iterator[tuple[str, bytes]]) -> Targets:
+    ranges: dict[str, tuple[int, int]] = {}
+    vertices: list[IntArray] = []
+    offsets: list[IntArray] = []
+    row = 0
+    for name, text in texts:
+        if name.startswith(_LEFT_OUT):
+            continue
+        body = b"\n".join(line for line in text.splitlines() if not line.startswith(b"#"))
+        try:
+            values = np.array(body.split(), np.float64).reshape(-1, 4)
+        except ValueError as error:
+            raise InputError(f"the shape morph {name!r} is damaged: {error}") from error
+        vertices.append(values[:, 0].astype(np.uint16))
+        offsets.append(np.round(values[:, 1:] / STEP).astype(np.int16))
+        ranges[name] = (row, row + len(values))
+        row += len(values)
+    if not ranges:
+        return Targets(
+            ranges={}, vertices=np.zeros(0, np.uint16), offsets=np.zeros((0, 3), np.int16)
+        )
+    return Targets(
+        ranges=ranges, vertices=np.concatenate(vertices), offsets=np.concatenate(offsets)
+    )
+
+
+def _save(file: Path, targets: Targets) -> None:
+    """Keep the compact file; without a place for it the morphs are read again next time."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(file, "wb") as handle:
+            np.savez(
+                handle,
+                names=np.array(list(targets.ranges)),
+                rows=np.array(list(targets.ranges.values()), np.int64),
+                vertices=targets.vertices,
+                offsets=targets.offsets,
+            )
+    except (OutputError, OSError) as error:
+        logger.warning("the shape morphs could not be kept for the next start: %s", error)
+
+
+def _load(file: Path) -> Targets | None:
+    """The kept morphs; None where the file is damaged, so that it is made anew."""
+    try:
+        with np.load(file) as kept:
+            ranges = {
+                str(name): (int(start), int(end))
+                for name, (start, end) in zip(kept["names"], kept["rows"], strict=True)
+            }
+            return Targets(ranges=ranges, vertices=kept["vertices"], offsets=kept["offsets"])
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        logger.warning("%s is damaged and made anew: %s", file, error)
+        return None

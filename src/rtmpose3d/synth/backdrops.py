@@ -1,0 +1,201 @@
+"""Photographs and painted pictures that stand behind the people, and textures cut from them.
+
+In: a folder that the user names (`photos/` in it, or itself; a `SOURCES.csv` beside them tells
+licences and which photographs show one place). Out: (H, W, 3) uint8 BGR pictures. The split is
+by place, so no view of a place is in both halves.
+"""
+
+from __future__ import annotations
+
+import csv
+import zlib
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from rtmpose3d.errors import InputError
+from rtmpose3d.structures.arrays import Image, UInt8Array
+
+Split = Literal["train", "val"]
+SPLITS: tuple[Split, ...] = ("train", "val")
+_VAL_SHARE = 0.12  # of the places
+_LONGEST_PX = 1280  # larger photographs are halved until they fit
+_CACHE_BYTES = 400 << 20
+_PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A file, the place it shows (files of one place stay in one split), and its credit."""
+
+    path: Path
+    place: str
+    credit: str = ""
+
+
+@dataclass(eq=False)
+class Backdrops:
+    """The photographs and objects of one split.
+
+    Attributes:
+        photos: picture files.
+        objects: .glb files.
+    """
+
+    photos: tuple[Source, ...] = ()
+    objects: tuple[Source, ...] = ()
+    _cache: OrderedDict[Path, Image] = field(default_factory=OrderedDict, repr=False)
+    _bytes: int = field(default=0, repr=False)
+
+    @classmethod
+    def open(cls, folder: Path | str | None, split: Split) -> Backdrops:
+        """List a folder's files of one split.
+
+        Args:
+            folder: to look into; None for no files, painted pictures only.
+            split: "train" or "val".
+
+        Raises:
+            InputError: there is no such folder, or no picture in it.
+        """
+        if folder is None:
+            return cls()
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise InputError(f"{folder}: expected a folder of background photographs")
+        rows = _read_sources(folder)
+        photos = _files(folder / "photos" if (folder / "photos").is_dir() else folder)
+        photos = [p for p in photos if p.suffix.lower() in _PHOTO_ENDINGS]
+        if not photos:
+            raise InputError(
+                f"{folder} holds no photographs ({', '.join(_PHOTO_ENDINGS)}), "
+                "neither in itself nor in its folder `photos`"
+            )
+        objects = [p for p in _files(folder / "objects") if p.suffix.lower() == ".glb"]
+        return cls(
+            photos=_of_split([_source(p, folder, rows) for p in photos], split),
+            objects=_of_split([_source(p, folder, rows) for p in objects], split),
+        )
+
+    def photo(self, rng: np.random.Generator) -> Image:
+        """A photograph, mirrored half of the time; a painted picture if there are none."""
+        if not self.photos:
+            return painted_picture(rng)
+        image = self._read(self.photos[rng.integers(len(self.photos))].path)
+        return np.ascontiguousarray(image[:, ::-1]) if rng.random() < 0.5 else image
+
+    def _read(self, path: Path) -> Image:
+        image = self._cache.pop(path, None)
+        if image is None:
+            image = read_picture(path)
+            self._bytes += image.nbytes
+        self._cache[path] = image
+        while self._bytes > _CACHE_BYTES and len(self._cache) > 1:
+            self._bytes -= self._cache.popitem(last=False)[1].nbytes
+        return image
+
+
+def read_picture(path: Path) -> Image:
+    """A picture file as (H, W, 3) uint8 BGR, halved until it is no larger than is useful.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise InputError(f"{path} is no picture that can be read; remove or replace it")
+    while max(image.shape[:2]) > _LONGEST_PX:
+        image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return np.asarray(image, np.uint8)
+
+
+def split_of(place: str) -> Split:
+    """The split that a place belongs to: always the same one, whatever else there is."""
+    return "val" if zlib.crc32(place.encode()) % 1000 < 1000 * _VAL_SHARE else "train"
+
+
+def painted_picture(rng: np.random.Generator, size_wh: tuple[int, int] = (320, 240)) -> Image:
+    """A made-up picture: soft clouds of colour with shapes and lines on them."""
+    width, height = size_wh
+    canvas = clouds(rng, size_wh)
+    for _ in range(rng.integers(0, 30)):
+        colour = [int(c) for c in rng.integers(0, 256, 3)]
+        kind = rng.integers(4)
+        a, b = ([int(c) for c in rng.integers(0, (width, height))] for _ in range(2))
+        thick = int(rng.integers(1, 14))
+        if kind == 0:
+            cv2.line(canvas, a, b, colour, thick, cv2.LINE_AA)
+        elif kind == 1:
+            cv2.rectangle(canvas, a, b, colour, -1 if rng.random() < 0.6 else thick)
+        elif kind == 2:
+            axes = [int(c) for c in rng.integers(4, 70, 2)]
+            cv2.ellipse(canvas, a, axes, float(rng.uniform(0, 180)), 0, 360, colour, -1)
+        else:
+            points = rng.integers(0, (width, height), (int(rng.integers(3, 6)), 2))
+            cv2.fillPoly(canvas, [points.astype(np.int32)], colour, cv2.LINE_AA)
+    return canvas
+
+
+def clouds(rng: np.random.Generator, size_wh: tuple[int, int]) -> Image:
+    """Noise of several sizes between random colours."""
+    width, height = size_wh
+    total = np.zeros((height, width, 3), np.float32)
+    base = rng.uniform(0, 255, 3).astype(np.float32)
+    for octave in range(int(rng.integers(2, 7))):
+        cells = max(2, min(2 << octave, width, height))
+        noise = rng.normal(0, 60 / (octave + 1), (cells, cells, 3 if octave < 2 else 1))
+        grown = cv2.resize(noise.astype(np.float32), size_wh, interpolation=cv2.INTER_CUBIC)
+        total += grown.reshape(height, width, -1)
+    return np.clip(base + total, 0, 255).astype(np.uint8)
+
+
+def cut_texture(photo: Image, rng: np.random.Generator, side_px: int = 128) -> UInt8Array:
+    """(side, side, 4) uint8 RGBA, a random square of a photograph as the texture of a thing."""
+    height, width = photo.shape[:2]
+    size = int(min(height, width) * rng.uniform(0.15, 0.9))
+    top, left = rng.integers(0, height - size + 1), rng.integers(0, width - size + 1)
+    part = photo[top : top + size, left : left + size]
+    part = cv2.resize(part, (side_px, side_px), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(part, cv2.COLOR_BGR2RGBA), np.uint8)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+
+
+def _read_sources(folder: Path) -> dict[str, dict[str, str]]:
+    """Rows of SOURCES.csv by the file's path in the folder."""
+    table = folder / "SOURCES.csv"
+    if not table.is_file():
+        return {}
+    try:
+        with table.open(encoding="utf-8", newline="") as handle:
+            return {row["file"]: row for row in csv.DictReader(handle)}
+    except (KeyError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"{table}: expected a CSV table with the columns file, source, path, licence, "
+            f"author; {error!r}"
+        ) from error
+
+
+def _source(path: Path, folder: Path, rows: dict[str, dict[str, str]]) -> Source:
+    name = path.relative_to(folder).as_posix()
+    row = rows.get(name)
+    if row is None:
+        return Source(path=path, place=name)
+    place = row.get("path") or name
+    credit = ", ".join(row.get(key) or "" for key in ("author", "source", "licence"))
+    return Source(path=path, place=f"{row.get('source', '')}:{place}", credit=credit)
+
+
+def _of_split(sources: list[Source], split: Split) -> tuple[Source, ...]:
+    """The files of a split; of a folder too small to be divided, the last place is for val."""
+    places = sorted({source.place for source in sources})
+    val = {place for place in places if split_of(place) == "val"} or set(places[-1:])
+    if len(val) == len(places):
+        return tuple(sources)
+    return tuple(source for source in sources if (source.place in val) == (split == "val"))

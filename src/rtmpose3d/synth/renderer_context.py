@@ -1,0 +1,74 @@
+"""An OpenGL context without a window: EGL on Linux (Mesa on CPUs, the driver on GPUs).
+
+Several GPUs: one process for each, with its own EGL device number. Elsewhere than on Linux the
+system's own OpenGL is taken and there is one device.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from rtmpose3d.errors import BackendError, import_extra
+
+if TYPE_CHECKING:
+    import moderngl
+
+LEAST_VERSION = 330
+NO_EGL_ADVICE = (
+    "Rendering needs OpenGL 3.3 without a display. "
+    "Debian, Ubuntu: apt-get install libegl1 libgl1 libgl1-mesa-dri (CPU; no GPU needed). "
+    "Fedora: dnf install mesa-libEGL mesa-libGL mesa-dri-drivers. "
+    "NVIDIA GPU in a container: the same libegl1 and libgl1, and run it with "
+    "NVIDIA_DRIVER_CAPABILITIES=all."
+)
+
+
+def open_context(device: int | None = None) -> moderngl.Context:
+    """A fresh context, current in this thread.
+
+    Args:
+        device: number of the EGL device, as `eglQueryDevicesEXT` lists them (GPUs come first);
+            None for the first. Elsewhere than on Linux it must be None or 0.
+
+    Raises:
+        MissingDependencyError: moderngl is not installed.
+        BackendError: there is no OpenGL or no such device; the text says what to install.
+    """
+    moderngl = import_extra("moderngl", "synth", "rendering people")
+    if not sys.platform.startswith("linux") and device not in (None, 0):
+        raise BackendError(
+            f"device {device} was asked for, but only Linux has a choice of devices (EGL); "
+            "leave it out"
+        )
+    try:
+        context = _create(moderngl, device)
+    except Exception as error:  # moderngl raises bare Exception and its subclasses
+        raise BackendError(_explained(error, device)) from error
+    if context.version_code < LEAST_VERSION:
+        found = context.version_code / 100
+        context.release()
+        raise BackendError(f"OpenGL {found} was found, but 3.3 is needed. {NO_EGL_ADVICE}")
+    return context
+
+
+def _create(moderngl: object, device: int | None) -> moderngl.Context:
+    create = moderngl.create_context  # pyright: ignore[reportAttributeAccessIssue]
+    if not sys.platform.startswith("linux"):
+        return create(standalone=True, require=LEAST_VERSION)
+    settings = {"standalone": True, "backend": "egl", "device_index": device or 0}
+    try:
+        return create(**settings)
+    except Exception as first:
+        # find_library needs ldconfig or a compiler, which slim containers lack: try plain names
+        try:
+            return create(**settings, libgl="libGL.so.1", libegl="libEGL.so.1")
+        except Exception:
+            raise first from None
+
+
+def _explained(error: Exception, device: int | None) -> str:
+    what = f"no OpenGL context on device {device or 0}: {error}. "
+    if "device_index" in str(error) or "devices" in str(error):
+        return f"{what}Choose a lower device number, or none."
+    return what + NO_EGL_ADVICE

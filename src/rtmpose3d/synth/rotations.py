@@ -1,0 +1,171 @@
+"""Rotations as matrices, for stacks of any shape: vectors, quaternions, between directions."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from rtmpose3d.structures import FloatArray
+
+_TINY = 1e-9
+_EYE = np.eye(3)
+
+
+def from_rotvec(vector: FloatArray) -> FloatArray:
+    """Matrices of rotation vectors.
+
+    Args:
+        vector: (..., 3), axis times angle in radians.
+
+    Returns:
+        (..., 3, 3) float64.
+    """
+    vector = np.asarray(vector, np.float64)
+    angle = np.sqrt(np.einsum("...i,...i->...", vector, vector))
+    safe = np.where(angle > _TINY, angle, 1.0)
+    s = np.where(angle > _TINY, np.sin(angle) / safe, 1.0)[..., None, None]
+    c = np.where(angle > _TINY, (1.0 - np.cos(angle)) / (safe * safe), 0.5)[..., None, None]
+    k = cross_matrix(vector)
+    return _EYE + s * k + c * (k @ k)
+
+
+def to_rotvec(matrix: FloatArray) -> FloatArray:
+    """Rotation vectors of matrices: (..., 3, 3) to (..., 3), angle at most pi."""
+    q = to_quaternion(matrix)
+    q = np.where(q[..., :1] < 0, -q, q)
+    half = np.sqrt(np.einsum("...i,...i->...", q[..., 1:], q[..., 1:]))
+    angle = 2.0 * np.arctan2(half, q[..., 0])
+    scale = np.where(half > _TINY, angle / np.maximum(half, _TINY), 2.0)
+    return q[..., 1:] * scale[..., None]
+
+
+def cross_matrix(vector: FloatArray) -> FloatArray:
+    """(..., 3, 3) matrices K with K x = vector cross x."""
+    k = np.zeros((*vector.shape[:-1], 3, 3))
+    x, y, z = vector[..., 0], vector[..., 1], vector[..., 2]
+    k[..., 0, 1], k[..., 0, 2] = -z, y
+    k[..., 1, 0], k[..., 1, 2] = z, -x
+    k[..., 2, 0], k[..., 2, 1] = -y, x
+    return k
+
+
+def about(axis: str, degrees: FloatArray | float) -> FloatArray:
+    """Rotation about "x", "y" or "z": (..., 3, 3) for angles of any shape, degrees."""
+    if isinstance(degrees, float | int):  # by far the most frequent case
+        c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+        if axis == "x":
+            return np.array([[1.0, 0.0, 0.0], [0.0, c, -s], [0.0, s, c]])
+        if axis == "y":
+            return np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
+        return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+    angle = np.radians(np.asarray(degrees, np.float64))
+    vector = np.zeros((*angle.shape, 3))
+    vector[..., "xyz".index(axis)] = angle
+    return from_rotvec(vector)
+
+
+def cross(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Cross products (..., 3); numpy's own is slow for single vectors."""
+    ax, ay, az = first[..., 0], first[..., 1], first[..., 2]
+    bx, by, bz = second[..., 0], second[..., 1], second[..., 2]
+    result = np.empty(np.broadcast_shapes(first.shape, second.shape))
+    result[..., 0] = ay * bz - az * by
+    result[..., 1] = az * bx - ax * bz
+    result[..., 2] = ax * by - ay * bx
+    return result
+
+
+def unit(vector: FloatArray) -> FloatArray:
+    """The vectors scaled to length 1; zeros stay zeros."""
+    length = np.sqrt(np.einsum("...i,...i->...", vector, vector))[..., None]
+    return vector / np.maximum(length, _TINY)
+
+
+def shortest_arc(source: FloatArray, target: FloatArray) -> FloatArray:
+    """The least rotation that turns one unit vector to another.
+
+    Args:
+        source: (..., 3) unit vectors.
+        target: (..., 3) unit vectors. Where they are opposite, the turn is about x, or about z
+            if they lie along x.
+
+    Returns:
+        (..., 3, 3) float64.
+    """
+    axis = cross(source, target)
+    sine = np.sqrt(np.einsum("...i,...i->...", axis, axis))
+    cosine = np.einsum("...i,...i->...", source, target)
+    other = np.where(np.abs(source[..., :1]) < 0.9, (1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
+    fallback = unit(other - source * np.einsum("...i,...i->...", other, source)[..., None])
+    direction = np.where(
+        sine[..., None] > 1e-7, axis / np.maximum(sine, 1e-12)[..., None], fallback
+    )
+    return from_rotvec(direction * np.arctan2(sine, cosine)[..., None])
+
+
+def frame_of(along: FloatArray, across: FloatArray) -> FloatArray:
+    """Right-handed axes as columns: `along`, `across` made perpendicular to it, their cross.
+
+    Args:
+        along: (..., 3).
+        across: (..., 3); not parallel to `along`.
+    """
+    first = unit(along)
+    second = unit(across - first * np.einsum("...i,...i->...", across, first)[..., None])
+    return np.stack([first, second, cross(first, second)], axis=-1)
+
+
+def twist_about_y(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Split rotations into swing @ twist, the twist about y.
+
+    Returns:
+        swing (..., 3, 3), the least turn that takes -y where the matrix takes it, and the twist
+        about +y in radians, (...).
+    """
+    down = np.array([0.0, -1.0, 0.0])
+    swing = shortest_arc(np.broadcast_to(down, matrix.shape[:-1]), -matrix[..., :, 1])
+    rest = np.swapaxes(swing, -1, -2) @ matrix
+    return swing, np.arctan2(rest[..., 0, 2], rest[..., 0, 0])
+
+
+def to_quaternion(matrix: FloatArray) -> FloatArray:
+    """Unit quaternions (w, x, y, z): (..., 3, 3) to (..., 4)."""
+    m = np.asarray(matrix, np.float64)
+    xx, yy, zz = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
+    squares = np.stack([1 + xx + yy + zz, 1 + xx - yy - zz, 1 - xx + yy - zz, 1 - xx - yy + zz], -1)
+    candidates = np.empty((*m.shape[:-2], 4, 4))
+    a, b, c = m[..., 2, 1] - m[..., 1, 2], m[..., 0, 2] - m[..., 2, 0], m[..., 1, 0] - m[..., 0, 1]
+    d, e, f = m[..., 1, 0] + m[..., 0, 1], m[..., 0, 2] + m[..., 2, 0], m[..., 2, 1] + m[..., 1, 2]
+    rows = (
+        (squares[..., 0], a, b, c),
+        (a, squares[..., 1], d, e),
+        (b, d, squares[..., 2], f),
+        (c, e, f, squares[..., 3]),
+    )
+    for i, row in enumerate(rows):
+        candidates[..., i, :] = np.stack(row, axis=-1)
+    best = np.argmax(squares, axis=-1)[..., None, None]
+    q = np.take_along_axis(candidates, np.broadcast_to(best, (*best.shape[:-2], 1, 4)), axis=-2)
+    q = q[..., 0, :]
+    return q / np.sqrt(np.einsum("...i,...i->...", q, q))[..., None]
+
+
+def from_quaternion(q: FloatArray) -> FloatArray:
+    """Matrices of unit quaternions (w, x, y, z): (..., 4) to (..., 3, 3)."""
+    w, k = q[..., 0, None, None], cross_matrix(q[..., 1:])
+    return _EYE + 2.0 * w * k + 2.0 * (k @ k)
+
+
+def slerp(first: FloatArray, second: FloatArray, share: float) -> FloatArray:
+    """Between two stacks of unit quaternions (..., 4), the shorter way; share 0 is the first."""
+    dot = np.einsum("...i,...i->...", first, second)[..., None]
+    near = np.where(dot < 0, -second, second)
+    angle = np.arccos(np.clip(np.abs(dot), 0.0, 1.0))
+    sine = np.sin(angle)
+    small = sine < 1e-6
+    safe = np.where(small, 1.0, sine)
+    a = np.where(small, 1.0 - share, np.sin((1.0 - share) * angle) / safe)
+    b = np.where(small, share, np.sin(share * angle) / safe)
+    mixed = a * first + b * near
+    return mixed / np.sqrt(np.einsum("...i,...i->...", mixed, mixed))[..., None]

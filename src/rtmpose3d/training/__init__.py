@@ -1,0 +1,1 @@
+"""Training: losses, labels, augmentation, the loop, recipes. Needs the extra `train` (torch)."""

@@ -1,0 +1,1 @@
+"""Training of the person detector, RTMDet: assignment, losses, pictures, recipe."""

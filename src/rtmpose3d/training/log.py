@@ -1,0 +1,74 @@
+"""Logs of a training: one CSV of steps, one of validations; a resumed training goes on in them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rtmpose3d.errors import InputError
+from rtmpose3d.structures.atomic import atomic_write, output_errors
+
+STEP_LOG, VALIDATION_LOG = "steps.csv", "validation.csv"
+
+
+class CsvLog:
+    """Rows of figures, each with its step; written at once, so that an interruption loses none.
+
+    Args:
+        path: of the file; its folder must exist.
+        step: rows of later steps are dropped: they belong to what a resumed training does anew.
+
+    Raises:
+        OutputError: it cannot be written.
+        InputError: what is there is no such log.
+    """
+
+    def __init__(self, path: Path, step: int = 0) -> None:
+        self.path = path
+        self._columns: Sequence[str] | None = None
+        kept = [row for row in read_log(path) if row["step"] <= step] if path.exists() else []
+        if path.exists():
+            with atomic_write(path, "w", newline="") as file:
+                if kept:
+                    self._columns = list(kept[0])
+                    writer = csv.writer(file)
+                    writer.writerow(self._columns)
+                    writer.writerows([_text(row[name]) for name in self._columns] for row in kept)
+
+    def add(self, row: Mapping[str, float]) -> None:
+        """Append a row; the first one sets the columns.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        with output_errors(self.path), self.path.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            if self._columns is None:
+                self._columns = list(row)
+                writer.writerow(self._columns)
+            writer.writerow([_text(row[name]) for name in self._columns])
+
+
+def read_log(path: Path) -> list[dict[str, float]]:
+    """The rows of a log; a last one that is cut short is left out.
+
+    Raises:
+        InputError: it is no such log.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    if not rows:
+        return []
+    columns = rows[0]
+    if "step" not in columns:
+        raise InputError(f"{path} is no log of a training: its first line is {','.join(columns)!r}")
+    whole = [row for row in rows[1:] if len(row) == len(columns)]
+    try:
+        return [dict(zip(columns, map(float, row), strict=True)) for row in whole]
+    except ValueError as error:
+        raise InputError(f"{path} is no log of a training: {error}") from error
+
+
+def _text(value: float) -> str:
+    return repr(int(value)) if float(value).is_integer() else f"{value:.6g}"

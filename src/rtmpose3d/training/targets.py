@@ -1,0 +1,142 @@
+"""SimCC labels for whole batches, made on the device: a label is a row of a small table.
+
+Equal to `rtmpose3d.codec.encode_simcc`, which documents the rules. The table holds one Gaussian
+per bin (and per place outside that still reaches in) and, last, a row of zeros for no label; with
+its softmax beside it, so that the loss never computes a label's softmax.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rtmpose3d.codec import SimCCSpec
+from rtmpose3d.training.losses import label_distribution, simcc_divergence, weighted_sum
+
+LABELLED = 0.5  # SimCCLabel: a keypoint of lower visibility gets no label
+REACH = 3  # sigmas around a keypoint that must touch the axis (SimCCLabel)
+_PLACE_WITHOUT_DEPTH = 1.0  # SimCC3DLabel puts z there, at weight 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SimCCTargets:
+    """Labels of N people with K keypoints.
+
+    Attributes:
+        rows: (N, K, A) int64, row of each axis' table.
+        weights: (N, K, A) float32; z is 0 for people without 3D.
+    """
+
+    rows: Tensor
+    weights: Tensor
+
+
+class _AxisTable:
+    """Every label that one axis can have.
+
+    Attributes:
+        labels: (R, bins) Gaussians with peak 1 (or sum 1, if the spec normalises); last row 0.
+        distributions, negative_entropies: of each row, as `label_distribution` gives them.
+        margin: how many bins outside the axis the first row's mean lies.
+    """
+
+    def __init__(self, bins: int, sigma: float, spec: SimCCSpec, device: torch.device) -> None:
+        self.margin = math.ceil(REACH * sigma) + 1
+        means = torch.arange(-self.margin, bins + self.margin, dtype=torch.float64)
+        distance = torch.arange(bins, dtype=torch.float64) - means[:, None]
+        rows = torch.exp(-(distance**2) / (2 * sigma**2)).float()
+        if spec.normalize:
+            rows = rows / (sigma * math.sqrt(2 * math.pi))
+        self.labels = torch.cat([rows, torch.zeros(1, bins)]).to(device)
+        self.distributions, self.negative_entropies = label_distribution(
+            self.labels, spec.label_beta
+        )
+
+
+class LabelTables:
+    """Label maker of one codec on one device.
+
+    Args:
+        spec: the model's codec.
+        device: where labels are made and compared.
+    """
+
+    def __init__(self, spec: SimCCSpec, device: torch.device | str = "cpu") -> None:
+        self.spec = spec
+        self.device = torch.device(device)
+        axes = zip(spec.bins, spec.sigma, strict=True)
+        self._tables = [_AxisTable(bins, sigma, spec, self.device) for bins, sigma in axes]
+
+    def encode(
+        self,
+        keypoints_px: Tensor,
+        visible: Tensor,
+        relative_depth_m: Tensor | None = None,
+    ) -> SimCCTargets:
+        """Labels of a batch.
+
+        Args:
+            keypoints_px: (N, K, 2) pixels of the crop; must be finite where visible.
+            visible: (N, K) in [0, 1].
+            relative_depth_m: (N, K) metres behind the root, nan where unknown; None for 2D.
+                People and keypoints without it keep their x and y, and get no label in z.
+
+        Returns:
+            On the tables' device.
+        """
+        places = [keypoints_px[..., 0], keypoints_px[..., 1]]
+        known = torch.zeros_like(visible, dtype=torch.bool)
+        if self.spec.depth_size is not None:
+            depth = torch.full_like(visible, math.nan)
+            depth = depth if relative_depth_m is None else relative_depth_m
+            known = depth.isfinite()
+            place = (depth / self.spec.depth_range_m + 1) * (self.spec.depth_size / 2)
+            places.append(torch.where(known, place, _PLACE_WITHOUT_DEPTH))
+        labelled = visible >= LABELLED
+        bins = self._nearest_bins(torch.stack(places, dim=2), labelled)  # (N, K, A)
+        in_range = torch.ones_like(labelled)
+        for axis, (size, sigma) in enumerate(zip(self.spec.bins, self.spec.sigma, strict=True)):
+            reach = REACH * sigma
+            near = (bins[..., axis] - reach < size) & (bins[..., axis] + reach + 1 >= 0)
+            in_range &= near
+        weight = torch.where(labelled & ~in_range, torch.zeros_like(visible), visible)
+        return SimCCTargets(
+            rows=self._rows(bins, labelled & in_range),
+            weights=torch.stack([weight, weight, weight * known][: self.spec.axes], dim=2),
+        )
+
+    def labels(self, targets: SimCCTargets) -> list[Tensor]:
+        """The labels themselves, per axis (N, K, bins)."""
+        return [table.labels[targets.rows[..., a]] for a, table in enumerate(self._tables)]
+
+    def loss(
+        self,
+        logits: tuple[Tensor, ...],
+        targets: SimCCTargets,
+        keypoint_factors: Tensor | None = None,
+    ) -> Tensor:
+        """`losses.keypoint_loss` of these labels, with the softmaxes looked up."""
+        total = logits[0].new_zeros((), dtype=torch.float32)
+        for axis, (x, table) in enumerate(zip(logits, self._tables, strict=True)):
+            rows = targets.rows[..., axis]
+            loss = simcc_divergence(
+                x, table.distributions[rows], table.negative_entropies[rows], beta=self.spec.beta
+            )
+            total = total + weighted_sum(loss, targets.weights[..., axis], keypoint_factors)
+        return total
+
+    def _nearest_bins(self, places: Tensor, labelled: Tensor) -> Tensor:
+        """Nearest bin, half to even; 0 without a label; far outside is clamped, still outside."""
+        limit = 10.0 * max(self.spec.bins)
+        places = torch.where(labelled[..., None], places, 0.0) * self.spec.split_ratio
+        return places.round().clamp(-limit, limit).long()
+
+    def _rows(self, bins: Tensor, drawn: Tensor) -> Tensor:
+        rows = [
+            torch.where(drawn, bins[..., axis] + table.margin, len(table.labels) - 1)
+            for axis, table in enumerate(self._tables)
+        ]
+        return torch.stack(rows, dim=2)

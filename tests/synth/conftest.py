@@ -1,0 +1,95 @@
+"""A renderer where OpenGL is at hand, and scenes of stand-ins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from standin import StandIns, standin_person, standins
+
+from rtmpose3d.errors import BackendError, MissingDependencyError
+from rtmpose3d.geometry import Camera
+from rtmpose3d.synth import Light, Renderer, Scene, SceneSettings, View, World, WorldSettings
+from rtmpose3d.synth.cameras import looking_at
+
+__all__ = ["StandIns"]
+
+
+@pytest.fixture(scope="session")
+def opengl() -> None:
+    """Skips where there is no OpenGL without a display."""
+    try:
+        Renderer().close()
+    except (BackendError, MissingDependencyError) as error:
+        pytest.skip(f"no rendering here: {error}")
+
+
+@pytest.fixture(scope="session")
+def renderer(opengl: None) -> Iterator[Renderer]:
+    with Renderer() as renderer:
+        yield renderer
+
+
+@pytest.fixture
+def sun() -> Light:
+    direction = np.array([0.4, -0.6, 0.7])
+    return Light(
+        direction_world=direction / np.linalg.norm(direction),
+        colour_rgb=(0.9, 0.85, 0.8),
+        sky_rgb=(0.35, 0.4, 0.5),
+        ground_rgb=(0.2, 0.18, 0.15),
+    )
+
+
+@pytest.fixture
+def two_people(sun: Light) -> Scene:
+    rng = np.random.default_rng(5)
+    people = (
+        standin_person(rng, place=(-0.3, 0.1, 12)),
+        standin_person(rng, place=(0.55, 0.4, -40), identity=1),
+    )
+    return Scene(people=people, props=(), light=sun)
+
+
+@pytest.fixture
+def view() -> View:
+    """Neither level, nor square, nor in the middle."""
+    camera = Camera(fx=390, fy=390, cx=171.5, cy=118.2, width=330, height=250)
+    return looking_at(np.array([0.8, -3.6, 1.5]), np.array([0.2, 0, 0.95]), camera, roll_deg=7)
+
+
+@pytest.fixture(scope="session")
+def backdrop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve small pictures of six places."""
+    folder = tmp_path_factory.mktemp("backdrops")
+    (folder / "photos").mkdir()
+    rows = ["file,source,path,licence,author,note"]
+    rng = np.random.default_rng(1)
+    for i in range(12):
+        coarse = rng.integers(0, 255, (6, 8, 3)).astype(np.uint8)
+        image = cv2.resize(coarse, (160, 120), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(folder / "photos" / f"p{i:02d}.png"), image)
+        rows.append(f"photos/p{i:02d}.png,made up,place{i // 2},CC0-1.0,nobody,")
+    (folder / "SOURCES.csv").write_text("\n".join(rows))
+    return folder
+
+
+@pytest.fixture
+def world_settings(backdrop_folder: Path) -> WorldSettings:
+    return WorldSettings(
+        assets=Path("none"),
+        make_people=standins,
+        backdrops=backdrop_folder,
+        people=(1, 2),
+        seed=3,
+        scene=SceneSettings(clutter=1.0),
+    )
+
+
+@pytest.fixture
+def world(opengl: None, world_settings: WorldSettings) -> Iterator[World]:
+    with World(world_settings) as world:
+        yield world

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rtmpose3d.synth import Degradation
+from rtmpose3d.synth.degrade import NOTHING, degrade
+
+IMAGE = np.random.default_rng(0).integers(0, 255, (61, 47, 3)).astype(np.uint8)
+NAMES = ["blur", "motion", "low_resolution", "tone", "colour", "grey", "noise", "jpeg"]
+
+
+def _only(name: str) -> Degradation:
+    return Degradation(**{other: float(other == name) for other in NAMES})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_kind_changes_the_picture_and_keeps_its_shape(name: str) -> None:
+    before = IMAGE.copy()
+    changed = [degrade(IMAGE, np.random.default_rng(seed), _only(name)) for seed in range(6)]
+    assert all(one.shape == IMAGE.shape and one.dtype == np.uint8 for one in changed)
+    assert any(not np.array_equal(one, IMAGE) for one in changed)
+    assert np.array_equal(IMAGE, before)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not() -> None:
+    settings = Degradation(noise=1.0)
+    first, again, other = (
+        degrade(IMAGE, np.random.default_rng(seed), settings) for seed in (4, 4, 5)
+    )
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_nothing_changes_nothing() -> None:
+    assert np.array_equal(degrade(IMAGE, np.random.default_rng(0), NOTHING), IMAGE)
+
+
+def test_grey_has_no_colour() -> None:
+    grey = degrade(IMAGE, np.random.default_rng(0), _only("grey"))
+    assert (grey[..., 0] == grey[..., 1]).all()
+    assert (grey[..., 1] == grey[..., 2]).all()
+
+
+def test_frames_of_a_clip_differ_in_noise_only() -> None:
+    settings = Degradation(noise=1.0, tone=1.0, jpeg=0, blur=0, motion=0, low_resolution=0)
+    frames = [
+        degrade(IMAGE, np.random.default_rng(3), settings, np.random.default_rng(frame))
+        for frame in range(2)
+    ]
+    assert not np.array_equal(frames[0], frames[1])
+    assert abs(float(frames[0].mean()) - float(frames[1].mean())) < 2
+
+
+def test_tiny_pictures_can_be_degraded() -> None:
+    tiny = IMAGE[:3, :2]
+    for name in NAMES:
+        assert degrade(tiny, np.random.default_rng(1), _only(name)).shape == tiny.shape

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rtmpose3d.synth import Person, Renderer, Scene, View
+from rtmpose3d.synth.cameras import eye_of, to_camera
+from rtmpose3d.synth.labels import (
+    OCCLUDED,
+    OUTSIDE,
+    VISIBLE,
+    label_people,
+    mask_box,
+    silhouette_box,
+    visibility,
+)
+
+
+def test_points_in_metres_project_to_the_points_in_pixels(
+    renderer: Renderer, two_people: Scene, view: View
+) -> None:
+    labels = label_people(two_people.people, view, renderer.render(two_people, view))
+    assert len(labels) == 2
+    for one in labels:
+        difference = view.camera.project(one.keypoints_camera_m) - one.keypoints_px
+        assert np.abs(difference).max() < 0.01
+
+
+def test_the_silhouette_box_is_that_of_the_drawn_person(
+    renderer: Renderer, two_people: Scene, view: View
+) -> None:
+    for person in two_people.people:
+        scene = replace(two_people, people=(person,))
+        mask = renderer.render(scene, view).owner == 1
+        assert silhouette_box(person, view) == pytest.approx(mask_box(mask), abs=2.0)
+
+
+def test_a_person_seen_from_the_front_shows_the_face_and_from_behind_does_not(
+    renderer: Renderer, two_people: Scene, view: View
+) -> None:
+    person = two_people.people[0]
+    scene = replace(two_people, people=(person,))
+    front = label_people(scene.people, view, renderer.render(scene, view))[0]
+    behind = replace(view, camera_from_world=view.camera_from_world @ _turned_world(person))
+    back = label_people(scene.people, behind, renderer.render(scene, behind))[0]
+    assert (front.visibility[40:60] == VISIBLE).mean() > 0.8
+    assert (back.visibility[40:60] == OCCLUDED).mean() > 0.8
+
+
+def _turned_world(person: Person) -> np.ndarray:
+    """(4, 4) that turns the world by 180 degrees about the person's vertical."""
+    x, y = person.keypoints_world[[11, 12], :2].mean(axis=0)
+    turn = np.diag([-1.0, -1, 1, 1])
+    turn[:2, 3] = 2 * x, 2 * y
+    return turn
+
+
+def test_whoever_stands_before_another_occludes_him(
+    renderer: Renderer, two_people: Scene, view: View
+) -> None:
+    near = two_people.people[0]
+    step = (near.keypoints_world.mean(axis=0) - eye_of(view)) * 0.5
+    step[2] = 0
+    moved = near.bone_matrices.copy()
+    moved[:, :, 3] += step
+    far = replace(near, bone_matrices=moved, keypoints_world=near.keypoints_world + step)
+    scene = replace(two_people, people=(far, near))
+    hidden = label_people(scene.people, view, renderer.render(scene, view))[0]
+    alone = replace(two_people, people=(far,))
+    free = label_people(alone.people, view, renderer.render(alone, view))[0]
+    body = slice(5, 13)
+    assert (free.visibility[body] == VISIBLE).sum() > (hidden.visibility[body] == VISIBLE).sum() + 3
+    assert hidden.visible_area_px < free.visible_area_px
+    assert hidden.full_box_xyxy == pytest.approx(free.full_box_xyxy)
+
+
+def test_points_beside_the_picture_and_behind_the_camera_are_outside() -> None:
+    pixels = np.array([[5.0, 5], [-0.6, 5], [19.6, 5], [np.nan, np.nan], [5.0, 9.6], [19.4, 9.4]])
+    depth = np.array([2.0, 2, 2, -1, 2, 2])
+    seen = visibility(pixels, depth, np.full(6, 0.05), 100.0, np.full((10, 20), 2.0, np.float32))
+    assert seen.tolist() == [VISIBLE, OUTSIDE, OUTSIDE, OUTSIDE, OUTSIDE, VISIBLE]
+
+
+def test_a_keypoint_under_the_skin_is_visible_and_one_behind_a_wall_is_not() -> None:
+    pixels, depth = np.array([[5.0, 5], [5.0, 5]]), np.array([2.08, 2.5])
+    surface = np.full((10, 20), 2.0, np.float32)
+    seen = visibility(pixels, depth, np.full(2, 0.1), 500.0, surface)
+    assert seen.tolist() == [VISIBLE, OCCLUDED]
+
+
+def test_whoever_is_behind_the_camera_has_no_box_and_no_labels(
+    renderer: Renderer, two_people: Scene, view: View
+) -> None:
+    away = replace(view, camera_from_world=np.diag([-1.0, 1, -1]) @ view.camera_from_world)
+    assert (to_camera(away, two_people.people[0].keypoints_world)[:, 2] < 0).all()
+    assert silhouette_box(two_people.people[0], away) is None
+    assert label_people(two_people.people, away, renderer.render(two_people, away)) == []

@@ -1,0 +1,241 @@
+"""Bodies, clothes and whole people: what the renderer and the labels rely on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from makehuman_data import ACTORS, assets_at, cast_at
+
+from rtmpose3d.errors import InputError
+from rtmpose3d.synth.body_shape import sample_traits
+from rtmpose3d.synth.clothes_fabric import TILE_PX, linear, sample_colour, sample_tile
+from rtmpose3d.synth.clothes_garments import garments_of
+from rtmpose3d.synth.people import Cast, make_person, place_people
+from rtmpose3d.synth.people_groups import Member, group_people, overlap_of_two
+from rtmpose3d.synth.people_things import _SHAPES
+from rtmpose3d.synth.poses import world_from_person
+from rtmpose3d.synth.scene import Person
+
+
+@pytest.fixture(scope="module")
+def cast(shared: Path) -> Cast:
+    return cast_at(shared)
+
+
+def skinned(person: Person, mesh_number: int) -> np.ndarray:
+    """What the vertex shader does."""
+    mesh = person.meshes[mesh_number]
+    mixed = np.einsum("vk,vkij->vij", mesh.bone_weights, person.bone_matrices[mesh.bone_ids])
+    return np.einsum("vij,vj->vi", mixed[:, :, :3], mesh.positions) + mixed[:, :, 3]
+
+
+def test_statures_are_those_of_people() -> None:
+    rng = np.random.default_rng(0)
+    people = [sample_traits(rng) for _ in range(3000)]
+    statures = np.array([traits.stature_m for traits in people])
+    assert statures.mean() == pytest.approx(1.68, abs=0.025)
+    assert statures.std() == pytest.approx(0.09, abs=0.015)
+    assert statures.min() > 1.3
+    assert statures.max() < 2.05
+    ages = np.array([traits.age_years for traits in people])
+    assert 0.08 < np.mean(ages < 18) < 0.14
+    assert 0.08 < np.mean(ages > 65) < 0.15
+    assert 0.45 < np.mean([traits.male > 0.5 for traits in people]) < 0.55
+
+
+def test_bodies_have_their_stature_and_stand_on_the_ground(cast: Cast) -> None:
+    for number in range(ACTORS):
+        body = cast.actor(number).body
+        y = body.vertices[:13380, 1]
+        assert y.min() == pytest.approx(0.0, abs=1e-6)
+        assert y.max() == pytest.approx(body.stature_m, abs=1e-4)
+        arm = np.linalg.norm(
+            body.heads[body.bone("wrist.L")] - body.heads[body.bone("lowerarm01.L")]
+        )
+        assert 0.11 < arm / body.stature_m < 0.18
+
+
+def test_meshes_are_what_the_renderer_expects(cast: Cast) -> None:
+    for number in range(ACTORS):
+        for mesh in cast.actor(number).meshes:
+            v = len(mesh.positions)
+            assert mesh.positions.shape == mesh.normals.shape == (v, 3)
+            assert mesh.positions.dtype == mesh.normals.dtype == mesh.uv.dtype == np.float32
+            assert mesh.uv.shape == (v, 2)
+            assert mesh.bone_ids.shape == mesh.bone_weights.shape == (v, 4)
+            assert mesh.bone_ids.dtype == np.uint8
+            assert mesh.triangles.dtype == np.uint32
+            assert mesh.triangles.max() < v
+            assert np.isfinite(mesh.positions).all()
+            np.testing.assert_allclose(mesh.bone_weights.sum(axis=1), 1.0, rtol=1e-4)
+            np.testing.assert_allclose(np.linalg.norm(mesh.normals, axis=1), 1.0, rtol=1e-3)
+            texture = mesh.material.texture
+            if texture is not None:
+                assert texture.dtype == np.uint8
+                assert texture.shape[2] == 4
+                assert max(texture.shape[:2]) <= 512
+
+
+def test_the_keypoints_move_with_the_skin_that_the_renderer_draws(cast: Cast) -> None:
+    person = make_person(np.random.default_rng(3), cast)
+    skins = [i for i, mesh in enumerate(person.meshes) if mesh.material.kind == "skin"]
+    drawn = np.concatenate([skinned(person, i) for i in skins])
+    face = person.keypoints_world[23:91]
+    nearest = np.linalg.norm(face[:, None] - drawn[None], axis=2).min(axis=1)
+    assert nearest.max() < 1e-4
+
+
+def test_people_have_the_contract_s_shapes(cast: Cast) -> None:
+    person = make_person(np.random.default_rng(8), cast, identity=4)
+    assert person.bone_matrices.shape == (len(cast.assets.rig.names), 3, 4)
+    assert person.bone_matrices.dtype == np.float32
+    assert len(person.bone_matrices) <= 256
+    assert person.keypoints_world.shape == (133, 3)
+    assert person.keypoint_radius_m.shape == (133,)
+    assert (person.keypoint_radius_m > 0.004).all()
+    assert (person.keypoint_radius_m < 0.2).all()
+    assert person.identity == 4
+    assert person.attributes["sex"] in ("male", "female")
+    low = min(skinned(person, i)[:, 2].min() for i in range(len(person.meshes)))
+    assert low > -0.12  # soles of shoes and hanging things go a little below the skin
+
+
+def test_a_generator_s_seed_decides_everything(shared: Path) -> None:
+    people = []
+    for _ in range(2):
+        cast = Cast(assets_at(shared), seed=5, size=3)
+        cast.turn_to(2)
+        people.append(make_person(np.random.default_rng(21), cast))
+    one, other = people
+    np.testing.assert_array_equal(one.keypoints_world, other.keypoints_world)
+    assert one.attributes == other.attributes
+    for mesh, same in zip(one.meshes, other.meshes, strict=True):
+        np.testing.assert_array_equal(mesh.positions, same.positions)
+        if mesh.material.texture is not None:
+            np.testing.assert_array_equal(mesh.material.texture, same.material.texture)
+
+
+def test_splits_and_blocks_have_other_people(shared: Path) -> None:
+    assets = assets_at(shared)
+    train, val = (Cast(assets, seed=5, size=2, split=split) for split in ("train", "val"))
+    first = train.actor(0)
+    assert first is train.actor(0)
+    assert not np.array_equal(first.body.vertices, val.actor(0).body.vertices)
+    train.turn_to(1)
+    assert not np.array_equal(first.body.vertices, train.actor(0).body.vertices)
+    train.turn_to(0)
+    np.testing.assert_array_equal(first.body.vertices, train.actor(0).body.vertices)
+
+
+def test_garments_lie_outside_of_the_skin(cast: Cast) -> None:
+    body = cast.actor(0).body
+    for garment in garments_of(cast.assets):
+        positions, normals = garment.fit(body)
+        assert np.isfinite(positions).all(), garment.name
+        assert len(garment.surface.triangles) > 100, garment.name
+        assert positions[:, 1].max() < body.stature_m + 0.2
+        assert positions[:, 1].min() > -0.06, garment.name
+        np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1.0, rtol=1e-3)
+    names = [garment.name for garment in garments_of(cast.assets)]
+    assert len(names) == len(set(names)) > 40
+
+
+def test_hidden_skin_is_left_out(cast: Cast) -> None:
+    counts = []
+    for number in range(ACTORS):
+        actor = cast.actor(number)
+        counts.append(sum(len(m.triangles) for m in actor.meshes if m.material.kind == "skin"))
+    whole = 24784  # head, hands and the rest of the naked body
+    assert max(counts) < whole
+    assert min(counts) > 5000  # head and hands stay
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_fabrics_are_opaque_and_repeat(number: int) -> None:
+    tile = sample_tile(np.random.default_rng(number))
+    assert tile.shape == (TILE_PX, TILE_PX, 4)
+    assert (tile[..., 3] == 255).all()
+    np.testing.assert_array_equal(tile, sample_tile(np.random.default_rng(number)))
+
+
+def test_colours_are_linear_light() -> None:
+    assert linear((0.0, 1.0, 0.5)) == pytest.approx((0.0, 1.0, 0.2140), abs=1e-3)
+    colour = sample_colour(np.random.default_rng(0))
+    assert all(0.0 <= c <= 1.0 for c in colour)
+
+
+@pytest.mark.parametrize("kind", sorted(_SHAPES))
+def test_things_face_outwards(kind: str) -> None:
+    positions, normals, triangles = _SHAPES[kind][0](np.random.default_rng(1))
+    corners = positions[triangles]
+    faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    area = np.linalg.norm(faces, axis=1)
+    agree = np.einsum("ti,ti->t", faces, normals[triangles].mean(axis=1))
+    assert (agree[area > 1e-9] > -1e-9).mean() > 0.75
+    middle = positions.mean(axis=0)
+    outward = np.einsum("ti,ti->t", faces, corners.mean(axis=1) - middle)
+    assert outward.sum() > 0
+
+
+def test_people_together_do_not_run_through_each_other(cast: Cast) -> None:
+    rng = np.random.default_rng(0)
+    deep = []
+    for _ in range(6):
+        numbers = rng.choice(cast.size, 4, replace=False)
+        members = [Member(body=cast.actor(n).body, volume=cast.actor(n).volume) for n in numbers]
+        placed = group_people(rng, members, cast.space)
+        assert len(placed) == 4
+        deep += [
+            overlap_of_two(members[i], placed[i], members[j], placed[j])
+            for i in range(4)
+            for j in range(i)
+        ]
+    assert np.mean(np.array(deep) > 0.08) < 0.15
+
+
+def test_several_people_have_their_numbers_and_places(cast: Cast) -> None:
+    people = cast.people(np.random.default_rng(2), 3)
+    assert [person.identity for person in people] == [0, 1, 2]
+    middles = np.array([person.keypoints_world[[11, 12]].mean(axis=0)[:2] for person in people])
+    assert np.linalg.norm(middles.mean(axis=0)) < 0.7
+    gaps = np.linalg.norm(middles[:, None] - middles, axis=2)[np.triu_indices(3, 1)]
+    assert gaps.min() > 0.12
+    assert gaps.max() < 6.0
+
+
+def test_a_clip_keeps_people_and_moves_them(cast: Cast) -> None:
+    times = (0.0, 0.1, 0.2, 0.9)
+    frames = list(cast.clip(np.random.default_rng(6), 2, times))
+    assert len(frames) == 4
+    for i in range(2):
+        assert {frame[i].identity for frame in frames} == {i}
+        assert all(frame[i].meshes == frames[0][i].meshes for frame in frames)
+        near = np.linalg.norm(frames[1][i].keypoints_world - frames[0][i].keypoints_world, axis=1)
+        assert near.max() < 0.9
+
+
+def test_places_are_apart() -> None:
+    places = place_people(np.random.default_rng(0), 6, apart_m=1.2)
+    points = np.array([place[:2, 3] for place in places])
+    gaps = np.linalg.norm(points[:, None] - points, axis=2)[np.triu_indices(6, 1)]
+    assert gaps.min() >= 1.2
+
+
+def test_a_named_pose_at_a_named_place(cast: Cast) -> None:
+    person = make_person(
+        np.random.default_rng(1), cast, pose="sit", place=world_from_person(5.0, -2.0, 0.0)
+    )
+    assert person.attributes["legs"] == "sit"
+    middle = person.keypoints_world[[11, 12]].mean(axis=0)
+    assert np.linalg.norm(middle[:2] - (5.0, -2.0)) < 0.25
+
+
+def test_wrong_numbers_say_what_is_allowed(cast: Cast, shared: Path) -> None:
+    with pytest.raises(InputError, match="actors 0 to 5, got 6"):
+        cast.actor(6)
+    with pytest.raises(InputError, match="size above 0"):
+        Cast(assets_at(shared), size=0)
+    with pytest.raises(InputError, match="count from 0"):
+        cast.turn_to(-1)

@@ -1,0 +1,360 @@
+"""Poses: joints bend the right way, hands reach, feet stand, mirrors agree, nothing is random."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from makehuman_data import assets_at, cast_at
+
+from rtmpose3d.skeletons import WHOLEBODY
+from rtmpose3d.synth.body import Body, bone_matrices, forward, keypoints_of, make_body, skin
+from rtmpose3d.synth.body_shape import sample_traits
+from rtmpose3d.synth.hands import HANDS, HIGHEST, LOWEST, sample_hand, set_fingers
+from rtmpose3d.synth.people import Cast
+from rtmpose3d.synth.poses import Pose, pose_body, sample_pose, world_from_person
+from rtmpose3d.synth.poses_arms import ARMS
+from rtmpose3d.synth.poses_attitude import sample_attitude
+from rtmpose3d.synth.poses_ik import two_bones
+from rtmpose3d.synth.poses_joints import (
+    ANGLES,
+    INDEX,
+    LIMITS,
+    angles_of,
+    clamp,
+    joint_rotations,
+    mirror,
+)
+from rtmpose3d.synth.poses_legs import GAIT_CYCLES, LEGS
+from rtmpose3d.synth.poses_sequence import sample_sequence
+from rtmpose3d.synth.poses_volume import overlap_m, segment_distance
+from rtmpose3d.synth.rotations import (
+    about,
+    from_quaternion,
+    from_rotvec,
+    shortest_arc,
+    slerp,
+    to_quaternion,
+    to_rotvec,
+    twist_about_y,
+)
+
+
+@pytest.fixture(scope="module")
+def cast(shared: Path) -> Cast:
+    return cast_at(shared)
+
+
+@pytest.fixture(scope="module")
+def symmetric(shared: Path, cast: Cast) -> Body:
+    """A body whose two sides are equal."""
+    traits = sample_traits(np.random.default_rng(3))
+    return make_body(dataclasses.replace(traits, details={}), assets_at(shared), cast.keypoint_map)
+
+
+def posed(body: Body, joints: np.ndarray) -> np.ndarray:
+    return keypoints_of(body, bone_matrices(body, *forward(body, joints)))
+
+
+vectors = st.tuples(*[st.floats(-3.0, 3.0)] * 3).map(np.array)
+
+
+@given(vectors)
+@settings(deadline=None)
+def test_rotation_vectors_and_quaternions_come_back(vector: np.ndarray) -> None:
+    if np.linalg.norm(vector) > 3.1:
+        vector = vector / np.linalg.norm(vector) * 3.1
+    matrix = from_rotvec(vector)
+    np.testing.assert_allclose(matrix @ matrix.T, np.eye(3), atol=1e-9)
+    np.testing.assert_allclose(to_rotvec(matrix), vector, atol=1e-6)
+    np.testing.assert_allclose(from_quaternion(to_quaternion(matrix)), matrix, atol=1e-9)
+
+
+def test_opposite_directions_have_a_shortest_arc() -> None:
+    down = np.array([0.0, -1.0, 0.0])
+    np.testing.assert_allclose(shortest_arc(down, -down) @ down, -down, atol=1e-9)
+
+
+@given(vectors)
+@settings(deadline=None)
+def test_swing_and_twist_make_the_rotation(vector: np.ndarray) -> None:
+    matrix = from_rotvec(vector * 0.8)
+    swing, twist = twist_about_y(matrix)
+    np.testing.assert_allclose(swing @ about("y", float(np.degrees(twist))), matrix, atol=1e-6)
+
+
+def test_slerp_starts_and_ends_and_keeps_the_speed() -> None:
+    first, second = to_quaternion(about("x", 10.0)), -to_quaternion(about("x", 70.0))
+    halfway = from_quaternion(slerp(first, second, 0.5))
+    np.testing.assert_allclose(halfway, about("x", 40.0), atol=1e-9)
+
+
+def test_mirroring_twice_changes_nothing() -> None:
+    angles = np.random.default_rng(0).normal(0, 20, len(ANGLES))
+    np.testing.assert_array_equal(mirror(mirror(angles)), angles)
+    assert mirror(angles_of({"elbow.L": 40}))[INDEX["elbow.R"]] == 40
+    assert mirror(angles_of({"spine_twist": 15}))[INDEX["spine_twist"]] == -15
+
+
+def test_all_attitudes_name_angles_that_exist() -> None:
+    stems = {name.partition(".")[0] for name in LIMITS}
+    for angles in [kind.angles for kind in LEGS.values()] + [a.angles or {} for a in ARMS.values()]:
+        for name in angles:
+            stem, _, side = name.partition(".")
+            assert stem in stems, name
+            assert side in ("", "near", "far"), name
+    assert all(arms in ARMS or not arms for kind in LEGS.values() for arms in kind.arms)
+    assert all(hand in HANDS or not hand for arms in ARMS.values() for hand in arms.hands)
+    assert set(GAIT_CYCLES) == {kind.gait for kind in LEGS.values()} - {""}
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_sampled_attitudes_keep_the_limits(number: int) -> None:
+    attitude = sample_attitude(np.random.default_rng(number))
+    np.testing.assert_array_equal(clamp(attitude.angles), attitude.angles)
+    for hand in attitude.hands.values():
+        assert (hand >= LOWEST).all()
+        assert (hand <= HIGHEST).all()
+
+
+def test_three_of_ten_poses_are_upright_at_least() -> None:
+    rng = np.random.default_rng(0)
+    families = [LEGS[sample_attitude(rng).legs].family for _ in range(800)]
+    assert 0.3 < families.count("upright") / 800 < 0.5
+    assert min(families.count(name) for name in set(families)) > 40
+
+
+@given(
+    goal=st.tuples(*[st.floats(-0.5, 0.5)] * 3).map(np.array),
+    pole=vectors.filter(lambda v: np.linalg.norm(v) > 0.5),
+)
+@settings(max_examples=60, deadline=None)
+def test_two_bones_reach_what_is_within_reach(goal: np.ndarray, pole: np.ndarray) -> None:
+    first, second = np.array([0.01, -0.3, 0.0]), np.array([-0.01, -0.28, 0.0])
+    distance = np.linalg.norm(goal)
+    if not 0.2 < distance < 0.57 or np.linalg.norm(np.cross(goal, pole)) < 1e-2:
+        return
+    turn, bend = two_bones(first, second, True, goal, pole)
+    reached = turn @ (first + about("x", float(bend)) @ second)
+    np.testing.assert_allclose(reached, goal, atol=1e-6)
+
+
+def test_segments_that_cross_have_no_distance() -> None:
+    a, b = np.array([[-1.0, 0, 0]]), np.array([[1.0, 0, 0]])
+    c, d = np.array([[0.0, -1, 0]]), np.array([[0.0, 1, 0]])
+    up, aside = np.array([0, 0, 2.0]), np.array([4.0, 0, 0])
+    assert segment_distance(a, b, c, d)[0] == pytest.approx(0.0)
+    assert segment_distance(a, b, c + up, d + up)[0] == pytest.approx(2.0)
+    assert segment_distance(a, b, c + aside, d + aside)[0] == pytest.approx(3.0)
+
+
+def test_a_mirrored_pose_gives_mirrored_keypoints(symmetric: Body) -> None:
+    rng = np.random.default_rng(11)
+    angles = sample_attitude(rng).angles
+    left, right = sample_hand(rng, "grip"), sample_hand(rng, "victory")
+
+    def keypoints(angles: np.ndarray, hands: dict[str, np.ndarray]) -> np.ndarray:
+        joints = joint_rotations(angles, symmetric.rig)
+        for side, hand in hands.items():
+            set_fingers(joints, symmetric.rig, side, hand)
+        return posed(symmetric, joints)
+
+    one = keypoints(angles, {"L": left, "R": right})
+    other = keypoints(mirror(angles), {"L": right, "R": left})
+    middle = symmetric.heads[0][0]
+    mirrored = other[WHOLEBODY.flip_index] * (-1, 1, 1) + (2 * middle, 0, 0)
+    # the mesh's joints are symmetric to a millimetre, not exactly
+    np.testing.assert_allclose(one, mirrored, atol=4e-3)
+
+
+def test_elbows_knees_and_fingers_bend_the_right_way(symmetric: Body) -> None:
+    straight = joint_rotations(angles_of({}), symmetric.rig)
+    before = posed(symmetric, straight)
+    elbows = posed(symmetric, joint_rotations(angles_of({"elbow": 80}), symmetric.rig))
+    assert (elbows[[9, 10], 2] - before[[9, 10], 2] > 0.15).all()  # hands to the front
+    knees = posed(symmetric, joint_rotations(angles_of({"knee": 80}), symmetric.rig))
+    assert (knees[[15, 16], 2] - before[[15, 16], 2] < -0.25).all()  # feet to the back
+    hips = posed(symmetric, joint_rotations(angles_of({"hip": 80}), symmetric.rig))
+    assert (hips[[13, 14], 2] - before[[13, 14], 2] > 0.25).all()  # knees to the front
+    for side, first, inwards in (("L", 91, -1.0), ("R", 112, 1.0)):
+        joints = straight.copy()
+        tips = [first + tip for tip in (8, 12, 16, 20)]
+        set_fingers(joints, symmetric.rig, side, HANDS["relaxed"])
+        relaxed = posed(symmetric, joints)
+        # palms face the thighs in the zero pose
+        assert ((relaxed[tips, 0] - before[tips, 0]) * inwards > 0.015).all()
+        set_fingers(joints, symmetric.rig, side, HANDS["fist"])
+        fist = posed(symmetric, joints)
+        to_wrist = np.linalg.norm(fist[tips] - fist[first], axis=1)
+        assert (to_wrist < np.linalg.norm(before[tips] - before[first], axis=1) - 0.05).all()
+
+
+def test_the_zero_pose_is_upright_with_straight_limbs(symmetric: Body) -> None:
+    keypoints = posed(symmetric, joint_rotations(angles_of({}), symmetric.rig))
+    for upper, middle, lower in ((5, 7, 9), (6, 8, 10)):
+        bones = np.diff(keypoints[[upper, middle, lower]], axis=0)
+        np.testing.assert_allclose(
+            bones / np.linalg.norm(bones, axis=1)[:, None], [[0, -1, 0]] * 2, atol=1e-6
+        )
+    assert (keypoints[17:23, 1] < 0.05).all()
+    assert keypoints[0, 2] > keypoints[3, 2]  # the nose is before the ears
+    assert keypoints[5, 0] > keypoints[6, 0]  # the left is on +x
+
+
+def test_the_rest_pose_has_the_keypoints_of_the_map(symmetric: Body) -> None:
+    rest = np.tile(np.eye(3, 4), (len(symmetric.rig.names), 1, 1))
+    expected = symmetric.vertices[symmetric.keypoint_ids].mean(axis=1)
+    np.testing.assert_allclose(keypoints_of(symmetric, rest), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_a_sampled_pose_is_sound(cast: Cast, number: int) -> None:
+    rng = np.random.default_rng([5, number])
+    actor = cast.actor(number % cast.size)
+    pose = sample_pose(rng, actor.body, actor.volume, cast.space)
+    assert np.isfinite(pose.heads).all()
+    np.testing.assert_allclose(
+        pose.joints @ np.swapaxes(pose.joints, 1, 2),
+        np.tile(np.eye(3), (len(pose.joints), 1, 1)),
+        atol=1e-6,
+    )
+    parents = actor.body.rig.parents[1:]
+    lengths = np.linalg.norm(pose.heads[1:] - pose.heads[parents], axis=1)
+    np.testing.assert_allclose(lengths, np.linalg.norm(actor.body.offsets[1:], axis=1), atol=1e-6)
+    points = skin(
+        actor.body, bone_matrices(actor.body, pose.turns, pose.heads), cast.space.ground_ids
+    )
+    assert points[:, 1].min() == pytest.approx(pose.attitude.lift_m, abs=1e-6)
+
+
+def test_grossly_overlapping_limbs_are_rare(cast: Cast) -> None:
+    rng = np.random.default_rng(2)
+    depths = []
+    for number in range(60):
+        actor = cast.actor(number % cast.size)
+        depths.append(sample_pose(rng, actor.body, actor.volume, cast.space).overlap_m)
+    assert np.mean(np.array(depths) > 0.03) < 0.05
+
+
+def test_an_arm_through_the_trunk_is_seen(cast: Cast) -> None:
+    actor = cast.actor(0)
+    angles = angles_of({"arm_raise": 30, "arm_plane": -50, "elbow": 70, "arm_twist": 60})
+    turns, heads = forward(actor.body, joint_rotations(angles, actor.body.rig))
+    assert overlap_m(actor.volume, turns, heads).max() > 0.02
+    turns, heads = forward(
+        actor.body, joint_rotations(angles_of({"arm_raise": 40, "arm_plane": 90}), actor.body.rig)
+    )
+    assert overlap_m(actor.volume, turns, heads).max() < 0.03
+
+
+@pytest.mark.parametrize(
+    ("arms", "keypoint", "place"),
+    [
+        ("phone_ear", (9, 10), (3, 4)),
+        ("heart", (9, 10), (5, 6)),
+        ("hands_on_knees", (9, 10), (13, 14)),
+    ],
+)
+def test_hands_go_where_they_shall(
+    cast: Cast, arms: str, keypoint: tuple[int, int], place: tuple[int, int]
+) -> None:
+    actor = cast.actor(1)
+    rng = np.random.default_rng(4)
+    legs = "sit_forward" if arms == "hands_on_knees" else "stand"
+    pose = sample_pose(rng, actor.body, actor.volume, cast.space, legs, arms)
+    points = keypoints_of(actor.body, bone_matrices(actor.body, pose.turns, pose.heads))
+    gaps = [np.linalg.norm(points[k] - points[p]) for k in keypoint for p in place]
+    assert min(gaps) < 0.26  # a hand's length
+
+
+@pytest.mark.parametrize("legs", ["stand", "step", "stand_wide", "lean_forward"])
+def test_standing_feet_are_flat_on_the_ground(cast: Cast, legs: str) -> None:
+    for number in range(3):
+        actor = cast.actor(number)
+        pose = sample_pose(
+            np.random.default_rng(number), actor.body, actor.volume, cast.space, legs, "hang"
+        )
+        points = keypoints_of(actor.body, bone_matrices(actor.body, pose.turns, pose.heads))
+        assert (points[17:23, 1] < 0.045).all(), points[17:23, 1]
+
+
+def test_a_walker_faces_where_he_walks(cast: Cast) -> None:
+    actor = cast.actor(2)
+    for seed in range(40):
+        sequence = sample_sequence(
+            np.random.default_rng(seed), actor.body, actor.volume, cast.space, 2.0
+        )
+        first, later = sequence.at(0.0), sequence.at(0.5)
+        if first.attitude.legs == "walk" and sequence.gait == "walk":
+            break
+    moved = (later.heads[0] - first.heads[0])[[0, 2]]
+    ahead = first.turns[0][[0, 2], 2]
+    assert np.linalg.norm(moved) > 0.3
+    assert moved @ ahead / np.linalg.norm(moved) > 0.85
+
+
+def test_a_standing_foot_stays_where_it_stands(cast: Cast) -> None:
+    actor = cast.actor(3)
+    for seed in range(30):
+        sequence = sample_sequence(
+            np.random.default_rng(seed), actor.body, actor.volume, cast.space, 2.0
+        )
+        if sequence.gait == "walk":
+            break
+    rows = [actor.body.bone(f"foot.{side}") for side in "LR"]
+    slips = []
+    for k in range(30):
+        before, after = (sequence.at(t / 30.0).heads[rows] for t in (k, k + 1))
+        lower = int(np.argmin(before[:, 1]))
+        slips.append(np.linalg.norm((after - before)[lower][[0, 2]]))
+    assert np.median(slips) < 1e-3
+
+
+def test_motion_is_smooth_and_can_be_asked_in_any_order(cast: Cast) -> None:
+    actor = cast.actor(0)
+    for seed in range(4):
+        sequences = [
+            sample_sequence(np.random.default_rng(seed), actor.body, actor.volume, cast.space, 3.0)
+            for _ in range(2)
+        ]
+        times = np.arange(0.0, 3.0, 1 / 15)
+        forwards = [_points(actor.body, sequences[0].at(float(t))) for t in times]
+        backwards = [_points(actor.body, sequences[1].at(float(t))) for t in times[::-1]]
+        np.testing.assert_array_equal(forwards, backwards[::-1])
+        step = np.linalg.norm(np.diff(forwards, axis=0), axis=2)
+        assert step.max() < 0.9  # metres in a fifteenth of a second: hands of a throw
+
+
+def _points(body: Body, pose: Pose) -> np.ndarray:
+    return keypoints_of(body, bone_matrices(body, pose.turns, pose.heads))
+
+
+def test_the_same_seed_gives_the_same_pose(cast: Cast) -> None:
+    actor = cast.actor(0)
+    poses = [
+        sample_pose(np.random.default_rng(9), actor.body, actor.volume, cast.space)
+        for _ in range(2)
+    ]
+    np.testing.assert_array_equal(poses[0].joints, poses[1].joints)
+    np.testing.assert_array_equal(poses[0].heads, poses[1].heads)
+
+
+def test_posing_twice_gives_the_same(cast: Cast) -> None:
+    actor = cast.actor(0)
+    attitude = sample_attitude(np.random.default_rng(1), "stand", "arms_crossed")
+    first = pose_body(actor.body, actor.volume, cast.space, attitude)
+    second = pose_body(actor.body, actor.volume, cast.space, attitude)
+    np.testing.assert_array_equal(first.joints, second.joints)
+
+
+def test_a_person_without_a_turn_faces_the_world_s_minus_y() -> None:
+    place = world_from_person(2.0, 3.0, 0.0)
+    np.testing.assert_allclose(place[:, :3] @ [0, 0, 1], [0, -1, 0], atol=1e-12)
+    np.testing.assert_allclose(place[:, :3] @ [0, 1, 0], [0, 0, 1], atol=1e-12)
+    np.testing.assert_allclose(place[:, 3], [2, 3, 0])
+    turned = world_from_person(facing_deg=90.0)
+    np.testing.assert_allclose(turned[:, :3] @ [0, 0, 1], [1, 0, 0], atol=1e-12)

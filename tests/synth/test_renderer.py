@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from standin import standin_person
+
+from rtmpose3d.errors import BackendError, InputError
+from rtmpose3d.geometry import Camera
+from rtmpose3d.synth import Material, Prop, Renderer, RenderJob, Scene, View
+from rtmpose3d.synth.backdrops import Backdrops
+from rtmpose3d.synth.cameras import looking_at, to_camera
+from rtmpose3d.synth.glb import rigid_mesh
+from rtmpose3d.synth.props import PropKit
+from rtmpose3d.synth.renderer import NOBODY, PROP
+
+
+def _marker(place: np.ndarray, half_m: float) -> Prop:
+    """A small bright octahedron."""
+    points = np.concatenate([np.eye(3), -np.eye(3)]) * half_m
+    faces = np.array([[0, 1, 2], [1, 3, 2], [3, 4, 2], [4, 0, 2]])
+    triangles = np.concatenate([faces, (faces + 3) % 6])
+    material = Material(kind="prop", tint_rgb=(1.0, 1.0, 1.0), two_sided=True)
+    normals = points / half_m
+    mesh = rigid_mesh(points, normals, np.zeros((6, 2)), triangles, material)
+    return Prop(mesh=mesh, world_from_rest=np.column_stack([np.eye(3), place]))
+
+
+def test_what_is_drawn_lies_where_the_camera_projects_it(
+    renderer: Renderer, two_people: Scene, view: View
+) -> None:
+    for place in ([0.7, 0.3, 1.6], [-0.6, 0.0, 0.3], [0.1, -0.5, 0.9]):
+        place = np.array(place)
+        scene = replace(two_people, people=(), props=(_marker(place, 0.05),), floor=False)
+        picture = renderer.render(scene, view)
+        rows, columns = np.nonzero(picture.owner == PROP)
+        where = view.camera.project(to_camera(view, place))
+        assert [columns.mean(), rows.mean()] == pytest.approx(where, abs=0.3)
+
+
+def test_the_depth_of_a_pixel_is_that_along_the_axis(renderer: Renderer, sun) -> None:
+    wall = PropKit(Backdrops(), 1).wall(np.random.default_rng(0), np.array([0.0, 2.0]), -np.pi / 2)
+    camera = Camera(fx=300, fy=300, cx=80, cy=60, width=200, height=120)
+    view = looking_at(np.array([0.0, -1.0, 1.0]), np.array([0.0, 2.0, 1.0]), camera)
+    picture = renderer.render(Scene(people=(), props=wall[:1], light=sun, floor=False), view)
+    seen = picture.depth_m[picture.owner == PROP]
+    assert seen.size == 200 * 120
+    assert seen == pytest.approx(2.95, abs=1e-3)  # the wall is 0.1 m thick
+
+
+def test_people_have_their_numbers_and_the_backdrop_has_none(
+    renderer: Renderer, two_people: Scene, view: View
+) -> None:
+    picture = renderer.render(two_people, view)
+    for index, person in enumerate(two_people.people):
+        nose = view.camera.project(to_camera(view, person.keypoints_world[15]))
+        x, y = np.round(nose).astype(int)
+        assert picture.owner[y, x] == index + 1
+    assert picture.owner[0, 0] == NOBODY
+    assert np.isinf(picture.depth_m[0, 0])
+
+
+def test_a_crop_is_drawn_as_if_cut_from_the_whole_picture(
+    renderer: Renderer, two_people: Scene, view: View
+) -> None:
+    backdrop = cv2.resize(
+        np.random.default_rng(0).integers(0, 255, (9, 12, 3)).astype(np.uint8), (400, 300)
+    )
+    scene = replace(two_people, backdrop=backdrop)
+    matrix = np.array([[0.8, -0.25, -20.0], [0.25, 0.8, -60.0]])
+    job = RenderJob(scene=scene, view=view, tile_from_image=matrix, tile_size_wh=(96, 128))
+    crop, whole = renderer.render_jobs([job, RenderJob(scene=scene, view=view)])
+    cut = cv2.warpAffine(whole.image, matrix, (96, 128), borderMode=cv2.BORDER_REPLICATE)
+    seen = cv2.warpAffine(np.ones(whole.owner.shape, np.uint8), matrix, (96, 128)) > 0
+    assert np.abs(crop.image.astype(int) - cut)[seen].mean() < 4
+
+
+def test_drawing_together_and_alone_gives_the_same(
+    renderer: Renderer, two_people: Scene, view: View
+) -> None:
+    other = replace(two_people, people=two_people.people[::-1])
+    jobs = [RenderJob(scene=scene, view=view) for scene in (two_people, other, two_people)]
+    together = renderer.render_jobs(jobs)
+    alone = renderer.render(two_people, view)
+    assert np.array_equal(together[0].image, alone.image)
+    difference = np.abs(together[2].image.astype(int) - alone.image)
+    assert (difference > 2).mean() < 1e-3  # another place in the atlas rounds otherwise
+    assert np.array_equal(together[1].owner == 1, together[0].owner == 2)
+
+
+def test_a_shadow_darkens_the_floor_and_light_without_shadows_does_not(
+    renderer: Renderer, two_people: Scene, view: View
+) -> None:
+    dark = renderer.render(two_people, view)
+    light = replace(two_people.light, shadows=False)
+    bright = renderer.render(replace(two_people, light=light), view)
+    floor = (dark.owner == NOBODY) & np.isfinite(dark.depth_m)
+    darker = (bright.image[floor].mean(axis=1) - dark.image[floor].mean(axis=1)) > 20
+    assert 0.005 < darker.mean() < 0.3
+
+
+def test_a_floor_on_a_photograph_only_darkens_it(
+    renderer: Renderer, two_people: Scene, view: View
+) -> None:
+    photo = np.full((100, 120, 3), 180, np.uint8)
+    picture = renderer.render(replace(two_people, backdrop=photo), view)
+    around = cv2.dilate((picture.owner != NOBODY).astype(np.uint8), np.ones((3, 3)))
+    free = around == 0  # borders of people are mixed
+    assert picture.image[free].max() == 180
+    assert (picture.image[free] < 160).any()
+    bare = renderer.render(replace(two_people, backdrop=photo, floor=False), view)
+    assert (bare.image[free] == 180).all()
+
+
+def test_a_posed_again_body_is_drawn_in_its_new_pose_without_new_meshes(
+    renderer: Renderer, two_people: Scene, view: View
+) -> None:
+    person = two_people.people[0]
+    moved = person.bone_matrices.copy()
+    moved[:, 0, 3] += 0.4
+    first = renderer.render(replace(two_people, people=(person,)), view)
+    again = replace(person, bone_matrices=moved)
+    second = renderer.render(replace(two_people, people=(again,)), view)
+    columns = [np.nonzero(picture.owner == 1)[1].mean() for picture in (first, second)]
+    assert columns[1] - columns[0] == pytest.approx(390 * 0.4 / 3.6, rel=0.15)
+
+
+def test_holes_of_a_texture_let_the_backdrop_through(renderer: Renderer, sun, view: View) -> None:
+    texture = np.full((64, 64, 4), 255, np.uint8)
+    texture[:, 32:, 3] = 0
+    person = standin_person(np.random.default_rng(0), textured=False)
+    mesh = person.meshes[1]
+    uv = np.zeros_like(mesh.uv)
+    uv[:, 0] = np.where(mesh.positions[:, 0] > 0, 0.8, 0.2)
+    material = replace(mesh.material, texture=texture)
+    cut = replace(mesh, uv=uv, material=material)
+    whole = renderer.render(Scene(people=(person,), props=(), light=sun), view)
+    half = renderer.render(
+        Scene(people=(replace(person, meshes=(cut,)),), props=(), light=sun), view
+    )
+    assert 0.2 < (half.owner == 1).sum() / (whole.owner == 1).sum() < 0.7
+
+
+def test_too_large_a_picture_and_too_many_bones_are_errors(
+    renderer: Renderer, two_people: Scene, view: View
+) -> None:
+    large = replace(view, camera=view.camera.scaled(9000, 100))
+    with pytest.raises(InputError, match="sides must be 1 to 4096 px, got \\(9000, 100\\)"):
+        renderer.render(two_people, large)
+    bones = np.zeros((300, 3, 4), np.float32)
+    person = replace(two_people.people[0], bone_matrices=bones)
+    with pytest.raises(InputError, match=r"B at most 256, got \(300, 3, 4\)"):
+        renderer.render(replace(two_people, people=(person,)), view)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="EGL is for Linux")
+def test_a_device_that_is_not_there_is_an_error_that_says_so(opengl: None) -> None:
+    with pytest.raises(BackendError, match="device 97"):
+        Renderer(97)
+
+
+def test_a_machine_without_opengl_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    moderngl = pytest.importorskip("moderngl")
+
+    def fail(**settings: object) -> None:
+        raise Exception("libEGL.so.1: cannot open shared object file")
+
+    monkeypatch.setattr(moderngl, "create_context", fail)
+    with pytest.raises(BackendError, match="apt-get install libegl1"):
+        Renderer()
