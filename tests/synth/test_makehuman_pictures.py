@@ -62,10 +62,11 @@ def test_faces_that_look_at_the_camera_are_visible_and_points_project_exactly(
     inside = batch["visible"] > 0
     assert np.abs(pixels - batch["keypoints_px"])[inside].max() < 0.01
     ears = places[:, [3, 4]].mean(axis=1)
-    towards = (places[:, 0] - ears)[:, 2] < -0.05  # the nose is nearer than the ears
+    ray = ears / np.linalg.norm(ears, axis=1, keepdims=True)
+    further = ((places[:, 0] - ears) * ray).sum(axis=1)  # the nose than the ears, m
+    towards, away = further < -0.05, further > 0.05
     eyes = batch["visible"][:, 59:71]
     assert (eyes[towards] == 2).mean() > 0.5
-    away = (places[:, 0] - ears)[:, 2] > 0.05
     assert (eyes[away] == 2).mean() < 0.1
     bodies = batch["keypoints_camera_m"]
     stature = np.linalg.norm(bodies[:, 0] - bodies[:, 15], axis=1)

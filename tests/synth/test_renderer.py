@@ -144,6 +144,20 @@ def test_holes_of_a_texture_let_the_backdrop_through(renderer: Renderer, sun, vi
     assert 0.2 < (half.owner == 1).sum() / (whole.owner == 1).sum() < 0.7
 
 
+def test_two_renderers_in_one_process_do_not_disturb_each_other(
+    renderer: Renderer, two_people: Scene, view: View
+) -> None:
+    before = renderer.render(two_people, view)
+    with Renderer(supersample=1) as other:
+        coarse = other.render(two_people, view)
+        between = renderer.render(two_people, view)
+    after = renderer.render(two_people, view)
+    assert np.array_equal(before.image, between.image)
+    assert np.array_equal(before.image, after.image)
+    assert not np.array_equal(before.image, coarse.image)
+    assert (before.owner == coarse.owner).mean() > 0.99
+
+
 def test_too_large_a_picture_and_too_many_bones_are_errors(
     renderer: Renderer, two_people: Scene, view: View
 ) -> None:

@@ -75,7 +75,7 @@ def train(
         typer.Option(
             "--pool",
             min=0,
-            help="Rendered crops kept in OUT/pool at most, 12 KB each. Pose only.",
+            help="Rendered crops kept in OUT/pool at most, 18 KB each. Pose only.",
             rich_help_panel=_DATA,
         ),
     ] = 100_000,

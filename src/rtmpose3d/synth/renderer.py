@@ -94,8 +94,9 @@ class Renderer:
 
     def close(self) -> None:
         """Free everything on the device."""
-        self._surfaces.store.release()
-        self._atlas.release()
+        with self.context:
+            self._surfaces.store.release()
+            self._atlas.release()
         self.context.release()
 
     def render(self, scene: Scene, view: View) -> Rendered:
@@ -121,7 +122,8 @@ class Renderer:
             count = self._atlas.fitting(
                 [job.size_wh for job in rest], [shadow_size_px(job) for job in rest]
             )
-            done += self._render_batch(rest[:count])
+            with self.context:  # another renderer's may be current
+                done += self._render_batch(rest[:count])
             rest = rest[count:]
         return done
 

@@ -19,8 +19,9 @@ NO_EGL_ADVICE = (
     "Rendering needs OpenGL 3.3 without a display. "
     "Debian, Ubuntu: apt-get install libegl1 libgl1 libgl1-mesa-dri (CPU; no GPU needed). "
     "Fedora: dnf install mesa-libEGL mesa-libGL mesa-dri-drivers. "
-    "NVIDIA GPU in a container: the same libegl1 and libgl1, and run it with "
-    "NVIDIA_DRIVER_CAPABILITIES=all."
+    "NVIDIA GPU in a container: libegl1 and libgl1, and run it with "
+    "NVIDIA_DRIVER_CAPABILITIES=all; where no driver is found still, set "
+    "__EGL_VENDOR_LIBRARY_FILENAMES to the driver's 10_nvidia.json."
 )
 
 
@@ -69,6 +70,6 @@ def _create(moderngl: object, device: int | None) -> moderngl.Context:
 
 def _explained(error: Exception, device: int | None) -> str:
     what = f"no OpenGL context on device {device or 0}: {error}. "
-    if "device_index" in str(error) or "devices" in str(error):
+    if device and "device" in str(error):
         return f"{what}Choose a lower device number, or none."
     return what + NO_EGL_ADVICE

@@ -103,8 +103,12 @@ class World:
         self.backdrops = Backdrops.open(settings.backdrops, settings.split)
         seed = int(settings.rng("kit", 0).integers(1 << 31))
         self.kit = PropKit(self.backdrops, seed)
-        self.source = settings.make_people(settings)
         self.renderer = Renderer(settings.device)
+        try:
+            self.source = settings.make_people(settings)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> World:
         return self

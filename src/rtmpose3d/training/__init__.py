@@ -1,1 +1,1 @@
-"""Training: losses, labels, augmentation, the loop, recipes. Needs the extra `train` (torch)."""
+"""Training: losses, labels, augmentation, the loop, recipes. Needs the extra `torch`."""

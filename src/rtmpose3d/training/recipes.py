@@ -107,7 +107,9 @@ class PoseRecipe:
 def nano_spec() -> PoseSpec:
     """RTMW3D with a quarter of the width and a sixth of the depth, at 256x192.
 
-    5.8 M parameters, half of them in the head's 7x7 convolutions: 11.6 MB in half precision.
+    5.72 M parameters, half of them in the head's 7x7 convolutions: 11.5 MB in half precision.
+    The published blocks: on one core of a recent CPU (bfloat16, channels last, batch 32) they
+    train at 44 to 51 pictures a second, dense 3x3 convolutions in their place at 46 to 53.
     """
     size_wh = (192, 256)
     return PoseSpec(
@@ -116,8 +118,8 @@ def nano_spec() -> PoseSpec:
         file=RemoteFile(name="rtmw3d-n.pth"),
         width=0.25,
         depth=0.167,
-        params=0,
-        gflops=0.0,
+        params=5_721_663,
+        gflops=0.71,
         codec=SimCCSpec(
             input_size_wh=size_wh,
             sigma=(4.9, 5.66, 6.0),  # the published ones of 256x192, and of depth

@@ -57,7 +57,7 @@ class PoolPlan:
 
     Attributes:
         fresh: crops of a batch that come from the renderer; all of them: nothing is kept.
-        crops: that are kept on the disk at most (12 KB each).
+        crops: that are kept on the disk at most (18 KB each).
         start: that are rendered before the first step.
     """
 
