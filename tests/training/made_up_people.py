@@ -11,10 +11,10 @@ def tiny_spec():
     from dataclasses import replace
 
     from rtmpose3d.codec import SimCCSpec
-    from rtmpose3d.training.recipes import nano_spec
+    from rtmpose3d.zoo import resolve_pose
 
     return replace(
-        nano_spec(),
+        resolve_pose("rtmw3d-n"),
         name="tiny",
         input_size_wh=(64, 96),
         width=0.125,

@@ -16,7 +16,6 @@ from rtmpose3d.training.losses import (
     logit_distillation,
     reference_bone_loss,
 )
-from rtmpose3d.training.recipes import nano_spec
 from rtmpose3d.training.targets import LabelTables
 from rtmpose3d.zoo import resolve_pose
 
@@ -140,7 +139,7 @@ def _published_bone_loss(logits, labels, weights, golden):
 
 
 def test_loss_of_looked_up_labels_equals_that_of_labels_in_full():
-    spec = nano_spec().codec
+    spec = resolve_pose("rtmw3d-n").codec
     random = np.random.default_rng(0)
     keypoints, visible, depth = _people(random, spec)
     tables = LabelTables(spec)
@@ -163,7 +162,7 @@ def test_handwritten_gradient_equals_the_numerical_one():
 
 @pytest.mark.parametrize("three_d", [True, False])
 def test_labels_made_in_torch_equal_those_of_the_codec(three_d):
-    spec = nano_spec().codec
+    spec = resolve_pose("rtmw3d-n").codec
     random = np.random.default_rng(1)
     keypoints, visible, depth = _people(random, spec)
     metres = None
@@ -193,7 +192,7 @@ def _people(random, spec):
 
 
 def test_depth_of_people_without_3d_has_no_weight_and_their_x_and_y_keep_theirs():
-    spec = nano_spec().codec
+    spec = resolve_pose("rtmw3d-n").codec
     keypoints = torch.full((2, 133, 2), 50.0)
     depth = torch.zeros(2, 133)
     depth[1] = float("nan")
@@ -205,7 +204,7 @@ def test_depth_of_people_without_3d_has_no_weight_and_their_x_and_y_keep_theirs(
 
 def test_bone_loss_is_zero_at_the_truth_and_its_gradient_leads_there():
     random = np.random.default_rng(3)
-    spec = nano_spec().codec
+    spec = resolve_pose("rtmw3d-n").codec
     target = torch.from_numpy(
         np.concatenate(
             [random.uniform(30, 160, (2, 133, 2)), random.uniform(-0.5, 0.5, (2, 133, 1))], axis=2

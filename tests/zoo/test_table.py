@@ -6,9 +6,19 @@ import re
 
 import pytest
 
-from rtmpose3d import UnknownNameError
+from rtmpose3d import InputError, UnknownNameError
 from rtmpose3d.runtime.graph_files import graph_file
-from rtmpose3d.zoo import ALIASES, MODELS, PoseSpec, resolve, resolve_detector, resolve_pose
+from rtmpose3d.zoo import (
+    ALIASES,
+    MODELS,
+    OFFLINE_MODEL,
+    BundledFile,
+    PoseSpec,
+    RemoteFile,
+    resolve,
+    resolve_detector,
+    resolve_pose,
+)
 
 NAMES = {
     "rtmw-m-256x192",
@@ -30,10 +40,11 @@ NAMES = {
     "rtmdet-m",
     "rtmdet-nano",
 }
+BUNDLED = {"rtmw3d-n", "rtmdet-n"}
 
 
 def test_every_published_model_is_there_under_its_fixed_name() -> None:
-    assert set(MODELS) >= NAMES
+    assert set(MODELS) == NAMES | BUNDLED
 
 
 @pytest.mark.parametrize(
@@ -77,11 +88,44 @@ def test_hash_prefix_is_the_one_in_the_files_name(name: str) -> None:
 
 
 def test_only_the_3d_models_and_the_detector_lie_on_the_hub() -> None:
-    on_hub = {name for name, spec in MODELS.items() if spec.file.hub_repo == "rbarac/rtmpose3d"}
+    on_hub = {
+        name
+        for name, spec in MODELS.items()
+        if isinstance(spec.file, RemoteFile) and spec.file.hub_repo == "rbarac/rtmpose3d"
+    }
     assert on_hub == {"rtmw3d-l", "rtmw3d-x", "rtmdet-m"}
 
 
-@pytest.mark.parametrize("name", sorted(NAMES))
+def test_our_own_models_lie_in_the_package_and_claim_no_published_figures() -> None:
+    bundled = {name for name, spec in MODELS.items() if isinstance(spec.file, BundledFile)}
+    assert bundled == BUNDLED
+    assert OFFLINE_MODEL in bundled
+    pose = resolve_pose(OFFLINE_MODEL)
+    assert (pose.ap, pose.ar, pose.mpjpe_m, dict(pose.part_ap)) == (None, None, None, {})
+    for name in bundled:
+        assert MODELS[name].weights_licence == "Apache-2.0"
+        assert MODELS[name].data_licence == "rendered people only, from CC0 assets"
+
+
+def test_each_pose_model_names_a_detector_of_its_own_kind() -> None:
+    for spec in MODELS.values():
+        if isinstance(spec, PoseSpec):
+            detector = resolve_detector(spec.detector)
+            assert type(detector.file) is type(spec.file), "one works offline if the other does"
+
+
+@pytest.mark.parametrize("name", ["a.pth", "../a.safetensors", ".a.safetensors", "", "a/b"])
+def test_bundled_file_has_a_plain_name(name: str) -> None:
+    with pytest.raises(InputError, match="plain one that ends in .safetensors"):
+        BundledFile(name=name, most_bytes=1)
+
+
+def test_bundled_file_has_a_size_limit() -> None:
+    with pytest.raises(InputError, match="size limit"):
+        BundledFile(name="a.safetensors", most_bytes=0)
+
+
+@pytest.mark.parametrize("name", sorted(NAMES | BUNDLED))
 def test_every_model_has_a_shipped_graph_that_fits_its_codec(name: str) -> None:
     spec = MODELS[name]
     shapes = graph_file(spec).shapes

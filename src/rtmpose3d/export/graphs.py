@@ -1,14 +1,17 @@
 """ONNX graphs without weights: made from the torch networks, shipped with the package.
 
 Every weight is an external initialiser that bears its checkpoint key, so that a session can take a
-checkpoint's tensors as they are. `python -m rtmpose3d.export.graphs` makes the shipped files.
+checkpoint's tensors as they are. `python -m rtmpose3d.export.graphs` makes the shipped files;
+names of models behind it make only theirs.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import sys
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -23,7 +26,7 @@ from rtmpose3d.models.graph import (
     PoseGraph,
 )
 from rtmpose3d.runtime.graph_files import GRAPH_FOLDER, WEIGHTS_LOCATION, is_counter
-from rtmpose3d.zoo import MODELS, ModelSpec, PoseSpec
+from rtmpose3d.zoo import MODELS, ModelSpec, PoseSpec, resolve
 
 if TYPE_CHECKING:
     import onnx
@@ -66,11 +69,22 @@ def make_graph(
     return proto
 
 
-def write_shipped_graphs(folder: Path = GRAPH_FOLDER) -> list[Path]:
-    """Make the graph and key list of every architecture of the model table."""
+def write_shipped_graphs(
+    folder: Path = GRAPH_FOLDER, models: Iterable[ModelSpec] | None = None
+) -> list[Path]:
+    """Make the graph and key list of each architecture.
+
+    Args:
+        folder: where they go.
+        models: of these models; None for the whole model table.
+
+    Returns:
+        What was written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for spec in {spec.graph: spec for spec in MODELS.values()}.values():
+    wanted = MODELS.values() if models is None else models
+    for spec in {spec.graph: spec for spec in wanted}.values():
         proto = make_graph(spec)
         path = folder / f"{spec.graph}.onnx"
         path.write_bytes(proto.SerializeToString(deterministic=True))
@@ -171,5 +185,6 @@ def _strip(proto: onnx.ModelProto) -> None:
 
 
 if __name__ == "__main__":
-    for file in write_shipped_graphs():
+    named = [resolve(name) for name in sys.argv[1:]]
+    for file in write_shipped_graphs(models=named or None):
         print(f"{file.name}: {file.stat().st_size / 1024:.0f} KB")

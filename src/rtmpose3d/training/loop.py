@@ -180,7 +180,7 @@ class _Trainer:
         finished = self.state.step >= total
         if finished:
             self._validate()
-            path = self.out / self.spec.file.name
+            path = self.out / f"{self.spec.name}.pth"
             save_weights(path, self.state.average, self._about())
         return TrainingResult(
             weights=path, step=self.state.step, finished=finished, figures=self.figures

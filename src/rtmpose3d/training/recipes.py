@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from rtmpose3d.codec import SimCCSpec
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.training.augment import STAGE1, STAGE2, Augmentation, Geometry, Jitter, Look
 from rtmpose3d.training.engine import PRECISIONS, Precision
 from rtmpose3d.training.schedule import FlatCosine
-from rtmpose3d.zoo import PoseSpec, RemoteFile
+from rtmpose3d.zoo import PoseSpec, resolve_pose
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,36 +103,6 @@ class PoseRecipe:
         return self.stage1 if stage == 1 else self.stage2
 
 
-def nano_spec() -> PoseSpec:
-    """RTMW3D with a quarter of the width and a sixth of the depth, at 256x192.
-
-    5.72 M parameters, half of them in the head's 7x7 convolutions: 11.5 MB in half precision.
-    The published blocks: on one core of a recent CPU (bfloat16, channels last, batch 32) they
-    train at 44 to 51 pictures a second, dense 3x3 convolutions in their place at 46 to 53.
-    """
-    size_wh = (192, 256)
-    return PoseSpec(
-        name="rtmw3d-n",
-        input_size_wh=size_wh,
-        file=RemoteFile(name="rtmw3d-n.pth"),
-        width=0.25,
-        depth=0.167,
-        params=5_721_663,
-        gflops=0.71,
-        codec=SimCCSpec(
-            input_size_wh=size_wh,
-            sigma=(4.9, 5.66, 6.0),  # the published ones of 256x192, and of depth
-            depth_size=288,
-            beta=10.0,
-        ),
-        pafpn=True,
-        hem=True,
-        neck_blocks=1,
-        weights_licence="Apache-2.0",
-        data_licence="rendered people only, from CC0 assets",
-    )
-
-
 def nano(steps: int = 60_000, batch_size: int = 64) -> PoseRecipe:
     """The bundled `rtmw3d-n`, trained on rendered people only.
 
@@ -145,7 +114,7 @@ def nano(steps: int = 60_000, batch_size: int = 64) -> PoseRecipe:
     look = Look(hue=8, dropout_share=0.3)
     seen_again = Jitter()
     return PoseRecipe(
-        model=nano_spec(),
+        model=resolve_pose("rtmw3d-n"),
         schedule=FlatCosine(steps=steps, warmup_steps=min(500, max(steps // 20, 2))),
         batch_size=batch_size,
         learning_rate=1e-3,

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from rtmpose3d.errors import OutputError
 from rtmpose3d.structures.atomic import atomic_write
-from rtmpose3d.zoo import MODELS
+from rtmpose3d.zoo import MODELS, RemoteFile
 
 logger = logging.getLogger(__name__)
 
@@ -238,8 +238,9 @@ def _clear_hub(folder: Path) -> list[Path]:
     """Delete the published models' repositories from a hub cache."""
     from huggingface_hub import CacheNotFound, scan_cache_dir
 
-    published = {spec.file.hub_repo for spec in MODELS.values()} - {None}
-    if not any((folder / f"models--{str(repo).replace('/', '--')}").is_dir() for repo in published):
+    files = [spec.file for spec in MODELS.values()]
+    published = {file.hub_repo for file in files if isinstance(file, RemoteFile) and file.hub_repo}
+    if not any((folder / f"models--{repo.replace('/', '--')}").is_dir() for repo in published):
         return []
     try:
         scanned = scan_cache_dir(folder)

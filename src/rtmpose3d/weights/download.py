@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from rtmpose3d.errors import DownloadError, OutputError
+from rtmpose3d.errors import DownloadError, OutputError, WeightsError
 from rtmpose3d.structures.atomic import output_errors
 from rtmpose3d.weights.cache import (
     PARTIAL,
@@ -31,7 +31,8 @@ from rtmpose3d.weights.cache import (
 from rtmpose3d.weights.cache import cache_dir as cache_folder
 from rtmpose3d.weights.hub import from_hub, hub_address, in_hub_cache, is_offline
 from rtmpose3d.weights.transfer import Progress, TransferError, discard, transfer
-from rtmpose3d.zoo.remote import OPENMMLAB_URL, RemoteFile
+from rtmpose3d.zoo import BundledFile, RemoteFile, WeightsFile
+from rtmpose3d.zoo.remote import OPENMMLAB_URL
 
 logger = logging.getLogger(__name__)
 
@@ -39,18 +40,20 @@ MIRROR_VARIABLE = "RTMPOSE3D_OPENMMLAB_URL"
 _HASH_CHUNK_BYTES = 2**22
 
 
-def locate(file: RemoteFile, cache_dir: Path | str | None = None) -> Path | None:
+def locate(file: WeightsFile, cache_dir: Path | str | None = None) -> Path | None:
     """Where the file is on this machine, if it is; neither hashed nor asked for online.
 
     Args:
-        file: the published file.
+        file: the published file, or one of the package.
         cache_dir: the cache folder; default as in `cache.cache_dir`.
     """
+    if isinstance(file, BundledFile):
+        return file.path if file.path.is_file() else None
     return next(iter(_copies(file, cache_dir)), None)
 
 
 def fetch(
-    file: RemoteFile,
+    file: WeightsFile,
     *,
     cache_dir: Path | str | None = None,
     offline: bool | None = None,
@@ -59,10 +62,11 @@ def fetch(
     """The path of a published file, downloaded if need be.
 
     A file of that name in the cache folder, put there by hand or by us, comes first, then the
-    hub's cache; the network is touched only when neither is there and intact.
+    hub's cache; the network is touched only when neither is there and intact. For a file of the
+    package it never is.
 
     Args:
-        file: the published file.
+        file: the published file, or one of the package.
         cache_dir: the cache folder, for the hub's files too; default: `cache.cache_dir()` and
             the hub's own cache.
         offline: never touch the network; None: as HF_HUB_OFFLINE says.
@@ -70,7 +74,10 @@ def fetch(
 
     Raises:
         DownloadError: it cannot be had; the text says why and where to put it by hand.
+        WeightsError: the package's own file is missing.
     """
+    if isinstance(file, BundledFile):
+        return _of_the_package(file)
     folder = cache_folder(cache_dir)
     if not file.name:
         raise DownloadError("no file is published for this model; give the path of a local one")
@@ -86,6 +93,15 @@ def fetch(
         logger.warning("%s; downloading it again", text)
     shown = sys.stderr.isatty() if progress is None else progress
     return _download(file, folder, hub_cache_dir(cache_dir), damaged, shown)
+
+
+def _of_the_package(file: BundledFile) -> Path:
+    if not file.path.is_file():
+        raise WeightsError(
+            f"{file.path} is missing, though it is part of the package; install rtmpose3d again "
+            "(pip install --force-reinstall --no-deps rtmpose3d)"
+        )
+    return file.path
 
 
 def _copies(file: RemoteFile, custom: Path | str | None) -> Iterator[Path]:

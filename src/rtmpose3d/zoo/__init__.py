@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from rtmpose3d.errors import UnknownNameError
+from rtmpose3d.zoo.bundled import DEMO_PICTURE, BundledFile
 from rtmpose3d.zoo.remote import RemoteFile
-from rtmpose3d.zoo.specs import DetectorSpec, ModelSpec, PoseSpec
-from rtmpose3d.zoo.table import ALIASES, HUB_REPO, MODELS
+from rtmpose3d.zoo.specs import DetectorSpec, ModelSpec, PoseSpec, WeightsFile
+from rtmpose3d.zoo.table import ALIASES, HUB_REPO, MODELS, OFFLINE_MODEL
 
 __all__ = [
     "ALIASES",
+    "DEMO_PICTURE",
     "HUB_REPO",
     "MODELS",
+    "OFFLINE_MODEL",
+    "BundledFile",
     "DetectorSpec",
     "ModelSpec",
     "PoseSpec",
     "RemoteFile",
+    "WeightsFile",
     "resolve",
     "resolve_detector",
     "resolve_pose",

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from rtmpose3d.codec.spec import SimCCSpec
+from rtmpose3d.zoo.bundled import BundledFile
 from rtmpose3d.zoo.remote import RemoteFile
+
+WeightsFile: TypeAlias = RemoteFile | BundledFile
+"""Where a model's weights lie: published on the network, or in the package."""
 
 Task = Literal["pose3d", "pose2d", "detector"]
 ChannelOrder = Literal["rgb", "bgr"]
@@ -19,6 +23,7 @@ CODE_LICENCE = "Apache-2.0"
 WEIGHTS_LICENCE = "Apache-2.0"
 POSE_DATA_LICENCE = "COCO-WholeBody annotations: non-commercial research"
 DETECTOR_DATA_LICENCE = "COCO: CC BY 4.0; Objects365: CC BY 4.0"
+RENDERED_DATA_LICENCE = "rendered people only, from CC0 assets"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,17 +33,17 @@ class ModelSpec:
     Attributes:
         name: the model's name in this package.
         input_size_wh: width and height of the network's input, px.
-        file: the published checkpoint.
+        file: the published or bundled checkpoint.
         width, depth: multipliers of the backbone's channels and blocks.
         params: number of parameters.
         gflops: multiply-adds of one input, in 10^9, as published.
-        code_licence, weights_licence, data_licence: of the code, of the published weights, and of
-            the annotations they were trained on.
+        code_licence, weights_licence, data_licence: of the code, of the weights, and of what they
+            were trained on.
     """
 
     name: str
     input_size_wh: tuple[int, int]
-    file: RemoteFile
+    file: WeightsFile
     width: float
     depth: float
     params: int
@@ -67,6 +72,7 @@ class PoseSpec(ModelSpec):
 
     Attributes:
         codec: how keypoints are written as bins.
+        detector: name of the detector that it is used with unless another is asked for.
         pafpn, hem, gau: parts of the network (paper, Table 4): the neck, the head over two
             scales, the attention among keypoints.
         neck_blocks: in each CSP layer of the neck.
@@ -79,6 +85,7 @@ class PoseSpec(ModelSpec):
     """
 
     codec: SimCCSpec
+    detector: str = "rtmdet-m"
     pafpn: bool
     hem: bool
     gau: bool = True

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from rtmpose3d.training.detector.pictures import LabelledPicture
-from rtmpose3d.training.detector.recipes import DetectorRecipe, detector_nano_spec
+from rtmpose3d.training.detector.recipes import DetectorRecipe
 from rtmpose3d.training.schedule import FlatCosine
+from rtmpose3d.zoo import resolve_detector
 
 
 def made_picture(number: int, size_wh: tuple[int, int] = (150, 110)) -> LabelledPicture:
@@ -28,7 +29,11 @@ def made_picture(number: int, size_wh: tuple[int, int] = (150, 110)) -> Labelled
 
 def tiny_recipe(steps: int, **changes) -> DetectorRecipe:
     spec = replace(
-        detector_nano_spec(), input_size_wh=(96, 96), width=0.125, depth=0.167, head_channels=16
+        resolve_detector("rtmdet-n"),
+        input_size_wh=(96, 96),
+        width=0.125,
+        depth=0.167,
+        head_channels=16,
     )
     recipe = DetectorRecipe(
         model=spec,

@@ -15,10 +15,11 @@ from rtmpose3d.errors import InputError, RTMPose3DError
 from rtmpose3d.training.detector.augment import AS_INFERENCE, VariedPictures
 from rtmpose3d.training.detector.loop import DetectorData, train_detector
 from rtmpose3d.training.detector.pictures import DetectorBatch, PicturesInOrder
-from rtmpose3d.training.detector.recipes import DetectorRecipe, detector_nano, detector_nano_spec
+from rtmpose3d.training.detector.recipes import DetectorRecipe, detector_nano
 from rtmpose3d.training.engine import Engine
 from rtmpose3d.training.log import read_log
 from rtmpose3d.weights import read_checkpoint
+from rtmpose3d.zoo import resolve_detector
 
 
 def made_data(recipe: DetectorRecipe, pictures: int = 4) -> DetectorData:
@@ -113,7 +114,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_batch(tmp_path: Path) -> N
 
 def test_the_bundled_recipe_fits_its_limits() -> None:
     recipe = detector_nano()
-    assert recipe.model == detector_nano_spec()
+    assert recipe.model == resolve_detector("rtmdet-n")
     assert recipe.model.params * 2 < 4e6  # bytes in half precision
     assert recipe.stage_at(0) == 1
     assert recipe.stage_at(recipe.schedule.steps - 1) == 2

@@ -172,7 +172,7 @@ class _Trainer:
             raise KeyboardInterrupt
         if self.state.step >= total:
             self._validate()
-            path = self.out / self.spec.file.name
+            path = self.out / f"{self.spec.name}.pth"
             save_weights(path, self.state.average, self._about())
         return TrainingResult(
             weights=path,

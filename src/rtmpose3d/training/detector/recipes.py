@@ -8,8 +8,7 @@ from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.training.detector.augment import STAGE1, STAGE2, PictureAugmentation
 from rtmpose3d.training.engine import PRECISIONS, Precision
 from rtmpose3d.training.schedule import FlatCosine
-from rtmpose3d.zoo import DetectorSpec, RemoteFile
-from rtmpose3d.zoo.specs import BGR_MEAN, BGR_STD
+from rtmpose3d.zoo import DetectorSpec, resolve_detector
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,33 +83,6 @@ class DetectorRecipe:
         return self.stage1 if stage == 1 else self.stage2
 
 
-def detector_nano_spec() -> DetectorSpec:
-    """RTMDet with 3/16 of the width and dense 3x3 convolutions, at 320x320.
-
-    1.37 M parameters: 2.8 MB in half precision. On one CPU core (bfloat16, batch 32) it trains at
-    37 pictures a second, where RTMDet-nano's separable convolutions (0.99 M) reach 29 and the
-    dense width 1/4 (2.23 M, above the bundle's limit) 30; a picture takes 8 ms in ONNX Runtime.
-    """
-    return DetectorSpec(
-        name="rtmdet-n",
-        input_size_wh=(320, 320),
-        file=RemoteFile(name="rtmdet-n.pth"),
-        width=0.1875,
-        depth=0.33,
-        params=1_372_977,
-        gflops=0.68,
-        mean=BGR_MEAN,
-        std=BGR_STD,
-        channel_order="bgr",
-        separable=False,
-        exp_on_reg=True,
-        neck_blocks=1,
-        head_channels=64,
-        weights_licence="Apache-2.0",
-        data_licence="rendered people only, from CC0 assets",
-    )
-
-
 def detector_nano(steps: int = 30_000, batch_size: int = 32) -> DetectorRecipe:
     """The bundled `rtmdet-n`, trained on rendered people only.
 
@@ -119,7 +91,7 @@ def detector_nano(steps: int = 30_000, batch_size: int = 32) -> DetectorRecipe:
     than the published one, whose horizon of 5,000 steps suits 300 epochs.
     """
     return DetectorRecipe(
-        model=detector_nano_spec(),
+        model=resolve_detector("rtmdet-n"),
         schedule=FlatCosine(steps=steps, warmup_steps=min(500, max(steps // 20, 2))),
         batch_size=batch_size,
         learning_rate=1.4e-3,
