@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,16 +93,3 @@ def world_settings(backdrop_folder: Path) -> WorldSettings:
 def world(opengl: None, world_settings: WorldSettings) -> Iterator[World]:
     with World(world_settings) as world:
         yield world
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Pictures of many tests in one long run came out wrong on a busy machine, alone never.
-
-    Until that is understood they run where this folder is tested by itself or it is asked for.
-    """
-    if not os.environ.get("CI") or os.environ.get("RTMPOSE3D_TEST_GL"):
-        return
-    why = pytest.mark.skip(reason="OpenGL tests in CI only with RTMPOSE3D_TEST_GL=1")
-    for item in items:
-        if item.path.name in ("test_renderer.py", "test_makehuman_pictures.py"):
-            item.add_marker(why)

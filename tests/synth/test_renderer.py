@@ -16,6 +16,7 @@ from rtmpose3d.synth.cameras import looking_at, to_camera
 from rtmpose3d.synth.glb import rigid_mesh
 from rtmpose3d.synth.props import PropKit
 from rtmpose3d.synth.renderer import NOBODY, PROP
+from rtmpose3d.synth.renderer_context import current
 
 
 def _marker(place: np.ndarray, half_m: float) -> Prop:
@@ -156,6 +157,18 @@ def test_two_renderers_in_one_process_do_not_disturb_each_other(
     assert np.array_equal(before.image, after.image)
     assert not np.array_equal(before.image, coarse.image)
     assert (before.owner == coarse.owner).mean() > 0.99
+
+
+def test_a_renderer_that_is_opened_and_closed_within_anothers_work_leaves_it_alone(
+    renderer: Renderer, two_people: Scene, view: View
+) -> None:
+    expected = renderer.render(two_people, view)
+    with current(renderer.context):
+        Renderer().close()
+        texture = renderer.context.texture((4, 4), 4, bytes(range(64)))
+        assert texture.read() == bytes(range(64))
+        texture.release()
+    assert np.array_equal(renderer.render(two_people, view).image, expected.image)
 
 
 def test_too_large_a_picture_and_too_many_bones_are_errors(

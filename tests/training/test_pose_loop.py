@@ -29,6 +29,8 @@ def recipe(**changes):
         "batch_size": 8,
         "learning_rate": 2e-3,
         "bone_weight": 0.1,
+        "map_weight": 0.5,
+        "part_weights": {"face": 0.5},
         "stage1": NO_AUGMENTATION,
         "stage2": NO_AUGMENTATION,
         "log_every": 1,
@@ -87,7 +89,7 @@ def test_it_learns_a_few_people_by_heart(tmp_path):
     people = FixedSource(batches=[batch(0, 8)])
     result = train_pose(
         recipe(
-            steps=120,
+            steps=160,
             model=tiny_spec(),
             learning_rate=1e-3,
             bone_weight=0.0,

@@ -10,7 +10,8 @@ from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.training.losses import (
     bone_length_loss,
     expected_keypoints,
-    face_factors,
+    RTMW_PART_WEIGHTS,
+    part_factors,
     feature_distillation,
     keypoint_loss,
     logit_distillation,
@@ -42,7 +43,7 @@ def test_3d_keypoint_loss_and_its_gradient_equal_the_recorded_ones(recorded):
 @pytest.mark.parametrize(
     ("case", "beta", "factors"),
     [
-        ("rtmw-l_256x192", 1.0, face_factors()),
+        ("rtmw-l_256x192", 1.0, part_factors(RTMW_PART_WEIGHTS)),
         ("rtmpose-m_256x192", 10.0, None),
         ("rtmpose-l_384x288", 10.0, None),
         ("beta10", 10.0, None),

@@ -69,7 +69,7 @@ def train(
             "and are varied anew. Pose only.",
             rich_help_panel=_DATA,
         ),
-    ] = 16,
+    ] = 4,
     pool: Annotated[
         int,
         typer.Option(

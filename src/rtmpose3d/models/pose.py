@@ -37,9 +37,11 @@ class PoseNetwork(nn.Module):
             dropout=spec.dropout,
         )
 
+    def features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, 3, H, W) normalised -> what the head sees, at strides 8, 16 and 32."""
+        features = self.backbone(x)
+        return features if self.neck is None else self.neck(features)
+
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """(B, 3, H, W) normalised -> SimCC logits (B, K, bins) for x, y and, in 3D, z."""
-        features = self.backbone(x)
-        if self.neck is not None:
-            features = self.neck(features)
-        return self.head(features[1:])
+        return self.head(self.features(x)[1:])

@@ -18,7 +18,7 @@ from rtmpose3d.errors import BackendError, InputError
 from rtmpose3d.structures.arrays import FloatArray, Image, UInt8Array
 from rtmpose3d.synth.cameras import depth_from_clip
 from rtmpose3d.synth.renderer_atlas import Atlas, grid
-from rtmpose3d.synth.renderer_context import open_context
+from rtmpose3d.synth.renderer_context import current, open_context
 from rtmpose3d.synth.renderer_frames import FAR_M, FRAME_FLOATS, NEAR_M, RenderJob, paint_backdrop
 from rtmpose3d.synth.renderer_plan import Plan, plan_pictures, shadow_size_px
 from rtmpose3d.synth.renderer_programs import BONES_BINDING, FRAME_BINDING, SHADOW_UNIT
@@ -69,17 +69,14 @@ class Renderer:
             raise InputError(f"supersample must be 1 or 2, got {supersample!r}")
         self.context: moderngl.Context = open_context(device)
         self._supersample = supersample
-        self._surfaces = Surfaces(self.context)
-        self._floors = Floors(self.context, self._surfaces.store)
-        self._screens = Screens(self.context, supersample)
-        self._atlas = Atlas(self.context, supersample)
-        self._frames = self.context.buffer(reserve=_BLOCK_ALIGNMENT)
-        self._bones = self.context.buffer(reserve=_BONES_BYTES)
-
-    @property
-    def device_name(self) -> str:
-        """What draws, as OpenGL names it."""
-        return str(self.context.info["GL_RENDERER"])
+        with current(self.context):
+            self.device_name = str(self.context.info["GL_RENDERER"])
+            self._surfaces = Surfaces(self.context)
+            self._floors = Floors(self.context, self._surfaces.store)
+            self._screens = Screens(self.context, supersample)
+            self._atlas = Atlas(self.context, supersample)
+            self._frames = self.context.buffer(reserve=_BLOCK_ALIGNMENT)
+            self._bones = self.context.buffer(reserve=_BONES_BYTES)
 
     def __enter__(self) -> Renderer:
         return self
@@ -94,7 +91,7 @@ class Renderer:
 
     def close(self) -> None:
         """Free everything on the device."""
-        with self.context:
+        with current(self.context):
             self._surfaces.store.release()
             self._atlas.release()
         self.context.release()
@@ -122,7 +119,7 @@ class Renderer:
             count = self._atlas.fitting(
                 [job.size_wh for job in rest], [shadow_size_px(job) for job in rest]
             )
-            with self.context:  # another renderer's may be current
+            with current(self.context):
                 done += self._render_batch(rest[:count])
             rest = rest[count:]
         return done
@@ -156,6 +153,11 @@ class Renderer:
             pixels, depths = self._screens.resolve(self._atlas, layout.size_wh)
         except moderngl.Error as error:
             raise BackendError(f"{self.device_name} failed to draw: {error}") from error
+        if (failure := self.context.error) != "GL_NO_ERROR":
+            raise BackendError(
+                f"{self.device_name} failed to draw {len(jobs)} pictures: {failure}; if that is "
+                "GL_OUT_OF_MEMORY, draw fewer or smaller ones at once"
+            )
         return [
             _cut_out(pixels, depths, place, job.size_wh)
             for job, place in zip(jobs, layout.places, strict=True)

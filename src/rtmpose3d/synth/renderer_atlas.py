@@ -75,8 +75,7 @@ class Atlas:
         import moderngl
 
         size_wh = max(self._size_wh[0], size_wh[0]), max(self._size_wh[1], size_wh[1])
-        self.release()
-        self._size_wh = size_wh
+        smaller, self._size_wh = self._held, size_wh
         context = self._context
         large = size_wh[0] * self._supersample, size_wh[1] * self._supersample
         self.colours = context.texture(large, 4)
@@ -97,6 +96,9 @@ class Atlas:
             *(self.colours, self.depths, self.pixels, self.pixel_depths),
             *(self.backdrops, self.shadow_map),
         ]
+        self.pictures.use()  # moderngl binds again what was bound before: it must still be there
+        for held in smaller:
+            held.release()
 
     def release(self) -> None:
         """Free the device's memory."""

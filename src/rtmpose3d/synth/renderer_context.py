@@ -7,6 +7,9 @@ system's own OpenGL is taken and there is one device.
 from __future__ import annotations
 
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rtmpose3d.errors import BackendError, import_extra
@@ -25,8 +28,36 @@ NO_EGL_ADVICE = (
 )
 
 
+class _Entered(threading.local):
+    """The contexts that are entered in a thread, the current one last."""
+
+    def __init__(self) -> None:
+        self.contexts: list[moderngl.Context] = []
+
+
+_entered = _Entered()
+
+
+@contextmanager
+def current(context: moderngl.Context) -> Iterator[None]:
+    """Make a context current for a while, and then the one before it.
+
+    moderngl's own `with` leaves none current; then a renderer that is closed, by whatever
+    chance, in the midst of another's work would make the other draw nothing, silently.
+    """
+    _entered.contexts.append(context)
+    context.__enter__()
+    try:
+        yield
+    finally:
+        context.__exit__(None, None, None)
+        _entered.contexts.pop()
+        if _entered.contexts:
+            _entered.contexts[-1].__enter__()
+
+
 def open_context(device: int | None = None) -> moderngl.Context:
-    """A fresh context, current in this thread.
+    """A fresh context; what needs it goes within `current`.
 
     Args:
         device: number of the EGL device, as `eglQueryDevicesEXT` lists them (GPUs come first);
@@ -50,6 +81,9 @@ def open_context(device: int | None = None) -> moderngl.Context:
         found = context.version_code / 100
         context.release()
         raise BackendError(f"OpenGL {found} was found, but 3.3 is needed. {NO_EGL_ADVICE}")
+    context.__exit__(None, None, None)  # moderngl leaves a new one current
+    if _entered.contexts:
+        _entered.contexts[-1].__enter__()
     return context
 
 

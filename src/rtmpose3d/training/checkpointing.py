@@ -9,9 +9,9 @@ is interrupted, it names a whole one. Nothing read here is ever executed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,8 @@ from rtmpose3d.training.ema import WeightAverage
 from rtmpose3d.weights import read_checkpoint, write_safetensors, write_torch_file
 
 LATEST = "latest.json"
-_RAW, _OPTIMISER, _CPU_RANDOM, _CUDA_RANDOM = "raw.", "optimizer.", "random.cpu", "random.cuda."
+_RAW, _BESIDE, _OPTIMISER = "raw.", "beside.", "optimizer."
+_CPU_RANDOM, _CUDA_RANDOM = "random.cpu", "random.cuda."
 
 
 @dataclass(kw_only=True, eq=False)
@@ -35,7 +36,8 @@ class TrainingState:
     Attributes:
         network: with its raw weights.
         average: of its weights.
-        optimizer: over the network's parameters.
+        optimizer: over the network's parameters, and those of `beside`.
+        beside: modules that only the training uses; not part of the model's file.
         step: number of finished steps, which is the index of the next batch.
         minutes: trained so far, all pieces together.
     """
@@ -43,8 +45,15 @@ class TrainingState:
     network: nn.Module
     average: WeightAverage
     optimizer: torch.optim.Optimizer
+    beside: nn.Module = field(default_factory=nn.Identity)
     step: int = 0
     minutes: float = 0.0
+
+    def trained(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """All parameters with their names in the checkpoint."""
+        yield from self.network.named_parameters()
+        for name, parameter in self.beside.named_parameters():
+            yield _BESIDE + name, parameter
 
 
 def save_checkpoint(folder: Path, state: TrainingState, about: Mapping[str, str | float]) -> Path:
@@ -138,7 +147,9 @@ def _latest_files(folder: Path) -> list[Path]:
 
 def _training_tensors(state: TrainingState) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     tensors = {_RAW + key: _array(value) for key, value in state.network.state_dict().items()}
-    for name, parameter in state.network.named_parameters():
+    for key, value in state.beside.state_dict().items():
+        tensors[_BESIDE + key] = _array(value)
+    for name, parameter in state.trained():
         for key, value in state.optimizer.state.get(parameter, {}).items():
             tensors[f"{_OPTIMISER}{name}.{key}"] = _array(torch.as_tensor(value))
     tensors[_CPU_RANDOM] = _array(torch.get_rng_state())
@@ -170,25 +181,26 @@ def _read_state(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
 
 
 def _load_raw(state: TrainingState, tensors: Mapping[str, np.ndarray], path: Path) -> None:
-    raw = {
-        key.removeprefix(_RAW): torch.from_numpy(value)
-        for key, value in tensors.items()
-        if key.startswith(_RAW)
-    }
-    expected = {key: tuple(value.shape) for key, value in state.network.state_dict().items()}
-    found = {key: tuple(value.shape) for key, value in raw.items()}
-    if found != expected:
-        wrong = sorted(set(found.items()) ^ set(expected.items()))
-        raise WeightsError(
-            f"{path} is of another model: {wrong[0][0]} of shape {wrong[0][1]} and "
-            f"{len(wrong) - 1} more do not fit; resume with the recipe it was begun with, or "
-            "start in another folder"
-        )
-    state.network.load_state_dict(raw)
+    for module, prefix in ((state.network, _RAW), (state.beside, _BESIDE)):
+        stored = {
+            key.removeprefix(prefix): torch.from_numpy(value)
+            for key, value in tensors.items()
+            if key.startswith(prefix)
+        }
+        expected = {key: tuple(value.shape) for key, value in module.state_dict().items()}
+        found = {key: tuple(value.shape) for key, value in stored.items()}
+        if found != expected:
+            wrong = sorted(set(found.items()) ^ set(expected.items()))
+            raise WeightsError(
+                f"{path} is of another model: {wrong[0][0]} of shape {wrong[0][1]} and "
+                f"{len(wrong) - 1} more do not fit; resume with the recipe it was begun with, or "
+                "start in another folder"
+            )
+        module.load_state_dict(stored)
 
 
 def _load_optimizer(state: TrainingState, tensors: Mapping[str, np.ndarray], path: Path) -> None:
-    for name, parameter in state.network.named_parameters():
+    for name, parameter in state.trained():
         prefix = f"{_OPTIMISER}{name}."
         stored = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
         if not stored:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from rtmpose3d.errors import InputError, RTMPose3DError
 from rtmpose3d.models.graph import Normalise, PoseGraph
@@ -34,7 +35,8 @@ from rtmpose3d.training.ema import WeightAverage
 from rtmpose3d.training.engine import Engine
 from rtmpose3d.training.loading import DeviceBatch, load_batches, to_device
 from rtmpose3d.training.log import STEP_LOG, VALIDATION_LOG, CsvLog, read_log
-from rtmpose3d.training.losses import bone_length_loss, expected_keypoints, face_factors
+from rtmpose3d.training.losses import bone_length_loss, expected_keypoints, part_factors
+from rtmpose3d.training.maps import MapHead, map_loss
 from rtmpose3d.training.progress import Meter, Progress, StopSignals
 from rtmpose3d.training.recipes import PoseRecipe
 from rtmpose3d.training.schedule import optimizer_groups
@@ -136,21 +138,29 @@ class _Trainer:
         self.spec = recipe.model
         self.checkpoints = out / CHECKPOINTS
         torch.manual_seed(recipe.seed)
-        network = PoseNetwork(self.spec)
+        self.network = network = PoseNetwork(self.spec)
         self.average = PoseNetwork(self.spec)
         engine.setup(self.average)
         engine.setup(network)
-        groups = optimizer_groups(network, recipe.weight_decay)
+        beside = nn.Identity()
+        if recipe.map_weight:
+            beside = MapHead(network.backbone.channels[1], self.spec.keypoints)
+            engine.setup(beside)
+        groups = [
+            *optimizer_groups(network, recipe.weight_decay),
+            *optimizer_groups(beside, recipe.weight_decay),
+        ]
         self.state = TrainingState(
             network=network,
             average=WeightAverage(network, momentum=recipe.ema_momentum, gamma=recipe.ema_gamma),
             optimizer=torch.optim.AdamW(groups, lr=recipe.learning_rate),
+            beside=beside,
         )
         self.normalise = Normalise(self.spec).to(engine.device)
         self.graph = PoseGraph(self.average, self.spec).to(engine.device).eval()
         self.tables = LabelTables(self.spec.codec, engine.device)
         self.bones = torch.from_numpy(WHOLEBODY.bones.copy()).to(engine.device)
-        self.factors = face_factors().to(engine.device) if recipe.face_weighted else None
+        self.factors = part_factors(recipe.part_weights).to(engine.device)
         self.figures: dict[str, float] = {}
 
     # -- beginning and end ---------------------------------------------------------------------
@@ -230,9 +240,10 @@ class _Trainer:
         state.network.train()
         losses = self.losses(to_device(batch, self.engine.device))
         loss = losses["keypoint_loss"] + recipe.bone_weight_at(state.step) * losses["bone_loss"]
+        loss = loss + recipe.map_weight * losses["map_loss"]
         self.engine.backward(loss * recipe.loss_scale)
         limit = float("inf") if recipe.clip_norm is None else recipe.clip_norm
-        norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), limit)
+        norm = nn.utils.clip_grad_norm_((parameter for _, parameter in state.trained()), limit)
         figures = {"loss": loss, **losses, "gradient_norm": norm}
         values = {name: float(value.detach()) for name, value in figures.items()}
         if not np.isfinite([values["loss"], values["gradient_norm"]]).all():
@@ -244,11 +255,14 @@ class _Trainer:
         return {**values, "learning_rate": rate}
 
     def losses(self, batch: DeviceBatch) -> dict[str, torch.Tensor]:
-        """Keypoint loss per person, and bone loss in metres."""
+        """Keypoint loss per person, bone loss in metres, loss of the maps per person."""
         pixels = self.normalise(batch.crops).contiguous(memory_format=self.engine.memory_format)
+        network, maps = self.network, None
         with self.engine.autocast():
-            logits = self.state.network(pixels)
-        logits = tuple(x.float() for x in logits)
+            features = network.features(pixels)
+            logits = tuple(x.float() for x in network.head(features[1:]))
+            if self.recipe.map_weight:
+                maps = self.state.beside(features[1])
         targets = self.tables.encode(batch.keypoints_px, batch.visible, batch.relative_depth_m)
         keypoint_loss = self.tables.loss(logits, targets, self.factors) / len(batch.crops)
         bone_loss = keypoint_loss.new_zeros(())
@@ -261,7 +275,14 @@ class _Trainer:
                 batch.metres_per_px,
                 self.bones,
             )
-        return {"keypoint_loss": keypoint_loss, "bone_loss": bone_loss}
+        cell_loss = keypoint_loss.new_zeros(())
+        if maps is not None:
+            stride = batch.crops.shape[2] // maps.shape[3]
+            weights = targets.weights[..., 0] * self.factors
+            cell_loss = map_loss(maps, batch.keypoints_px, weights, stride)
+            # KL divergences are means over bins
+            cell_loss = cell_loss / (len(batch.crops) * self.spec.codec.bins[0])
+        return {"keypoint_loss": keypoint_loss, "bone_loss": bone_loss, "map_loss": cell_loss}
 
     def _stop_at_bad_batch(self, batch: PoseBatch, values: Mapping[str, float]) -> None:
         """Save what made the loss no number, and stop before it reaches the weights."""

@@ -8,17 +8,18 @@ axes as RTMPose, RTMW and RTMW3D do. `bone_length_loss` is a differentiable bone
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from rtmpose3d.codec import SimCCSpec
-from rtmpose3d.skeletons import WHOLEBODY
+from rtmpose3d.skeletons import WHOLEBODY, Part
 
 FEATURE_WEIGHT = 7e-5  # DWPose, FeaLoss: alpha_fea
-FACE_WEIGHT = 0.5  # RTMW: mask_weight of keypoints 23 to 90
+RTMW_PART_WEIGHTS: Mapping[Part, float] = MappingProxyType({"face": 0.5})  # RTMW: mask_weight
 
 
 class _Divergence(torch.autograd.Function):
@@ -102,7 +103,7 @@ def keypoint_loss(
         weights: per axis (N, K); those of z are 0 for people without 3D.
         beta: factor on the logits: 10 for RTMPose and RTMW3D, 1 for RTMW.
         label_beta: factor on the labels before their softmax.
-        keypoint_factors: (K,) on top of the weights, e.g. `face_factors()`.
+        keypoint_factors: (K,) on top of the weights, e.g. of `part_factors`.
     """
     total = logits[0].new_zeros((), dtype=torch.float32)
     for x, label, weight in zip(logits, labels, weights, strict=True):
@@ -118,10 +119,11 @@ def weighted_sum(loss: Tensor, weight: Tensor, keypoint_factors: Tensor | None =
     return (loss * weight).sum() / loss.shape[1]
 
 
-def face_factors(keypoints: int = len(WHOLEBODY)) -> Tensor:
-    """(K,) RTMW's factors: one half on the face, where 68 points would outweigh the rest."""
-    factors = torch.ones(keypoints)
-    factors[WHOLEBODY.parts["face"]] = FACE_WEIGHT
+def part_factors(weights: Mapping[Part, float]) -> Tensor:
+    """(K,) factors of the whole-body keypoints, part by part; 1 for parts that are not named."""
+    factors = torch.ones(len(WHOLEBODY))
+    for part, weight in weights.items():
+        factors[WHOLEBODY.parts[part]] = weight
     return factors
 
 
