@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 MAX_OPCODES = 2_000_000  # a training checkpoint of 837 tensors with optimizer has about 200,000
 MAX_NAME = 1000  # characters of a module or class name
+_MAX_KEY_TUPLE = 8  # items; data sets index by (subject, action, camera, frame)
 _MAX_KEY_INT = 2**32  # larger ints as keys could be chosen to collide
 
 
@@ -43,9 +44,18 @@ class Opaque:
 
 Rebuild = Callable[[Name, tuple[object, ...]], object]
 Persistent = Callable[[object], object]
+SetState = Callable[[object, object], None]
 
 
-def load(stream: BinaryIO, size: int, *, rebuild: Rebuild, persistent: Persistent) -> object:
+def load(
+    stream: BinaryIO,
+    size: int,
+    *,
+    rebuild: Rebuild,
+    persistent: Persistent,
+    set_state: SetState | None = None,
+    max_opcodes: int = MAX_OPCODES,
+) -> object:
     """Run one pickle of `stream` to its STOP and return the value on top.
 
     Args:
@@ -54,6 +64,9 @@ def load(stream: BinaryIO, size: int, *, rebuild: Rebuild, persistent: Persisten
         rebuild: called with the name and the arguments of each call in the pickle that is not
             one of the containers; returns the value, or an Opaque.
         persistent: called with each persistent id (a tensor's storage); returns the value.
+        set_state: called with an object that `rebuild` made and the state that the pickle has for
+            it; None: states are dropped.
+        max_opcodes: steps that the pickle may take.
 
     Returns:
         None, bool, int, float, str, bytes, list, tuple, dict, set, Name, Opaque, or what
@@ -62,7 +75,7 @@ def load(stream: BinaryIO, size: int, *, rebuild: Rebuild, persistent: Persisten
     Raises:
         PickleFormatError: the pickle is damaged, cut short, or more than this machine accepts.
     """
-    machine = _Machine(stream, size, rebuild, persistent)
+    machine = _Machine(stream, size, rebuild, persistent, set_state, max_opcodes)
     try:
         return machine.run()
     except (IndexError, UnicodeDecodeError, struct.error) as error:
@@ -73,13 +86,20 @@ class _Machine:
     """The stack, the memo and the budget of one run."""
 
     def __init__(
-        self, stream: BinaryIO, size: int, rebuild: Rebuild, persistent: Persistent
+        self,
+        stream: BinaryIO,
+        size: int,
+        rebuild: Rebuild,
+        persistent: Persistent,
+        set_state: SetState | None,
+        max_opcodes: int,
     ) -> None:
         self._stream = stream
         self._left = size
         self._rebuild = rebuild
         self._persistent = persistent
-        self._budget = MAX_OPCODES
+        self._set_state = set_state
+        self._most = self._budget = max_opcodes
         self._stack: list[object] = []
         self._below: list[list[object]] = []  # the stacks under each open MARK
         self._memo: dict[int, object] = {}
@@ -128,7 +148,7 @@ class _Machine:
     def _spend(self, items: int) -> None:
         self._budget -= items
         if self._budget < 0:
-            raise PickleFormatError(f"more than {MAX_OPCODES} steps; no checkpoint needs that")
+            raise PickleFormatError(f"more than {self._most} steps; no such file needs that")
 
     # -- the stack -------------------------------------------------------------------------
     def _pop_mark(self) -> list[object]:
@@ -268,10 +288,12 @@ class _Machine:
         self._stack.append(Opaque(name))
 
     def build(self) -> None:
-        """Drop an object's state: no attribute is set, no __setstate__ looked for."""
-        self._stack.pop()
+        """No attribute is set, no __setstate__ looked for: `set_state` may use it, or nobody."""
+        state = self._stack.pop()
         if not self._stack:
             raise PickleFormatError("a state without an object")
+        if self._set_state is not None:
+            self._set_state(self._stack[-1], state)
 
     def persistent_id(self) -> None:
         self._stack.append(self._persistent(self._stack.pop()))
@@ -309,6 +331,9 @@ class _Machine:
 
 def _key(value: object) -> object:
     """`value` if it is safe and cheap to hash, else an Opaque in its place."""
+    if isinstance(value, tuple) and 0 < len(value) <= _MAX_KEY_TUPLE:
+        flat = not any(isinstance(item, tuple) for item in value)
+        return tuple(_key(item) for item in value) if flat else Opaque("key of nested tuples")
     if value is None or isinstance(value, (str, bytes, bool, Name, Opaque)):
         return value
     if isinstance(value, int) and -_MAX_KEY_INT < value < _MAX_KEY_INT:
