@@ -8,6 +8,7 @@ the file, the annotation's place in it and its id.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +125,19 @@ def numbers(value: object, count: int, where: str) -> FloatArray:
     return array
 
 
+def number(row: Json, key: str, where: str) -> float:
+    """A finite number of an object.
+
+    Raises:
+        InputError: it is missing, or none.
+    """
+    value = row.get(key)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        got = "it is missing" if key not in row else f"got {value!r:.40}"
+        raise InputError(f"{where}: {key!r} must be a finite number; {got}")
+    return float(value)
+
+
 def points_of(row: Json, where: str) -> FloatArray:
     """(133, 3) x, y and flag or score, of an annotation or a result.
 
@@ -198,7 +212,7 @@ def _checked(annotation: object, where: str) -> _Person:
         image_id=_whole(annotation, "image_id", where),
         points=points_of(annotation, where),
         box_xyxy=np.concatenate([box[:2], box[:2] + box[2:]]),
-        area_px2=float(numbers([annotation.get("area")], 1, f"{where}: area")[0]),
+        area_px2=number(annotation, "area", where),
         crowd=bool(annotation.get("iscrowd", 0)),
     )
 

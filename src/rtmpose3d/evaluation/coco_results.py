@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.evaluation.coco_annotations import FIELDS, numbers, points_of, read_json
+from rtmpose3d.evaluation.coco_annotations import FIELDS, number, points_of, read_json
 from rtmpose3d.evaluation.pose_nms import Rescoring
 from rtmpose3d.structures import FloatArray
 from rtmpose3d.structures.atomic import atomic_write
@@ -99,7 +99,7 @@ def read_results(path: Path, image_ids: Iterable[int]) -> dict[int, FoundPeople]
         if row.get("category_id", PERSON) != PERSON:
             continue
         names = ["score", *(f"{part}_score" for part in PART_SCORES if f"{part}_score" in row)]
-        scores = {key: float(numbers([row.get(key)], 1, f"{where}: {key}")[0]) for key in names}
+        scores = {key: number(row, key, where) for key in names}
         rows.setdefault(row["image_id"], []).append((points_of(row, where), scores))
     return {image_id: _together(people) for image_id, people in rows.items()}
 
