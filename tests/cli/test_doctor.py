@@ -154,7 +154,17 @@ def test_weights_that_are_here_and_that_are_not_are_told(tmp_path):
     assert "none on this disk; rtmw3d-l, rtmdet-m will be" in checks.check_weights(tmp_path).found
     for name in ("rtmw3d-l", "rtmdet-m"):
         (tmp_path / MODELS[name].file.name).write_bytes(b"x")
-    assert checks.check_weights(tmp_path).found == "on this disk: rtmw3d-l, rtmdet-m"
+    assert checks.check_weights(tmp_path).found == (
+        "in the package: rtmw3d-n, rtmdet-n; on this disk: rtmw3d-l, rtmdet-m"
+    )
+
+
+def test_a_file_of_the_package_that_is_missing_fails(tmp_path, monkeypatch):
+    monkeypatch.setattr("rtmpose3d.zoo.bundled.BUNDLED_FOLDER", tmp_path)
+    check = checks.check_weights(tmp_path)
+    assert check.status == "FAIL"
+    assert str(tmp_path / "rtmw3d-n.safetensors") in check.found
+    assert "--force-reinstall" in check.advice
 
 
 def test_offline_means_that_nothing_is_asked(monkeypatch):

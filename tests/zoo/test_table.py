@@ -116,7 +116,7 @@ def test_each_pose_model_names_a_detector_of_its_own_kind() -> None:
 
 @pytest.mark.parametrize("name", ["a.pth", "../a.safetensors", ".a.safetensors", "", "a/b"])
 def test_bundled_file_has_a_plain_name(name: str) -> None:
-    with pytest.raises(InputError, match="plain one that ends in .safetensors"):
+    with pytest.raises(InputError, match="plain one that ends in"):
         BundledFile(name=name, most_bytes=1)
 
 

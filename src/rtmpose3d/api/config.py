@@ -13,8 +13,8 @@ from rtmpose3d.structures.atomic import atomic_write
 from rtmpose3d.zoo import resolve_detector, resolve_pose
 
 CONFIG_FILE = "config.json"
-MODEL_OF_SIZE = {"l": "rtmw3d-l", "x": "rtmw3d-x"}
-DEFAULT_DETECTOR = "rtmdet-m"
+MODEL_OF_SIZE = {"n": "rtmw3d-n", "l": "rtmw3d-l", "x": "rtmw3d-x"}
+AUTO = "auto"  # as a detector: the one that the pose model names
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class RTMPose3DConfig:
     """Configuration of an `RTMPose3D`; change it with `dataclasses.replace`.
 
     Attributes:
-        model_size: "l" or "x", a short way to name rtmw3d-l and rtmw3d-x; follows `model` if that
-            is given.
+        model_size: "n", "l" or "x", a short way to name rtmw3d-n, rtmw3d-l and rtmw3d-x; follows
+            `model` if that is given.
         num_keypoints: 133, the only number that the models have.
         bbox_thr: people must be detected with a score above this.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
@@ -33,7 +33,8 @@ class RTMPose3DConfig:
         detector_checkpoint, pose_checkpoint: checkpoint files or addresses to use instead of the
             published ones.
         model: name of the pose model.
-        detector: name of the detector; None for models that are only ever given boxes.
+        detector: name of the detector; "auto" becomes the one that goes with the model (rtmdet-m,
+            or rtmdet-n with rtmw3d-n); None for models that are only ever given boxes.
         backend: "auto", "onnxruntime" or "torch".
         flip_test: also run each crop mirrored and average, as the published RTMW figures do.
 
@@ -54,7 +55,7 @@ class RTMPose3DConfig:
     detector_checkpoint: str | None = None
     pose_checkpoint: str | None = None
     model: str = ""
-    detector: str | None = DEFAULT_DETECTOR
+    detector: str | None = AUTO
     backend: str = "auto"
     flip_test: bool = False
 
@@ -71,7 +72,8 @@ class RTMPose3DConfig:
         object.__setattr__(self, "model", spec.name)
         object.__setattr__(self, "model_size", sizes.get(spec.name, ""))
         if self.detector is not None:
-            object.__setattr__(self, "detector", resolve_detector(self.detector).name)
+            named = spec.detector if self.detector == AUTO else self.detector
+            object.__setattr__(self, "detector", resolve_detector(named).name)
         for name in ("cache_dir", "detector_checkpoint", "pose_checkpoint"):
             value = getattr(self, name)
             object.__setattr__(self, name, None if value is None else str(value))
@@ -127,6 +129,8 @@ class RTMPose3DConfig:
             given["model_size"] = ""
         folder = Path(pretrained_model_name_or_path)
         if folder.is_dir():
+            if not (folder / CONFIG_FILE).is_file():  # a folder of published files
+                return cls(**{"cache_dir": str(folder), **given})  # type: ignore[arg-type]
             return replace(_from_folder(folder, known), **given)  # type: ignore[arg-type]
         name = str(pretrained_model_name_or_path)
         return cls(**{"model": name, **given})  # type: ignore[arg-type]
@@ -134,8 +138,6 @@ class RTMPose3DConfig:
 
 def _from_folder(folder: Path, known: set[str]) -> RTMPose3DConfig:
     file = folder / CONFIG_FILE
-    if not file.is_file():
-        return RTMPose3DConfig(cache_dir=str(folder))  # a folder of published files
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -9,7 +9,7 @@ from rtmpose3d.api.model import RTMPose3D
 
 
 class RTMPose3DInference(RTMPose3D):
-    """RTMW3D in size l or x with its detector; called like `RTMPose3D`.
+    """RTMW3D in size l, x or n with its detector; called like `RTMPose3D`.
 
     Example:
         >>> model = RTMPose3DInference(model_size="l", device="cpu")
@@ -18,14 +18,16 @@ class RTMPose3DInference(RTMPose3D):
         (2, 133, 3)
 
     Args:
-        model_size: "l" or "x".
+        model_size: "l", "x", or "n" for the small model in the package, which needs no network.
         detector_config, pose_config: must be None; see `RTMPose3DConfig`.
         detector_checkpoint, pose_checkpoint: files or addresses instead of the published ones.
         device: "auto" (default), "cpu", "cuda", "cuda:N" or "mps".
         cache_dir: folder for downloads.
+        backend: "auto", "onnxruntime" or "torch".
+        model: name of the pose model, instead of a size.
 
     Raises:
-        UnknownNameError: a size other than l and x, or an unknown device.
+        UnknownNameError: a size other than n, l and x, or an unknown model or device.
         WeightsError: a checkpoint that is missing, broken or of another model.
         BackendError: the device is not there.
     """
@@ -41,9 +43,11 @@ class RTMPose3DInference(RTMPose3D):
         cache_dir: str | Path | None = None,
         *,
         backend: str = "auto",
+        model: str = "",
     ) -> None:
         config = RTMPose3DConfig(
-            model_size=model_size,
+            model_size="" if model else model_size,
+            model=model,
             device=device,
             cache_dir=None if cache_dir is None else str(cache_dir),
             detector_config=detector_config,
@@ -56,5 +60,5 @@ class RTMPose3DInference(RTMPose3D):
 
     @property
     def model_size(self) -> str:
-        """The size: "l" or "x"."""
+        """The size: "n", "l" or "x"; "" for a model that has none."""
         return self.config.model_size

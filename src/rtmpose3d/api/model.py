@@ -16,13 +16,12 @@ from numpy.typing import ArrayLike
 from rtmpose3d.api.arguments import cameras_of, file_of, given_people, one_each
 from rtmpose3d.api.checkpoints import checkpoint_path, copy_into, make_folder
 from rtmpose3d.api.config import RTMPose3DConfig
-from rtmpose3d.errors import DownloadError, InputError, UnknownNameError, import_extra
+from rtmpose3d.errors import InputError, UnknownNameError, import_extra
 from rtmpose3d.geometry import AXES, Axes, Camera
 from rtmpose3d.pipeline import Poses, detect_people, estimate_poses, keep_main_person, lift_people
 from rtmpose3d.runtime import DetectorSession, PoseSession, choose, open_detector, open_pose
 from rtmpose3d.sources import ImageSource, load_image
 from rtmpose3d.structures import Detections, FloatArray, Image, PoseResult
-from rtmpose3d.weights import cache_dir as cache_folder
 from rtmpose3d.weights import locate
 from rtmpose3d.zoo import resolve_detector, resolve_pose
 
@@ -76,12 +75,12 @@ class RTMPose3D:
                 name, or a folder that `save_pretrained` made or that holds published files.
             device: "auto" (default), "cpu", "cuda", "cuda:N" or "mps".
             backend: "auto" (default: ONNX Runtime), "onnxruntime" or "torch".
-            model_size: "l" or "x", for rtmw3d-l and rtmw3d-x.
+            model_size: "n", "l" or "x", for rtmw3d-n, rtmw3d-l and rtmw3d-x.
             pose_checkpoint: weights to use instead of the published: a .pth, .safetensors or .onnx
                 file, or an address.
             detector_checkpoint: the same for the detector.
-            detector: name of the detector; "auto" for the saved one, or "rtmdet-m"; None if boxes
-                are always given.
+            detector: name of the detector; "auto" for the saved one, or the one that goes with the
+                model; None if boxes are always given.
             cache_dir: folder for downloads, instead of `CACHE_DIR`.
             bbox_thr: default detection threshold of calls (0.3).
             flip_test: also run mirrored crops and average: slower, a little more accurate.
@@ -91,7 +90,8 @@ class RTMPose3D:
         Raises:
             UnknownNameError: no such model, device, backend or detector.
             WeightsError: a checkpoint that is missing, broken or of another model.
-            DownloadError: a file that cannot be fetched; says where to put it by hand.
+            DownloadError: a file that cannot be fetched; says where to put it by hand, and which
+                model needs no network.
             BackendError: the device is not there.
         """
         config = RTMPose3DConfig.from_pretrained(
@@ -358,25 +358,14 @@ class RTMPose3D:
 
     def _open_pose(self) -> PoseSession:
         config = self.config
-        try:
-            path = checkpoint_path(self._pose_spec, config.pose_checkpoint, config.cache_dir)
-        except DownloadError as error:
-            raise DownloadError(f"{error}{self._also_missing()}") from error
-        return open_pose(self._pose_spec, path, backend=config.backend, device=config.device)
-
-    def _also_missing(self) -> str:
-        """What to say of the detector's file when the pose network's cannot be had."""
-        config = self.config
-        if config.detector is None or config.detector_checkpoint is not None:
-            return ""
-        file = resolve_detector(config.detector).file
-        folder = None if config.cache_dir is None else Path(config.cache_dir)
-        if locate(file, folder) is not None:
-            return ""
-        return (
-            f". The detector's file {file.name} is not there either: get it from the same places "
-            f"and put it at {cache_folder(folder) / file.name}, or pass boxes and detector=None"
+        given = config.detector is None or config.detector_checkpoint is not None
+        path = checkpoint_path(
+            self._pose_spec,
+            config.pose_checkpoint,
+            config.cache_dir,
+            detector=None if given else resolve_detector(str(config.detector)),
         )
+        return open_pose(self._pose_spec, path, backend=config.backend, device=config.device)
 
     def _ready_detector(self) -> DetectorSession:
         if self._detector is None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from rtmpose3d.cli.demo import DEMO_EXAMPLES, demo
 from rtmpose3d.cli.doctor import doctor
 from rtmpose3d.cli.export import export
 from rtmpose3d.cli.models import models
@@ -17,6 +18,7 @@ from rtmpose3d.cli.train import TRAIN_EXAMPLES, train
 EXAMPLES = """
 Examples:
 
+- rtmpose3d demo
 - rtmpose3d predict photo.jpg
 - rtmpose3d models
 - rtmpose3d doctor
@@ -39,6 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command(epilog=DEMO_EXAMPLES)(demo)
 app.command(epilog=PREDICT_EXAMPLES)(predict)
 app.command()(models)
 app.command()(export)

@@ -275,20 +275,31 @@ def check_cache(cache_dir: Path | None = None) -> Check:
 
 
 def check_weights(cache_dir: Path | None = None) -> Check:
-    """Which models' files are on this disk."""
+    """Which models' files are in the package and on this disk."""
     from rtmpose3d.weights import locate
-    from rtmpose3d.zoo import MODELS
+    from rtmpose3d.zoo import MODELS, BundledFile
 
+    files = {name: spec.file for name, spec in MODELS.items() if spec.file.name}
+    bundled = {name: file for name, file in files.items() if isinstance(file, BundledFile)}
+    gone = [str(file.path) for file in bundled.values() if not file.path.is_file()]
+    if gone:
+        return Check(
+            name="weights",
+            status="FAIL",
+            found=f"missing, though part of the package: {', '.join(gone)}",
+            advice="pip install --force-reinstall --no-deps rtmpose3d",
+        )
     here = [
         name
-        for name, spec in MODELS.items()
-        if spec.file.name and locate(spec.file, cache_dir) is not None
+        for name, file in files.items()
+        if name not in bundled and locate(file, cache_dir) is not None
     ]
     found = f"on this disk: {', '.join(here)}" if here else "none on this disk"
     missing = [name for name in DEFAULT_MODELS if name not in here]
     if missing:
         found += f"; {', '.join(missing)} will be fetched on first use"
-    return Check(name="weights", status="OK", found=found)
+    in_package = f"in the package: {', '.join(bundled)}; "
+    return Check(name="weights", status="OK", found=in_package + found)
 
 
 def check_hub() -> Check:
@@ -333,7 +344,8 @@ def _check_address(name: str, address: str) -> Check:
             status="WARN",
             found=f"{address} cannot be reached: {reason}",
             advice="check network and proxy (HTTPS_PROXY); or fetch the files elsewhere and give "
-            "them with --pose-checkpoint and --detector-checkpoint",
+            "them with --pose-checkpoint and --detector-checkpoint; --model rtmw3d-n, small and "
+            "for demonstration, needs no network",
         )
     return Check(name=name, status="OK", found=f"{address} answers")
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rtmpose3d.api import RTMPose3D
 
 CHECKPOINT_ENDINGS = (".pth", ".pt", ".bin", ".safetensors", ".onnx")
+AUTO = "auto"  # as a detector: the one that goes with the pose model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,8 @@ class ModelChoice:
 
     Attributes:
         model: name of the pose model.
-        det: name of the detector, or its checkpoint file; None if boxes are given.
+        det: name of the detector, its checkpoint file, or "auto" for the one that goes with the
+            model; None if boxes are given.
         device, backend: names.
         pose_checkpoint, detector_checkpoint: files to use instead of the published ones.
         cache_dir: folder of downloaded weights.
@@ -48,14 +50,15 @@ class ModelChoice:
     cache_dir: Path | None = None
 
     def __post_init__(self) -> None:
-        resolve_pose(self.model)
-        if self.det is not None and _is_checkpoint(self.det):
+        pose = resolve_pose(self.model)
+        if self.det == AUTO:
+            object.__setattr__(self, "det", pose.detector)
+        elif self.det is not None and _is_checkpoint(self.det):
             if self.detector_checkpoint is not None:
                 raise InputError("--det names a file, and so does --detector-checkpoint; give one")
             file = Path(self.det)
-            detector = "rtmdet-nano" if "nano" in file.name.lower() else "rtmdet-m"
             object.__setattr__(self, "detector_checkpoint", file)
-            object.__setattr__(self, "det", detector)
+            object.__setattr__(self, "det", _detector_of(file))
         if self.det is not None:
             resolve_detector(self.det)
         for option in ("pose_checkpoint", "detector_checkpoint"):
@@ -176,6 +179,14 @@ class PoseChoice:
             camera = Camera.from_exif(exif_of(source), width=width, height=height)
         fov_deg = self.fov_deg or DEFAULT_FOV_DEG
         return camera or Camera.from_fov(width=width, height=height, fov_deg=fov_deg)
+
+
+def _detector_of(file: Path) -> str:
+    """The detector that a checkpoint is of, by its name: rtmdet_nano_..., rtmdet-n.pth, others."""
+    name = file.name.lower().replace("_", "-")
+    if "nano" in name:
+        return "rtmdet-nano"
+    return "rtmdet-n" if name.startswith("rtmdet-n.") else "rtmdet-m"
 
 
 def _is_checkpoint(text: str) -> bool:

@@ -37,10 +37,11 @@ def models(
 def describe(spec: ModelSpec, cache_dir: Path | None) -> dict[str, object]:
     """A row of the model table as plain data; None where nothing is published."""
     from rtmpose3d.weights import locate
-    from rtmpose3d.zoo import PoseSpec
+    from rtmpose3d.zoo import PoseSpec, RemoteFile
 
     pose = spec if isinstance(spec, PoseSpec) else None
     path = locate(spec.file, cache_dir) if spec.file.name else None
+    remote = spec.file if isinstance(spec.file, RemoteFile) else None
     width, height = spec.input_size_wh
     return {
         "name": spec.name,
@@ -57,8 +58,9 @@ def describe(spec: ModelSpec, cache_dir: Path | None) -> dict[str, object]:
         "weights_licence": spec.weights_licence,
         "data_licence": spec.data_licence,
         "file": spec.file.name or None,
-        "url": spec.file.url,
-        "hub_repo": spec.file.hub_repo,
+        "url": remote.url if remote else None,
+        "hub_repo": remote.hub_repo if remote else None,
+        "bundled": remote is None,
         "path": str(path) if path else None,
     }
 
@@ -67,7 +69,7 @@ def _print_table(rows: list[dict[str, object]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for name in ("model", "gives", "input"):
         table.add_column(name, no_wrap=True)
     for name in ("AP", "3D error", "params", "GFLOPs"):
@@ -100,7 +102,9 @@ def _cells(row: dict[str, object]) -> list[str]:
         value = row[key]
         return text.format(value * scale) if isinstance(value, (int, float)) else ""
 
-    if row["path"]:
+    if row["bundled"]:
+        on_disk = "in the package" if row["path"] else "missing"
+    elif row["path"]:
         on_disk = "yes"
     elif row["url"] or row["hub_repo"]:
         on_disk = "no"

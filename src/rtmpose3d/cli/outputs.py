@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from rtmpose3d.errors import InputError, UnknownNameError
+from rtmpose3d.errors import InputError, OutputError, UnknownNameError
 
 Source = Path | str  # a file, or an http(s) address
 
@@ -61,6 +61,20 @@ def plan_outputs(
             if _real(path) in inputs:
                 raise InputError(f"{path} is an input and would be overwritten; use another --out")
     return plans
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of the results, and those above it, if they are not there.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot make the folder {folder}: {error.strerror or error}; use another --out"
+        ) from error
 
 
 def unique_stems(sources: Sequence[Source]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from rtmpose3d.cli import predict_options as option
-from rtmpose3d.cli.outputs import Source, parse_save, plan_outputs
+from rtmpose3d.cli.outputs import Source, make_folder, parse_save, plan_outputs
 from rtmpose3d.cli.terminal import FAILED, INTERRUPTED, DebugOption, plural, reports_errors
 from rtmpose3d.errors import OutputError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def predict(
     inputs: option.Inputs,
     model: option.Model = "rtmw3d-l",
-    det: option.Detector = "rtmdet-m",
+    det: option.Detector = "auto",
     device: option.Device = "auto",
     backend: option.Backend = "auto",
     pose_checkpoint: option.PoseCheckpoint = None,
@@ -77,7 +77,7 @@ def predict(
         detector_checkpoint=detector_checkpoint,
         cache_dir=cache_dir,
     )
-    _make_folder(out)
+    make_folder(out)
     loaded = model_choice.load()
     outcomes = estimate_all(
         sources, functools.partial(pose_choice.estimate, loaded), batch_size=batch_size
@@ -85,15 +85,6 @@ def predict(
     code = _write_all(outcomes, sources, plans)
     if code:
         raise typer.Exit(code)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot make the folder {folder}: {error.strerror or error}; use another --out"
-        ) from error
 
 
 def _write_all(

@@ -20,13 +20,19 @@ Inputs = Annotated[
 Model = Annotated[
     str,
     typer.Option(
-        "--model", "-m", help="Pose model; see `rtmpose3d models`.", rich_help_panel=_MODEL
+        "--model",
+        "-m",
+        help="Pose model; see `rtmpose3d models`. rtmw3d-n comes with the package.",
+        rich_help_panel=_MODEL,
     ),
 ]
 Detector = Annotated[
     str,
     typer.Option(
-        "--det", help="Person detector: a name, or its checkpoint file.", rich_help_panel=_MODEL
+        "--det",
+        help="Person detector: a name, its checkpoint file, or auto: the one that goes with the "
+        "model.",
+        rich_help_panel=_MODEL,
     ),
 ]
 Device = Annotated[

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rtmpose3d.api.checkpoints import checkpoint_path
 from rtmpose3d.errors import InputError, WeightsError, import_extra
 from rtmpose3d.export.graphs import OPSET, Layout, make_graph
 from rtmpose3d.runtime import load_weights
 from rtmpose3d.runtime.onnx_file import MODEL_KEY
 from rtmpose3d.structures.atomic import atomic_write
-from rtmpose3d.weights import fetch
 from rtmpose3d.zoo import DetectorSpec, ModelSpec, PoseSpec, resolve
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _published(spec: ModelSpec, cache_dir: str | Path | None) -> Path:
         raise WeightsError(
             f"the weights of {spec.name} have no known address; pass checkpoint=FILE"
         )
-    return fetch(spec.file, cache_dir=None if cache_dir is None else Path(cache_dir))
+    return checkpoint_path(spec, None, None if cache_dir is None else str(cache_dir))
 
 
 def _with_weights(proto: onnx.ModelProto, weights: Mapping[str, np.ndarray]) -> onnx.ModelProto:

@@ -149,17 +149,24 @@ def _is_second_stage(shapes: Mapping[str, Shape]) -> bool:
 
 
 def _read_safetensors(path: Path) -> Arrays:
-    """All tensors of a safetensors file; the library checks lengths and offsets."""
+    """All tensors of a safetensors file; the library checks lengths and offsets.
+
+    A tensor that the model has under several names may be stored once: the header then says, as
+    safetensors.torch.save_model has it, {other name: stored name}.
+    """
     try:
         with safe_open(path, framework="np") as file:
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            header = file.metadata() or {}
+            shared = {n: of for n, of in header.items() if of in shapes and n not in shapes}
+            shapes |= {name: shapes[stored] for name, stored in shared.items()}
             read = _bfloat16_reader(path)
-            return {
-                name: read(stored)
-                if file.get_slice(stored).get_dtype() == "BF16"
-                else file.get_tensor(stored)
-                for name, stored in model_names(shapes).items()
-            }
+            arrays: Arrays = {}
+            for name, named in model_names(shapes).items():
+                stored = shared.get(named, named)
+                bfloat16 = file.get_slice(stored).get_dtype() == "BF16"
+                arrays[name] = read(stored) if bfloat16 else file.get_tensor(stored)
+            return arrays
     except (SafetensorError, OSError, TypeError, ValueError) as error:
         raise WeightsError(
             f"{path} is a damaged or unreadable safetensors file: {error}; "

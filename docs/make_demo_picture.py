@@ -1,0 +1,95 @@
+"""Renders the picture of `rtmpose3d demo`: three people on a meadow.
+
+    python docs/make_demo_picture.py makehuman/ --photo photos/polyhaven_141.jpg
+
+Writes src/rtmpose3d/bundled/people.jpg. The people are of the seeds that training never uses
+(`split="val"`), the camera is the one that `predict` assumes (55 degrees), so that distances can be
+right. Needs the extra `synth` and OpenGL; the same bytes each time on one machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from rtmpose3d.geometry import Camera
+from rtmpose3d.structures import Image
+from rtmpose3d.structures.atomic import atomic_path
+from rtmpose3d.synth import Light, Person, Renderer, RenderJob, Scene, View
+from rtmpose3d.synth.backdrops import read_picture
+from rtmpose3d.synth.cameras import looking_at
+from rtmpose3d.synth.composition import backdrop_place
+from rtmpose3d.synth.people import Cast, person_of
+from rtmpose3d.synth.poses import sample_pose, world_from_person
+from rtmpose3d.zoo import DEMO_PICTURE
+
+SEED = 44
+SIZE_WH = (960, 640)
+JPEG_QUALITY = 90
+CAST = 60
+# Attitude of legs, of arms, place right of and behind the middle in m, direction in degrees.
+PEOPLE = (
+    ("step", "wave", (-1.05, 0.1), 16.0),
+    ("stand_one_leg_loose", "hands_on_hips", (0.05, 0.5), -4.0),
+    ("walk", "thumb_up", (1.1, 0.0), -26.0),
+)
+EYE_M, AIM_M = (0.1, -3.55, 1.5), (0.05, 0.3, 0.92)
+SUN = Light(
+    direction_world=np.array([-0.42, -0.58, 0.70]),
+    colour_rgb=(0.88, 0.84, 0.76),
+    sky_rgb=(0.40, 0.44, 0.50),
+    ground_rgb=(0.30, 0.28, 0.25),
+)
+
+
+def people_of(cast: Cast, seed: int) -> tuple[Person, ...]:
+    """The people of a seed at their places."""
+    rng = np.random.default_rng(seed)
+    people = []
+    actors = rng.choice(cast.size, len(PEOPLE), replace=False)
+    for identity, (legs, arms, (x_m, y_m), facing_deg) in enumerate(PEOPLE):
+        actor = cast.actor(int(actors[identity]))
+        pose = sample_pose(rng, actor.body, actor.volume, cast.space, legs=legs, arms=arms)
+        place = world_from_person(x_m, y_m, facing_deg)
+        people.append(person_of(actor, pose, place, identity=identity))
+    return tuple(people)
+
+
+def view_of() -> View:
+    """The camera."""
+    camera = Camera.from_fov(width=SIZE_WH[0], height=SIZE_WH[1])
+    return looking_at(np.array(EYE_M), np.array(AIM_M), camera)
+
+
+def render(cast: Cast, renderer: Renderer, photo: Image, seed: int) -> Image:
+    """(640, 960, 3) uint8 BGR."""
+    view = view_of()
+    scene = Scene(people=people_of(cast, seed), props=(), light=SUN, backdrop=photo)
+    placed = backdrop_place(view, photo)
+    return renderer.render_jobs([RenderJob(scene=scene, view=view, backdrop_from_image=placed)])[
+        0
+    ].image
+
+
+def main() -> None:
+    """Render and write the picture."""
+    parser = argparse.ArgumentParser(description="Render the picture of `rtmpose3d demo`")
+    parser.add_argument("assets", type=Path, help="MakeHuman's folder, as for `rtmpose3d synth`")
+    parser.add_argument("--photo", type=Path, required=True, help="what stands behind the people")
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--out", type=Path, default=DEMO_PICTURE)
+    options = parser.parse_args()
+    cast = Cast.open(options.assets, size=CAST, split="val")
+    with Renderer() as renderer:
+        image = render(cast, renderer, read_picture(options.photo), options.seed)
+    with atomic_path(options.out) as path:
+        if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
+            raise OSError(f"cannot write {options.out}")
+    print(f"{options.out}: {image.shape[1]} x {image.shape[0]}")
+
+
+if __name__ == "__main__":
+    main()

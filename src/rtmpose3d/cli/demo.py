@@ -1,0 +1,138 @@
+"""`rtmpose3d demo`: what the package does, on one picture, without a network."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rtmpose3d.cli import predict_options as option
+from rtmpose3d.cli.outputs import Source, make_folder, plan_outputs
+from rtmpose3d.cli.terminal import DebugOption, plural, reports_errors
+from rtmpose3d.errors import InputError
+from rtmpose3d.zoo import DEMO_PICTURE, OFFLINE_MODEL, BundledFile, resolve_pose
+
+if TYPE_CHECKING:
+    from rtmpose3d.structures import PoseResult
+
+DEMO_EXAMPLES = """
+Examples:
+
+- rtmpose3d demo
+- rtmpose3d demo photo.jpg
+- rtmpose3d demo photo.jpg --out results --model rtmw3d-l
+"""
+SURE = 0.3  # confidence from which a keypoint is drawn and counted
+
+
+@reports_errors
+def demo(
+    image: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="IMAGE",
+            help="Your picture: a file or an http address. Without one: a rendered picture of "
+            "three people that comes with the package.",
+            show_default=False,
+        ),
+    ] = None,
+    model: option.Model = OFFLINE_MODEL,
+    out: option.Out = Path("outputs"),
+    debug: DebugOption = False,
+) -> None:
+    """Find the people in one picture, write and explain the results. Needs no network.
+
+    Writes OUT/NAME_pose.jpg, the skeletons on the picture beside a view in 3D, and OUT/NAME.json,
+    all numbers. The model is a small one in the package, for demonstration: for real work take
+    `rtmpose3d predict`, whose models are fetched once.
+    """
+    from rtmpose3d.cli.estimating import AUTO, ModelChoice
+    from rtmpose3d.sources import expand_inputs, load_image
+
+    choice = ModelChoice(model=model, det=AUTO)
+    source = DEMO_PICTURE if image is None else _one(expand_inputs([image]), image)
+    drawing, document = plan_outputs([source], out, ("image", "json"))[0]
+    make_folder(out)
+    pixels = load_image(source)  # a picture that cannot be read is told before a download
+    loaded = choice.load()
+    begun = time.perf_counter()
+    result = replace(loaded(pixels), source=source if isinstance(source, Path) else None)
+    taken_s = time.perf_counter() - begun
+    result.save(drawing)
+    result.save(document)
+    own = image is not None
+    lines = [
+        *_what_was_done(source, result, taken_s, own),
+        *_people(result),
+        "",
+        *_files(result, drawing, document),
+        "",
+        *_next_steps(result, str(source) if own else None),
+    ]
+    typer.echo("\n".join(lines))
+
+
+def _one(sources: list[Source], given: str) -> Source:
+    if len(sources) != 1:
+        raise InputError(
+            f"demo takes one picture, {given!r} are {len(sources)}; "
+            f"for all of them: rtmpose3d predict {given}"
+        )
+    return sources[0]
+
+
+def _what_was_done(source: Source, result: PoseResult, taken_s: float, own: bool) -> list[str]:
+    spec = resolve_pose(result.model)
+    width, height = result.image_size_wh
+    whose = "" if own else ", a rendered picture that comes with the package"
+    kind = "published"
+    if isinstance(spec.file, BundledFile):
+        kind = "small, for demonstration: trained on rendered people only"
+    name = source.name if isinstance(source, Path) else source
+    return [
+        f"picture  {name}, {width}x{height}{whose}",
+        f"model    {spec.name} with the detector {spec.detector} ({kind})",
+        f"found    {plural(len(result), 'person', 'people')} in {taken_s:.2f} s",
+    ]
+
+
+def _people(result: PoseResult) -> list[str]:
+    """One line for each person: score, distance, and how many keypoints are sure."""
+    lines = []
+    for i in range(len(result)):
+        sure = int((result.confidence[i] >= SURE).sum())
+        text = f"  {i + 1}. score {result.bbox_scores[i]:.2f}"
+        if result.root_depth_m is not None and result.root_depth_std_m is not None:
+            away, std = result.root_depth_m[i], result.root_depth_std_m[i]
+            text += f", {away:.1f} m away (give or take {std:.1f} m)"
+        lines.append(f"{text}, {sure} of {result.confidence.shape[1]} keypoints sure")
+    return lines
+
+
+def _files(result: PoseResult, drawing: Path, document: Path) -> list[str]:
+    """What each file holds."""
+    in_space = result.root_depth_m is not None
+    what = {
+        str(drawing): "the skeletons on the picture" + (", and a view in 3D" if in_space else ""),
+        str(document): "133 keypoints a person, in pixels" + (" and metres" if in_space else ""),
+    }
+    width = max(map(len, what))
+    return [f"{name:<{width}}  {text}" for name, text in what.items()]
+
+
+def _next_steps(result: PoseResult, own: str | None) -> list[str]:
+    """What to try, as commands."""
+    picture = own or "photo.jpg"
+    steps: list[tuple[str, str]] = []
+    if own is None:
+        steps.append(("rtmpose3d demo photo.jpg", "the same on a picture of yours"))
+    if isinstance(resolve_pose(result.model).file, BundledFile):
+        steps.append(
+            (f"rtmpose3d predict {picture}", "the published model, far better; fetches 330 MB once")
+        )
+    steps.append(("rtmpose3d models", "the models that there are"))
+    width = max(len(command) for command, _ in steps)
+    return ["Next:", *(f"  {command:<{width}}  {what}" for command, what in steps)]

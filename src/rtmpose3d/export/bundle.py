@@ -1,0 +1,329 @@
+"""Puts trained weights into the package: `python -m rtmpose3d.export.bundle NAME RUN_OR_PTH`.
+
+In: the .pth of a training. Out: `bundled/NAME.safetensors` with what the graph needs and no more,
+matrices in half precision, and the table of facts in the model's card. Nothing is put in place
+before it is small enough and the outputs on a picture have been compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from rtmpose3d.errors import InputError, RTMPose3DError, WeightsError
+from rtmpose3d.geometry.letterbox import letterbox
+from rtmpose3d.pipeline import estimate_poses
+from rtmpose3d.runtime import load_weights, open_detector, open_pose
+from rtmpose3d.runtime.graph_files import GraphFile, graph_file
+from rtmpose3d.sources import load_image
+from rtmpose3d.structures import Image
+from rtmpose3d.structures.atomic import atomic_write
+from rtmpose3d.weights import open_torch_file, write_safetensors
+from rtmpose3d.weights.file_kinds import is_safetensors, read_head
+from rtmpose3d.zoo import (
+    DEMO_PICTURE,
+    MODELS,
+    BundledFile,
+    DetectorSpec,
+    ModelSpec,
+    PoseSpec,
+    resolve,
+)
+
+# Half precision keeps 11 bits; more than this of a tensor's largest value is not rounding.
+MOST_DIFFERENCE = 2.0**-11
+STRIPS = 3  # boxes that the pose network gets: so many upright strips of the picture
+BEST_BOXES = 10  # of the detector's, whose change is told
+_FACTS = re.compile(r"(?<=<!-- facts: begin -->\n).*?(?=<!-- facts: end -->)", re.DOTALL)
+
+Weights = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleReport:
+    """What was written, and how near it comes to the weights it was made from.
+
+    Attributes:
+        path: the file.
+        size_bytes: of the file.
+        most_bytes: its limit.
+        left_out: names in the checkpoint that are not stored: counters, tensors stored already
+            under another name.
+        weight_difference: largest difference of a tensor, relative to its own largest value.
+        output_difference: {what: how much it changes on the picture}.
+    """
+
+    path: Path
+    size_bytes: int
+    most_bytes: int
+    left_out: tuple[str, ...]
+    weight_difference: float
+    output_difference: Mapping[str, float]
+
+
+def write_bundled(
+    model: str,
+    source: Path,
+    *,
+    facts: Mapping[str, str] | None = None,
+    picture: Path = DEMO_PICTURE,
+) -> BundleReport:
+    """Write a model's file in the package from trained weights.
+
+    Args:
+        model: name of a bundled model.
+        source: its .pth file, or the folder of its finished training.
+        facts: further rows of the card's table: {"commit": ..., "hours": ...}.
+        picture: on which the outputs are compared.
+
+    Raises:
+        InputError: a model that is not bundled, or a fact that cannot stand in the table.
+        UnknownNameError: no such model.
+        WeightsError: the weights are missing, do not fit, exceed half precision, or make a file
+            above the limit; what was in place stays.
+        OutputError: the file cannot be written.
+    """
+    spec = resolve(model)
+    place = spec.file
+    if not isinstance(place, BundledFile):
+        known = [name for name, one in MODELS.items() if isinstance(one.file, BundledFile)]
+        raise InputError(f"{spec.name} is not in the package; those are: {', '.join(known)}")
+    checkpoint = checkpoint_of(source, spec.name)
+    image = load_image(picture)
+    weights = load_weights(spec, checkpoint)
+    stored, shared = stored_tensors(weights, graph_file(spec))
+    difference = half_precision_difference(weights, stored, checkpoint)
+    rows = {**_known_facts(spec, checkpoint), **_checked(facts or {})}
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / place.name
+        write_safetensors(made, stored, {**rows, **shared})
+        size = made.stat().st_size
+        if size > place.most_bytes:
+            raise WeightsError(
+                f"{place.name} would have {size:,} bytes, at most {place.most_bytes:,} are "
+                "allowed in the package; nothing was written"
+            )
+        changes = output_difference(spec, checkpoint, made, image)
+        with made.open("rb") as source_file, atomic_write(place.path) as sink:
+            shutil.copyfileobj(source_file, sink)
+    _update_card(place.path.with_suffix(".md"), {**rows, "file": f"{size:,} bytes"})
+    return BundleReport(
+        path=place.path,
+        size_bytes=size,
+        most_bytes=place.most_bytes,
+        left_out=tuple(name for name in weights if name not in stored),
+        weight_difference=difference,
+        output_difference=changes,
+    )
+
+
+def checkpoint_of(source: Path, model: str) -> Path:
+    """The weights file that is meant: the file itself, or the one a finished training left.
+
+    Raises:
+        WeightsError: there is none; the message names the checkpoints that are there.
+    """
+    if not source.is_dir():
+        return source
+    finished = source / f"{model}.pth"
+    if finished.is_file():
+        return finished
+    others = sorted(source.rglob("*.pth"))
+    hint = f"; give one of {', '.join(map(str, others))}" if others else ""
+    raise WeightsError(f"{source} holds no {finished.name} of a finished training{hint}")
+
+
+def stored_tensors(
+    weights: Weights, graph: GraphFile
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """What goes into the file, and {name of a tensor that is stored already: under which name}.
+
+    Convolutions and matrices become float16; vectors (norms, biases) are few, sensitive, and stay
+    float32. Counters go.
+
+    Raises:
+        WeightsError: a tensor that should be the same as another is not.
+    """
+    stored = {
+        name: weights[name] if weights[name].ndim < 2 else _halved(weights[name])
+        for name in graph.initialisers
+    }
+    shared: dict[str, str] = {}
+    for name in graph.shapes:
+        if name in stored or name.endswith("num_batches_tracked"):
+            continue
+        same = [one for one in graph.initialisers if np.array_equal(weights[one], weights[name])]
+        if not same:
+            raise WeightsError(
+                f"{name} should hold the same values as another tensor of the model (its head is "
+                "shared between the scales), and does not; the checkpoint is not of this model"
+            )
+        shared[name] = same[0]
+    return stored, shared
+
+
+def _halved(array: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return array.astype(np.float16)
+
+
+def half_precision_difference(weights: Weights, stored: Weights, path: Path) -> float:
+    """Largest difference of a stored tensor, relative to the tensor's largest value.
+
+    Raises:
+        WeightsError: a value is too large for float16, or a whole tensor too small.
+    """
+    worst = 0.0
+    for name, array in stored.items():
+        if not np.isfinite(array).all():
+            raise WeightsError(
+                f"{path}: {name} has values up to {np.abs(weights[name]).max():.3g}, beyond "
+                "float16's 65504; the training diverged, or it needs a lower learning rate"
+            )
+        largest = float(np.abs(weights[name]).max(initial=0.0))
+        if largest == 0.0:
+            continue
+        apart = float(np.abs(array.astype(np.float32) - weights[name]).max()) / largest
+        if apart > MOST_DIFFERENCE:
+            raise WeightsError(
+                f"{path}: {name} loses {apart:.2g} of its largest value {largest:.3g} in float16, "
+                f"at most {MOST_DIFFERENCE:.2g} is rounding"
+            )
+        worst = max(worst, apart)
+    return worst
+
+
+def output_difference(spec: ModelSpec, before: Path, after: Path, image: Image) -> dict[str, float]:
+    """How much the outputs on a picture change from one weights file to another."""
+    if isinstance(spec, PoseSpec):
+        return _pose_difference(spec, before, after, image)
+    assert isinstance(spec, DetectorSpec)
+    return _detector_difference(spec, before, after, image)
+
+
+def _pose_difference(spec: PoseSpec, before: Path, after: Path, image: Image) -> dict[str, float]:
+    height, width = image.shape[:2]
+    edges = np.linspace(0, width, STRIPS + 1)
+    boxes = np.array([[a, 0, b, height] for a, b in pairwise(edges)])
+    first, second = (
+        estimate_poses(open_pose(spec, file, device="cpu"), [image], [boxes.astype(np.float32)])[0]
+        for file in (before, after)
+    )
+    moved = np.linalg.norm(first.keypoints_2d - second.keypoints_2d, axis=2)
+    changes = {
+        "keypoints, mean (px)": float(moved.mean()),
+        "keypoints, 99th percentile (px)": float(np.percentile(moved, 99)),
+        "keypoints, largest (px)": float(moved.max()),
+        "scores, largest": float(np.abs(first.scores - second.scores).max()),
+    }
+    if first.depth_m is not None and second.depth_m is not None:
+        changes["depth, mean (mm)"] = 1000 * float(np.abs(first.depth_m - second.depth_m).mean())
+    return changes
+
+
+def _detector_difference(
+    spec: DetectorSpec, before: Path, after: Path, image: Image
+) -> dict[str, float]:
+    pixels = letterbox(image, spec.input_size_wh)[0][None]
+    first, second = (
+        open_detector(spec, file, device="cpu").run(pixels)[0] for file in (before, after)
+    )
+    best = np.argsort(-first.scores)[:BEST_BOXES]
+    return {
+        "scores, largest": float(np.abs(first.scores - second.scores).max()),
+        f"edges of the best {BEST_BOXES} boxes, largest (px)": float(
+            np.abs(first.boxes_xyxy[best] - second.boxes_xyxy[best]).max()
+        ),
+    }
+
+
+def _known_facts(spec: ModelSpec, checkpoint: Path) -> dict[str, str]:
+    """What the file and the model table say themselves, as rows of the card's table."""
+    rows = {
+        "model": spec.name,
+        "parameters": f"{spec.params:,}",
+        "precision": "float16; norms and biases float32",
+        "weights licence": spec.weights_licence,
+        "data": spec.data_licence,
+        "made from": f"sha256 {hashlib.sha256(checkpoint.read_bytes()).hexdigest()}",
+    }
+    for name, value in _header_of(checkpoint).items():
+        if name != "model" and isinstance(value, (int, float, str)):
+            rows[name] = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return _checked(rows)
+
+
+def _header_of(checkpoint: Path) -> Mapping[str, object]:
+    """The `meta` of a .pth; empty where there is none."""
+    if is_safetensors(*read_head(checkpoint)):
+        return {}
+    with open_torch_file(checkpoint) as file:
+        root = file.root
+        meta = root.get("meta") if isinstance(root, dict) else None
+        return dict(meta) if isinstance(meta, dict) else {}
+
+
+def _checked(facts: Mapping[str, str]) -> dict[str, str]:
+    for name, value in facts.items():
+        if not name or re.search(r"[|\n\r]", name + value):
+            raise InputError(f"a fact has a name and stands on one line without |: {name}={value}")
+    return dict(facts)
+
+
+def _update_card(card: Path, rows: Mapping[str, str]) -> None:
+    """Put the facts between the marks of the model's card."""
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    if not _FACTS.search(text):
+        raise WeightsError(
+            f"{card} has no place for facts; it needs the lines <!-- facts: begin --> and "
+            "<!-- facts: end -->. The weights were written"
+        )
+    table = "".join(f"| {name} | {value} |\n" for name, value in rows.items())
+    with atomic_write(card, "w") as file:
+        file.write(_FACTS.sub(lambda _: f"| | |\n|---|---|\n{table}", text))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; ends the process with an error's text if there is one."""
+    parser = argparse.ArgumentParser(
+        prog="python -m rtmpose3d.export.bundle", description="Put trained weights into the package"
+    )
+    parser.add_argument("model", help="rtmw3d-n or rtmdet-n")
+    parser.add_argument("source", type=Path, help="its .pth, or the folder of its training")
+    parser.add_argument(
+        *("--card-facts", "-f"),
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="further rows of the model card's table, such as commit=1a2b3c4 'hours=2.1 on ...'",
+    )
+    parser.add_argument(
+        "--picture", type=Path, default=DEMO_PICTURE, help="on which the outputs are compared"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        pairs = [fact.partition("=") for fact in options.card_facts]
+        facts = {name: value for name, _, value in pairs}
+        report = write_bundled(options.model, options.source, facts=facts, picture=options.picture)
+    except RTMPose3DError as error:
+        sys.exit(f"error: {error}")
+    print(f"{report.path}: {report.size_bytes:,} bytes, at most {report.most_bytes:,}")
+    print(f"left out: {len(report.left_out)} tensors (counters, tensors stored already)")
+    print(f"largest change of a tensor, against its largest value: {report.weight_difference:.2g}")
+    print(f"changes of the outputs on {options.picture.name}:")
+    for name, value in report.output_difference.items():
+        print(f"  {name:<44} {value:.3g}")
+
+
+if __name__ == "__main__":
+    main()
