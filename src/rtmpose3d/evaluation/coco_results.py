@@ -48,9 +48,7 @@ class FoundPeople:
         return self.part_scores.get(part, self.scores)
 
 
-NOBODY = FoundPeople(
-    keypoints=np.zeros((0, 133, 3)), scores=np.zeros(0), part_scores={}
-)
+NOBODY = FoundPeople(keypoints=np.zeros((0, 133, 3)), scores=np.zeros(0), part_scores={})
 
 
 def scored_people(

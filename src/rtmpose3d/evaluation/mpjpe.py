@@ -1,4 +1,5 @@
-"""Errors in 3D: mean distance of keypoints, hip-centred (MPJPE) or best aligned (PA-MPJPE).
+"""Errors in 3D: mean distance of keypoints, hip-centred (MPJPE), best scaled (N-MPJPE) or best
+aligned (PA-MPJPE); share of keypoints within a distance (PCK), and its mean over distances (AUC).
 
 Metres in, metres out; what is not annotated neither counts nor takes part in the alignment.
 """
@@ -11,6 +12,8 @@ from rtmpose3d.structures import BoolArray, FloatArray
 
 HIPS = (11, 12)  # their middle is the root
 LEAST_POINTS = 3  # of a similarity in space
+PCK_WITHIN_M = 0.15  # MPI-INF-3DHP (Mehta et al., 3DV 2017)
+AUC_DISTANCES_M = np.linspace(0, 0.15, 31)  # likewise; as mmpose's keypoint_3d_auc
 
 
 def mpjpe(found: FloatArray, true: FloatArray, annotated: BoolArray) -> FloatArray:
@@ -41,6 +44,39 @@ def pa_mpjpe(found: FloatArray, true: FloatArray, annotated: BoolArray) -> Float
             aligned = align_similarity(found[i, use], true[i, use])
             errors[i] = np.linalg.norm(aligned - true[i, use], axis=1).mean()
     return errors
+
+
+def n_mpjpe(found: FloatArray, true: FloatArray, annotated: BoolArray) -> FloatArray:
+    """As `mpjpe`, after the scale that fits each person best (Rhodin et al., CVPR 2018).
+
+    Give positions relative to a root: they are scaled about the origin.
+
+    Returns:
+        (N,) metres; nan for people without annotated keypoints.
+    """
+    use = annotated[..., None]
+    along = np.where(use, found * true, 0.0).sum(axis=(1, 2))
+    own = np.where(use, found * found, 0.0).sum(axis=(1, 2))
+    scale = np.divide(along, own, out=np.ones(len(found)), where=own > 0)
+    return mpjpe(found * scale[:, None, None], true, annotated)
+
+
+def pck_3d(errors_m: FloatArray, within_m: float = PCK_WITHIN_M) -> float:
+    """Share of keypoints within a distance.
+
+    Args:
+        errors_m: distances of annotated keypoints, any shape; nan, for what was not found, misses.
+        within_m: the distance.
+
+    Returns:
+        0 to 1; nan without keypoints.
+    """
+    return float((errors_m <= within_m).mean()) if errors_m.size else float("nan")
+
+
+def auc_3d(errors_m: FloatArray) -> float:
+    """Mean of `pck_3d` over 31 distances from 0 to 150 mm; nan without keypoints."""
+    return float(np.mean([pck_3d(errors_m, within) for within in AUC_DISTANCES_M.tolist()]))
 
 
 def align_similarity(found: FloatArray, true: FloatArray) -> FloatArray:

@@ -1,0 +1,143 @@
+"""Histograms of errors, one a part, as a picture: `draw_histograms`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from rtmpose3d.structures import FloatArray, Image
+from rtmpose3d.viz.palette import PART_COLOURS, RGB
+from rtmpose3d.viz.text import draw_text
+
+PANEL_WH = (620, 360)
+LEFT, TOP, RIGHT, BOTTOM = 70, 62, 24, 62
+BINS = 40
+GAP_BINS = 2  # before the last bar
+COLUMNS = 2
+HEAD_PX = 76
+PAPER_BGR, GRID_BGR, BAR_BGR, MORE_BGR = (
+    (255, 255, 255),
+    (232, 228, 226),
+    (196, 148, 84),
+    (150, 150, 158),
+)
+INK, QUIET = (40, 46, 58), (110, 118, 132)
+MEDIAN_RGB, TAIL_RGB = PART_COLOURS["feet", "left"], PART_COLOURS["feet", "right"]
+TAIL = 90  # percentile
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorAxis:
+    """What the errors are.
+
+    Attributes:
+        unit: under the axis.
+        limit: where the axis ends; what is beyond stands in the last bar.
+        step: between the axis's numbers.
+    """
+
+    unit: str
+    limit: float
+    step: float
+
+
+BOX_AXIS = ErrorAxis(unit="error, % of the box's longer side", limit=20.0, step=5.0)
+SPACE_AXIS = ErrorAxis(unit="error, mm, pelvis-aligned", limit=200.0, step=50.0)
+
+
+def draw_histograms(errors: Mapping[str, FloatArray], axis: ErrorAxis, title: str) -> Image:
+    """A panel for each part: share of its keypoints by error, median and 90th percentile marked.
+
+    Args:
+        errors: by part, in the axis's unit; infinite ones count as beyond its limit.
+        axis: of all panels.
+        title: above them.
+
+    Returns:
+        (H, W, 3) uint8 BGR.
+    """
+    panels = [_panel(name, values, axis) for name, values in errors.items()]
+    while len(panels) % COLUMNS:
+        panels.append(np.full_like(panels[0], 255))
+    rows = [np.hstack(panels[i : i + COLUMNS]) for i in range(0, len(panels), COLUMNS)]
+    head = np.full((HEAD_PX, rows[0].shape[1], 3), PAPER_BGR, np.uint8)
+    draw_text(head, (LEFT, 44), title, 26, INK)
+    return np.vstack([head, *rows]).astype(np.uint8)
+
+
+def shares(values: FloatArray, limit: float) -> FloatArray:
+    """(41,) share of the values in each of 40 equal bins up to a limit, and beyond it."""
+    inside = values[values < limit]
+    counts, _ = np.histogram(inside, bins=BINS, range=(0, limit))
+    return np.append(counts, len(values) - len(inside)) / max(len(values), 1)
+
+
+def _panel(name: str, values: FloatArray, axis: ErrorAxis) -> Image:
+    width, height = PANEL_WH
+    canvas = np.full((height, width, 3), PAPER_BGR, np.uint8)
+    draw_text(canvas, (LEFT, 26), name, 20, INK)
+    if not len(values):
+        draw_text(canvas, (width / 2, height / 2), "not annotated", 18, QUIET, anchor="middle")
+        return canvas
+    bars = shares(values, axis.limit)
+    top = float(bars.max()) * 1.08
+    _draw_axes(canvas, axis, top)
+    bar_px = _bar_px()
+    for i, share in enumerate(bars.tolist()):
+        if not share:
+            continue
+        x = LEFT + bar_px * (i + GAP_BINS * (i == BINS))
+        y = _row(share, top)
+        colour = MORE_BGR if i == BINS else BAR_BGR
+        cv2.rectangle(canvas, (round(x) + 1, y), (round(x + bar_px) - 1, _row(0, top)), colour, -1)
+    words = [f"{len(values):,} keypoints"]
+    marks: tuple[tuple[str, float, RGB], ...] = (
+        ("median", 50, MEDIAN_RGB),
+        (f"{TAIL} %", TAIL, TAIL_RGB),
+    )
+    for word, percent, rgb in marks:
+        value = float(np.percentile(values, percent, method="higher"))
+        words.append(
+            f"{word} {_short(value)}" if value < axis.limit else f"{word} > {axis.limit:g}"
+        )
+        if value < axis.limit:
+            x = round(LEFT + bar_px * BINS * value / axis.limit)
+            cv2.line(canvas, (x, TOP - 6), (x, _row(0, top)), rgb[::-1], 2, cv2.LINE_AA)
+    x = float(width - RIGHT)
+    for word, rgb in zip(words[::-1], (TAIL_RGB, MEDIAN_RGB, QUIET), strict=True):
+        draw_text(canvas, (x, 28), word, 15, rgb, anchor="right")
+        x -= 9 * len(word) + 14
+    return canvas
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.2f}"
+
+
+def _bar_px() -> float:
+    return (PANEL_WH[0] - LEFT - RIGHT) / (BINS + GAP_BINS + 1)
+
+
+def _row(share: float, top: float) -> int:
+    return round(PANEL_WH[1] - BOTTOM - share / top * (PANEL_WH[1] - TOP - BOTTOM))
+
+
+def _draw_axes(canvas: Image, axis: ErrorAxis, top: float) -> None:
+    width, height = PANEL_WH
+    step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if s * 6 >= top)
+    for share in np.arange(0, top, step).tolist():
+        y = _row(share, top)
+        cv2.line(canvas, (LEFT, y), (width - RIGHT, y), GRID_BGR, 1)
+        draw_text(canvas, (LEFT - 10, y), f"{share:.0%}", 14, QUIET, anchor="right")
+    bar_px = _bar_px()
+    y = height - BOTTOM + 16
+    for value in np.arange(0, axis.limit + axis.step / 2, axis.step).tolist():
+        x = LEFT + bar_px * BINS * value / axis.limit
+        draw_text(canvas, (x, y), f"{value:g}", 14, QUIET, anchor="middle")
+    draw_text(
+        canvas, (LEFT + bar_px * (BINS + GAP_BINS + 0.5), y), "more", 14, QUIET, anchor="middle"
+    )
+    draw_text(canvas, (LEFT, height - 20), axis.unit, 15, QUIET)

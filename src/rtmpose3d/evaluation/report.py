@@ -1,0 +1,108 @@
+"""An evaluation as files: results.json, results.md, histogram.png, worst.jpg.
+
+Figures that do not exist (nobody annotated) are null in JSON and a dash in Markdown.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from rtmpose3d.errors import OutputError
+from rtmpose3d.structures import Image
+from rtmpose3d.structures.atomic import atomic_path, atomic_write
+
+Cell = str | float | int | None
+Json = Mapping[str, object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows under a heading.
+
+    Attributes:
+        title: of the table.
+        columns: names.
+        rows: cells as text, one a column.
+        note: below it; may be empty.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+    def markdown(self) -> str:
+        """As Markdown, figures to the right."""
+        lines = [f"## {self.title}", "", _line(self.columns)]
+        lines.append("|---|" + "---:|" * (len(self.columns) - 1))
+        lines += [_line(row) for row in self.rows]
+        return "\n".join([*lines, "", self.note, ""] if self.note else [*lines, ""])
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """A share as per cent without the sign: 67.8, or a dash where there is none."""
+    return "–" if math.isnan(value) else f"{100 * value:.{digits}f}"
+
+
+def figure(value: float, digits: int = 1) -> str:
+    """A number, or a dash where there is none."""
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def plain(value: object) -> object:
+    """The same with null for what is not finite, so that it is valid JSON."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def write_json(path: Path, document: Json) -> None:
+    """Write figures as JSON, whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with atomic_write(path, "w") as file:
+        json.dump(plain(document), file, indent=2, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
+
+
+def write_markdown(
+    path: Path, title: str, facts: Mapping[str, str], tables: Sequence[Table]
+) -> None:
+    """Write a page: what was evaluated, then the tables; whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    head = [f"# {title}", "", *(f"- {name}: {text}" for name, text in facts.items()), ""]
+    with atomic_write(path, "w") as file:
+        file.write("\n".join([*head, *(table.markdown() for table in tables)]))
+
+
+def write_picture(path: Path, image: Image) -> None:
+    """Write a picture as its ending says, whole or not at all.
+
+    Raises:
+        OutputError: it cannot be encoded or written.
+    """
+    options = [cv2.IMWRITE_JPEG_QUALITY, 90] if path.suffix in (".jpg", ".jpeg") else []
+    done, data = cv2.imencode(path.suffix, image, options)
+    if not done:
+        raise OutputError(f"{path}: the picture could not be encoded")
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data.tobytes())
