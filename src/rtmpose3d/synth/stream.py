@@ -44,9 +44,11 @@ class SceneBatch(TypedDict):
     """B whole pictures, letterboxed to one size, for training a detector.
 
     images: (B, h, w, 3) uint8 BGR; grey below and to the right of the picture.
-    boxes: (N, 4) float32 x1 y1 x2 y2, all people of all pictures.
+    boxes: (N, 4) float32 x1 y1 x2 y2 of what is seen of all people of all pictures, as annotators
+        draw boxes: parts behind others do not count.
     image_index: (N,) int64, whose picture in the batch each box is in.
-    visible_share: (N,) float32, visible pixels by the area of the box: near 0 is hidden.
+    visible_share: (N,) float32, visible pixels by the area of the box with the
+        hidden parts: near 0 is hidden.
     """
 
     images: UInt8Array
@@ -214,7 +216,7 @@ class _SceneMaker(_Maker):
                 if not labels.visible_area_px:
                     continue
                 sides = labels.box_xyxy[2:] - labels.box_xyxy[:2]
-                boxes.append(labels.box_xyxy)
+                boxes.append(labels.visible_box_xyxy)
                 index.append(row)
                 share.append(labels.visible_area_px / float(np.prod(sides)))
         return SceneBatch(

@@ -141,9 +141,9 @@ class PooledPictures:
         self,
         open_stream: Callable[[int], Iterator[LabelledPicture]],
         *,
-        pool: int = 1024,
+        pool: int = 3000,
         start: int = 128,
-        reuse: int = 6,
+        reuse: int = 16,
         seed: int = 0,
     ) -> None:
         if not 1 <= start <= pool or reuse < 1:
