@@ -69,7 +69,8 @@ def made_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str],
         weights = {
             key: _made_weight(rng, key, shape) for key, shape in graph_file(spec).shapes.items()
         }
-        path = folder / (spec.file.name or f"{spec.name}.pth")
+        name = spec.file.name if spec.file.name.endswith(".pth") else f"{spec.name}.pth"
+        path = folder / name
         write_torch_file(path, weights, {"meta": {"epoch": 270}})
         return path
 

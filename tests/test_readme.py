@@ -17,7 +17,7 @@ import typer.main
 
 from rtmpose3d.cli import app
 from rtmpose3d.structures import Detections
-from rtmpose3d.zoo import ALIASES, MODELS, ModelSpec, PoseSpec, resolve
+from rtmpose3d.zoo import ALIASES, DEMO_PICTURE, MODELS, ModelSpec, PoseSpec, RemoteFile, resolve
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -81,17 +81,15 @@ def test_files_to_fetch_by_hand_are_those_of_the_default_model() -> None:
     text = README.read_text("utf-8")
     for name in ("rtmw3d-l", "rtmdet-m"):
         file = MODELS[name].file
+        assert isinstance(file, RemoteFile)
         assert f"`{file.name}`" in text
         assert f"https://huggingface.co/{file.hub_repo}" in text
-
-
-TRAINED_HERE = {"rtmw3d-n", "rtmdet-n"}  # recipes of `rtmpose3d train`; no weights published yet
 
 
 def test_models_named_in_code_and_commands_exist() -> None:
     named = re.findall(r"\b(?:rtmw3d|rtmw|rtmpose|dwpose|rtmdet)-[\w-]+", README.read_text("utf-8"))
     files = {spec.file.name.removesuffix(".pth") for spec in MODELS.values()}
-    for name in set(named) - files - TRAINED_HERE:
+    for name in set(named) - files:
         assert name in MODELS or name in ALIASES, name
 
 
@@ -124,7 +122,7 @@ def test_commands_and_their_options_exist() -> None:
 
 
 def test_options_named_in_the_text_exist() -> None:
-    known = set().union(*map(options_of, ("predict", "models", "export", "doctor")))
+    known = set().union(*map(options_of, ("demo", "predict", "models", "export", "doctor")))
     for path in (README, ROOT / "docs" / "output.md"):
         for option in re.findall(r"`(--[a-z0-9-]+)[ `=]", path.read_text("utf-8")):
             assert option in known, f"{name_of(path)}: {option}"
@@ -136,14 +134,18 @@ def test_test_command_is_the_same_wherever_it_stands() -> None:
         assert command in (ROOT / name).read_text("utf-8"), name
 
 
-def test_first_command_is_given_a_picture_and_needs_nothing_else() -> None:
-    found = re.findall(
-        r"^pip install \. && rtmpose3d predict (\S+)$", README.read_text("utf-8"), re.M
-    )
-    assert len(found) == 1
-    assert found[0].startswith("https://")
-    stem = found[0].rsplit("/", 1)[1].removesuffix(".jpg")
+def test_first_command_is_the_demo_and_its_files_are_named() -> None:
     text = README.read_text("utf-8")
+    assert blocks(README, "bash")[0] == "pip install . && rtmpose3d demo\n"
+    assert f"`{DEMO_PICTURE.stem}_pose.jpg`" in text
+    assert f"`{DEMO_PICTURE.stem}.json`" in text
+
+
+def test_first_prediction_is_given_a_picture_and_needs_nothing_else() -> None:
+    text = README.read_text("utf-8")
+    found = re.findall(r"^rtmpose3d predict (https://\S+)$", text, re.M)
+    assert len(found) == 1
+    stem = found[0].rsplit("/", 1)[1].removesuffix(".jpg")
     assert f"`{stem}.json`" in text
     assert f"`{stem}_pose.jpg`" in text
 
@@ -235,7 +237,7 @@ def test_python_in_the_text_runs_from_top_to_bottom(
         scores=np.array([0.9, 0.6], np.float32),
     )
     monkeypatch.setattr(
-        "rtmpose3d.api.model.checkpoint_path", lambda spec, *_: made_checkpoint(spec.name)
+        "rtmpose3d.api.model.checkpoint_path", lambda spec, *_, **__: made_checkpoint(spec.name)
     )
     monkeypatch.setattr("rtmpose3d.api.model.detect_people", lambda *_, **__: [people])
     monkeypatch.chdir(tmp_path)
