@@ -35,6 +35,7 @@ class ModelChoice:
         device, backend: names.
         pose_checkpoint, detector_checkpoint: files to use instead of the published ones.
         cache_dir: folder of downloaded weights.
+        flip_test: whether mirrored crops are run, too, and averaged.
 
     Raises:
         UnknownNameError: no such model or detector.
@@ -48,6 +49,7 @@ class ModelChoice:
     pose_checkpoint: Path | None = None
     detector_checkpoint: Path | None = None
     cache_dir: Path | None = None
+    flip_test: bool = False
 
     def __post_init__(self) -> None:
         pose = resolve_pose(self.model)
@@ -78,6 +80,7 @@ class ModelChoice:
             detector_checkpoint=self.detector_checkpoint,
             detector=self.det,
             cache_dir=self.cache_dir,
+            flip_test=self.flip_test,
         )
 
 
