@@ -1,0 +1,157 @@
+"""Arrays out of files whose published form is a pickle (H3WB's .npz), without running anything.
+
+`weights.inert_pickle` reads the pickle; here numpy's arrays, numbers and dictionaries are rebuilt
+from its bytes, and anything else is an error.
+"""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from rtmpose3d.errors import InputError
+from rtmpose3d.weights.inert_pickle import Name, Opaque, PickleFormatError, load
+
+MAX_STEPS = 50_000_000  # H3WB's boxes: 80,000 people of some 30 steps
+_DEEPEST = 12  # dictionaries within dictionaries; H3WB has 4
+_KINDS = frozenset({"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"})
+_NUMPY_ARRAY = frozenset(f"numpy.{core}.multiarray._reconstruct" for core in ("core", "_core"))
+_NUMPY_SCALAR = frozenset(f"numpy.{core}.multiarray.scalar" for core in ("core", "_core"))
+
+
+class _Dtype:
+    """A dtype of a pickle: its letters, and the byte order that comes later."""
+
+    def __init__(self, letters: str) -> None:
+        self.letters = letters
+        self.order = "<"
+
+    def numpy(self) -> np.dtype[np.generic]:
+        if self.letters not in _KINDS:
+            raise PickleFormatError(f"an array of {self.letters!r}")
+        return np.dtype((">" if self.order == ">" else "<") + self.letters)
+
+
+class _Array:
+    """An array of a pickle: filled by its state."""
+
+    def __init__(self) -> None:
+        self.value: object = None
+
+
+def read_pickled_npz(path: Path) -> dict[str, object]:
+    """The entries of an .npz file that numpy would need `allow_pickle` for.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        Name -> array, or what a zero-dimensional array of an object holds: dictionaries, lists,
+        tuples, numbers, text and arrays.
+
+    Raises:
+        InputError: it is missing, broken, or holds anything else.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {
+                info.filename.removesuffix(".npy"): _entry(archive, info)
+                for info in archive.infolist()
+            }
+    except FileNotFoundError as error:
+        raise InputError(f"annotation file {path} is not there; check the folder") from error
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        zipfile.BadZipFile,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
+        raise InputError(f"{path} is no .npz file of arrays and dictionaries: {error}") from error
+
+
+def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> object:
+    with archive.open(info) as stream:
+        version = np.lib.format.read_magic(stream)
+        read_header = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
+        shape, fortran, dtype = read_header(stream)
+        if dtype.hasobject:
+            return _unpickle(stream, info.file_size)
+        data = np.frombuffer(stream.read(), dtype)
+        return data.reshape(shape, order="F" if fortran else "C")
+
+
+def _unpickle(stream: BinaryIO, size: int) -> object:
+    value = load(
+        stream,
+        size,
+        rebuild=_rebuild,
+        persistent=lambda _: Opaque("persistent id"),
+        set_state=_set_state,
+        max_opcodes=MAX_STEPS,
+    )
+    return _finished(value, 0)
+
+
+def _rebuild(name: Name, arguments: tuple[object, ...]) -> object:
+    called = str(name)
+    if called in _NUMPY_ARRAY:
+        return _Array()
+    if called == "numpy.dtype" and arguments and isinstance(arguments[0], str):
+        return _Dtype(arguments[0].lstrip("<>|="))
+    if called in _NUMPY_SCALAR and len(arguments) == 2:
+        dtype, data = arguments
+        if isinstance(dtype, _Dtype) and isinstance(data, bytes):
+            return np.frombuffer(data, dtype.numpy(), count=1)[0]
+    raise PickleFormatError(f"it asks for {called}, which is no array")
+
+
+def _set_state(target: object, state: object) -> None:
+    if isinstance(target, _Dtype):
+        if isinstance(state, tuple) and len(state) > 1 and isinstance(state[1], str):
+            target.order = state[1]
+        return
+    if not isinstance(target, _Array) or not isinstance(state, tuple) or len(state) != 5:
+        raise PickleFormatError("a state that belongs to no array")
+    _, shape, dtype, fortran, data = state
+    if not (isinstance(shape, tuple) and all(isinstance(side, int) for side in shape)):
+        raise PickleFormatError("an array without a shape")
+    if not isinstance(dtype, _Dtype):
+        raise PickleFormatError("an array without a dtype")
+    if dtype.letters in ("O", "O8", "O4"):
+        if not isinstance(data, list) or len(data) != math.prod(shape):
+            raise PickleFormatError("an array of objects of another size than its shape")
+        target.value = data[0] if shape == () else data
+    elif isinstance(data, bytes):
+        flat = np.frombuffer(data, dtype.numpy())
+        target.value = flat.reshape(shape, order="F" if fortran else "C")
+    else:
+        raise PickleFormatError("an array without bytes")
+
+
+def _finished(value: object, depth: int) -> object:
+    """The value with every array in its place.
+
+    Raises:
+        PickleFormatError: something in it is neither a container nor a number, text or array.
+    """
+    if depth > _DEEPEST:
+        raise PickleFormatError("containers nested too deeply")
+    if isinstance(value, _Array):
+        return _finished(value.value, depth + 1)
+    if isinstance(value, dict):
+        return {key: _finished(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_finished(item, depth + 1) for item in value)
+    if isinstance(value, (Opaque, Name, _Dtype)):
+        raise PickleFormatError(f"it holds a {type(value).__name__}, which is no array")
+    return value

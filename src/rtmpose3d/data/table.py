@@ -1,0 +1,338 @@
+"""The table of data sets, `DATA_SETS`.
+
+Those that RTMW was trained on (arXiv:2407.08634) and rendered people. Layouts are mmpose's
+(docs/en/dataset_zoo), so that its users need nothing new.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from rtmpose3d.data import body_maps, part_maps
+from rtmpose3d.data.body_sets import read_humanart, read_jhmdb, read_mpii
+from rtmpose3d.data.coco_files import read_plain
+from rtmpose3d.data.dna_rendering import ANNOTATIONS_ENDING, read_dna_rendering
+from rtmpose3d.data.part_sets import read_faces, read_interhand, read_square_faces
+from rtmpose3d.data.space_sets import H3WB_VAL, read_h3wb, read_ubody3d
+from rtmpose3d.data.specs import DataSetSpec, Split
+from rtmpose3d.data.wholebody_sets import read_coco_wholebody, read_rendered
+
+_RESEARCH = "research, not commercial"
+
+_WHOLEBODY = (
+    DataSetSpec(
+        name="coco-wholebody",
+        title="COCO-WholeBody V1.0: photographs, 133 keypoints",
+        page="https://github.com/jin-s13/COCO-WholeBody",
+        licence=f"labels CC BY-NC 4.0, {_RESEARCH}; pictures under Flickr's terms",
+        keypoint_map=body_maps.COCO_WHOLEBODY,
+        reader=read_coco_wholebody,
+        splits={
+            "train": Split(
+                annotations="annotations/coco_wholebody_train_v1.0.json",
+                images="train2017",
+                pictures=118_287,
+                people=149_813,
+            ),
+            "val": Split(
+                annotations="annotations/coco_wholebody_val_v1.0.json",
+                images="val2017",
+                pictures=5_000,
+                people=6_352,
+            ),
+        },
+        counted_by="COCO 2017; people as HRNet and mmpose load them",
+    ),
+    DataSetSpec(
+        name="ubody",
+        title="UBody: upper bodies in video scenes, 133 keypoints",
+        page="https://osx-ubody.github.io",
+        licence=f"{_RESEARCH}; terms on its page",
+        keypoint_map=body_maps.COCO_WHOLEBODY,
+        reader=read_coco_wholebody,
+        splits={
+            "train": Split(annotations="annotations/train_annotations.json", images="images"),
+            "val": Split(annotations="annotations/val_annotations.json", images="images"),
+        },
+        verified=False,
+    ),
+    DataSetSpec(
+        name="halpe",
+        title="Halpe Full-Body: people with objects, 136 keypoints",
+        page="https://github.com/Fang-Haoshu/Halpe-FullBody",
+        licence=f"{_RESEARCH}; pictures of HICO-DET and COCO under their terms",
+        keypoint_map=body_maps.HALPE,
+        reader=read_plain,
+        splits={
+            "train": Split(
+                annotations="annotations/halpe_train_v1.json",
+                images="hico_20160224_det/images/train2015",
+            ),
+            "val": Split(annotations="annotations/halpe_val_v1.json", images="val2017"),
+        },
+    ),
+)
+
+_BODY = (
+    DataSetSpec(
+        name="aic",
+        title="AI Challenger: everyday photographs, 14 keypoints",
+        page="https://github.com/AIChallenger/AI_Challenger_2017",
+        licence=f"{_RESEARCH}; terms on its page",
+        keypoint_map=body_maps.AIC,
+        reader=read_plain,
+        splits={
+            "train": Split(
+                annotations="annotations/aic_train.json",
+                images="ai_challenger_keypoint_train_20170902/keypoint_train_images_20170902",
+                pictures=210_000,
+            ),
+            "val": Split(
+                annotations="annotations/aic_val.json",
+                images="ai_challenger_keypoint_validation_20170911/"
+                "keypoint_validation_images_20170911",
+                pictures=30_000,
+            ),
+        },
+        counted_by="arXiv:1711.06475",
+    ),
+    DataSetSpec(
+        name="crowdpose",
+        title="CrowdPose: crowds, 14 keypoints",
+        page="https://github.com/Jeff-sjtu/CrowdPose",
+        licence=f"{_RESEARCH}; terms on its page",
+        keypoint_map=body_maps.CROWDPOSE,
+        reader=read_plain,
+        splits={
+            name: Split(
+                annotations=f"annotations/mmpose_crowdpose_{name}.json",
+                images="images",
+                pictures=pictures,
+            )
+            for name, pictures in (
+                ("train", 10_000),
+                ("val", 2_000),
+                ("trainval", 12_000),
+                ("test", 8_000),
+            )
+        },
+        counted_by="arXiv:1812.00324: 20,000 pictures, 5 to 1 to 4",
+    ),
+    DataSetSpec(
+        name="mpii",
+        title="MPII Human Pose: activities, 16 keypoints",
+        page="http://human-pose.mpi-inf.mpg.de",
+        licence="Simplified BSD, by the page; pictures from YouTube",
+        keypoint_map=body_maps.MPII,
+        reader=read_mpii,
+        splits={
+            name: Split(annotations=f"annotations/mpii_{name}.json", images="images", people=people)
+            for name, people in (("train", 22_246), ("val", 2_958), ("trainval", None))
+        },
+        counted_by="the JSON files of HRNet and mmpose",
+    ),
+    DataSetSpec(
+        name="sub-jhmdb",
+        title="sub-JHMDB: frames of action videos, whole bodies, 15 keypoints",
+        page="http://jhmdb.is.tue.mpg.de/dataset",
+        licence=f"{_RESEARCH}; terms on its page",
+        keypoint_map=body_maps.JHMDB,
+        reader=read_jhmdb,
+        splits={
+            f"{split}{number}": Split(
+                annotations=f"annotations/Sub{number}_{file}.json", images="."
+            )
+            for number in (1, 2, 3)
+            for split, file in (("train", "train"), ("val", "test"))
+        },
+    ),
+    DataSetSpec(
+        name="posetrack18",
+        title="PoseTrack18: people in videos, 15 keypoints",
+        page="https://posetrack.net",
+        licence=f"{_RESEARCH}; terms on its page",
+        keypoint_map=body_maps.POSETRACK18,
+        reader=read_plain,
+        splits={
+            name: Split(annotations=f"annotations/posetrack18_{name}.json", images=".")
+            for name in ("train", "val")
+        },
+    ),
+    DataSetSpec(
+        name="human-art",
+        title="Human-Art: people in art and photographs, 21 keypoints",
+        page="https://github.com/IDEA-Research/HumanArt",
+        licence="not commercial, after a form; pictures are their owners'",
+        keypoint_map=body_maps.HUMANART,
+        reader=read_humanart,
+        splits={
+            "train": Split(annotations="annotations/training_humanart.json", images="."),
+            "val": Split(annotations="annotations/validation_humanart.json", images="."),
+        },
+    ),
+)
+
+_FACES = (
+    DataSetSpec(
+        name="wflw",
+        title="WFLW: faces in the wild, 98 keypoints",
+        page="https://wywu.github.io/projects/LAB/WFLW.html",
+        licence=f"{_RESEARCH}; terms on its page",
+        keypoint_map=part_maps.WFLW,
+        reader=read_square_faces,
+        splits={
+            "train": Split(
+                annotations="annotations/face_landmarks_wflw_train.json",
+                images="images",
+                people=7_500,
+            ),
+            "val": Split(
+                annotations="annotations/face_landmarks_wflw_test.json",
+                images="images",
+                people=2_500,
+            ),
+        },
+        shown="face",
+        counted_by="its page",
+    ),
+    DataSetSpec(
+        name="300w",
+        title="300W: faces, 68 keypoints",
+        page="https://ibug.doc.ic.ac.uk/resources/300-W",
+        licence=f"{_RESEARCH}; terms on its page",
+        keypoint_map=part_maps.W300,
+        reader=read_square_faces,
+        splits={
+            name: Split(
+                annotations=f"annotations/face_landmarks_300w_{file}.json",
+                images="images",
+                people=people,
+            )
+            for name, file, people in (
+                ("train", "train", 3_148),
+                ("val", "valid", 689),
+                ("test", "test", 600),
+            )
+        },
+        shown="face",
+        counted_by="the usual split: 3,148 and 554 + 135; challenge 300 + 300",
+    ),
+    DataSetSpec(
+        name="cofw",
+        title="COFW: faces behind things, 29 keypoints",
+        page="http://www.vision.caltech.edu/xpburgos/ICCV13",
+        licence=f"{_RESEARCH}; terms on its page",
+        keypoint_map=part_maps.COFW,
+        reader=read_faces,
+        splits={
+            "train": Split(
+                annotations="annotations/cofw_train.json", images="images", people=1_345
+            ),
+            "val": Split(annotations="annotations/cofw_test.json", images="images", people=507),
+        },
+        shown="face",
+        counted_by="Burgos-Artizzu et al., ICCV 2013",
+    ),
+    DataSetSpec(
+        name="lapa",
+        title="LaPa: faces, 106 keypoints",
+        page="https://github.com/JDAI-CV/lapa-dataset",
+        licence=f"{_RESEARCH}; terms on its page",
+        keypoint_map=part_maps.LAPA,
+        reader=read_faces,
+        splits={
+            name: Split(annotations=f"annotations/lapa_{name}.json", images=".", people=people)
+            for name, people in (
+                ("train", 18_168),
+                ("val", 2_000),
+                ("trainval", 20_168),
+                ("test", 2_000),
+            )
+        },
+        shown="face",
+        counted_by="Liu et al., AAAI 2020",
+    ),
+)
+
+_HANDS = (
+    DataSetSpec(
+        name="interhand2.6m",
+        title="InterHand2.6M v1.0, 5 fps: one or two hands, 42 keypoints, 3D",
+        page="https://mks0601.github.io/InterHand2.6M",
+        licence="CC BY-NC 4.0",
+        keypoint_map=part_maps.INTERHAND,
+        reader=read_interhand,
+        splits={
+            name: Split(
+                annotations=f"annotations/all/InterHand2.6M_{name}_data.json",
+                images=f"images/{name}",
+                pictures=pictures,
+            )
+            for name, pictures in (("train", 1_361_062), ("val", 380_125), ("test", 849_160))
+        },
+        shown="hands",
+        has_3d=True,
+        counted_by="its page, H + M of 5 fps",
+    ),
+)
+
+_SPACE = (
+    DataSetSpec(
+        name="h3wb",
+        title="H3WB: Human3.6M with 133 keypoints, 3D",
+        page="https://github.com/wholebody3d/wholebody3d",
+        licence=f"labels MIT; pictures of Human3.6M, {_RESEARCH}",
+        keypoint_map=body_maps.COCO_WHOLEBODY,
+        reader=read_h3wb,
+        splits={
+            "train": Split(annotations="annotation_body3d/h3wb_train_bbox.npz", images="original"),
+            "val": Split(
+                annotations="annotation_body3d/h3wb_train_bbox.npz",
+                images="original",
+                reader=partial(read_h3wb, subjects=H3WB_VAL),
+            ),
+        },
+        has_3d=True,
+    ),
+    DataSetSpec(
+        name="ubody3d",
+        title="UBody3D: UBody with SMPL-X fits, depth relative to the pelvis",
+        page="https://osx-ubody.github.io",
+        licence=f"{_RESEARCH}; terms on its page; SMPL-X under its own licence",
+        keypoint_map=body_maps.UBODY3D,
+        reader=read_ubody3d,
+        splits={
+            name: Split(
+                annotations=f"annotations/*/{name}_3dkeypoint_annotation.json", images="images"
+            )
+            for name in ("train", "val")
+        },
+        has_3d=True,
+    ),
+    DataSetSpec(
+        name="dna-rendering",
+        title="DNA-Rendering: actors seen by 60 cameras, 133 of 190 keypoints, 3D",
+        page="https://dna-rendering.github.io",
+        licence=f"{_RESEARCH}, after a signed agreement",
+        keypoint_map=part_maps.DNA_RENDERING,
+        reader=read_dna_rendering,
+        splits={"train": Split(annotations=f"annotations/*{ANNOTATIONS_ENDING}", images="images")},
+        has_3d=True,
+        verified=False,
+    ),
+    DataSetSpec(
+        name="rendered",
+        title="Rendered people: what `rtmpose3d synth` writes, 133 keypoints, 3D",
+        page="docs/datasets.md",
+        licence="rendered from CC0 assets; backdrops under the licences in its files",
+        keypoint_map=body_maps.COCO_WHOLEBODY,
+        reader=read_rendered,
+        splits={"train": Split(annotations="shard-*/annotations.json", images=None)},
+        has_3d=True,
+    ),
+)
+
+DATA_SETS: dict[str, DataSetSpec] = {
+    spec.name: spec for spec in (*_WHOLEBODY, *_BODY, *_FACES, *_HANDS, *_SPACE)
+}
+"""Every data set that this package reads, by name."""
