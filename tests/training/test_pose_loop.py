@@ -112,7 +112,7 @@ def test_it_learns_a_few_people_by_heart(tmp_path):
 
 def test_it_writes_logs_curves_sheets_and_a_published_checkpoint(tmp_path):
     result = train_pose(recipe(), data(), tmp_path, engine=Engine("cpu"))
-    assert result.weights == tmp_path / "rtmw3d-n.pth"
+    assert result.weights == tmp_path / "tiny.pth"
     with open_torch_file(result.weights) as file:
         assert file.root["meta"]["step"] == 6
         assert file.root["meta"]["model"] == "tiny"

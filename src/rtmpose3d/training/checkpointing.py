@@ -50,10 +50,11 @@ class TrainingState:
     minutes: float = 0.0
 
     def trained(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """All parameters with their names in the checkpoint."""
-        yield from self.network.named_parameters()
-        for name, parameter in self.beside.named_parameters():
-            yield _BESIDE + name, parameter
+        """All parameters that change, with their names in the checkpoint."""
+        for module, prefix in ((self.network, ""), (self.beside, _BESIDE)):
+            for name, parameter in module.named_parameters():
+                if parameter.requires_grad:
+                    yield prefix + name, parameter
 
 
 def save_checkpoint(folder: Path, state: TrainingState, about: Mapping[str, str | float]) -> Path:

@@ -19,10 +19,16 @@ import torch
 from torch import nn
 
 from rtmpose3d.errors import InputError, RTMPose3DError
-from rtmpose3d.models.graph import Normalise, PoseGraph
+from rtmpose3d.models.graph import PoseGraph
 from rtmpose3d.models.pose import PoseNetwork
-from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.structures.atomic import atomic_write, output_errors
+from rtmpose3d.training.beginning import (
+    InitialWeights,
+    NetworkPart,
+    freeze,
+    load_initial,
+    trained_network,
+)
 from rtmpose3d.training.checkpointing import (
     TrainingState,
     load_checkpoint,
@@ -31,17 +37,17 @@ from rtmpose3d.training.checkpointing import (
 )
 from rtmpose3d.training.curves import draw_curves
 from rtmpose3d.training.data import BatchSource, PoseBatch
+from rtmpose3d.training.distillation import Teacher
 from rtmpose3d.training.ema import WeightAverage
 from rtmpose3d.training.engine import Engine
-from rtmpose3d.training.loading import DeviceBatch, load_batches, to_device
+from rtmpose3d.training.loading import load_batches, to_device
 from rtmpose3d.training.log import STEP_LOG, VALIDATION_LOG, CsvLog, read_log
-from rtmpose3d.training.losses import bone_length_loss, expected_keypoints, part_factors
-from rtmpose3d.training.maps import MapHead, map_loss
+from rtmpose3d.training.maps import MapHead
 from rtmpose3d.training.progress import Meter, Progress, StopSignals
-from rtmpose3d.training.recipes import PoseRecipe
+from rtmpose3d.training.recipe import PoseRecipe
 from rtmpose3d.training.schedule import optimizer_groups
 from rtmpose3d.training.sheets import draw_sheet, write_picture
-from rtmpose3d.training.targets import LabelTables
+from rtmpose3d.training.step import Beside, PoseLosses, TrainedModel
 from rtmpose3d.training.validation import Predictions, validate
 
 logger = logging.getLogger(__name__)
@@ -88,6 +94,8 @@ def train_pose(
     out: Path,
     *,
     engine: Engine,
+    initial: InitialWeights | None = None,
+    teacher: Path | None = None,
     minutes: float | None = None,
     resume: bool = False,
     progress: bool = False,
@@ -99,6 +107,8 @@ def train_pose(
         data: sources of batches.
         out: folder of everything that is written; made if it is not there.
         engine: where it runs.
+        initial: weights to begin with; a resumed training goes on with its own.
+        teacher: file of the weights of the recipe's distillation, also needed to resume.
         minutes: stop after so long, with a checkpoint; the schedule goes by the recipe's steps.
         resume: continue the training in `out`; without one there, begin.
         progress: draw a bar on the terminal.
@@ -106,11 +116,11 @@ def train_pose(
     Raises:
         InputError: there is a training in `out` and `resume` is not set.
         OutputError: the folder cannot be written.
-        WeightsError: the checkpoint in `out` does not fit the recipe.
+        WeightsError: the checkpoint in `out` does not fit the recipe, or a given file its model.
         RTMPose3DError: the loss is no longer a number; the batch has been saved.
         KeyboardInterrupt: after Ctrl-C, with a checkpoint of the last whole step.
     """
-    trainer = _Trainer(recipe, data, out, engine)
+    trainer = _Trainer(recipe, data, out, engine, initial, teacher)
     trainer.begin(resume)
     return trainer.run(minutes, progress)
 
@@ -133,19 +143,33 @@ def check_out(out: Path, resume: bool) -> None:
 
 
 class _Trainer:
-    def __init__(self, recipe: PoseRecipe, data: TrainingData, out: Path, engine: Engine) -> None:
+    def __init__(
+        self,
+        recipe: PoseRecipe,
+        data: TrainingData,
+        out: Path,
+        engine: Engine,
+        initial: InitialWeights | None,
+        teacher: Path | None,
+    ) -> None:
         self.recipe, self.data, self.out, self.engine = recipe, data, out, engine
         self.spec = recipe.model
         self.checkpoints = out / CHECKPOINTS
         torch.manual_seed(recipe.seed)
-        self.network = network = PoseNetwork(self.spec)
+        network = PoseNetwork(self.spec)
         self.average = PoseNetwork(self.spec)
-        engine.setup(self.average)
-        engine.setup(network)
-        beside = nn.Identity()
-        if recipe.map_weight:
-            beside = MapHead(network.backbone.channels[1], self.spec.keypoints)
-            engine.setup(beside)
+        self.teacher = self._teacher(teacher)
+        for weights in self._initial(initial, teacher):
+            load_initial(network, self.spec, weights)
+        freeze(network, recipe.frozen)
+        channels = network.backbone.channels
+        beside = Beside(
+            MapHead(channels[1], self.spec.keypoints) if recipe.map_weight else None,
+            None if self.teacher is None else self.teacher.align(channels[2]),
+        )
+        for module in (self.average, network, beside):
+            engine.setup(module)
+        self.model = TrainedModel(network, beside, recipe.frozen)
         groups = [
             *optimizer_groups(network, recipe.weight_decay),
             *optimizer_groups(beside, recipe.weight_decay),
@@ -156,12 +180,44 @@ class _Trainer:
             optimizer=torch.optim.AdamW(groups, lr=recipe.learning_rate),
             beside=beside,
         )
-        self.normalise = Normalise(self.spec).to(engine.device)
+        self.losses = PoseLosses(recipe, engine, self.teacher)
         self.graph = PoseGraph(self.average, self.spec).to(engine.device).eval()
-        self.tables = LabelTables(self.spec.codec, engine.device)
-        self.bones = torch.from_numpy(WHOLEBODY.bones.copy()).to(engine.device)
-        self.factors = part_factors(recipe.part_weights).to(engine.device)
         self.figures: dict[str, float] = {}
+
+    def _teacher(self, path: Path | None) -> Teacher | None:
+        """The teacher of the recipe's distillation, with the weights of a file.
+
+        Raises:
+            InputError: there is one without the other.
+        """
+        distillation = self.recipe.distillation
+        if (distillation is None) != (path is None):
+            raise InputError(
+                "a distillation needs the teacher's weights, and they need a distillation; got "
+                f"{'none' if path is None else path} with "
+                f"{'no distillation' if distillation is None else distillation.stage}"
+            )
+        if distillation is None or path is None:
+            return None
+        network = trained_network(distillation.teacher, path)
+        self.engine.setup(network)
+        return Teacher(network, distillation, self.spec, self.engine.device)
+
+    def _initial(
+        self, initial: InitialWeights | None, teacher: Path | None
+    ) -> list[InitialWeights]:
+        """What the network begins with; in stage 2 of a distillation, the teacher but its head."""
+        if self.recipe.distillation is None or self.recipe.distillation.stage == "stage1":
+            return [] if initial is None else [initial]
+        assert teacher is not None
+        if initial is not None and set(initial.parts) != {"head"}:
+            raise InputError(
+                "stage2 of a distillation begins with the teacher's backbone and neck; initial "
+                f"weights may be those of the head, got {', '.join(initial.parts)}"
+            )
+        parts: list[NetworkPart] = ["backbone", *(["neck"] if self.spec.pafpn else [])]
+        own = InitialWeights(path=teacher, parts=parts)
+        return [own] if initial is None else [own, initial]
 
     # -- beginning and end ---------------------------------------------------------------------
 
@@ -237,14 +293,13 @@ class _Trainer:
         rate = recipe.learning_rate * recipe.schedule.factor(state.step)
         for group in state.optimizer.param_groups:
             group["lr"] = rate
-        state.network.train()
-        losses = self.losses(to_device(batch, self.engine.device))
-        loss = losses["keypoint_loss"] + recipe.bone_weight_at(state.step) * losses["bone_loss"]
-        loss = loss + recipe.map_weight * losses["map_loss"]
+        self.model.train()
+        losses = self.losses(self.model, to_device(batch, self.engine.device), state.step)
+        loss = losses["loss"]
         self.engine.backward(loss * recipe.loss_scale)
         limit = float("inf") if recipe.clip_norm is None else recipe.clip_norm
         norm = nn.utils.clip_grad_norm_((parameter for _, parameter in state.trained()), limit)
-        figures = {"loss": loss, **losses, "gradient_norm": norm}
+        figures = {**losses, "gradient_norm": norm}
         values = {name: float(value.detach()) for name, value in figures.items()}
         if not np.isfinite([values["loss"], values["gradient_norm"]]).all():
             self._stop_at_bad_batch(batch, values)
@@ -253,36 +308,6 @@ class _Trainer:
         state.average.update(state.network)
         state.step += 1
         return {**values, "learning_rate": rate}
-
-    def losses(self, batch: DeviceBatch) -> dict[str, torch.Tensor]:
-        """Keypoint loss per person, bone loss in metres, loss of the maps per person."""
-        pixels = self.normalise(batch.crops).contiguous(memory_format=self.engine.memory_format)
-        network, maps = self.network, None
-        with self.engine.autocast():
-            features = network.features(pixels)
-            logits = tuple(x.float() for x in network.head(features[1:]))
-            if self.recipe.map_weight:
-                maps = self.state.beside(features[1])
-        targets = self.tables.encode(batch.keypoints_px, batch.visible, batch.relative_depth_m)
-        keypoint_loss = self.tables.loss(logits, targets, self.factors) / len(batch.crops)
-        bone_loss = keypoint_loss.new_zeros(())
-        if self.recipe.bone_weight_at(self.state.step) and self.spec.codec.has_depth:
-            truth = torch.cat([batch.keypoints_px, batch.relative_depth_m[..., None]], dim=2)
-            bone_loss = bone_length_loss(
-                expected_keypoints(logits, self.spec.codec),
-                truth,
-                targets.weights[..., 2],
-                batch.metres_per_px,
-                self.bones,
-            )
-        cell_loss = keypoint_loss.new_zeros(())
-        if maps is not None:
-            stride = batch.crops.shape[2] // maps.shape[3]
-            weights = targets.weights[..., 0] * self.factors
-            cell_loss = map_loss(maps, batch.keypoints_px, weights, stride)
-            # KL divergences are means over bins
-            cell_loss = cell_loss / (len(batch.crops) * self.spec.codec.bins[0])
-        return {"keypoint_loss": keypoint_loss, "bone_loss": bone_loss, "map_loss": cell_loss}
 
     def _stop_at_bad_batch(self, batch: PoseBatch, values: Mapping[str, float]) -> None:
         """Save what made the loss no number, and stop before it reaches the weights."""

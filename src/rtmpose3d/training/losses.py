@@ -201,9 +201,22 @@ def logit_distillation(student: Sequence[Tensor], teacher: Sequence[Tensor], bet
     Summed over bins and axes, mean over people and keypoints. As in the reference, keypoints
     without a label count: the teacher says something about them, too.
     """
+    distributions = [torch.softmax(x.detach().float() * beta, dim=-1) for x in teacher]
+    return distribution_distillation(student, distributions, beta)
+
+
+def distribution_distillation(
+    student: Sequence[Tensor], teacher: Sequence[Tensor], beta: float
+) -> Tensor:
+    """`logit_distillation` of a teacher's distributions: per axis (N, K, bins) -> ().
+
+    Args:
+        student: logits.
+        teacher: distributions over the same bins; no gradient reaches them.
+        beta: factor on the student's logits.
+    """
     total = student[0].new_zeros((), dtype=torch.float32)
-    for own, other in zip(student, teacher, strict=True):
-        p = torch.softmax(other.detach().float() * beta, dim=-1)
+    for own, p in zip(student, teacher, strict=True):
         negative_entropy = torch.xlogy(p, p).sum(dim=-1)
         divergence = _Divergence.apply(own.float(), p, negative_entropy, beta)
         assert isinstance(divergence, Tensor)
