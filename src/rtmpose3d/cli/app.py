@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from rtmpose3d.cli.demo import DEMO_EXAMPLES, demo
+from rtmpose3d.cli.datasets import datasets
 from rtmpose3d.cli.doctor import doctor
+from rtmpose3d.cli.evaluate import evaluate
 from rtmpose3d.cli.export import export
 from rtmpose3d.cli.models import models
 from rtmpose3d.cli.predict import predict
@@ -47,6 +49,8 @@ app.command()(models)
 app.command()(export)
 app.command(epilog=SYNTH_EXAMPLES)(synth)
 app.command(epilog=TRAIN_EXAMPLES)(train)
+app.add_typer(evaluate)
+app.add_typer(datasets, name="datasets")
 app.command()(doctor)
 
 

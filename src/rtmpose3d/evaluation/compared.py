@@ -50,7 +50,7 @@ class ComparedPeople:
     @property
     def was_found(self) -> BoolArray:
         """(N,) whether there is a pose for the person."""
-        return np.isfinite(self.found).all(axis=(1, 2))
+        return np.asarray(np.isfinite(self.found).all(axis=(1, 2)))
 
 
 def compare_coco(

@@ -1,5 +1,7 @@
-"""Errors in 3D: mean distance of keypoints, hip-centred (MPJPE), best scaled (N-MPJPE) or best
-aligned (PA-MPJPE); share of keypoints within a distance (PCK), and its mean over distances (AUC).
+"""Errors in 3D: MPJPE, N-MPJPE, PA-MPJPE, PCK, AUC.
+
+Mean distance of keypoints, hip-centred, best scaled or best aligned; the share of keypoints within
+a distance, and its mean over distances.
 
 Metres in, metres out; what is not annotated neither counts nor takes part in the alignment.
 """

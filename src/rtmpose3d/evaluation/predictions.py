@@ -75,15 +75,42 @@ def predict_in_found_boxes(
     """
     results, owners = {}, {}
     for path, rows in by_picture(people).items():
-        result = model(path, bbox_thr=bbox_thr, camera=people[rows[0]].camera)
-        boxes = np.stack([people[i].box_xyxy for i in rows])
-        crowd = np.array([people[i].crowd for i in rows])
-        person_of_find = match_boxes(detections_of(result), boxes, crowd)
-        find_of_person = np.full(len(rows), -1)
-        found = np.flatnonzero(person_of_find >= 0)
-        find_of_person[person_of_find[found]] = found
-        results[path], owners[path] = result, find_of_person
+        results[path] = model(path, bbox_thr=bbox_thr, camera=people[rows[0]].camera)
+        owners[path] = _matched(results[path], people, rows)
     return _collect(people, results, owners)
+
+
+def collect(
+    people: Sequence[RealPerson], results: dict[Path, PoseResult], *, given_boxes: bool
+) -> Predictions:
+    """Poses of results that exist already, in the order of the people.
+
+    Args:
+        people: annotated; every picture has a result.
+        results: by picture.
+        given_boxes: whether a result's people are those of the picture, in their order; else each
+            person gets the detection that matches at an IoU of 0.5.
+
+    Raises:
+        InputError: nobody is given.
+    """
+    owners = {}
+    for path, rows in by_picture(people).items():
+        owners[path] = (
+            np.arange(len(rows)) if given_boxes else _matched(results[path], people, rows)
+        )
+    return _collect(people, results, owners)
+
+
+def _matched(result: PoseResult, people: Sequence[RealPerson], rows: Sequence[int]) -> np.ndarray:
+    """(G,) the row of each person's detection, -1 for none."""
+    boxes = np.stack([people[i].box_xyxy for i in rows])
+    crowd = np.array([people[i].crowd for i in rows])
+    person_of_find = match_boxes(detections_of(result), boxes, crowd)
+    find_of_person = np.full(len(rows), -1)
+    found = np.flatnonzero(person_of_find >= 0)
+    find_of_person[person_of_find[found]] = found
+    return find_of_person
 
 
 def detections_of(result: PoseResult) -> Detections:

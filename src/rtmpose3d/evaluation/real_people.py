@@ -9,6 +9,8 @@ from typing import Literal
 
 import numpy as np
 
+from rtmpose3d.data.records import PoseRecord
+from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import BoolArray, FloatArray
 
@@ -43,6 +45,35 @@ class RealPerson:
     crowd: bool = False
     keypoints_camera: FloatArray | None = None
     camera: Camera | None = None
+
+
+def person_of_record(record: PoseRecord) -> RealPerson:
+    """A record of `rtmpose3d.data`; its 3D counts where all labelled keypoints have it.
+
+    Raises:
+        InputError: the record holds its picture itself, not the file.
+    """
+    if not isinstance(record.image, Path):
+        raise InputError(f"{record.source}: evaluation needs the file of the picture")
+    annotated = record.visible > 0
+    space = record.keypoints_camera_m
+    in_3d = space is not None and bool(np.isfinite(space[annotated]).all())
+    box = record.box_xyxy.astype(np.float64)
+    area = record.area_px2
+    return RealPerson(
+        data_set=record.data_set,
+        image_path=record.image,
+        shown="hand" if record.shown == "hands" else record.shown,
+        box_xyxy=box,
+        keypoints=np.where(annotated[:, None], record.keypoints_px, 0.0).astype(np.float64),
+        annotated=annotated,
+        area_px2=float(np.prod(box[2:] - box[:2])) * BOX_SHARE if area is None else area,
+        crowd=record.crowd,
+        keypoints_camera=None
+        if space is None or not in_3d
+        else np.nan_to_num(space.astype(np.float64)),
+        camera=record.camera,
+    )
 
 
 def person_from_points(

@@ -51,12 +51,15 @@ class _Annotation(_Required, total=False):
     scale: float
 
 
-def read_real_people(samples: Path, data_sets: Sequence[str] | None = None) -> list[RealPerson]:
+def read_real_people(
+    samples: Path, data_sets: Sequence[str] | None = None, *, missing: bool = False
+) -> list[RealPerson]:
     """Every annotated person whose picture is there.
 
     Args:
         samples: the folder with one folder a data set; data sets that are absent are left out.
         data_sets: names of `READERS`; None for all.
+        missing: also give people whose picture is not there.
 
     Raises:
         InputError: there is no such folder, no known data set in it, or a file that is broken.
@@ -68,7 +71,7 @@ def read_real_people(samples: Path, data_sets: Sequence[str] | None = None) -> l
         if not (samples / name).is_dir():
             continue
         try:
-            people += [p for p in READERS[name](samples) if p.image_path.is_file()]
+            people += [p for p in READERS[name](samples) if missing or p.image_path.is_file()]
         except (KeyError, TypeError, IndexError, ValueError, OSError) as error:
             raise InputError(
                 f"the annotations in {samples / name} are broken: {error!r}"

@@ -103,8 +103,7 @@ def space_figures(people: ComparedPeople) -> dict[str, SpaceFigures]:
         InputError: the data or the poses have no 3D.
     """
     space = _space(people)
-    figures = {part: _part_figures(space, part) for part in SPACE_PARTS}
-    return figures
+    return {part: _part_figures(space, part) for part in SPACE_PARTS}
 
 
 def keypoint_errors_m(people: ComparedPeople) -> FloatArray:
@@ -115,7 +114,7 @@ def keypoint_errors_m(people: ComparedPeople) -> FloatArray:
     """
     found, true = _both(people)
     distance = np.linalg.norm(relative_to_root(found) - relative_to_root(true), axis=2)
-    pelvis = people.annotated[:, list(HIPS)].all(axis=1)
+    pelvis = np.asarray(people.annotated[:, list(HIPS)].all(axis=1))
     return np.where(people.annotated & pelvis[:, None], distance, np.nan)
 
 

@@ -15,6 +15,7 @@ from rtmpose3d.evaluation.pck import PCK_THRESHOLDS
 from rtmpose3d.evaluation.report import Table, figure, percent
 from rtmpose3d.evaluation.space_figures import H3WB_FIGURES, RootFigures, SpaceFigures, h3wb_lines
 
+ROOT_TITLE = "Distance from the camera"
 PCK_NAMES = tuple(f"PCK@{threshold:g}" for threshold in PCK_THRESHOLDS)
 
 
@@ -58,7 +59,7 @@ def pixel_table(parts: Mapping[str, PixelFigures]) -> Table:
     return Table(
         title="Errors in pixels by part",
         columns=("part", *PCK_NAMES, "mean error, %", "median, %", "keypoints", "not found, %"),
-        rows=tuple(_pixel_row(name, figures) for name, figures in parts.items()),
+        rows=_pixel_rows(parts),
         note="PCK: share of keypoints, in per cent, within that part of the annotated box's longer "
         "side; keypoints of people who were not found count as missed. Errors are relative to "
         "the same side, over people who were found.",
@@ -70,8 +71,13 @@ def pixel_keypoint_table(keypoints: Mapping[str, PixelFigures]) -> Table:
     return Table(
         title="Every keypoint, in pixels",
         columns=("keypoint", *PCK_NAMES, "mean error, %", "median, %", "keypoints", "not found, %"),
-        rows=tuple(_pixel_row(name, figures) for name, figures in keypoints.items()),
+        rows=_pixel_rows(keypoints),
     )
+
+
+def _pixel_rows(figures: Mapping[str, PixelFigures]) -> tuple[tuple[str, ...], ...]:
+    """What is annotated at all."""
+    return tuple(_pixel_row(name, row) for name, row in figures.items() if row.points)
 
 
 def _pixel_row(name: str, figures: PixelFigures) -> tuple[str, ...]:
@@ -112,6 +118,7 @@ def space_table(figures: Mapping[str, SpaceFigures]) -> Table:
             str(row.points),
         )
         for part, row in figures.items()
+        if row.points
     ]
     return Table(
         title="Errors in 3D by part",
@@ -130,7 +137,7 @@ def space_table(figures: Mapping[str, SpaceFigures]) -> Table:
 def root_table(roots: RootFigures) -> Table:
     """How well the distance of the people is known."""
     return Table(
-        title="Distance from the camera",
+        title=ROOT_TITLE,
         columns=("figure", "value"),
         rows=(
             ("people", str(roots.people)),
@@ -149,6 +156,7 @@ def space_keypoint_table(keypoints: Mapping[str, tuple[int, float, float]]) -> T
         rows=tuple(
             (name, figure(error), percent(share), str(count))
             for name, (count, error, share) in keypoints.items()
+            if count
         ),
     )
 

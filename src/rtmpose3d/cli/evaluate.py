@@ -1,0 +1,305 @@
+"""`rtmpose3d evaluate`: figures of a model, or of poses in files, on annotated people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rtmpose3d.cli import evaluate_options as shared
+from rtmpose3d.cli import predict_options as option
+from rtmpose3d.cli.terminal import DebugOption, reports_errors
+
+evaluate = typer.Typer(
+    name="evaluate",
+    help="Measure how good poses are: COCO-WholeBody's AP and AR, H3WB's errors in 3D.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
+COCO_EXAMPLES = """
+Examples:
+
+- rtmpose3d evaluate coco-wholebody -a coco_wholebody_val_v1.0.json -i val2017/ --flip-test
+- rtmpose3d evaluate coco-wholebody -a val.json -i val2017/ --boxes person_detections.json
+- rtmpose3d evaluate coco-wholebody -a val.json -i val2017/ --boxes gt --model rtmw-l-384x288
+- rtmpose3d evaluate coco-wholebody -a val.json --predictions results.json
+"""
+H3WB_EXAMPLES = """
+Examples:
+
+- rtmpose3d evaluate h3wb data/h3wb --every 64
+- rtmpose3d evaluate h3wb data/h3wb --root-depth 5.14388 --flip-test
+- rtmpose3d evaluate h3wb --annotations test_3d.json --predictions 2Dto3D_pred.json
+"""
+PEOPLE_EXAMPLES = """
+Examples:
+
+- rtmpose3d evaluate people rendered held_out/ --model rtmw3d-n
+- rtmpose3d evaluate people h36m samples/ --root-depth true
+- rtmpose3d evaluate people crowdpose data/crowdpose --split test --model rtmw-l-384x288
+"""
+
+
+@evaluate.command("coco-wholebody", epilog=COCO_EXAMPLES)
+@reports_errors
+def coco_wholebody(
+    annotations: Annotated[
+        Path,
+        typer.Option(
+            "--annotations",
+            "-a",
+            help="COCO-WholeBody annotations, JSON as published (V1.0).",
+            show_default=False,
+            rich_help_panel="Data",
+        ),
+    ],
+    images: shared.Images = None,
+    boxes: Annotated[
+        str | None,
+        typer.Option(
+            "--boxes",
+            help="People's boxes: gt (annotated), or a file of detections in COCO's JSON format.",
+            show_default="those of --det",
+            rich_help_panel="Data",
+        ),
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            "--predictions",
+            "-p",
+            help="Evaluate these poses instead of running a model: results JSON in the official "
+            "format, or what `rtmpose3d predict` wrote (a .json or .npz file, or their folder).",
+            show_default=False,
+            rich_help_panel="Data",
+        ),
+    ] = None,
+    out: shared.Out = Path("evaluation"),
+    skip_bad: shared.SkipBad = False,
+    model: option.Model = "rtmw3d-l",
+    det: option.Detector = "auto",
+    device: option.Device = "auto",
+    backend: option.Backend = "auto",
+    pose_checkpoint: option.PoseCheckpoint = None,
+    detector_checkpoint: option.DetectorCheckpoint = None,
+    cache_dir: option.CacheDir = None,
+    flip_test: shared.FlipTest = False,
+    bbox_thr: shared.BboxThr = None,
+    score: shared.Score = "bbox-keypoint",
+    keypoint_thr: shared.KeypointThr = 0.2,
+    nms: shared.Nms = "oks",
+    nms_thr: shared.NmsThr = 0.9,
+    batch_size: shared.BatchSize = 4,
+    debug: DebugOption = False,
+) -> None:
+    """AP and AR of whole body, body, feet, face and hands on COCO-WholeBody.
+
+    The figures are those of the official script; poses are scored and thinned out as for the
+    published figures. `predictions.json` is in the official results format, ready to submit.
+    """
+    from typing import cast
+
+    from rtmpose3d.cli.estimating import ModelChoice
+    from rtmpose3d.cli.evaluate_coco import CocoEvaluation, evaluate_coco
+    from rtmpose3d.cli.outputs import make_folder
+    from rtmpose3d.evaluation.pose_nms import NmsMode, Rescoring, ScoreMode
+
+    rescoring = Rescoring(
+        score=cast("ScoreMode", score),
+        keypoint_thr=keypoint_thr,
+        nms=cast("NmsMode", nms),
+        nms_thr=nms_thr,
+    )
+    choice = None
+    if predictions is None:
+        choice = ModelChoice(
+            model=model,
+            det=det if boxes is None else None,
+            device=device,
+            backend=backend,
+            pose_checkpoint=pose_checkpoint,
+            detector_checkpoint=detector_checkpoint,
+            cache_dir=cache_dir,
+            flip_test=flip_test,
+        )
+    evaluation = CocoEvaluation(
+        annotations=annotations,
+        images=images,
+        boxes=boxes,
+        predictions=predictions,
+        bbox_thr=bbox_thr,
+        batch_size=batch_size,
+        rescoring=rescoring,
+        model=choice,
+    )
+    make_folder(out)
+    evaluate_coco(evaluation, out, skip_bad=skip_bad)
+
+
+@evaluate.command("h3wb", epilog=H3WB_EXAMPLES)
+@reports_errors
+def h3wb(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FOLDER]",
+            help="Folder of H3WB with Human3.6M's pictures; see docs/datasets.md.",
+            show_default=False,
+        ),
+    ] = None,
+    split: Annotated[
+        str, typer.Option("--split", help="Part of the data set.", rich_help_panel="Data")
+    ] = "val",
+    every: shared.Every = 1,
+    annotations: Annotated[
+        Path | None,
+        typer.Option(
+            "--annotations",
+            "-a",
+            help="With --predictions: true poses in H3WB's JSON format, instead of FOLDER.",
+            show_default=False,
+            rich_help_panel="Data",
+        ),
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            "--predictions",
+            "-p",
+            help="With --annotations: poses in H3WB's JSON format, as its leaderboard takes them.",
+            show_default=False,
+            rich_help_panel="Data",
+        ),
+    ] = None,
+    boxes: shared.DetectOrNot = "gt",
+    root_depth: shared.RootDepth = "estimated",
+    out: shared.Out = Path("evaluation"),
+    skip_bad: shared.SkipBad = False,
+    model: option.Model = "rtmw3d-l",
+    det: option.Detector = "auto",
+    device: option.Device = "auto",
+    backend: option.Backend = "auto",
+    pose_checkpoint: option.PoseCheckpoint = None,
+    detector_checkpoint: option.DetectorCheckpoint = None,
+    cache_dir: option.CacheDir = None,
+    flip_test: shared.FlipTest = False,
+    bbox_thr: shared.BboxThr = None,
+    batch_size: shared.BatchSize = 4,
+    debug: DebugOption = False,
+) -> None:
+    """Errors in 3D on H3WB: the six figures of its official script, and more.
+
+    MPJPE of whole body, body, face and hands, aligned at the pelvis, the nose and the wrists;
+    PA-MPJPE, N-MPJPE, PCK at 150 mm, AUC, and errors in camera space.
+    """
+    from rtmpose3d.cli.estimating import ModelChoice
+    from rtmpose3d.cli.evaluate_space import (
+        SpaceEvaluation,
+        evaluate_h3wb_files,
+        evaluate_people,
+        read_people,
+    )
+    from rtmpose3d.cli.outputs import make_folder
+    from rtmpose3d.errors import InputError
+    from rtmpose3d.evaluation.skipping import Skips
+
+    if annotations is not None and predictions is not None and folder is None:
+        make_folder(out)
+        evaluate_h3wb_files(annotations, predictions, out)
+        return
+    if folder is None or annotations is not None or predictions is not None:
+        raise InputError(
+            "expected either FOLDER, to run a model, or both --annotations and --predictions, to "
+            "compare poses that exist already"
+        )
+    evaluation = SpaceEvaluation(
+        title="H3WB",
+        data=f"h3wb, {split}, in {folder}" + (f", every {every}th frame" if every > 1 else ""),
+        boxes=boxes,
+        root_depth=root_depth,
+        batch_size=batch_size,
+        bbox_thr=bbox_thr,
+        model=ModelChoice(
+            model=model,
+            det=None if boxes == "gt" else det,
+            device=device,
+            backend=backend,
+            pose_checkpoint=pose_checkpoint,
+            detector_checkpoint=detector_checkpoint,
+            cache_dir=cache_dir,
+            flip_test=flip_test,
+        ),
+    )
+    skips = Skips(allowed=skip_bad)
+    people = read_people("h3wb", folder, split, every, skips)
+    make_folder(out)
+    evaluate_people(evaluation, people, out, skips)
+
+
+@evaluate.command("people", epilog=PEOPLE_EXAMPLES)
+@reports_errors
+def people_command(
+    data_set: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA_SET",
+            help="rendered (what `rtmpose3d synth` writes), h36m or mpi_inf_3dhp (annotation "
+            "samples of mmpose), or any data set of docs/datasets.md.",
+            show_default=False,
+        ),
+    ],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where it lies.", show_default=False)
+    ],
+    split: Annotated[
+        str, typer.Option("--split", help="Part of the data set.", rich_help_panel="Data")
+    ] = "val",
+    every: shared.Every = 1,
+    boxes: shared.DetectOrNot = "gt",
+    root_depth: shared.RootDepth = "estimated",
+    out: shared.Out = Path("evaluation"),
+    skip_bad: shared.SkipBad = False,
+    model: option.Model = "rtmw3d-l",
+    det: option.Detector = "auto",
+    device: option.Device = "auto",
+    backend: option.Backend = "auto",
+    pose_checkpoint: option.PoseCheckpoint = None,
+    detector_checkpoint: option.DetectorCheckpoint = None,
+    cache_dir: option.CacheDir = None,
+    flip_test: shared.FlipTest = False,
+    bbox_thr: shared.BboxThr = None,
+    batch_size: shared.BatchSize = 4,
+    debug: DebugOption = False,
+) -> None:
+    """PCK, and errors in 3D where there is 3D, on any data set that this package reads.
+
+    Keypoints that a data set does not label do not count.
+    """
+    from rtmpose3d.cli.estimating import ModelChoice
+    from rtmpose3d.cli.evaluate_space import SpaceEvaluation, evaluate_people, read_people
+    from rtmpose3d.cli.outputs import make_folder
+    from rtmpose3d.evaluation.skipping import Skips
+
+    evaluation = SpaceEvaluation(
+        title=data_set,
+        data=f"{data_set} in {folder}" + (f", every {every}th picture" if every > 1 else ""),
+        boxes=boxes,
+        root_depth=root_depth,
+        batch_size=batch_size,
+        bbox_thr=bbox_thr,
+        model=ModelChoice(
+            model=model,
+            det=None if boxes == "gt" else det,
+            device=device,
+            backend=backend,
+            pose_checkpoint=pose_checkpoint,
+            detector_checkpoint=detector_checkpoint,
+            cache_dir=cache_dir,
+            flip_test=flip_test,
+        ),
+    )
+    skips = Skips(allowed=skip_bad)
+    people = read_people(data_set, folder, split, every, skips)
+    make_folder(out)
+    evaluate_people(evaluation, people, out, skips)

@@ -1,0 +1,196 @@
+"""`rtmpose3d evaluate coco-wholebody`, from checked options to the written report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rtmpose3d.cli.estimating import ModelChoice
+from rtmpose3d.cli.evaluate_running import PictureTask, check_files, estimate_pictures
+from rtmpose3d.cli.evaluate_writing import Report, write_report
+from rtmpose3d.errors import InputError
+from rtmpose3d.evaluation.coco_annotations import CocoPicture, read_coco_wholebody
+from rtmpose3d.evaluation.coco_metric import coco_wholebody_figures
+from rtmpose3d.evaluation.coco_results import FoundPeople, results_document
+from rtmpose3d.evaluation.compared import ComparedPeople, compare_coco
+from rtmpose3d.evaluation.given import (
+    annotated_boxes,
+    people_of_result,
+    read_boxes,
+    read_predictions,
+)
+from rtmpose3d.evaluation.histogram import BOX_AXIS, draw_histograms
+from rtmpose3d.evaluation.keypoint_figures import (
+    PART_PLACES,
+    box_errors,
+    keypoint_figures,
+    part_figures,
+)
+from rtmpose3d.evaluation.pose_nms import Rescoring
+from rtmpose3d.evaluation.skipping import Skips
+from rtmpose3d.evaluation.tables import (
+    coco_document,
+    coco_table,
+    errors_by_part,
+    pixel_document,
+    pixel_keypoint_table,
+    pixel_table,
+)
+from rtmpose3d.structures import Detections
+
+DETECTOR_BBOX_THR = 0.1
+ANNOTATED = "gt"
+TITLE = "COCO-WholeBody"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CocoEvaluation:
+    """What to evaluate.
+
+    Attributes:
+        annotations: JSON file.
+        images: folder of the pictures; None only with predictions.
+        boxes: "gt", a file of detections, or None to detect people.
+        predictions: poses that exist already; None to run the model.
+        bbox_thr: boxes that score less are left out; None: 0.1 of a detector, 0 of a file.
+        batch_size: pictures at once.
+        rescoring: how poses are scored and thinned out.
+        model: None with predictions.
+
+    Raises:
+        InputError: options that do not go together.
+    """
+
+    annotations: Path
+    images: Path | None
+    boxes: str | None
+    predictions: Path | None
+    bbox_thr: float | None
+    batch_size: int
+    rescoring: Rescoring
+    model: ModelChoice | None
+
+    def __post_init__(self) -> None:
+        if self.predictions is not None and self.boxes is not None:
+            raise InputError("--predictions hold poses already; --boxes would do nothing with them")
+        if self.predictions is None and self.images is None:
+            raise InputError(
+                "--images is missing: the folder of the pictures; or give --predictions to "
+                "evaluate poses that exist already"
+            )
+        if self.images is not None and not self.images.is_dir():
+            raise InputError(f"--images: {self.images} is no folder")
+
+
+def evaluate_coco(evaluation: CocoEvaluation, out: Path, *, skip_bad: bool) -> None:
+    """Run it, write the report to a folder.
+
+    Raises:
+        InputError: data that cannot be used.
+        OutputError: a file cannot be written.
+        typer.Exit: bad items were left out.
+    """
+    skips = Skips(allowed=skip_bad)
+    pictures = read_coco_wholebody(evaluation.annotations, skips)
+    if evaluation.predictions is None:
+        pictures, found = _estimated(evaluation, pictures, skips)
+    else:
+        found = read_predictions(evaluation.predictions, pictures, evaluation.rescoring)
+    write_report(_report(evaluation, pictures, found), out, skips)
+
+
+def _estimated(
+    evaluation: CocoEvaluation, pictures: Sequence[CocoPicture], skips: Skips
+) -> tuple[list[CocoPicture], dict[int, FoundPeople]]:
+    """The pictures that could be used, and the poses in them."""
+    assert evaluation.images is not None
+    assert evaluation.model is not None
+    given = _given_boxes(evaluation, pictures)
+    ids: dict[Path, int] = {}
+    tasks = []
+    for index, picture in enumerate(pictures):
+        path = evaluation.images / picture.file_name
+        ids[path] = picture.image_id
+        boxes = None if given is None else given[picture.image_id].boxes_xyxy
+        where = f"{evaluation.annotations}, image {index} (id {picture.image_id})"
+        tasks.append(PictureTask(path=path, where=where, size_wh=picture.size_wh, boxes_xyxy=boxes))
+    there = check_files(tasks, skips)
+    usable = {ids[task.path] for task in there}
+    # Nothing is to be run where boxes are given and a picture has none.
+    busy = [task for task in there if task.boxes_xyxy is None or len(task.boxes_xyxy)]
+    thr = DETECTOR_BBOX_THR if evaluation.bbox_thr is None else evaluation.bbox_thr
+    results = estimate_pictures(
+        evaluation.model.load(), busy, skips, batch_size=evaluation.batch_size, bbox_thr=thr
+    )
+    usable -= {ids[task.path] for task in busy if task.path not in results}
+    found = {}
+    for path, result in results.items():
+        scores = None if given is None else given[ids[path]].scores
+        found[ids[path]] = people_of_result(result, evaluation.rescoring, scores)
+    return [picture for picture in pictures if picture.image_id in usable], found
+
+
+def _given_boxes(
+    evaluation: CocoEvaluation, pictures: Sequence[CocoPicture]
+) -> dict[int, Detections] | None:
+    if evaluation.boxes is None:
+        return None
+    if evaluation.boxes == ANNOTATED:
+        return {picture.image_id: annotated_boxes(picture) for picture in pictures}
+    return read_boxes(Path(evaluation.boxes), pictures, bbox_thr=evaluation.bbox_thr or 0.0)
+
+
+def _report(
+    evaluation: CocoEvaluation,
+    pictures: Sequence[CocoPicture],
+    found: Mapping[int, FoundPeople],
+) -> Report:
+    figures = coco_wholebody_figures(pictures, found)
+    people = compare_coco(pictures, found, evaluation.images)
+    parts, keypoints = part_figures(people), keypoint_figures(people)
+    errors = 100 * np.where(people.annotated, box_errors(people), np.nan)
+    facts = _facts(evaluation, pictures, people)
+    return Report(
+        title=TITLE,
+        facts=facts,
+        settings={"rescoring": asdict(evaluation.rescoring), "bbox_thr": evaluation.bbox_thr},
+        figures={
+            "ap_ar": coco_document(figures),
+            "parts": pixel_document(parts),
+            "keypoints": pixel_document(keypoints),
+        },
+        tables=[coco_table(figures), pixel_table(parts), pixel_keypoint_table(keypoints)],
+        shown=2,
+        histogram=draw_histograms(
+            errors_by_part(errors, PART_PLACES), BOX_AXIS, f"{TITLE}: {facts['poses']}"
+        ),
+        people=people,
+        badness=1 - people.oks,
+        badness_texts=[f"OKS {oks:.2f}" for oks in people.oks.tolist()],
+        predictions=None if evaluation.predictions is not None else results_document(found),
+    )
+
+
+def _facts(
+    evaluation: CocoEvaluation, pictures: Sequence[CocoPicture], people: ComparedPeople
+) -> dict[str, str]:
+    facts = {
+        "annotations": str(evaluation.annotations),
+        "people": f"{len(people)} with labelled body keypoints in {len(pictures)} pictures",
+    }
+    if evaluation.predictions is not None:
+        return facts | {"poses": str(evaluation.predictions)}
+    assert evaluation.model is not None
+    boxes = {None: f"detected by {evaluation.model.det}", ANNOTATED: "annotated"}
+    rescoring = evaluation.rescoring
+    weights = evaluation.model.pose_checkpoint
+    return facts | {
+        "poses": evaluation.model.model + (f", weights of {weights}" if weights else ""),
+        "boxes": boxes.get(evaluation.boxes, f"of {evaluation.boxes}"),
+        "flip test": "yes" if evaluation.model.flip_test else "no",
+        "scoring": f"{rescoring.score}, keypoints above {rescoring.keypoint_thr:g}, "
+        f"NMS {rescoring.nms} at {rescoring.nms_thr:g}",
+    }

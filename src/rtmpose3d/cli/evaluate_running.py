@@ -1,0 +1,144 @@
+"""Annotated pictures through a model: read ahead, a bar, bad pictures as the user wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rtmpose3d.api import RTMPose3D
+from rtmpose3d.cli.batches import estimate_all
+from rtmpose3d.cli.outputs import Source
+from rtmpose3d.cli.terminal import plural
+from rtmpose3d.errors import InputError
+from rtmpose3d.evaluation.skipping import Skips
+from rtmpose3d.geometry import Camera
+from rtmpose3d.structures import FloatArray, Image, PoseResult
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PictureTask:
+    """One picture to be run through the model.
+
+    Attributes:
+        path: of the picture.
+        where: what messages call it: file and place in the annotations.
+        size_wh: as annotated, px; None where nothing is said.
+        boxes_xyxy: (N, 4) px; None: people are to be detected.
+        camera: where known.
+        root_depth_m: (N,) where known, or one number for everybody.
+    """
+
+    path: Path
+    where: str
+    size_wh: tuple[int, int] | None = None
+    boxes_xyxy: FloatArray | None = None
+    camera: Camera | None = None
+    root_depth_m: FloatArray | float | None = None
+
+
+def check_files(tasks: Sequence[PictureTask], skips: Skips) -> list[PictureTask]:
+    """The tasks whose picture is there; the others are left out, if that is allowed.
+
+    Raises:
+        InputError: a picture is missing and may not be left out, or all are.
+    """
+    there = [task for task in tasks if task.path.is_file()]
+    missing = [task for task in tasks if not task.path.is_file()]
+    if missing and not skips.allowed:
+        more = f" ({plural(len(missing), 'picture is', 'pictures are')} missing)"
+        skips.note(f"{missing[0].where}: there is no picture {missing[0].path}{more}")
+    for task in missing:
+        skips.note(f"{task.where}: there is no picture {task.path}")
+    if not there:
+        raise InputError(f"none of the {len(tasks)} pictures is there, e.g. {tasks[0].path}")
+    return there
+
+
+def estimate_pictures(
+    model: RTMPose3D,
+    tasks: Sequence[PictureTask],
+    skips: Skips,
+    *,
+    batch_size: int,
+    bbox_thr: float | None = None,
+) -> dict[Path, PoseResult]:
+    """Poses of every picture, without the pictures themselves.
+
+    Args:
+        model: with a detector where boxes are not given.
+        tasks: one a picture.
+        skips: takes pictures that cannot be read or have another size than annotated.
+        batch_size: pictures at once; those with a known root depth go one by one.
+        bbox_thr: least score of a detected person.
+
+    Raises:
+        InputError: a bad picture that may not be left out.
+    """
+    by_path = {task.path: task for task in tasks}
+
+    def estimate(sources: Sequence[Source], images: Sequence[Image]) -> list[PoseResult]:
+        chosen = [by_path[Path(source)] for source in sources]
+        for task, image in zip(chosen, images, strict=True):
+            _check_size(task, image)
+        if any(task.root_depth_m is not None for task in chosen):
+            return [_one(model, *pair, bbox_thr) for pair in zip(chosen, images, strict=True)]
+        return _together(model, chosen, images, bbox_thr)
+
+    results: dict[Path, PoseResult] = {}
+    with progress_bar(len(tasks), "pictures") as advance:
+        for outcome in estimate_all(list(by_path), estimate, batch_size=batch_size):
+            path = Path(outcome.source)
+            if outcome.result is None:
+                skips.note(f"{by_path[path].where}: {outcome.reason}")
+            else:
+                results[path] = outcome.result.without_image()
+            advance(1)
+    return results
+
+
+def _check_size(task: PictureTask, image: Image) -> None:
+    size = image.shape[1], image.shape[0]
+    if task.size_wh not in (None, size):
+        raise InputError(
+            f"{task.path} is {size[0]}x{size[1]} px, but its annotations are for "
+            f"{task.size_wh[0]}x{task.size_wh[1]}"
+        )
+
+
+def _one(model: RTMPose3D, task: PictureTask, image: Image, bbox_thr: float | None) -> PoseResult:
+    return model(
+        image,
+        bbox_thr=bbox_thr,
+        boxes=task.boxes_xyxy,
+        camera=task.camera,
+        root_depth_m=task.root_depth_m,
+    )
+
+
+def _together(
+    model: RTMPose3D, tasks: Sequence[PictureTask], images: Sequence[Image], bbox_thr: float | None
+) -> list[PoseResult]:
+    cameras = [
+        task.camera or Camera.from_fov(width=image.shape[1], height=image.shape[0])
+        for task, image in zip(tasks, images, strict=True)
+    ]
+    boxes = [task.boxes_xyxy for task in tasks]
+    return model(list(images), bbox_thr=bbox_thr, boxes=boxes, camera=cameras)
+
+
+@contextmanager
+def progress_bar(total: int, what: str) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr if that is a terminal; gives the function that moves it on."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda count: progress.advance(task, count)
