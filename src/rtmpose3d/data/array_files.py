@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import zipfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -76,7 +76,8 @@ def read_pickled_npz(path: Path) -> dict[str, object]:
 
 
 def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> object:
-    with archive.open(info) as stream:
+    with archive.open(info) as opened:
+        stream = cast("BinaryIO", opened)
         version = np.lib.format.read_magic(stream)
         read_header = (
             np.lib.format.read_array_header_1_0

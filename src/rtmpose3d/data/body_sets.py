@@ -34,7 +34,7 @@ from rtmpose3d.structures import FloatArray
 
 PIXEL_STD = 200.0  # MPII and its followers give a square's side in units of this
 MPII_SHIFT_PX = 15.0  # downwards times the scale, so that the square holds the feet (HRNet, mmpose)
-_HUMANART_ROOT = "HumanArt/"  # its file names count from the folder above
+_HUMANART_IMAGES = "HumanArt/images/"  # its file names begin with the folder of the pictures
 
 
 def square_box(center: FloatArray, scale: float) -> FloatArray:
@@ -109,12 +109,10 @@ def read_humanart(file: AnnotationFile, options: ReadOptions) -> Iterator[Candid
 
 
 def _build_humanart(row: Row) -> Built:
-    name = row.image["file_name"].removeprefix(_HUMANART_ROOT)
+    name = row.image["file_name"].removeprefix(_HUMANART_IMAGES)
     wanted = row.options.scenes
-    if wanted and not row.options.reference_quirks:  # the reference ignores them
-        scene = name.removeprefix("images/")
-        if not scene.startswith(wanted):
-            return LeftOut(reason=OTHER_SCENE)
+    if wanted and not row.options.reference_quirks and not name.startswith(wanted):
+        return LeftOut(reason=OTHER_SCENE)  # the reference takes all scenes, whatever is asked for
     points, visible = points_of(row.annotation["keypoints_21"], len(row.place.file.keypoint_map))
     labels = Labels(box_xyxy=clipped_box(row), points=points, visible=visible)
     image = row.image.copy()

@@ -166,8 +166,8 @@ _BODY = (
         keypoint_map=body_maps.HUMANART,
         reader=read_humanart,
         splits={
-            "train": Split(annotations="annotations/training_humanart.json", images="."),
-            "val": Split(annotations="annotations/validation_humanart.json", images="."),
+            "train": Split(annotations="annotations/training_humanart.json", images="images"),
+            "val": Split(annotations="annotations/validation_humanart.json", images="images"),
         },
     ),
 )

@@ -1,0 +1,268 @@
+"""`rtmpose3d datasets`: what data sets there are, and whether a download is in order."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rtmpose3d.cli.terminal import FAILED, DebugOption, plural, reports_errors
+from rtmpose3d.errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    from rtmpose3d.data import DataSetSpec, PoseRecord
+    from rtmpose3d.data.checking import DataSetCheck
+
+MOST_SHOWN = 20
+_PREVIEW_PEOPLE = 12
+_PAGE_WIDTH, _FILE_WIDTH = 28, 120  # columns: of the addresses, and of all where it is no terminal
+CHECK_EXAMPLES = """
+Examples:
+
+- rtmpose3d datasets check coco-wholebody data/coco --split val
+- rtmpose3d datasets check wflw data/wflw --images all --preview wflw.jpg
+- rtmpose3d datasets check mpii data/mpii --annotations annotations/mpii_val.json
+"""
+
+datasets = typer.Typer(
+    help="The data sets that training and evaluation read: list them, check a download.",
+    rich_markup_mode="markdown",
+)
+
+
+@datasets.callback(invoke_without_command=True)
+def listing(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with all splits.")] = False,
+) -> None:
+    """List the data sets: what they label, splits, licence, where to get them."""
+    if context.invoked_subcommand is not None:
+        return
+    from rtmpose3d.data import DATA_SETS
+
+    if as_json:
+        typer.echo(json.dumps([describe(spec) for spec in DATA_SETS.values()], indent=2))
+        return
+    _print_table(list(DATA_SETS.values()))
+
+
+def describe(spec: DataSetSpec) -> dict[str, object]:
+    """A row of the table as plain data."""
+    return {
+        "name": spec.name,
+        "title": spec.title,
+        "page": spec.page,
+        "licence": spec.licence,
+        "shown": spec.shown,
+        "parts": list(spec.parts),
+        "keypoints": len(spec.keypoint_map.pairs),
+        "has_3d": spec.has_3d,
+        "verified_on_real_files": spec.verified,
+        "splits": {
+            name: {
+                "annotations": split.annotations,
+                "images": split.images,
+                "pictures": split.pictures,
+                "people": split.people,
+            }
+            for name, split in spec.splits.items()
+        },
+    }
+
+
+def _print_table(specs: list[DataSetSpec]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("name", no_wrap=True)
+    table.add_column("of 133", justify="right", no_wrap=True)
+    table.add_column("3D", no_wrap=True)
+    table.add_column("splits", overflow="fold")
+    table.add_column("page", overflow="fold", min_width=_PAGE_WIDTH)
+    for spec in specs:
+        table.add_row(
+            spec.name,
+            str(len(spec.keypoint_map.pairs)),
+            "3D" if spec.has_3d else "",
+            ", ".join(spec.splits),
+            spec.page,
+        )
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _FILE_WIDTH)
+    console.print(table)
+    console.print(
+        "\nLayouts and licences: docs/datasets.md. Check one: rtmpose3d datasets check -h"
+    )
+
+
+@datasets.command(epilog=CHECK_EXAMPLES)
+@reports_errors
+def check(
+    name: Annotated[str, typer.Argument(help="Of the data set.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="Where it lies.", show_default=False)],
+    split: Annotated[
+        str | None,
+        typer.Option("--split", help="Only this split; all that are there if not given."),
+    ] = None,
+    images: Annotated[
+        str, typer.Option("--images", metavar="N", help="How many pictures to open, or `all`.")
+    ] = "200",
+    preview: Annotated[
+        Path | None,
+        typer.Option("--preview", help="Picture to write: some people with their keypoints."),
+    ] = None,
+    every: Annotated[
+        int, typer.Option("--every", min=1, help="Take every n-th picture, for video frames.")
+    ] = 1,
+    annotations: Annotated[
+        str | None,
+        typer.Option("--annotations", help="Another annotation file, as seen from FOLDER."),
+    ] = None,
+    images_folder: Annotated[
+        str | None,
+        typer.Option("--images-folder", help="Another folder of the pictures, from FOLDER."),
+    ] = None,
+    debug: DebugOption = False,
+) -> None:
+    """Check a download: files, labels, pictures, and numbers against the published ones.
+
+    Reads every label. Ends with an error code if anything is wrong, and says which file and which
+    label.
+    """
+    from rtmpose3d.data import DATA_SETS, ReadOptions
+    from rtmpose3d.data.checking import check_data_set
+    from rtmpose3d.errors import UnknownNameError
+
+    count = parse_count(images)
+    if name not in DATA_SETS:
+        raise UnknownNameError("data set", name, DATA_SETS)
+    spec = DATA_SETS[name]
+    wrong = False
+    for found in _splits(spec, folder, split, annotations):
+        with _progress() as tell:
+            result = check_data_set(
+                name,
+                folder,
+                found,
+                open_images=count,
+                options=ReadOptions(every=every),
+                annotations=annotations,
+                images=images_folder,
+                tell=tell,
+                keep=_PREVIEW_PEOPLE if preview else 0,
+            )
+        _print_check(result)
+        wrong |= not result.ok
+        if preview is not None:
+            path = preview if split or annotations else _numbered(preview, found)
+            typer.echo(f"{_write_sheet(result.kept, path)}")
+    if wrong:
+        raise typer.Exit(FAILED)
+
+
+def parse_count(text: str) -> int | None:
+    """Number of `200`, None of `all`.
+
+    Raises:
+        InputError: something else.
+    """
+    if text == "all":
+        return None
+    if not text.isdecimal():
+        raise InputError(f"--images is {text!r}; expected a number of pictures, or all")
+    return int(text)
+
+
+def _splits(
+    spec: DataSetSpec, folder: Path, split: str | None, annotations: str | None
+) -> list[str]:
+    """The split that was asked for, or all whose annotation files are there."""
+    if split is not None:
+        spec.split(split)
+        return [split]
+    if annotations is not None:
+        return [next(iter(spec.splits))]
+    there = [name for name, one in spec.splits.items() if any(folder.glob(one.annotations))]
+    return there or [next(iter(spec.splits))]  # whose error says what is missing
+
+
+def _numbered(path: Path, split: str) -> Path:
+    return path.with_stem(f"{path.stem}-{split}")
+
+
+def _print_check(result: DataSetCheck) -> None:
+    typer.echo(f"{result.spec.name}, {result.split}: {', '.join(str(p) for p in result.files[:3])}")
+    in_3d = f", {result.people_with_3d} with 3D" if result.people_with_3d else ""
+    typer.echo(
+        f"  {plural(result.people, 'person', 'people')}{in_3d} in "
+        f"{plural(result.pictures, 'picture', 'pictures')}, {result.opened} of them opened"
+    )
+    labelled = ", ".join(f"{part} {n}" for part, n in result.keypoints.items() if n)
+    typer.echo(f"  labelled keypoints: {labelled}")
+    for reason, count in result.left_out.items():
+        typer.echo(f"  left out: {count} x {reason}")
+    for note in result.notes:
+        typer.echo(f"  note: {note}")
+    for problem in result.problems[:MOST_SHOWN]:
+        typer.echo(f"  wrong: {problem}", err=True)
+    if len(result.problems) > MOST_SHOWN:
+        typer.echo(f"  and {len(result.problems) - MOST_SHOWN} more", err=True)
+    typer.echo("  in order" if result.ok else f"  {len(result.problems)} wrong")
+
+
+def _write_sheet(records: list[PoseRecord], path: Path) -> Path:
+    import cv2
+
+    from rtmpose3d.data.preview import label_sheet
+    from rtmpose3d.structures.atomic import atomic_path
+
+    if not records:
+        raise InputError("no picture could be read, so there is nothing to draw")
+    ending = path.suffix.lower()
+    if ending not in (".jpg", ".jpeg", ".png"):
+        raise InputError(f"--preview is {path}; expected a name ending in .jpg or .png")
+    ok, data = cv2.imencode(ending, label_sheet(records))
+    if not ok:
+        raise OutputError(f"{path}: the sheet could not be encoded")
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data.tobytes())
+    return path
+
+
+@datasets.command()
+@reports_errors
+def unpack(
+    folder: Annotated[Path, typer.Argument(help="Of DNA-Rendering.", show_default=False)],
+    every: Annotated[int, typer.Option("--every", min=1, help="Take every n-th frame.")] = 1,
+    debug: DebugOption = False,
+) -> None:
+    """Unpack the pictures of DNA-Rendering: FOLDER/main/*.smc into FOLDER/images. Needs h5py."""
+    from rtmpose3d.data.dna_rendering import unpack_pictures
+
+    files = sorted((folder / "main").glob("*.smc"))
+    if not files:
+        raise InputError(f"{folder / 'main'} holds no .smc file")
+    for file in files:
+        written = unpack_pictures(file, folder / "images", every=every)
+        typer.echo(f"{file.name}: {plural(written, 'picture', 'pictures')} written")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
+    """Bars on stderr if that is a terminal; gives the function that moves them on."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda step, done, total: None
+        return
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
+        tasks = {step: progress.add_task(step, total=None) for step in ("labels", "pictures")}
+        yield lambda step, done, total: progress.update(tasks[step], completed=done, total=total)

@@ -1,0 +1,85 @@
+"""A sheet of a data set's people with their keypoints, for looking before training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from rtmpose3d.data.records import PoseRecord, load_picture
+from rtmpose3d.errors import InputError
+from rtmpose3d.structures import FloatArray, Image, PoseResult
+from rtmpose3d.viz import draw_2d
+from rtmpose3d.viz.text import draw_label
+
+CELL_PX = 420
+_COLUMNS = 4
+_MARGIN = 1.35  # a cell shows the box, enlarged by this
+_GAP_PX = 6
+_PAPER = 245
+_OUT_OF_SIGHT = -1e4  # where drawing ignores a keypoint
+
+
+def label_sheet(records: Sequence[PoseRecord]) -> Image:
+    """Each record as a square cell: its picture about the box, box and keypoints drawn.
+
+    Args:
+        records: at least one; their pictures are read.
+
+    Returns:
+        (H, W, 3) uint8 BGR.
+
+    Raises:
+        InputError: there are none, or a picture cannot be read.
+    """
+    if not records:
+        raise InputError("a sheet needs at least one record")
+    columns = min(_COLUMNS, len(records))
+    rows = math.ceil(len(records) / columns)
+    pitch = CELL_PX + _GAP_PX
+    sheet = np.full((rows * pitch + _GAP_PX, columns * pitch + _GAP_PX, 3), _PAPER, np.uint8)
+    for number, record in enumerate(records):
+        row, column = divmod(number, columns)
+        top, left = row * pitch + _GAP_PX, column * pitch + _GAP_PX
+        sheet[top : top + CELL_PX, left : left + CELL_PX] = _cell(record)
+    return sheet
+
+
+def _cell(record: PoseRecord) -> Image:
+    """(CELL_PX, CELL_PX, 3) the record's surroundings with its labels."""
+    image = load_picture(record)
+    corners = record.box_xyxy.astype(np.float64)
+    side = max(float((corners[2:] - corners[:2]).max()) * _MARGIN, 1.0)
+    scale = CELL_PX / side
+    first = (corners[:2] + corners[2:]) / 2 - side / 2
+    cell_from_image = np.array(
+        [[scale, 0, -scale * first[0]], [0, scale, -scale * first[1]]], np.float64
+    )
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    cell = np.asarray(
+        cv2.warpAffine(image, cell_from_image, (CELL_PX, CELL_PX), flags=how), np.uint8
+    )
+    seen = record.visible > 0
+    points = np.where(seen[:, None], (record.keypoints_px - first) * scale, _OUT_OF_SIGHT)
+    box = np.concatenate([(corners[:2] - first) * scale, (corners[2:] - first) * scale])
+    drawn = draw_2d(cell, _result(cell, points, record.visible, box), labels=False)
+    where = "" if record.index is None else f" {record.index}"
+    depth = "  3D" if record.has_3d else ""
+    text = f"{record.data_set}{where}  {int(seen.sum())} keypoints{depth}"
+    draw_label(drawn, 8, 8, text, 15)
+    return drawn
+
+
+def _result(cell: Image, points: FloatArray, visible: FloatArray, box: FloatArray) -> PoseResult:
+    confidence = visible.astype(np.float32)[None]
+    return PoseResult(
+        keypoints_2d=points.astype(np.float32)[None],
+        scores=confidence,
+        confidence=confidence,
+        bboxes=box.astype(np.float32)[None],
+        bbox_scores=np.ones(1, np.float32),
+        image_size_wh=(cell.shape[1], cell.shape[0]),
+        image=cell,
+    )
