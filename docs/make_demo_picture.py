@@ -2,7 +2,8 @@
 
     python docs/make_demo_picture.py makehuman/ --photo photos/polyhaven_141.jpg
 
-Writes src/rtmpose3d/bundled/people.jpg. The people are of the seeds that training never uses
+Writes src/rtmpose3d/bundled/people.jpg, and what is true of it to tests/fixtures/demo/people.json.
+The people are of the seeds that training never uses
 (`split="val"`), the camera is the one that `predict` assumes (55 degrees), so that distances can be
 right. Needs the extra `synth` and OpenGL; the same bytes each time on one machine.
 """
@@ -10,6 +11,8 @@ right. Needs the extra `synth` and OpenGL; the same bytes each time on one machi
 from __future__ import annotations
 
 import argparse
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -17,15 +20,17 @@ import numpy as np
 
 from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import Image
-from rtmpose3d.structures.atomic import atomic_path
+from rtmpose3d.structures.atomic import atomic_path, atomic_write
 from rtmpose3d.synth import Light, Person, Renderer, RenderJob, Scene, View
 from rtmpose3d.synth.backdrops import read_picture
 from rtmpose3d.synth.cameras import looking_at
 from rtmpose3d.synth.composition import backdrop_place
+from rtmpose3d.synth.labels import PersonLabels, label_people
 from rtmpose3d.synth.people import Cast, person_of
-from rtmpose3d.synth.poses import sample_pose, world_from_person
+from rtmpose3d.synth.poses import pose_body, sample_pose, world_from_person
 from rtmpose3d.zoo import DEMO_PICTURE
 
+TRUTH = Path(__file__).parents[1] / "tests" / "fixtures" / "demo" / "people.json"
 SEED = 44
 SIZE_WH = (960, 640)
 JPEG_QUALITY = 90
@@ -36,6 +41,16 @@ PEOPLE = (
     ("stand_one_leg_loose", "hands_on_hips", (0.05, 0.5), -4.0),
     ("walk", "thumb_up", (1.1, 0.0), -26.0),
 )
+# Weights of MakeHuman's pose units: a smile, more or less of it for each.
+SMILE = {
+    "MouthLeftPullUp": 0.5,
+    "MouthRightPullUp": 0.5,
+    "LeftCheekUp": 0.3,
+    "RightCheekUp": 0.3,
+    "LeftUpperLidClosed": 0.1,
+    "RightUpperLidClosed": 0.1,
+}
+SMILES = (1.0, 0.7, 1.3)
 EYE_M, AIM_M = (0.1, -3.55, 1.5), (0.05, 0.3, 0.92)
 SUN = Light(
     direction_world=np.array([-0.42, -0.58, 0.70]),
@@ -53,6 +68,9 @@ def people_of(cast: Cast, seed: int) -> tuple[Person, ...]:
     for identity, (legs, arms, (x_m, y_m), facing_deg) in enumerate(PEOPLE):
         actor = cast.actor(int(actors[identity]))
         pose = sample_pose(rng, actor.body, actor.volume, cast.space, legs=legs, arms=arms)
+        smile = {unit: weight * SMILES[identity] for unit, weight in SMILE.items()}
+        attitude = replace(pose.attitude, face=smile)
+        pose = pose_body(actor.body, actor.volume, cast.space, attitude)
         place = world_from_person(x_m, y_m, facing_deg)
         people.append(person_of(actor, pose, place, identity=identity))
     return tuple(people)
@@ -64,14 +82,29 @@ def view_of() -> View:
     return looking_at(np.array(EYE_M), np.array(AIM_M), camera)
 
 
-def render(cast: Cast, renderer: Renderer, photo: Image, seed: int) -> Image:
-    """(640, 960, 3) uint8 BGR."""
+def render(
+    cast: Cast, renderer: Renderer, photo: Image, seed: int
+) -> tuple[Image, list[PersonLabels]]:
+    """(640, 960, 3) uint8 BGR, and the labels of its people."""
     view = view_of()
     scene = Scene(people=people_of(cast, seed), props=(), light=SUN, backdrop=photo)
-    placed = backdrop_place(view, photo)
-    return renderer.render_jobs([RenderJob(scene=scene, view=view, backdrop_from_image=placed)])[
-        0
-    ].image
+    job = RenderJob(scene=scene, view=view, backdrop_from_image=backdrop_place(view, photo))
+    picture = renderer.render_jobs([job])[0]
+    return picture.image, label_people(scene.people, view, picture)
+
+
+def truth_of(labels: list[PersonLabels]) -> str:
+    """As JSON: for each person the box, keypoints in px and in camera-space m, visibility."""
+    people = [
+        {
+            "box": one.box_xyxy.round(1).tolist(),
+            "keypoints_2d": one.keypoints_px.round(1).tolist(),
+            "keypoints_camera": one.keypoints_camera_m.round(3).tolist(),
+            "visibility": one.visibility.tolist(),
+        }
+        for one in labels
+    ]
+    return json.dumps({"people": people}, separators=(",", ":")) + "\n"
 
 
 def main() -> None:
@@ -81,13 +114,16 @@ def main() -> None:
     parser.add_argument("--photo", type=Path, required=True, help="what stands behind the people")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--out", type=Path, default=DEMO_PICTURE)
+    parser.add_argument("--truth", type=Path, default=TRUTH)
     options = parser.parse_args()
     cast = Cast.open(options.assets, size=CAST, split="val")
     with Renderer() as renderer:
-        image = render(cast, renderer, read_picture(options.photo), options.seed)
+        image, labels = render(cast, renderer, read_picture(options.photo), options.seed)
     with atomic_path(options.out) as path:
         if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
             raise OSError(f"cannot write {options.out}")
+    with atomic_write(options.truth, "w") as file:
+        file.write(truth_of(labels))
     print(f"{options.out}: {image.shape[1]} x {image.shape[0]}")
 
 

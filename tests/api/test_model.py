@@ -394,6 +394,31 @@ def test_offline_both_missing_files_are_named(
         RTMPose3D.from_pretrained("rbarac/rtmpose3d", cache_dir=tmp_path)
     for name in ("rtmw3d-l", "rtmdet-m"):
         assert str(tmp_path / MODELS[name].file.name) in str(caught.value)
+    assert "Without a network there is rtmw3d-n, a small model" in str(caught.value)
     with pytest.raises(DownloadError) as caught:
         RTMPose3D.from_pretrained("rbarac/rtmpose3d", cache_dir=tmp_path, detector=None)
     assert "rtmdet" not in str(caught.value)
+
+
+def test_offline_a_missing_detector_names_the_offline_choice_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, made_checkpoint: Maker, image: np.ndarray
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    model = RTMPose3D.from_pretrained(
+        "rtmw3d-l", pose_checkpoint=made_checkpoint("rtmw3d-l"), cache_dir=tmp_path
+    )
+    with pytest.raises(DownloadError, match=r"rtmdet_m_.*Without a network there is rtmw3d-n"):
+        model(image)
+
+
+def test_a_model_brings_its_detector_unless_another_is_named(tmp_path: Path) -> None:
+    assert RTMPose3DConfig().detector == "rtmdet-m"
+    assert RTMPose3DConfig(model="rtmw3d-n").detector == "rtmdet-n"
+    assert RTMPose3DConfig(model_size="n").model == "rtmw3d-n"
+    assert RTMPose3DConfig(model="rtmw3d-n", detector="rtmdet-nano").detector == "rtmdet-nano"
+    assert RTMPose3DConfig(model="rtmw3d-n", detector=None).detector is None
+    given = RTMPose3DConfig.from_pretrained(tmp_path, model="rtmw3d-n")
+    assert (given.detector, given.cache_dir) == ("rtmdet-n", str(tmp_path))
+    saved = RTMPose3DConfig(model="rtmw3d-n", detector="rtmdet-nano")
+    saved.save_pretrained(tmp_path)
+    assert RTMPose3DConfig.from_pretrained(tmp_path) == saved

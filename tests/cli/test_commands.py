@@ -13,7 +13,7 @@ import pytest
 from rtmpose3d.cli import terminal
 from rtmpose3d.zoo import MODELS
 
-COMMANDS = ("predict", "models", "export", "doctor")
+COMMANDS = ("demo", "predict", "models", "export", "doctor")
 
 
 def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -73,6 +73,10 @@ def test_the_table_has_every_model_with_its_figures_and_licences(cli, tmp_path):
     assert line.split() == "rtmw3d-l 2D + 3D 384x288 67.8 56 mm 57.5M 17.7 no".split()  # noqa: SIM905
     assert "weights: Apache-2.0 (all models)" in done.output
     assert "non-commercial research" in done.output
+    assert "rendered people only, from CC0 assets (rtmw3d-n, rtmdet-n)" in done.output
+    for name in ("rtmw3d-n", "rtmdet-n"):
+        line = next(line for line in done.output.splitlines() if line.startswith(f"{name} "))
+        assert line.rstrip().endswith("in the package")
 
 
 def test_the_table_fits_80_columns(cli, tmp_path, monkeypatch):
@@ -95,6 +99,9 @@ def test_models_as_json(cli, tmp_path):
     assert row["path"] == str(file)
     assert rows["rtmw3d-x"]["path"] is None
     assert rows["rtmdet-m"]["ap"] is None
+    assert {name for name, row in rows.items() if row["bundled"]} == {"rtmw3d-n", "rtmdet-n"}
+    assert rows["rtmw3d-n"]["path"] == str(MODELS["rtmw3d-n"].file.path)
+    assert rows["rtmw3d-n"]["url"] is None
     assert rows["rtmpose-x-384x288"]["url"] is None
 
 

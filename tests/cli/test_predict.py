@@ -97,9 +97,29 @@ def test_options_reach_the_model(cli, pictures, stand_in, tmp_path):
     assert load_result(tmp_path / "outputs" / "a.json").axes == "camera"
 
 
+@pytest.mark.parametrize(
+    ("words", "det"),
+    [
+        ("", "rtmdet-m"),
+        ("--model rtmw3d-n", "rtmdet-n"),
+        ("--model rtmw3d-n --det rtmdet-nano", "rtmdet-nano"),
+        ("--model rtmw-l --det auto", "rtmdet-m"),
+        ("--model rtmw3d-n --boxes 1,2,30,40", None),
+    ],
+)
+def test_the_model_brings_its_detector_unless_another_is_named(cli, pictures, stand_in, words, det):
+    pictures(a=1)
+    assert cli("predict", "a.png", *words.split()).exit_code == 0
+    assert stand_in.choice.det == det
+
+
 def test_a_detector_may_be_named_by_its_file(cli, pictures, stand_in, tmp_path):
     pictures(a=1)
-    for name, det in (("my.pth", "rtmdet-m"), ("rtmdet_nano_x.onnx", "rtmdet-nano")):
+    for name, det in (
+        ("my.pth", "rtmdet-m"),
+        ("rtmdet_nano_x.onnx", "rtmdet-nano"),
+        ("rtmdet-n.pth", "rtmdet-n"),
+    ):
         (tmp_path / name).touch()
         assert cli("predict", "a.png", "--det", name).exit_code == 0
         assert stand_in.choice.det == det

@@ -213,3 +213,17 @@ def test_a_recorded_model_fits_its_own_keys_and_no_others(golden, recipe):
     assert all(np.array_equal(matched[name], weights[name]) for name in weights)
     with pytest.raises(WeightsError, match="does not fit rtmw3d-l"):
         match(weights, keys["rtmpose-m_256x192"])
+
+
+def test_tensors_that_safetensors_stored_once_are_read_under_every_name(tmp_path):
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_model
+
+    shared = torch.nn.Linear(3, 2)
+    network = torch.nn.ModuleDict({"first": shared, "again": shared, "own": torch.nn.Linear(2, 2)})
+    save_model(network, str(tmp_path / "a.safetensors"))
+    read = read_checkpoint(tmp_path / "a.safetensors")
+    expected = network.state_dict()
+    assert set(read) == set(expected)
+    for name, tensor in expected.items():
+        np.testing.assert_array_equal(read[name], tensor.numpy(), err_msg=name)

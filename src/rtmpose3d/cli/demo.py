@@ -126,6 +126,7 @@ def _files(result: PoseResult, drawing: Path, document: Path) -> list[str]:
 def _next_steps(result: PoseResult, own: str | None) -> list[str]:
     """What to try, as commands."""
     picture = own or "photo.jpg"
+    picture = f'"{picture}"' if " " in picture else picture
     steps: list[tuple[str, str]] = []
     if own is None:
         steps.append(("rtmpose3d demo photo.jpg", "the same on a picture of yours"))

@@ -1,0 +1,213 @@
+"""`rtmpose3d demo`: one command, no network, two files, and words that fit them."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import PIL.Image
+import pytest
+from safetensors import safe_open
+
+from rtmpose3d import RTMPose3D
+from rtmpose3d.cli.estimating import ModelChoice
+from rtmpose3d.geometry import Camera
+from rtmpose3d.sinks import json_schema, load_result
+from rtmpose3d.zoo import DEMO_PICTURE, MODELS
+
+TRUTH = Path(__file__).parents[1] / "fixtures" / "demo" / "people.json"
+SECONDS = 10.0
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
+    """An empty folder to work in, an empty cache, and no network: asking for it fails the test."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the network was touched")
+
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    for name in ("getaddrinfo", "create_connection"):
+        monkeypatch.setattr(socket, name, refuse)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setenv("RTMPOSE3D_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def trained() -> None:
+    """Skip what only trained weights can do while placeholders lie in their place."""
+    with safe_open(MODELS["rtmw3d-n"].file.path, framework="np") as file:
+        if "placeholder" in file.metadata().get("note", ""):
+            pytest.skip("the weights in the package are placeholders")
+
+
+def test_without_arguments_it_writes_and_explains_the_packages_picture(cli, offline):
+    begin = time.perf_counter()
+    done = cli("demo")
+    taken = time.perf_counter() - begin
+    assert done.exit_code == 0, done.output
+    assert taken < SECONDS
+    assert sorted(path.name for path in (offline / "outputs").iterdir()) == [
+        "people.json",
+        "people_pose.jpg",
+    ]
+    assert not (offline / "cache").exists()
+    document = json.loads((offline / "outputs" / "people.json").read_text("utf-8"))
+    jsonschema.validate(document, json_schema())
+    assert document["model"] == "rtmw3d-n"
+    result = load_result(offline / "outputs" / "people.json")
+    assert len(result) > 0
+    with PIL.Image.open(offline / "outputs" / "people_pose.jpg") as drawing:
+        assert drawing.format == "JPEG"
+        assert drawing.width > drawing.height > 400
+    for words in (
+        "picture  people.jpg, 960x640, a rendered picture that comes with the package",
+        "model    rtmw3d-n with the detector rtmdet-n (small, for demonstration",
+        f"found    {len(result)} p",
+        f"  1. score {result.bbox_scores[0]:.2f}, {result.root_depth_m[0]:.1f} m away",
+        "people_pose.jpg  the skeletons on the picture, and a view in 3D",
+        "people.json      133 keypoints a person, in pixels and metres",
+        "rtmpose3d demo photo.jpg ",
+        "rtmpose3d predict photo.jpg ",
+    ):
+        assert words in done.output, words
+
+
+def test_it_gives_what_the_api_gives(cli, offline):
+    assert cli("demo", "--out", "deep/er").exit_code == 0
+    written = load_result(offline / "deep" / "er" / "people.json")
+    expected = RTMPose3D.from_pretrained("rtmw3d-n")(DEMO_PICTURE)
+    assert written.camera == expected.camera
+    assert written.source is not None
+    assert written.source.name == "people.jpg"
+    for key in expected:
+        np.testing.assert_allclose(written[key], expected[key], atol=1e-3, err_msg=key)
+
+
+def test_a_picture_of_ones_own_and_of_nobody(cli, offline):
+    PIL.Image.new("RGB", (320, 200), (120, 90, 60)).save("mine ä.png")
+    done = cli("demo", "mine ä.png")
+    assert done.exit_code == 0, done.output
+    result = load_result(offline / "outputs" / "mine ä.json")
+    assert result.image_size_wh == (320, 200)
+    assert "picture  mine ä.png, 320x200\n" in done.output
+    assert f"found    {len(result) or 'no'} p" in done.output
+    assert 'rtmpose3d predict "mine ä.png"' in done.output
+    assert "rtmpose3d demo photo.jpg" not in done.output
+
+
+def test_another_model_is_taken_if_it_is_named(cli, pictures, stand_in, monkeypatch):
+    pictures(a=2)
+    load = ModelChoice.load
+
+    def load_one(choice):
+        model = load(choice)
+        camera = Camera.from_fov(width=64, height=48)
+        return lambda image: model([image], boxes=None, camera=[camera], axes="z-up")[0]
+
+    monkeypatch.setattr(ModelChoice, "load", load_one)
+    done = cli("demo", "a.png", "--model", "rtmw3d-l")
+    assert done.exit_code == 0, done.output
+    assert (stand_in.choice.model, stand_in.choice.det) == ("rtmw3d-l", "rtmdet-m")
+    assert "model    rtmw3d-l with the detector rtmdet-m (published)" in done.output
+    assert "found    2 people" in done.output
+    assert done.output.count("score 0.90, 3.0 m away (give or take 0.1 m), 133 of 133") == 2
+    assert "rtmpose3d predict" not in done.output, "that is what it just did"
+
+
+def test_the_demonstration_model_is_never_taken_unasked(cli, offline, monkeypatch):
+    PIL.Image.new("RGB", (64, 48)).save("a.png")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    loaded = []
+    load = ModelChoice.load
+    monkeypatch.setattr(
+        ModelChoice, "load", lambda choice: loaded.append(choice.model) or load(choice)
+    )
+    for command in (("predict", "a.png"), ("demo", "a.png", "--model", "rtmw3d-x")):
+        done = cli(*command)
+        assert done.exit_code == 1
+        words = " ".join(done.output.split())
+        assert "cannot fetch rtmw3d-" in words
+        assert "rtmw3d-n, a small model in the package, for demonstration" in words
+        assert "--model rtmw3d-n" in words
+        assert "from_pretrained('rtmw3d-n')" in words
+    assert loaded == ["rtmw3d-l", "rtmw3d-x"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("gone.jpg", "there is no file or folder 'gone.jpg'"),
+        ("text.jpg", "text.jpg is no picture"),
+        ("many", "demo takes one picture, 'many' are 2; for all of them: rtmpose3d predict many"),
+        ("--model rtmw3d-q", "unknown pose model 'rtmw3d-q'|unknown model 'rtmw3d-q'"),
+        ("--model rtmdet-n", "unknown pose model 'rtmdet-n'"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_written(cli, offline, arguments, words):
+    (offline / "text.jpg").write_text("no picture")
+    (offline / "many").mkdir()
+    for name in ("a.png", "b.png"):
+        PIL.Image.new("RGB", (64, 48)).save(offline / "many" / name)
+    done = cli("demo", *arguments.split(), "--out", "out")
+    assert done.exit_code == 2
+    assert any(text in done.output for text in words.split("|")), done.output
+    assert "Traceback" not in done.output
+    assert not list(offline.glob("out/*"))
+
+
+def test_a_folder_that_cannot_be_made_or_written_is_an_error(cli, offline, monkeypatch):
+    (offline / "file").touch()
+    done = cli("demo", "--out", "file")
+    assert done.exit_code == 1
+    assert "cannot make the folder file" in done.output
+    assert "use another --out" in done.output
+    (offline / "out" / "people_pose.jpg").mkdir(parents=True)
+    done = cli("demo", "--out", "out")
+    assert done.exit_code == 1
+    assert "a folder of that name is there" in done.output
+    assert "Traceback" not in done.output
+
+
+def test_ones_own_picture_is_never_overwritten(cli, offline):
+    (offline / "outputs").mkdir()
+    PIL.Image.new("RGB", (64, 48)).save(offline / "outputs" / "a.png")
+    (offline / "outputs" / "a.png").rename(offline / "outputs" / "a.json")
+    done = cli("demo", "outputs/a.json")
+    assert done.exit_code == 2
+    assert "is an input and would be overwritten" in done.output
+
+
+def test_the_true_labels_of_the_picture_fit_its_camera():
+    truth = json.loads(TRUTH.read_text("utf-8"))["people"]
+    camera = Camera.from_fov(width=960, height=640)
+    assert len(truth) == 3
+    for person in truth:
+        points = camera.project(np.array(person["keypoints_camera"]))
+        np.testing.assert_allclose(points, person["keypoints_2d"], atol=0.4)  # rounded to 1 mm
+
+
+def test_everybody_in_the_packages_picture_is_found_where_they_stand(trained):
+    truth = json.loads(TRUTH.read_text("utf-8"))["people"]
+    result = RTMPose3D.from_pretrained("rtmw3d-n")(DEMO_PICTURE)
+    assert len(result) == len(truth)
+    for person, found in zip(
+        sorted(truth, key=lambda one: one["box"][0]),
+        result[np.argsort(result.bboxes[:, 0])].people(),
+        strict=True,
+    ):
+        box = np.array(person["box"])
+        limit = 0.1 * (box[2:] - box[:2]).max()
+        apart = np.linalg.norm(found.keypoints_2d[0] - np.array(person["keypoints_2d"]), axis=1)
+        near = (apart < limit) & (np.array(person["visibility"]) > 0)
+        assert near[:17].mean() > 0.85, "body"
+        assert near[23:91].mean() > 0.85, "face"
+        away = np.array(person["keypoints_camera"])[[11, 12], 2].mean()
+        assert found.root_depth_m[0] == pytest.approx(away, rel=0.25)
