@@ -1,0 +1,280 @@
+"""The paper's ablations on rendered people, at a size that a CPU trains in minutes.
+
+    python benchmarks/ablations.py parts --assets DIR --backdrops DIR --out runs/ablations
+
+`parts` is Table 4 (attention, neck, head over two scales, one after the other; and the keypoint
+maps beside the head that our bundled model is trained with), `distillation` the two stages of
+DWPose, with a teacher twice as wide, `joint` adds people with 2D labels only to people with 3D
+labels. Every variant and seed sees the same crops in the same order. A finished run is kept in
+OUT, so the same command goes on where it stopped; the table is printed and written to
+OUT/STUDY.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from rtmpose3d.structures.atomic import atomic_write
+from rtmpose3d.synth import CropJitter, CropStream, StreamPlan, WorldSettings, makehuman_people
+from rtmpose3d.training.augment import Augmentation, Geometry, Jitter, Look, augment_crop
+from rtmpose3d.training.data import BatchSource, PoseBatch, batch_of_samples
+from rtmpose3d.training.distillation import first_stage, second_stage
+from rtmpose3d.training.engine import Engine
+from rtmpose3d.training.loop import TrainingData, train_pose
+from rtmpose3d.training.recipes import PoseRecipe, nano
+from rtmpose3d.training.rendered import (
+    held_out_crops,
+    join_batches,
+    pose_batch,
+    read_crops,
+    write_crops,
+)
+from rtmpose3d.training.schedule import FlatCosine
+
+SIZE_WH = (96, 128)
+FILE_CROPS = 64
+VALIDATION_CROPS = 1024
+FIGURES = ("pck10_body", "pck10_feet", "pck10_face", "pck10_hands", "mpjpe_mm")
+LABELLED_IN_3D = 0.1  # of the people in `joint`
+
+Change = Callable[[PoseRecipe], PoseRecipe]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A row of a study.
+
+    Attributes:
+        name: of the row.
+        change: of the common recipe.
+        taught_by: the row whose weights are the teacher's; None without one.
+        crops_in_3d, crops_in_2d: which crops it is trained on.
+    """
+
+    name: str
+    change: Change = lambda recipe: recipe
+    taught_by: str | None = None
+    crops_in_3d: bool = True
+    crops_in_2d: bool = True
+
+
+def parts(*, gau: bool, pafpn: bool, hem: bool) -> Change:
+    """Switch parts of the network on and off."""
+    return lambda recipe: replace(
+        recipe, model=replace(recipe.model, gau=gau, pafpn=pafpn, hem=hem), map_weight=0.0
+    )
+
+
+def wider(recipe: PoseRecipe) -> PoseRecipe:
+    """The teacher: twice the width, a third of the depth."""
+    model = replace(recipe.model, name="teacher", width=0.5, depth=0.33)
+    return replace(recipe, model=model)
+
+
+def stage1(recipe: PoseRecipe) -> PoseRecipe:
+    """A student of `wider`."""
+    return replace(recipe, distillation=first_stage(wider(recipe).model))
+
+
+def stage2(recipe: PoseRecipe) -> PoseRecipe:
+    """A fifth of the steps more, for a new head that learns the old head's answers."""
+    schedule = replace(recipe.schedule, steps=max(recipe.schedule.steps // 5, 1), warmup_steps=2)
+    frozen = ("backbone", "neck")
+    return replace(
+        recipe,
+        distillation=second_stage(recipe.model),
+        schedule=schedule,
+        frozen=frozen,
+        map_weight=0.0,
+    )
+
+
+STUDIES: Mapping[str, Sequence[Variant]] = {
+    "parts": (
+        Variant(name="backbone and SimCC", change=parts(gau=False, pafpn=False, hem=False)),
+        Variant(name="+ GAU (RTMPose)", change=parts(gau=True, pafpn=False, hem=False)),
+        Variant(name="+ PAFPN", change=parts(gau=True, pafpn=True, hem=False)),
+        Variant(name="+ HEM (RTMW)", change=parts(gau=True, pafpn=True, hem=True)),
+        Variant(name="+ keypoint maps in training"),
+    ),
+    "distillation": (
+        Variant(name="teacher", change=wider),
+        Variant(name="student"),
+        Variant(name="student, stage 1", change=stage1, taught_by="teacher"),
+        Variant(name="student, stage 2", change=stage2, taught_by="student"),
+        Variant(name="student, stages 1 and 2", change=stage2, taught_by="student, stage 1"),
+    ),
+    "joint": (
+        Variant(name="3D labels only", crops_in_2d=False),
+        Variant(name="2D labels only", crops_in_3d=False),
+        Variant(name="both, z masked where unknown"),
+    ),
+}
+
+
+def small_recipe(steps: int, seed: int) -> PoseRecipe:
+    """`nano` at half its input size."""
+    recipe = nano(steps=steps, batch_size=32)
+    codec = replace(recipe.model.codec, input_size_wh=SIZE_WH, sigma=(2.45, 2.83, 6.0))
+    return replace(
+        recipe,
+        model=replace(recipe.model, input_size_wh=SIZE_WH, codec=codec),
+        schedule=FlatCosine(steps=steps, warmup_steps=max(steps // 20, 2)),
+        ema_momentum=0.005,
+        ema_gamma=200,
+        stage1=Augmentation(
+            geometry=Geometry(), look=Look(hue=8, dropout_share=0.3), jitter=Jitter()
+        ),
+        seed=seed,
+        validate_every=steps,
+        checkpoint_every=steps,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Kept:
+    """Rendered crops in memory, drawn by chance and varied anew (a `BatchSource`)."""
+
+    crops: PoseBatch
+    batch_size: int
+    augmentation: Augmentation
+    seed: int
+
+    def batch(self, index: int) -> PoseBatch:
+        """See `BatchSource`."""
+        rng = np.random.default_rng([self.seed, index])
+        rows = rng.integers(len(self.crops), size=self.batch_size)
+        samples = self.crops.samples()
+        varied = [augment_crop(samples[row], self.augmentation, rng) for row in rows]
+        return batch_of_samples(varied, self.crops.box_side_px[rows])
+
+
+def rendered_crops(world: WorldSettings, folder: Path, count: int) -> PoseBatch:
+    """Crops of the small size, rendered once and kept in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"crops_{i:05d}.npz" for i in range(-(-count // FILE_CROPS))]
+    missing = [i for i, path in enumerate(files) if not path.exists()]
+    if missing:
+        plan = StreamPlan(batch_size=FILE_CROPS, workers=1, first_batch=missing[0])
+        with CropStream(world, SIZE_WH, jitter=CropJitter(), plan=plan) as stream:
+            for path, batch in zip(files[missing[0] :], stream, strict=False):
+                write_crops(path, pose_batch(batch))
+                print(f"\r{path.stem}: {len(files)} files", end="", flush=True)
+        print()
+    return join_batches([read_crops(path) for path in files])
+
+
+def labelled(crops: PoseBatch, variant: Variant) -> PoseBatch:
+    """The crops of a variant of `joint`: a tenth has labels in 3D, the others in 2D only."""
+    in_3d = np.arange(len(crops)) < LABELLED_IN_3D * len(crops)
+    metres = crops.keypoints_camera_m.copy()
+    metres[~in_3d] = np.nan
+    use = (in_3d & variant.crops_in_3d) | (~in_3d & variant.crops_in_2d)
+    if not variant.crops_in_3d:
+        metres[:] = np.nan
+        use[:] = True
+    return PoseBatch(
+        crops=crops.crops[use],
+        keypoints_px=crops.keypoints_px[use],
+        visible=crops.visible[use],
+        keypoints_camera_m=metres[use],
+        box_side_px=crops.box_side_px[use],
+    )
+
+
+def run(
+    variant: Variant,
+    recipe: PoseRecipe,
+    crops: PoseBatch,
+    held_out: list[PoseBatch],
+    out: Path,
+    teacher: Path | None,
+) -> dict[str, float]:
+    """Figures of one variant and seed: trained, or read if it was trained before."""
+    done = out / "figures.csv"
+    if not done.exists():
+        recipe = variant.change(recipe)
+
+        def open_stage(stage: int) -> BatchSource:
+            return Kept(
+                crops=crops,
+                batch_size=recipe.batch_size,
+                augmentation=recipe.augmentation(stage),
+                seed=recipe.seed,
+            )
+
+        data = TrainingData(open_stage=open_stage, validation=held_out)
+        engine = Engine("auto", precision=recipe.precision)
+        result = train_pose(recipe, data, out, engine=engine, teacher=teacher, resume=True)
+        with atomic_write(done, "w") as file:
+            writer = csv.writer(file)
+            writer.writerows(result.figures.items())
+    with done.open(newline="") as file:
+        return {name: float(value) for name, value in csv.reader(file)}
+
+
+def table(study: str, found: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
+    """Markdown: mean and spread of every figure over the seeds."""
+    lines = [f"| {study} | seeds | {' | '.join(FIGURES)} |", "|---|---:" + "|---:" * 5 + "|"]
+    for name, runs in found.items():
+        cells = []
+        for figure in FIGURES:
+            values = [figures[figure] for figures in runs]
+            spread = statistics.stdev(values) if len(values) > 1 else float("nan")
+            digits = 0 if "mpjpe" in figure else 3
+            cells.append(f"{statistics.mean(values):.{digits}f} ± {spread:.{digits}f}")
+        lines.append(f"| {name} | {len(runs)} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Train what is missing, print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("study", choices=STUDIES)
+    parser.add_argument("--assets", type=Path, required=True, help="MakeHuman's folder")
+    parser.add_argument("--backdrops", type=Path, help="photographs without people")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=2000, help="of 32 crops")
+    parser.add_argument("--crops", type=int, default=12_800, help="rendered to train on")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--threads", type=int, help="of the network")
+    given = parser.parse_args()
+    if given.threads:
+        torch.set_num_threads(given.threads)
+        cv2.setNumThreads(given.threads)
+    world = WorldSettings(
+        assets=given.assets, make_people=makehuman_people, backdrops=given.backdrops, seed=5
+    )
+    crops = rendered_crops(world, given.out / "crops", given.crops)
+    recipe = small_recipe(given.steps, 0)
+    held_out = held_out_crops(
+        recipe, replace(world, split="val"), given.out / "validation.npz", VALIDATION_CROPS
+    )
+    found: dict[str, list[dict[str, float]]] = {}
+    weights: dict[str, Path] = {}  # of the seed at hand
+    for seed in range(given.seeds):  # seeds outside, so that an unfinished study compares
+        for number, variant in enumerate(STUDIES[given.study]):
+            theirs = labelled(crops, variant) if given.study == "joint" else crops
+            out = given.out / f"{given.study}_{number}_{seed}"
+            recipe = small_recipe(given.steps, seed)
+            taught_by = None if variant.taught_by is None else weights[variant.taught_by]
+            figures = run(variant, recipe, theirs, held_out, out, taught_by)
+            weights[variant.name] = out / f"{variant.change(recipe).model.name}.pth"
+            found.setdefault(variant.name, []).append(figures)
+            print(variant.name, seed, {name: round(figures[name], 3) for name in FIGURES})
+            with atomic_write(given.out / f"{given.study}.md", "w") as file:
+                file.write(table(given.study, found))
+    print(table(given.study, found))
+
+
+if __name__ == "__main__":
+    main()
