@@ -33,9 +33,11 @@ class OnnxPoseSession:
         self._decoded, self._simcc = names[:3], names[3:]
 
     @classmethod
-    def from_weights(cls, spec: PoseSpec, weights: Weights, device: Device) -> OnnxPoseSession:
+    def from_weights(
+        cls, spec: PoseSpec, weights: Weights, device: Device, *, threads: int | None = None
+    ) -> OnnxPoseSession:
         """A session of the shipped graph with a checkpoint's matched tensors."""
-        return cls(spec, session_from_weights(spec, weights, device), device)
+        return cls(spec, session_from_weights(spec, weights, device, threads=threads), device)
 
     def run(self, crops: UInt8Array) -> Decoded:
         """See `PoseSession.run`."""
@@ -62,10 +64,10 @@ class OnnxDetectorSession:
 
     @classmethod
     def from_weights(
-        cls, spec: DetectorSpec, weights: Weights, device: Device
+        cls, spec: DetectorSpec, weights: Weights, device: Device, *, threads: int | None = None
     ) -> OnnxDetectorSession:
         """A session of the shipped graph with a checkpoint's matched tensors."""
-        return cls(spec, session_from_weights(spec, weights, device), device)
+        return cls(spec, session_from_weights(spec, weights, device, threads=threads), device)
 
     def run(self, images: UInt8Array) -> list[Candidates]:
         """See `DetectorSession.run`."""
@@ -78,15 +80,21 @@ class OnnxDetectorSession:
 
 
 def session_from_weights(
-    spec: ModelSpec, weights: Weights, device: Device
+    spec: ModelSpec, weights: Weights, device: Device, *, threads: int | None = None
 ) -> onnxruntime.InferenceSession:
     """The shipped graph with the checkpoint's tensors as its external initialisers.
+
+    Args:
+        spec: of the model.
+        weights: matched tensors.
+        device: to run on.
+        threads: of the CPU; None: as many as there are cores.
 
     Raises:
         BackendError: ONNX Runtime cannot run it on that device.
     """
     graph = graph_file(spec)
-    options = session_options()
+    options = session_options(threads)
     values = [
         onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(weights[name]))
         for name in graph.initialisers
@@ -95,9 +103,10 @@ def session_from_weights(
     return open_session(graph.path.read_bytes(), options, device, what=spec.name)
 
 
-def session_options() -> onnxruntime.SessionOptions:
-    """Options of every session: quiet, as many threads as there are cores."""
+def session_options(threads: int | None = None) -> onnxruntime.SessionOptions:
+    """Options of every session: quiet; without a number as many threads as there are cores."""
     options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0
     options.log_severity_level = ERRORS_ONLY
     return options
 
