@@ -114,7 +114,10 @@ def check(
     ] = "200",
     preview: Annotated[
         Path | None,
-        typer.Option("--preview", help="Picture to write: some people with their keypoints."),
+        typer.Option(
+            "--preview",
+            help="Picture to write, of some people with their keypoints; one for each split.",
+        ),
     ] = None,
     every: Annotated[
         int, typer.Option("--every", min=1, help="Take every n-th picture, for video frames.")
@@ -143,7 +146,8 @@ def check(
         raise UnknownNameError("data set", name, DATA_SETS)
     spec = DATA_SETS[name]
     wrong = False
-    for found in _splits(spec, folder, split, annotations):
+    there = _splits(spec, folder, split, annotations)
+    for found in there:
         with _progress() as tell:
             result = check_data_set(
                 name,
@@ -159,7 +163,7 @@ def check(
         _print_check(result)
         wrong |= not result.ok
         if preview is not None:
-            path = preview if split or annotations else _numbered(preview, found)
+            path = preview if len(there) == 1 else preview.with_stem(f"{preview.stem}-{found}")
             typer.echo(f"{_write_sheet(result.kept, path)}")
     if wrong:
         raise typer.Exit(FAILED)
@@ -189,10 +193,6 @@ def _splits(
         return [next(iter(spec.splits))]
     there = [name for name, one in spec.splits.items() if any(folder.glob(one.annotations))]
     return there or [next(iter(spec.splits))]  # whose error says what is missing
-
-
-def _numbered(path: Path, split: str) -> Path:
-    return path.with_stem(f"{path.stem}-{split}")
 
 
 def _print_check(result: DataSetCheck) -> None:

@@ -1,10 +1,11 @@
 """Data sets: one checked record of a person for whatever data set it comes from.
 
 `DATA_SETS` is the table of what can be read, `read_data_set` reads a split of one,
-`load_picture` gives a record's picture.
+`load_picture` gives a record's picture, `RecordTable` holds many records in little memory.
 """
 
 from rtmpose3d.data.candidates import ReadOptions
+from rtmpose3d.data.packed import RecordTable
 from rtmpose3d.data.reading import BadLabel, OnBad, Reading, read_data_set
 from rtmpose3d.data.records import PoseRecord, Shown, load_picture
 from rtmpose3d.data.specs import DataSetSpec, Split
@@ -18,6 +19,7 @@ __all__ = [
     "PoseRecord",
     "ReadOptions",
     "Reading",
+    "RecordTable",
     "Shown",
     "Split",
     "load_picture",

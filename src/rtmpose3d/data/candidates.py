@@ -93,8 +93,13 @@ class Place:
     image_id: int | None = None
 
     def __str__(self) -> str:
-        known = "" if self.annotation_id is None else f" (id {self.annotation_id})"
-        return f"{self.file.data_set}: {self.file.path}, annotation {self.index}{known}"
+        return place_text(self.file.data_set, self.file.path, self.index, self.annotation_id)
+
+
+def place_text(data_set: str, path: Path, index: int, annotation_id: int | None) -> str:
+    """How errors name a label."""
+    known = "" if annotation_id is None else f" (id {annotation_id})"
+    return f"{data_set}: {path}, annotation {index}{known}"
 
 
 @dataclass(frozen=True, kw_only=True)

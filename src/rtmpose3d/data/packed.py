@@ -1,0 +1,189 @@
+"""Many records in little memory: `RecordTable`, a sequence that makes its records when asked.
+
+A record of a body set holds 133 places for 12 keypoints, and a million of them as Python objects
+are gigabytes that every worker copies. The table keeps what is labelled, in a few arrays.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import cast, get_args, overload
+
+import numpy as np
+
+from rtmpose3d.data.candidates import place_text
+from rtmpose3d.data.records import KEYPOINTS, PoseRecord, Shown
+from rtmpose3d.errors import InputError
+from rtmpose3d.geometry import Camera
+from rtmpose3d.structures import FloatArray, IntArray
+
+_SHOWN: tuple[Shown, ...] = get_args(Shown)
+_NONE = -1  # an id, index or size that a record does not have
+
+
+class RecordTable(Sequence[PoseRecord]):
+    """Records of picture files, packed.
+
+    What comes out equals what went in, except that a keypoint that is neither visible nor known
+    in 3D lies at (0, 0).
+
+    Args:
+        records: of picture files with the labels' file and index, as readers give them.
+
+    Raises:
+        InputError: a record holds its picture itself, or does not say where it is from.
+    """
+
+    def __init__(self, records: Iterable[PoseRecord]) -> None:
+        packer = _Packer()
+        for record in records:
+            packer.add(record)
+        self._texts = packer.texts
+        self._first = np.frombuffer(packer.first, np.int64)
+        self._which = np.frombuffer(packer.which, np.uint8)
+        self._points = np.frombuffer(packer.points, np.float32).reshape(-1, 3)
+        self._first_3d = np.frombuffer(packer.first_3d, np.int64)
+        self._metres = np.frombuffer(packer.metres, np.float32).reshape(-1, 3)
+        self._floats = np.frombuffer(packer.floats, np.float64).reshape(-1, 9)
+        self._ints = np.frombuffer(packer.ints, np.int64).reshape(-1, 10)
+        self._names = bytes(packer.names)
+        self._name_ends = np.frombuffer(packer.name_ends, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._ints)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        arrays = (self._first, self._which, self._points, self._first_3d, self._metres)
+        more = (self._floats, self._ints, self._name_ends)
+        return sum(a.nbytes for a in (*arrays, *more)) + len(self._names)
+
+    @overload
+    def __getitem__(self, index: int) -> PoseRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[PoseRecord]: ...
+    def __getitem__(self, index: int | slice) -> PoseRecord | list[PoseRecord]:
+        """A record, or some."""
+        if isinstance(index, slice):
+            return [self._record(i) for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"record {index} of {len(self)}")
+        return self._record(int(index) % len(self))
+
+    def _record(self, i: int) -> PoseRecord:
+        data_set, licence, file, index, width, height, shown, image_id, annotation_id, crowd = (
+            int(value) for value in self._ints[i]
+        )
+        path = Path(self._texts[file])
+        size = None if width == _NONE else (width, height)
+        keypoints, visible, metres = self._keypoints(i)
+        floats = self._floats[i]
+        start = int(self._name_ends[i - 1]) if i else 0
+        return PoseRecord(
+            image=Path(self._names[start : self._name_ends[i]].decode()),
+            box_xyxy=floats[:4].astype(np.float32),
+            keypoints_px=keypoints,
+            visible=visible,
+            source=place_text(self._texts[data_set], path, index, _known(annotation_id)),
+            licence=self._texts[licence],
+            keypoints_camera_m=metres,
+            camera=_camera(floats[5:], size),
+            data_set=self._texts[data_set],
+            annotation_file=path,
+            index=index,
+            image_size_wh=size,
+            shown=_SHOWN[shown],
+            image_id=_known(image_id),
+            annotation_id=_known(annotation_id),
+            area_px2=None if np.isnan(floats[4]) else float(floats[4]),
+            crowd=bool(crowd),
+        )
+
+    def _keypoints(self, i: int) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+        which = self._which[self._first[i] : self._first[i + 1]]
+        points = self._points[self._first[i] : self._first[i + 1]]
+        keypoints = np.zeros((KEYPOINTS, 2), np.float32)
+        visible = np.zeros(KEYPOINTS, np.float32)
+        keypoints[which], visible[which] = points[:, :2], points[:, 2]
+        start, end = self._first_3d[i : i + 2]
+        if start == end:
+            return keypoints, visible, None
+        metres = np.full((KEYPOINTS, 3), np.nan, np.float32)
+        metres[which] = self._metres[start:end]
+        return keypoints, visible, metres
+
+
+def _known(value: int) -> int | None:
+    return None if value == _NONE else value
+
+
+def _camera(intrinsics: FloatArray, size: tuple[int, int] | None) -> Camera | None:
+    if size is None or np.isnan(intrinsics).any():
+        return None
+    fx, fy, cx, cy = intrinsics.tolist()
+    return Camera(fx=fx, fy=fy, cx=cx, cy=cy, width=size[0], height=size[1])
+
+
+class _Packer:
+    """Collects the arrays of a table."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._text_number: dict[str, int] = {}
+        self.first, self.first_3d = array("q", [0]), array("q", [0])
+        self.which = bytearray()
+        self.points, self.metres = array("f"), array("f")
+        self.floats, self.ints = array("d"), array("q")
+        self.names = bytearray()
+        self.name_ends = array("q")
+
+    def add(self, record: PoseRecord) -> None:
+        path, index = record.annotation_file, record.index
+        if not isinstance(record.image, Path) or path is None or index is None:
+            raise InputError(
+                f"{record.source}: only records of picture files that know their label's file and "
+                "index can be packed"
+            )
+        self._add_keypoints(record)
+        camera = record.camera
+        lens = [np.nan] * 4 if camera is None else [camera.fx, camera.fy, camera.cx, camera.cy]
+        area = np.nan if record.area_px2 is None else record.area_px2
+        self.floats.extend([*record.box_xyxy.tolist(), area, *lens])
+        texts = (record.data_set, record.licence, str(path))
+        ids = (record.image_id, record.annotation_id)
+        self.ints.extend(
+            [
+                *(self._number(text) for text in texts),
+                index,
+                *(record.image_size_wh or (_NONE, _NONE)),
+                _SHOWN.index(record.shown),
+                *(_NONE if found is None else found for found in ids),
+                record.crowd,
+            ]
+        )
+        self.names += str(record.image).encode()
+        self.name_ends.append(len(self.names))
+
+    def _add_keypoints(self, record: PoseRecord) -> None:
+        keep = record.visible > 0
+        metres = record.keypoints_camera_m
+        if metres is not None:
+            keep = keep | ~np.isnan(metres).all(axis=1)
+        which = cast("IntArray", np.flatnonzero(keep))
+        self.which += which.astype(np.uint8).tobytes()
+        points = np.concatenate([record.keypoints_px, record.visible[:, None]], axis=1)[which]
+        self.points.frombytes(points.astype(np.float32).tobytes())
+        self.first.append(self.first[-1] + len(which))
+        count = 0 if metres is None else len(which)
+        if metres is not None:
+            self.metres.frombytes(metres[which].tobytes())
+        self.first_3d.append(self.first_3d[-1] + count)
+
+    def _number(self, text: str) -> int:
+        if text not in self._text_number:
+            self._text_number[text] = len(self.texts)
+            self.texts.append(text)
+        return self._text_number[text]
