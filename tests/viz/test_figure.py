@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_up_results import picture, result_of
 
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.viz import draw_2d, draw_3d, draw_result
+from rtmpose3d.zoo import shown_from
 
 PLACES = [(-0.9, 4.2, 25.0), (1.1, 5.5, -40.0)]
 
@@ -38,6 +41,15 @@ def test_the_threshold_reaches_both_halves():
     low, high = (np.asarray(result.plot(confidence_thr=t)) for t in (0.4, 0.6))
     for half in (np.s_[:, :960], np.s_[:, 960:]):
         assert (low[half] != high[half]).any()
+
+
+def test_without_a_threshold_it_is_the_models():
+    result = result_of(PLACES, (960, 540), confidence=0.2)
+    assert shown_from("rtmw3d-n") < 0.2 < shown_from("rtmw3d-l") == shown_from("")
+    for model, same in (("rtmw3d-n", 0.1), ("rtmw3d-l", 0.3), ("", 0.3)):
+        drawn = replace(result, model=model)
+        expected = np.asarray(drawn.plot(confidence_thr=same))
+        np.testing.assert_array_equal(np.asarray(drawn.plot()), expected)
 
 
 @pytest.mark.parametrize("size_wh", [(1, 1), (200, 150), (60, 400), (5000, 200), (1, 3000)])

@@ -13,7 +13,7 @@ from rtmpose3d.cli import predict_options as option
 from rtmpose3d.cli.outputs import Source, make_folder, plan_outputs
 from rtmpose3d.cli.terminal import DebugOption, plural, reports_errors
 from rtmpose3d.errors import InputError
-from rtmpose3d.zoo import DEMO_PICTURE, OFFLINE_MODEL, BundledFile, resolve_pose
+from rtmpose3d.zoo import DEMO_PICTURE, OFFLINE_MODEL, BundledFile, resolve_pose, shown_from
 
 if TYPE_CHECKING:
     from rtmpose3d.structures import PoseResult
@@ -25,7 +25,6 @@ Examples:
 - rtmpose3d demo photo.jpg
 - rtmpose3d demo photo.jpg --out results --model rtmw3d-l
 """
-SURE = 0.3  # confidence from which a keypoint is drawn and counted
 
 
 @reports_errors
@@ -100,15 +99,16 @@ def _what_was_done(source: Source, result: PoseResult, taken_s: float, own: bool
 
 
 def _people(result: PoseResult) -> list[str]:
-    """One line for each person: score, distance, and how many keypoints are sure."""
+    """One line for each person: score, distance, and how many keypoints the picture shows."""
+    least = shown_from(result.model)
     lines = []
     for i in range(len(result)):
-        sure = int((result.confidence[i] >= SURE).sum())
+        shown = int((result.confidence[i] >= least).sum())
         text = f"  {i + 1}. score {result.bbox_scores[i]:.2f}"
         if result.root_depth_m is not None and result.root_depth_std_m is not None:
             away, std = result.root_depth_m[i], result.root_depth_std_m[i]
             text += f", {away:.1f} m away (give or take {std:.1f} m)"
-        lines.append(f"{text}, {sure} of {result.confidence.shape[1]} keypoints sure")
+        lines.append(f"{text}, {shown} of {result.confidence.shape[1]} keypoints shown")
     return lines
 
 

@@ -214,14 +214,15 @@ class PoseResult(Mapping[str, FloatArray]):
         *,
         image: Image | None = None,
         view: Literal["auto", "2d", "3d", "both"] = "auto",
-        confidence_thr: float = 0.3,
+        confidence_thr: float | None = None,
     ) -> PIL.Image.Image:
         """A picture of boxes and skeletons on the image, beside a view of the poses in 3D.
 
         Args:
             image: (H, W, 3) uint8 BGR to draw on, instead of the one the result refers to.
             view: "2d", "3d", "both", or "auto": both where the model gives 3D.
-            confidence_thr: keypoints below it are left out.
+            confidence_thr: keypoints below it are left out; None: below what suits the model, 0.3
+                for the published ones.
 
         Raises:
             InputError: a 3D view of a 2D model, or no image at hand.

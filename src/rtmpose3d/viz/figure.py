@@ -15,6 +15,7 @@ from rtmpose3d.structures.result import PoseResult
 from rtmpose3d.viz.overlay import check_image, draw_2d
 from rtmpose3d.viz.space import NO_PEOPLE, draw_3d
 from rtmpose3d.viz.text import draw_label, label_size_wh
+from rtmpose3d.zoo import shown_from
 
 FigureView = Literal["auto", "2d", "3d", "both"]
 
@@ -29,7 +30,7 @@ def draw_result(
     *,
     image: Image | None = None,
     view: FigureView = "auto",
-    confidence_thr: float = 0.3,
+    confidence_thr: float | None = None,
 ) -> PIL.Image.Image:
     """A figure of one image's result.
 
@@ -41,7 +42,8 @@ def draw_result(
         image: (H, W, 3) uint8 BGR to draw on, instead of the one the result refers to.
         view: "2d" (on the image), "3d" (in space), "both" side by side, or "auto": both where
             there is 3D and an image, else what there is.
-        confidence_thr: keypoints below it are left out.
+        confidence_thr: keypoints below it are left out; None: below what suits the model, 0.3
+            for the published ones.
 
     Returns:
         An RGB picture.
@@ -53,6 +55,8 @@ def draw_result(
     """
     if view not in get_args(FigureView):
         raise UnknownNameError("view", view, get_args(FigureView))
+    if confidence_thr is None:
+        confidence_thr = shown_from(result.model)
     picture = result.image if image is None else image
     if view == "auto":
         view = "2d" if not result.has_3d else "3d" if picture is None else "both"

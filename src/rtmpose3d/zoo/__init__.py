@@ -5,7 +5,7 @@ from __future__ import annotations
 from rtmpose3d.errors import UnknownNameError
 from rtmpose3d.zoo.bundled import DEMO_PICTURE, BundledFile
 from rtmpose3d.zoo.remote import RemoteFile
-from rtmpose3d.zoo.specs import DetectorSpec, ModelSpec, PoseSpec, WeightsFile
+from rtmpose3d.zoo.specs import SHOWN_FROM, DetectorSpec, ModelSpec, PoseSpec, WeightsFile
 from rtmpose3d.zoo.table import ALIASES, HUB_REPO, MODELS, OFFLINE_MODEL
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "resolve",
     "resolve_detector",
     "resolve_pose",
+    "shown_from",
 ]
 
 
@@ -61,6 +62,12 @@ def resolve_detector(name: str) -> DetectorSpec:
     if not isinstance(spec, DetectorSpec):
         raise UnknownNameError("detector", name, _names(DetectorSpec))
     return spec
+
+
+def shown_from(model: str) -> float:
+    """Confidence from which pictures of a model's results show a keypoint; 0.3 if none is named."""
+    spec = MODELS.get(model)
+    return spec.shown_from if isinstance(spec, PoseSpec) else SHOWN_FROM
 
 
 def _names(kind: type[ModelSpec]) -> list[str]:

@@ -19,6 +19,7 @@ ChannelOrder = Literal["rgb", "bgr"]
 # ImageNet's statistics in grey levels 0 to 255, as every published configuration has them.
 RGB_MEAN, RGB_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 BGR_MEAN, BGR_STD = (103.53, 116.28, 123.675), (57.375, 57.12, 58.395)
+SHOWN_FROM = 0.3
 CODE_LICENCE = "Apache-2.0"
 WEIGHTS_LICENCE = "Apache-2.0"
 POSE_DATA_LICENCE = "COCO-WholeBody annotations: non-commercial research"
@@ -79,6 +80,7 @@ class PoseSpec(ModelSpec):
         head_kernel: side of the head's convolutions that give each keypoint its map.
         dropout: on the attention weights, in training.
         keypoints: number of keypoints.
+        shown_from: confidence from which pictures show a keypoint, unless they are told another.
         ap, ar: whole-body AP and AR on COCO-WholeBody V1.0 val, as published.
         part_ap: AP of body, foot, face, hand, where published.
         mpjpe_m: 3D error on H3WB in metres, as published.
@@ -93,6 +95,7 @@ class PoseSpec(ModelSpec):
     head_kernel: int = 7
     dropout: float = 0.0
     keypoints: int = 133
+    shown_from: float = SHOWN_FROM
     ap: float | None = None
     ar: float | None = None
     part_ap: Mapping[str, float] = field(default_factory=dict, hash=False)

@@ -340,6 +340,7 @@ _POSE_MODELS = (
         pafpn=True,
         hem=True,
         neck_blocks=1,
+        shown_from=0.1,  # right to a tenth of a body, it is seldom sure to a hundredth
         data_licence=RENDERED_DATA_LICENCE,
     ),
 )
