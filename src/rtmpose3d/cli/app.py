@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from rtmpose3d.cli.demo import DEMO_EXAMPLES, demo
+from rtmpose3d.cli.benchmark import BENCHMARK_EXAMPLES, benchmark
 from rtmpose3d.cli.datasets import datasets
+from rtmpose3d.cli.demo import DEMO_EXAMPLES, demo
 from rtmpose3d.cli.doctor import doctor
 from rtmpose3d.cli.evaluate import evaluate
 from rtmpose3d.cli.export import export
@@ -50,6 +51,7 @@ app.command()(export)
 app.command(epilog=SYNTH_EXAMPLES)(synth)
 app.command(epilog=TRAIN_EXAMPLES)(train)
 app.add_typer(evaluate)
+app.command(epilog=BENCHMARK_EXAMPLES)(benchmark)
 app.add_typer(datasets, name="datasets")
 app.command()(doctor)
 

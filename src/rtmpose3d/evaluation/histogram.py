@@ -49,7 +49,7 @@ SPACE_AXIS = ErrorAxis(unit="error, mm, pelvis-aligned", limit=200.0, step=50.0)
 
 
 def draw_histograms(errors: Mapping[str, FloatArray], axis: ErrorAxis, title: str) -> Image:
-    """A panel for each part: share of its keypoints by error, median and 90th percentile marked.
+    """A panel for each annotated part: keypoints by error, median and 90th percentile marked.
 
     Args:
         errors: by part, in the axis's unit; infinite ones count as beyond its limit.
@@ -59,7 +59,8 @@ def draw_histograms(errors: Mapping[str, FloatArray], axis: ErrorAxis, title: st
     Returns:
         (H, W, 3) uint8 BGR.
     """
-    panels = [_panel(name, values, axis) for name, values in errors.items()]
+    annotated = {name: values for name, values in errors.items() if len(values)} or errors
+    panels = [_panel(name, values, axis) for name, values in annotated.items()]
     while len(panels) % COLUMNS:
         panels.append(np.full_like(panels[0], 255))
     rows = [np.hstack(panels[i : i + COLUMNS]) for i in range(0, len(panels), COLUMNS)]

@@ -46,6 +46,8 @@ def worst_rows(errors: FloatArray, missed: np.ndarray, count: int = CASES) -> li
 def draw_worst(people: ComparedPeople, rows: Sequence[int], texts: Sequence[str]) -> Image:
     """A sheet of some people, two pictures each: the truth left, what was found right.
 
+    Only annotated keypoints are drawn, so that the two pictures can be compared.
+
     Args:
         people: with their pictures.
         rows: which of them, in the order to show.
@@ -71,7 +73,7 @@ def _case(people: ComparedPeople, row: int, text: str) -> Image:
     tile = _warped(image, image_from_tile)
     truth = _drawn(tile, image_from_tile, people.true[row], people.annotated[row])
     draw_label(truth, 6, 6, "truth", LABEL_PX)
-    found = np.isfinite(people.found[row]).all(axis=1)
+    found = np.isfinite(people.found[row]).all(axis=1) & people.annotated[row]
     guess = _drawn(tile, image_from_tile, people.found[row], found)
     draw_label(guess, 6, 6, "found" if found.any() else "not found", LABEL_PX)
     pair = np.hstack([truth, np.full((TILE_WH[1], MIDDLE_PX, 3), 255, np.uint8), guess])
