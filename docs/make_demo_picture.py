@@ -3,9 +3,9 @@
     python docs/make_demo_picture.py makehuman/ --photo photos/polyhaven_141.jpg
 
 Writes src/rtmpose3d/bundled/people.jpg, and what is true of it to tests/fixtures/demo/people.json.
-The people are of the seeds that training never uses
-(`split="val"`), the camera is the one that `predict` assumes (55 degrees), so that distances can be
-right. Needs the extra `synth` and OpenGL; the same bytes each time on one machine.
+The people are of the seeds that training never uses (`split="val"`), the camera is the one that
+`predict` assumes (55 degrees), so that distances can be right. Needs the extra `synth` and OpenGL;
+the same bytes each time on one machine.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,20 +33,6 @@ def folder(tmp_path, monkeypatch) -> Path:
     for name in NAMES:
         (tmp_path / f"{name}.md").write_text(CARD, "utf-8")
     return tmp_path
-
-
-@pytest.fixture
-def no_network(monkeypatch) -> None:
-    """Whoever asks for a connection fails."""
-
-    def refuse(*_: object, **__: object) -> None:
-        raise AssertionError("the network was touched")
-
-    for name in ("connect", "connect_ex"):
-        monkeypatch.setattr(socket.socket, name, refuse)
-    for name in ("getaddrinfo", "create_connection"):
-        monkeypatch.setattr(socket, name, refuse)
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
 
 
 def trained(name: str, path: Path, *, halves: bool = False, **changes: np.ndarray) -> Path:
