@@ -113,6 +113,10 @@ def _rebuild(name: Name, arguments: tuple[object, ...]) -> object:
         dtype, data = arguments
         if isinstance(dtype, _Dtype) and isinstance(data, bytes):
             return np.frombuffer(data, dtype.numpy(), count=1)[0]
+    if called == "_codecs.encode" and len(arguments) == 2 and arguments[1] == "latin1":
+        text = arguments[0]  # how protocol 2 holds bytes
+        if isinstance(text, str):
+            return text.encode("latin1")
     raise PickleFormatError(f"it asks for {called}, which is no array")
 
 

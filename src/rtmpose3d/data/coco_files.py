@@ -182,8 +182,13 @@ def why_left_out(row: Row, labels: Labels, labelled: int | None) -> LeftOut | No
         row: its annotation.
         labels: its labels.
         labelled: number of labelled keypoints that the file claims, if it does.
+
+    Raises:
+        InputError: the box is not finite.
     """
     box = labels.box_xyxy
+    if not np.isfinite(box).all():
+        raise InputError(f"its box must be finite, got {box.tolist()}")
     if not (box[2:] > box[:2]).all():
         return LeftOut(reason=NO_BOX)
     if row.options.keep_ignored:

@@ -1,0 +1,95 @@
+"""`rtmpose3d datasets` as a user runs it."""
+
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+from typer.testing import CliRunner
+
+from rtmpose3d.cli.app import app
+from rtmpose3d.data import DATA_SETS
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
+from made_up_sets import MadeUpSet
+
+run = CliRunner().invoke
+OTHER_FILE = ["--annotations", "annotations/coco_wholebody_val_v1.0.json"]
+
+
+@pytest.fixture
+def made_up(tmp_path):
+    return MadeUpSet(tmp_path / "coco")
+
+
+def check(made_up, *arguments):
+    command = ["datasets", "check", made_up.name, str(made_up.folder), "--split", made_up.split]
+    return run(app, [*command, *arguments])
+
+
+def test_the_list_names_every_data_set_with_its_page():
+    result = run(app, ["datasets"])
+    assert result.exit_code == 0
+    for spec in DATA_SETS.values():
+        assert spec.name in result.output
+        assert spec.page in result.output
+    rows = json.loads(run(app, ["datasets", "--json"]).output)
+    assert [row["name"] for row in rows] == list(DATA_SETS)
+    assert all(row["licence"] and row["splits"] for row in rows)
+
+
+def test_the_paper_s_seventeen_sets_and_rendered_people_are_there():
+    assert len(DATA_SETS) == 18
+    assert {name for name, spec in DATA_SETS.items() if spec.has_3d} == {
+        *("interhand2.6m", "h3wb", "ubody3d", "dna-rendering", "rendered")
+    }
+
+
+def test_a_check_counts_and_draws(made_up, tmp_path):
+    sheet = tmp_path / "sheet.png"
+    result = check(made_up, *OTHER_FILE, "--preview", str(sheet))
+    assert result.exit_code == 0, result.output
+    assert "3 people in 2 pictures, 2 of them opened" in result.output
+    assert "body 51, feet 18, face 204, left_hand 63, right_hand 63" in result.output
+    assert "in order" in result.output
+    assert cv2.imread(str(sheet)).shape[2] == 3
+
+
+def test_a_check_that_finds_something_wrong_says_where_and_fails(made_up):
+    (made_up.pictures / "8.jpg").unlink()
+    result = check(made_up, *OTHER_FILE)
+    assert result.exit_code == 1
+    assert f"{made_up.file}, annotation 1 (id 101): its picture" in result.output
+    assert "2 wrong" in result.output
+    assert check(made_up).exit_code == 1  # other numbers than published
+
+
+def test_without_a_split_those_that_are_there_are_checked(made_up):
+    result = run(app, ["datasets", "check", made_up.name, str(made_up.folder)])
+    assert "coco-wholebody, val:" in result.output
+    assert "coco-wholebody, train:" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing", "."], "unknown data set 'nothing'"),
+        (["wflw", "."], "there is no annotation file"),
+        (["wflw", ".", "--split", "x"], "unknown split of wflw 'x'"),
+        (["wflw", ".", "--images", "some"], "expected a number of pictures, or all"),
+        (["wflw", "no-folder"], "no-folder is no folder"),
+    ],
+)
+def test_wrong_use_is_one_line(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run(app, ["datasets", "check", *arguments])
+    assert result.exit_code == 2
+    assert message in result.output
+    assert len(result.output.strip().splitlines()) == 1
+
+
+def test_a_preview_needs_a_known_ending(made_up, tmp_path):
+    result = check(made_up, *OTHER_FILE, "--preview", str(tmp_path / "sheet.gif"))
+    assert result.exit_code == 2
+    assert "ending in .jpg or .png" in result.output
