@@ -9,7 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from rtmpose3d.cli.estimating import ModelChoice
-from rtmpose3d.cli.evaluate_running import PictureTask, check_files, estimate_pictures
+from rtmpose3d.cli.evaluate_running import (
+    DETECTOR_BBOX_THR,
+    PictureTask,
+    check_files,
+    estimate_pictures,
+)
 from rtmpose3d.cli.evaluate_writing import Report, write_report
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation.coco_annotations import CocoPicture, read_coco_wholebody
@@ -41,7 +46,6 @@ from rtmpose3d.evaluation.tables import (
 )
 from rtmpose3d.structures import Detections
 
-DETECTOR_BBOX_THR = 0.1
 ANNOTATED = "gt"
 TITLE = "COCO-WholeBody"
 

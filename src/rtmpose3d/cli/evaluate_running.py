@@ -16,6 +16,8 @@ from rtmpose3d.evaluation.skipping import Skips
 from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import FloatArray, Image, PoseResult
 
+DETECTOR_BBOX_THR = 0.1  # AP wants also what is not sure; below it hardly anything is a person
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PictureTask:

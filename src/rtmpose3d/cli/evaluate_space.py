@@ -9,7 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from rtmpose3d.cli.estimating import ModelChoice
-from rtmpose3d.cli.evaluate_running import PictureTask, check_files, estimate_pictures
+from rtmpose3d.cli.evaluate_running import (
+    DETECTOR_BBOX_THR,
+    PictureTask,
+    check_files,
+    estimate_pictures,
+)
 from rtmpose3d.cli.evaluate_writing import Report, write_report
 from rtmpose3d.data import DATA_SETS, ReadOptions, read_data_set
 from rtmpose3d.errors import InputError, UnknownNameError
@@ -67,7 +72,7 @@ class SpaceEvaluation:
         boxes: "gt" or "detect".
         root_depth: "estimated", "true" or metres.
         batch_size: pictures at once.
-        bbox_thr: least score of a detected person; None: the model's.
+        bbox_thr: least score of a detected person; None: 0.1.
         model: the pose model.
 
     Raises:
@@ -121,7 +126,7 @@ def evaluate_people(
         there,
         skips,
         batch_size=evaluation.batch_size,
-        bbox_thr=evaluation.bbox_thr,
+        bbox_thr=DETECTOR_BBOX_THR if evaluation.bbox_thr is None else evaluation.bbox_thr,
     )
     chosen = [person for person in people if person.image_path in results]
     if not chosen:

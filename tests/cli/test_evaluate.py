@@ -1,0 +1,291 @@
+"""`rtmpose3d evaluate`, from the command line to its files: with models that know the answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from evaluation.made_coco import HEIGHT, WIDTH, made_annotations
+
+from rtmpose3d.cli.estimating import ModelChoice
+from rtmpose3d.evaluation.coco_annotations import CocoPicture, read_coco_wholebody
+from rtmpose3d.evaluation.given import annotated_boxes
+from rtmpose3d.evaluation.h3wb_json import write_h3wb_json
+from rtmpose3d.evaluation.skipping import Skips
+from rtmpose3d.structures import PoseResult
+
+PICTURES = 6
+FILES = {"results.json", "results.md", "histogram.png", "worst.jpg", "predictions.json"}
+
+
+class Oracle:
+    """Knows the annotated people of pictures by a number in their first pixel."""
+
+    def __init__(self, pictures: list[CocoPicture]) -> None:
+        self.pictures = pictures
+        self.boxes: list[object] = []
+
+    def __call__(self, images, *, boxes, camera, bbox_thr) -> list[PoseResult]:
+        self.boxes += boxes
+        return [self._result(*pair) for pair in zip(images, boxes, strict=True)]
+
+    def _result(self, image, boxes) -> PoseResult:
+        if image[0, 0, 1] == 99:
+            raise KeyboardInterrupt
+        picture = self.pictures[int(image[0, 0, 0])]
+        rows = picture.with_body
+        people = len(rows)
+        own = annotated_boxes(picture).boxes_xyxy
+        assert boxes is None or np.array_equal(boxes, own)
+        return PoseResult(
+            keypoints_2d=picture.keypoints[rows].astype(np.float32),
+            scores=np.full((people, 133), 5.0, np.float32),
+            confidence=np.full((people, 133), 0.9, np.float32),
+            bboxes=own,
+            bbox_scores=np.ones(people, np.float32),
+            image_size_wh=(image.shape[1], image.shape[0]),
+            image=image,
+        )
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A folder with gt.json and the pictures it names; grey, numbered in the first pixel."""
+    document = made_annotations(PICTURES)
+    (tmp_path / "gt.json").write_text(json.dumps(document))
+    for number, picture in enumerate(_pictures(tmp_path)):
+        pixels = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+        pixels[:8, :8] = number, 0, 0
+        cv2.imwrite(str(tmp_path / Path(picture.file_name).with_suffix(".png")), pixels)
+        (tmp_path / Path(picture.file_name).with_suffix(".png")).rename(
+            tmp_path / picture.file_name
+        )
+    return tmp_path
+
+
+def _pictures(folder: Path) -> list[CocoPicture]:
+    return read_coco_wholebody(folder / "gt.json", Skips())
+
+
+@pytest.fixture
+def oracle(data: Path, monkeypatch) -> Oracle:
+    model = Oracle(_pictures(data))
+    monkeypatch.setattr(ModelChoice, "load", lambda choice: model)
+    return model
+
+
+def figures(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "out" / "results.json").read_text())
+
+
+def on(folder: Path, *more: object) -> tuple[object, ...]:
+    where = ("-a", folder / "gt.json", "-i", folder, "-o", folder / "out")
+    return ("evaluate", "coco-wholebody", *where, *more)
+
+
+def test_a_model_that_knows_the_answer_scores_one(cli, data: Path, oracle: Oracle) -> None:
+    outcome = cli(*on(data, "--boxes", "gt"))
+    assert outcome.exit_code == 0, outcome.output
+    assert {file.name for file in (data / "out").iterdir()} == FILES
+    result = figures(data)
+    body = result["figures"]["ap_ar"]["body"]
+    assert (body["AP"], body["AR"]) == pytest.approx((1, 1))
+    assert result["figures"]["parts"]["whole"]["PCK@0.05"] == 1
+    assert result["left_out"] == []
+    assert "100.0" in outcome.output
+    assert all(boxes is not None for boxes in oracle.boxes)
+
+
+def test_what_it_writes_can_be_evaluated_again(cli, data: Path, oracle: Oracle) -> None:
+    cli(*on(data, "--boxes", "gt"))
+    first = figures(data)["figures"]["ap_ar"]
+    again = cli(
+        *("evaluate", "coco-wholebody", "-a", data / "gt.json", "-o", data / "out"),
+        *("-p", data / "out" / "predictions.json"),
+    )
+    assert again.exit_code == 0, again.output
+    assert figures(data)["figures"]["ap_ar"] == first
+
+
+def test_people_are_detected_where_no_boxes_are_given(cli, data: Path, oracle: Oracle) -> None:
+    assert cli(*on(data)).exit_code == 0
+    assert set(map(type, oracle.boxes)) == {type(None)}
+    assert figures(data)["figures"]["ap_ar"]["wholebody"]["AR"] == pytest.approx(1)
+
+
+def test_boxes_of_a_file_bring_their_scores(cli, data: Path, oracle: Oracle) -> None:
+    rows = []
+    for picture in oracle.pictures:
+        boxes = annotated_boxes(picture).boxes_xyxy.astype(float)
+        for i, (x1, y1, x2, y2) in enumerate(boxes.tolist()):
+            row = {"bbox": [x1, y1, x2 - x1, y2 - y1], "score": 0.9 - 0.1 * i, "category_id": 1}
+            rows.append({"image_id": picture.image_id, **row})
+    (data / "boxes.json").write_text(json.dumps(rows))
+    outcome = cli(*on(data, "--boxes", data / "boxes.json"))
+    assert outcome.exit_code == 0, outcome.output
+    scores = [row["score"] for row in json.loads((data / "out/predictions.json").read_text())]
+    assert min(scores) < 0.9 * 5 == pytest.approx(max(scores))
+    (data / "boxes.json").write_text(json.dumps([{**rows[0], "image_id": 5}]))
+    outcome = cli(*on(data, "--boxes", data / "boxes.json"))
+    assert outcome.exit_code == 2
+    assert "has no box" in outcome.output
+
+
+def test_missing_and_broken_pictures_are_named_and_skipped_on_request(
+    cli, data: Path, oracle: Oracle
+) -> None:
+    busy = [picture for picture in oracle.pictures if len(picture.with_body)]
+    first, second, third = (data / picture.file_name for picture in busy[:3])
+    first.unlink()
+    outcome = cli(*on(data, "--boxes", "gt"))
+    assert outcome.exit_code == 2
+    assert f"there is no picture {first} (1 picture is missing)" in outcome.output
+    assert "--skip-bad" in outcome.output
+    second.write_bytes(b"no picture")
+    cv2.imwrite(str(third), np.zeros((50, 60, 3), np.uint8))
+    outcome = cli(*on(data, "--boxes", "gt", "--skip-bad"))
+    assert outcome.exit_code == 1, outcome.output
+    assert "3 items left out" in outcome.output
+    reasons = figures(data)["left_out"]
+    assert [str(p) in r for p, r in zip((first, second, third), reasons, strict=True)] == [True] * 3
+    assert "is 60x50 px, but its annotations are for 640x425" in reasons[2]
+    assert figures(data)["figures"]["ap_ar"]["wholebody"]["AP"] == pytest.approx(1)
+
+
+def test_an_interrupted_run_writes_nothing(cli, data: Path, oracle: Oracle) -> None:
+    last = data / oracle.pictures[-1].file_name
+    pixels = np.full((HEIGHT, WIDTH, 3), 99, np.uint8)
+    cv2.imwrite(str(last.with_suffix(".png")), pixels)
+    last.with_suffix(".png").rename(last)
+    outcome = cli(*on(data))
+    assert outcome.exit_code == 130
+    assert list((data / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--images", "nowhere"), "nowhere is no folder"),
+        (("-p", "x.json", "--boxes", "gt"), "--boxes would do nothing"),
+        (("-p", "x.json"), "x.json cannot be read"),
+        (("--score", "box"), "unknown way to score poses 'box'"),
+        (("--nms-thr", "2"), "nms_thr must be above 0"),
+        (("--model", "rtmw"), "unknown model 'rtmw'"),
+    ],
+)
+def test_options_that_cannot_be_are_errors(cli, data: Path, options: tuple, said: str) -> None:
+    outcome = cli(*on(data, *options))
+    assert outcome.exit_code == 2
+    assert said in outcome.output
+
+
+def test_without_pictures_and_poses_there_is_nothing_to_evaluate(cli, data: Path) -> None:
+    outcome = cli("evaluate", "coco-wholebody", "-a", data / "gt.json", "-o", data / "out")
+    assert outcome.exit_code == 2
+    assert "--images is missing" in outcome.output
+
+
+def test_poses_of_predict_can_be_evaluated(cli, data: Path, oracle: Oracle) -> None:
+    folder = data / "poses"
+    folder.mkdir()
+    for number, picture in enumerate(oracle.pictures):
+        pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        pixels[0, 0, 0] = number
+        (result,) = oracle([pixels], boxes=[None], camera=None, bbox_thr=None)
+        named = result.__class__(**{**vars(result), "source": Path(picture.file_name)})
+        named.save(folder / f"{picture.image_id}.json")
+    base = ("evaluate", "coco-wholebody", "-a", data / "gt.json", "-o", data / "out")
+    outcome = cli(*base, "-p", folder)
+    assert outcome.exit_code == 0, outcome.output
+    assert figures(data)["figures"]["ap_ar"]["wholebody"]["AP"] == pytest.approx(1)
+    one = folder / f"{oracle.pictures[0].image_id}.json"
+    one.write_text(one.read_text().replace(oracle.pictures[0].file_name, "other.jpg"))
+    outcome = cli(*base, "-p", folder)
+    assert outcome.exit_code == 2
+    assert "its picture 'other.jpg' is not in the annotations" in outcome.output
+
+
+def test_a_real_network_runs_through(
+    cli, data: Path, made_checkpoint: Callable[[str], Path]
+) -> None:
+    name = "dwpose-t-256x192"
+    outcome = cli(
+        *on(data, "--boxes", "gt", "--flip-test", "--backend", "onnxruntime", "-m", name),
+        *("--pose-checkpoint", made_checkpoint(name), "--device", "cpu"),
+    )
+    assert outcome.exit_code == 0, outcome.output
+    result = figures(data)
+    assert result["flip test"] == "yes"
+    people = sum(len(picture.with_body) for picture in _pictures(data))
+    assert len(json.loads((data / "out" / "predictions.json").read_text())) <= people
+    assert result["figures"]["parts"]["whole"]["not_found"] >= 0
+
+
+def test_the_official_example_gives_the_official_figures(cli, shared: Path, tmp_path: Path) -> None:
+    samples = shared / "samples" / "coco_wholebody_eval"
+    outcome = cli(
+        *("evaluate", "coco-wholebody", "-a", samples / "example_gt.json"),
+        *("-p", samples / "example_pred.json", "-o", tmp_path / "out"),
+    )
+    assert outcome.exit_code == 0, outcome.output
+    official = json.loads((shared / "golden" / "eval" / "official_coco_wholebody.json").read_text())
+    ours = figures(tmp_path)["figures"]["ap_ar"]
+    for part, row in official["example"]["results"].items():
+        assert {key: ours[part][key] for key in row} == pytest.approx(row, abs=1e-9)
+
+
+def test_h3wb_files_give_the_official_figures(cli, golden: Path, tmp_path: Path) -> None:
+    with np.load(golden / "eval" / "h3wb_style.npz") as arrays:
+        names = [str(i) for i in range(len(arrays["gt"]))]
+        for key in ("gt", "pred"):
+            write_h3wb_json(tmp_path / f"{key}.json", names, arrays[key] / 1000)
+    outcome = cli(
+        *("evaluate", "h3wb", "-a", tmp_path / "gt.json", "-p", tmp_path / "pred.json"),
+        *("-o", tmp_path / "out"),
+    )
+    assert outcome.exit_code == 0, outcome.output
+    lines = (golden / "eval" / "h3wb_official_output.txt").read_text().splitlines()
+    expected = dict(line.removesuffix(" mm").split(" is ") for line in lines if " is " in line)
+    ours = figures(tmp_path)["figures"]["h3wb_mm"]
+    assert ours == pytest.approx({key: float(value) for key, value in expected.items()}, abs=1e-3)
+
+
+def test_h3wb_says_what_it_needs(cli, tmp_path: Path) -> None:
+    outcome = cli("evaluate", "h3wb", "-o", tmp_path / "out")
+    assert outcome.exit_code == 2
+    assert "either FOLDER" in outcome.output
+    outcome = cli("evaluate", "h3wb", tmp_path, "--root-depth", "far", "-o", tmp_path / "out")
+    assert outcome.exit_code == 2
+    assert "--root-depth is 'far'" in outcome.output
+    outcome = cli("evaluate", "h3wb", tmp_path, "--boxes", "mine", "-o", tmp_path / "out")
+    assert "--boxes is 'mine'; expected gt or detect" in outcome.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_data_sets_that_are_not_known_are_errors(cli, tmp_path: Path) -> None:
+    outcome = cli("evaluate", "people", "h36", tmp_path, "-o", tmp_path / "out")
+    assert outcome.exit_code == 2
+    assert "unknown data set 'h36'; did you mean 'h36m'?" in outcome.output
+
+
+def test_real_people_with_3d_are_evaluated(
+    cli, shared: Path, tmp_path: Path, made_checkpoint: Callable[[str], Path]
+) -> None:
+    command = (
+        *("evaluate", "people", "mpi_inf_3dhp", shared / "samples", "-o", tmp_path / "out"),
+        *("-m", "rtmw3d-n", "--pose-checkpoint", made_checkpoint("rtmw3d-n"), "--device", "cpu"),
+    )
+    outcome = cli(*command)
+    assert outcome.exit_code == 2  # not all pictures are among the samples
+    assert "there is no picture" in outcome.output
+    outcome = cli(*command, "--skip-bad", "--root-depth", "true")
+    assert outcome.exit_code == 1, outcome.output
+    result = figures(tmp_path)
+    assert result["figures"]["space"]["body"]["points"] == 22
+    assert result["figures"]["space"]["face"]["mpjpe_mm"] is None
+    assert {file.name for file in (tmp_path / "out").iterdir()} == FILES
