@@ -99,9 +99,7 @@ def test_made_up_weights_keep_signals_of_ordinary_size_and_find_nobody() -> None
     assert np.isfinite(logits).all()
     assert 1e-3 < np.abs(logits).max() < 1e3
     detector = resolve_detector("rtmdet-nano")
-    people = speed.open_detector_session(
-        detector, made_up_weights(detector), "onnxruntime", cpu, 1
-    )
+    people = speed.open_detector_session(detector, made_up_weights(detector), "onnxruntime", cpu, 1)
     width, height = detector.input_size_wh
     (found,) = people.run(speed.noise((width, height))[None])
     assert found.scores.max() < detector.score_thr
