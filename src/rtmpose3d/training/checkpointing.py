@@ -9,7 +9,7 @@ is interrupted, it names a whole one. Nothing read here is ever executed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +24,11 @@ from rtmpose3d.structures.atomic import atomic_write
 from rtmpose3d.training.ema import WeightAverage
 from rtmpose3d.weights import read_checkpoint, write_safetensors, write_torch_file
 
+RandomNumbers = Mapping[str, Tensor]
 LATEST = "latest.json"
 _RAW, _BESIDE, _OPTIMISER = "raw.", "beside.", "optimizer."
 _CPU_RANDOM, _CUDA_RANDOM = "random.cpu", "random.cuda."
+_RANK_RANDOM = "random.rank"  # of processes after the first: random.rank1.cpu, ...
 
 
 @dataclass(kw_only=True, eq=False)
@@ -57,13 +59,19 @@ class TrainingState:
                     yield prefix + name, parameter
 
 
-def save_checkpoint(folder: Path, state: TrainingState, about: Mapping[str, str | float]) -> Path:
+def save_checkpoint(
+    folder: Path,
+    state: TrainingState,
+    about: Mapping[str, str | float],
+    others: Sequence[RandomNumbers] = (),
+) -> Path:
     """Write a checkpoint whole or not at all, then remove the one before it.
 
     Args:
         folder: of the checkpoints; it must exist.
         state: what is saved.
         about: figures and names for the file's header (`meta`).
+        others: `random_numbers` of the processes after the first.
 
     Returns:
         The .pth file.
@@ -75,6 +83,9 @@ def save_checkpoint(folder: Path, state: TrainingState, about: Mapping[str, str 
     path = folder / f"step_{state.step:08d}.pth"
     beside = _state_path(path)
     tensors, header = _training_tensors(state)
+    for rank, numbers in enumerate(others, start=1):
+        for name, value in numbers.items():
+            tensors[f"{_RANK_RANDOM}{rank}.{name}"] = _array(value)
     write_safetensors(beside, tensors, header)
     save_weights(path, state.average, {"step": state.step, **about})
     with atomic_write(folder / LATEST, "w") as file:
@@ -96,12 +107,22 @@ def save_weights(path: Path, average: WeightAverage, about: Mapping[str, str | f
     write_torch_file(path, arrays, {"meta": dict(about)})
 
 
-def load_checkpoint(folder: Path, state: TrainingState) -> bool:
+def random_numbers(device: torch.device) -> RandomNumbers:
+    """Where the random numbers of this process stand."""
+    numbers = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        numbers["cuda"] = torch.cuda.get_rng_state(device)
+    return numbers
+
+
+def load_checkpoint(folder: Path, state: TrainingState, rank: int = 0) -> bool:
     """Put the latest checkpoint of a folder into a training, random numbers included.
 
     Args:
         folder: of the checkpoints.
         state: of the same architecture and optimiser; changed.
+        rank: of this process; one that was not there when it was written keeps its own random
+            numbers.
 
     Returns:
         False if there is none.
@@ -122,7 +143,7 @@ def load_checkpoint(folder: Path, state: TrainingState) -> bool:
         raise WeightsError(f"{path} lacks {missing[0]} and {len(missing) - 1} more tensors")
     state.average.load_state_dict(averages, int(header["updates"]))
     state.step, state.minutes = int(header["step"]), float(header["minutes"])
-    _load_random(tensors)
+    _load_random(tensors, rank)
     return True
 
 
@@ -154,9 +175,9 @@ def _training_tensors(state: TrainingState) -> tuple[dict[str, np.ndarray], dict
         for key, value in state.optimizer.state.get(parameter, {}).items():
             tensors[f"{_OPTIMISER}{name}.{key}"] = _array(torch.as_tensor(value))
     tensors[_CPU_RANDOM] = _array(torch.get_rng_state())
-    if torch.cuda.is_available():
-        for index, random in enumerate(torch.cuda.get_rng_state_all()):
-            tensors[f"{_CUDA_RANDOM}{index}"] = _array(random)
+    device = next(state.network.parameters()).device
+    if device.type == "cuda":
+        tensors[f"{_CUDA_RANDOM}{device.index or 0}"] = _array(torch.cuda.get_rng_state(device))
     header = {
         "step": str(state.step),
         "minutes": repr(state.minutes),
@@ -215,7 +236,14 @@ def _load_optimizer(state: TrainingState, tensors: Mapping[str, np.ndarray], pat
         }
 
 
-def _load_random(tensors: Mapping[str, np.ndarray]) -> None:
+def _load_random(tensors: Mapping[str, np.ndarray], rank: int) -> None:
+    if rank:
+        cpu, cuda = (f"{_RANK_RANDOM}{rank}.{name}" for name in ("cpu", "cuda"))
+        if cpu in tensors:
+            torch.set_rng_state(torch.from_numpy(tensors[cpu]))
+        if cuda in tensors:
+            torch.cuda.set_rng_state(torch.from_numpy(tensors[cuda]))
+        return
     torch.set_rng_state(torch.from_numpy(tensors[_CPU_RANDOM]))
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):

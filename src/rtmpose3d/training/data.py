@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -35,6 +35,7 @@ class PoseBatch:
         visible: (B, 133) float32 in [0, 1], the weight of each keypoint.
         keypoints_camera_m: (B, 133, 3) float32, metres in camera space; nan where unknown.
         box_side_px: (B,) float32, longer side of the person's box in pixels of the crop.
+        skipped: what is wrong with samples that others took the place of.
     """
 
     crops: UInt8Array
@@ -42,6 +43,7 @@ class PoseBatch:
     visible: FloatArray
     keypoints_camera_m: FloatArray
     box_side_px: FloatArray
+    skipped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         batch = len(self.crops)
@@ -64,6 +66,17 @@ class PoseBatch:
 
     def __len__(self) -> int:
         return len(self.crops)
+
+    def part(self, rows: range) -> PoseBatch:
+        """Some of its crops; views."""
+        chosen = slice(rows.start, rows.stop, rows.step)
+        return PoseBatch(
+            crops=self.crops[chosen],
+            keypoints_px=self.keypoints_px[chosen],
+            visible=self.visible[chosen],
+            keypoints_camera_m=self.keypoints_camera_m[chosen],
+            box_side_px=self.box_side_px[chosen],
+        )
 
     def samples(self) -> list[Sample]:
         """The crops one by one; views of the batch's arrays."""
@@ -126,8 +139,47 @@ class BatchSource(Protocol):
     """Whatever makes batches. The same index gives the same batch."""
 
     def batch(self, index: int) -> PoseBatch:
-        """Batch number `index`, from 0, before augmentation of stage and seed."""
+        """Batch number `index`, from 0."""
         ...
+
+
+@runtime_checkable
+class RowSource(Protocol):
+    """A `BatchSource` that can make a part of a batch without the rest."""
+
+    def rows(self, index: int, rows: range) -> PoseBatch:
+        """Those rows of batch number `index`."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PartSource:
+    """The part of every batch that one of several processes trains on.
+
+    Attributes:
+        source: of whole batches; one that has `rows` makes no more than the part.
+        rank, world_size: number of the process, and of all.
+        batch_size: of a whole batch; can be divided among them.
+    """
+
+    source: BatchSource
+    rank: int
+    world_size: int
+    batch_size: int
+
+    def batch(self, index: int) -> PoseBatch:
+        """See `BatchSource`."""
+        size = self.batch_size // self.world_size
+        rows = range(self.rank * size, (self.rank + 1) * size)
+        if isinstance(self.source, RowSource):
+            return self.source.rows(index, rows)
+        return self.source.batch(index).part(rows)
+
+    def close(self) -> None:
+        """Close the source, if it can be closed."""
+        close = getattr(self.source, "close", None)
+        if close is not None:
+            close()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,11 +1,13 @@
 """Where a training runs and in which precision: the one place that knows of devices.
 
-The loop asks it for everything that many devices would do differently, so that an engine over
-several of them (lightning-fabric has the same four operations) can take its place.
+The loop asks it for everything that many devices would do differently. `Engine` is one device;
+`training.distributed` has the one for several processes, which `open_engine` gives where torchrun
+has started them.
 """
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
@@ -44,6 +46,11 @@ class Engine:
         self.precision = precision
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
 
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes logs, checkpoints and pictures."""
+        return self.rank == 0
+
     def setup(self, network: nn.Module) -> nn.Module:
         """Move a network to the device, in the memory order."""
         network.to(self.device)
@@ -52,6 +59,10 @@ class Engine:
                 parameter.data = parameter.data.contiguous(memory_format=self.memory_format)
         return network
 
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """What the loop calls in place of a module that is trained."""
+        return model
+
     def autocast(self) -> AbstractContextManager[object]:
         """Within it, networks run in the precision."""
         if self.precision == "fp32":
@@ -59,9 +70,36 @@ class Engine:
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
     def backward(self, loss: Tensor) -> None:
-        """Gradients of the loss; engines of many devices average them here."""
+        """Gradients of the loss, the mean over all processes."""
         loss.backward()
 
-    def unwrap(self, network: nn.Module) -> nn.Module:
-        """The network itself, without what an engine may have put around it."""
-        return network
+    def sum(self, numbers: Tensor) -> Tensor:
+        """Sum over all processes; without gradient."""
+        return numbers.detach()
+
+    def gather(self, numbers: Tensor) -> list[Tensor]:
+        """The tensor of each process, on the CPU; of one shape."""
+        return [numbers.detach().cpu()]
+
+    def texts(self, text: str) -> list[str]:
+        """The text of each process."""
+        return [text]
+
+    def close(self) -> None:
+        """End what connects the processes."""
+
+
+def open_engine(
+    device: str = "auto", *, precision: Precision = "fp32", channels_last: bool = True
+) -> Engine:
+    """The engine of this process: of several where torchrun has started it, else of one device.
+
+    Raises:
+        BackendError: the device is not there.
+        MissingDependencyError: there are several processes and the extra `train` is not installed.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        from rtmpose3d.training.distributed import DistributedEngine
+
+        return DistributedEngine(device, precision=precision, channels_last=channels_last)
+    return Engine(device, precision=precision, channels_last=channels_last)

@@ -50,6 +50,40 @@ class CsvLog:
             writer.writerow([_text(row[name]) for name in self._columns])
 
 
+class SkippedLog:
+    """Samples that were left out because something is wrong with them: `skipped.txt`.
+
+    One line each: the step, a tab, what is wrong, with the data set, file and index. The file is
+    there only if there is something to tell.
+
+    Args:
+        folder: of the training.
+        rank: of this process; each has a file of its own.
+        step: lines of later steps are dropped.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+
+    def __init__(self, folder: Path, rank: int = 0, step: int = 0) -> None:
+        self.path = folder / (f"skipped_process{rank}.txt" if rank else "skipped.txt")
+        if self.path.exists():
+            lines = self.path.read_text("utf-8").splitlines(keepends=True)
+            kept = [line for line in lines if int(line.split("\t")[0]) < step]
+            with atomic_write(self.path, "w") as file:
+                file.writelines(kept)
+
+    def add(self, step: int, texts: Sequence[str]) -> None:
+        """Samples that the batch of a step would have had.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        if texts:
+            with output_errors(self.path), self.path.open("a", encoding="utf-8") as file:
+                file.writelines(f"{step}\t{' '.join(text.split())}\n" for text in texts)
+
+
 def read_log(path: Path) -> list[dict[str, float]]:
     """The rows of a log; a last one that is cut short is left out.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,41 +19,21 @@ import torch
 from torch import nn
 
 from rtmpose3d.errors import InputError, RTMPose3DError
-from rtmpose3d.models.graph import PoseGraph
-from rtmpose3d.models.pose import PoseNetwork
 from rtmpose3d.structures.atomic import atomic_write, output_errors
-from rtmpose3d.training.beginning import (
-    InitialWeights,
-    NetworkPart,
-    freeze,
-    load_initial,
-    trained_network,
-)
-from rtmpose3d.training.checkpointing import (
-    TrainingState,
-    load_checkpoint,
-    save_checkpoint,
-    save_weights,
-)
-from rtmpose3d.training.curves import draw_curves
-from rtmpose3d.training.data import BatchSource, PoseBatch
-from rtmpose3d.training.distillation import Teacher
-from rtmpose3d.training.ema import WeightAverage
+from rtmpose3d.training.beginning import InitialWeights
+from rtmpose3d.training.checkpointing import load_checkpoint, random_numbers
+from rtmpose3d.training.data import BatchSource, PartSource, PoseBatch
 from rtmpose3d.training.engine import Engine
+from rtmpose3d.training.journal import CHECKPOINTS, Journal
 from rtmpose3d.training.loading import load_batches, to_device
-from rtmpose3d.training.log import STEP_LOG, VALIDATION_LOG, CsvLog, read_log
-from rtmpose3d.training.maps import MapHead
+from rtmpose3d.training.log import SkippedLog
+from rtmpose3d.training.preparation import Prepared, prepare
 from rtmpose3d.training.progress import Meter, Progress, StopSignals
 from rtmpose3d.training.recipe import PoseRecipe
-from rtmpose3d.training.schedule import optimizer_groups
-from rtmpose3d.training.sheets import draw_sheet, write_picture
-from rtmpose3d.training.step import Beside, PoseLosses, TrainedModel
-from rtmpose3d.training.validation import Predictions, validate
 
 logger = logging.getLogger(__name__)
 
 OpenStage = Callable[[int], BatchSource]
-CHECKPOINTS = "checkpoints"  # folder within that of the training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +79,7 @@ def train_pose(
     minutes: float | None = None,
     resume: bool = False,
     progress: bool = False,
+    tensorboard: bool = False,
 ) -> TrainingResult:
     """Train, from the start or from where a training in `out` stopped.
 
@@ -112,17 +93,61 @@ def train_pose(
         minutes: stop after so long, with a checkpoint; the schedule goes by the recipe's steps.
         resume: continue the training in `out`; without one there, begin.
         progress: draw a bar on the terminal.
+        tensorboard: also write the figures for TensorBoard.
+
+    Returns:
+        How it ended. Of several processes the first knows the file and the figures.
 
     Raises:
         InputError: there is a training in `out` and `resume` is not set.
         OutputError: the folder cannot be written.
         WeightsError: the checkpoint in `out` does not fit the recipe, or a given file its model.
-        RTMPose3DError: the loss is no longer a number; the batch has been saved.
+        RTMPose3DError: the loss is no longer a number; the batch has been saved. Or another
+            process stopped; the text says which, and why.
         KeyboardInterrupt: after Ctrl-C, with a checkpoint of the last whole step.
     """
-    trainer = _Trainer(recipe, data, out, engine, initial, teacher)
-    trainer.begin(resume)
-    return trainer.run(minutes, progress)
+    check_out(out, resume)
+    prepared = prepare(recipe, engine, initial, teacher)
+    if resume:
+        _resume(prepared, out, engine)
+    trainer = _Trainer(recipe, data, out, engine, prepared, tensorboard)
+    try:
+        return trainer.run(minutes, progress)
+    finally:
+        if trainer.journal is not None:
+            trainer.journal.close()
+
+
+def _resume(prepared: Prepared, out: Path, engine: Engine) -> None:
+    """Go on from the checkpoint in a folder, if there is one.
+
+    Raises:
+        InputError: the processes find different ones.
+        WeightsError: it does not fit.
+    """
+    if load_checkpoint(out / CHECKPOINTS, prepared.state, engine.rank):
+        logger.info("resumed at step %d", prepared.state.step)
+    steps = [int(step) for step in engine.gather(torch.tensor([prepared.state.step]))]
+    if len(set(steps)) > 1:
+        raise InputError(
+            f"the processes would resume at different steps, {steps}: all machines must see the "
+            f"same folder {out}"
+        )
+
+
+def open_part(open_stage: OpenStage, stage: int, part: tuple[int, int, int]) -> BatchSource:
+    """The source of a stage, or the part of it for one of several processes.
+
+    Args:
+        open_stage: makes the whole source.
+        stage: 1 or 2.
+        part: rank, number of processes, crops of a whole batch.
+    """
+    source = open_stage(stage)
+    rank, world_size, batch_size = part
+    if world_size == 1:
+        return source
+    return PartSource(source=source, rank=rank, world_size=world_size, batch_size=batch_size)
 
 
 def check_out(out: Path, resume: bool) -> None:
@@ -149,160 +174,139 @@ class _Trainer:
         data: TrainingData,
         out: Path,
         engine: Engine,
-        initial: InitialWeights | None,
-        teacher: Path | None,
+        prepared: Prepared,
+        tensorboard: bool,
     ) -> None:
         self.recipe, self.data, self.out, self.engine = recipe, data, out, engine
-        self.spec = recipe.model
-        self.checkpoints = out / CHECKPOINTS
-        torch.manual_seed(recipe.seed)
-        network = PoseNetwork(self.spec)
-        self.average = PoseNetwork(self.spec)
-        self.teacher = self._teacher(teacher)
-        for weights in self._initial(initial, teacher):
-            load_initial(network, self.spec, weights)
-        freeze(network, recipe.frozen)
-        channels = network.backbone.channels
-        beside = Beside(
-            MapHead(channels[1], self.spec.keypoints) if recipe.map_weight else None,
-            None if self.teacher is None else self.teacher.align(channels[2]),
-        )
-        for module in (self.average, network, beside):
-            engine.setup(module)
-        self.model = TrainedModel(network, beside, recipe.frozen)
-        groups = [
-            *optimizer_groups(network, recipe.weight_decay),
-            *optimizer_groups(beside, recipe.weight_decay),
-        ]
-        self.state = TrainingState(
-            network=network,
-            average=WeightAverage(network, momentum=recipe.ema_momentum, gamma=recipe.ema_gamma),
-            optimizer=torch.optim.AdamW(groups, lr=recipe.learning_rate),
-            beside=beside,
-        )
-        self.losses = PoseLosses(recipe, engine, self.teacher)
-        self.graph = PoseGraph(self.average, self.spec).to(engine.device).eval()
-        self.figures: dict[str, float] = {}
-
-    def _teacher(self, path: Path | None) -> Teacher | None:
-        """The teacher of the recipe's distillation, with the weights of a file.
-
-        Raises:
-            InputError: there is one without the other.
-        """
-        distillation = self.recipe.distillation
-        if (distillation is None) != (path is None):
-            raise InputError(
-                "a distillation needs the teacher's weights, and they need a distillation; got "
-                f"{'none' if path is None else path} with "
-                f"{'no distillation' if distillation is None else distillation.stage}"
-            )
-        if distillation is None or path is None:
-            return None
-        network = trained_network(distillation.teacher, path)
-        self.engine.setup(network)
-        return Teacher(network, distillation, self.spec, self.engine.device)
-
-    def _initial(
-        self, initial: InitialWeights | None, teacher: Path | None
-    ) -> list[InitialWeights]:
-        """What the network begins with; in stage 2 of a distillation, the teacher but its head."""
-        if self.recipe.distillation is None or self.recipe.distillation.stage == "stage1":
-            return [] if initial is None else [initial]
-        assert teacher is not None
-        if initial is not None and set(initial.parts) != {"head"}:
-            raise InputError(
-                "stage2 of a distillation begins with the teacher's backbone and neck; initial "
-                f"weights may be those of the head, got {', '.join(initial.parts)}"
-            )
-        parts: list[NetworkPart] = ["backbone", *(["neck"] if self.spec.pafpn else [])]
-        own = InitialWeights(path=teacher, parts=parts)
-        return [own] if initial is None else [own, initial]
+        self.prepared, self.state = prepared, prepared.state
+        self.journal: Journal | None = None
+        if engine.first:
+            self.journal = Journal(recipe, prepared, out, data.validation, tensorboard=tensorboard)
+        self.skipped = SkippedLog(out, engine.rank, self.state.step)
+        self.asked = self.over = False
 
     # -- beginning and end ---------------------------------------------------------------------
-
-    def begin(self, resume: bool) -> None:
-        """Make the folder, load what is there, open the logs."""
-        check_out(self.out, resume)
-        if resume and load_checkpoint(self.checkpoints, self.state):
-            logger.info("resumed at step %d", self.state.step)
-        self.step_log = CsvLog(self.out / STEP_LOG, self.state.step)
-        self.validation_log = CsvLog(self.out / VALIDATION_LOG, self.state.step)
-        with atomic_write(self.out / "recipe.txt", "w") as file:
-            file.write(f"{self.recipe}\n")
 
     def run(self, minutes: float | None, progress: bool) -> TrainingResult:
         """Steps until all are done, the time is over or somebody stops it."""
         total = self.recipe.schedule.steps
-        begun, before = time.monotonic(), self.state.minutes
-        with Progress(total, self.state.step, shown=progress) as bar, StopSignals() as stop:
-            while self.state.step < total and not stop.asked:
-                self._run_stage(bar, stop, begun, before, minutes)
-                if minutes is not None and time.monotonic() - begun >= minutes * 60:
-                    break
+        clock = _Clock(self.state.minutes, minutes)
+        shown = progress and self.engine.first
+        with Progress(total, self.state.step, shown=shown) as bar, StopSignals() as stop:
+            while self.state.step < total and not (self.asked or self.over):
+                self._run_stage(bar, stop, clock)
         path = self._checkpoint()
-        if stop.asked:
+        if self.asked:
             raise KeyboardInterrupt
         finished = self.state.step >= total
-        if finished:
-            self._validate()
-            path = self.out / f"{self.spec.name}.pth"
-            save_weights(path, self.state.average, self._about())
+        if finished and self.journal is not None:
+            path = self.journal.finish()
         return TrainingResult(
-            weights=path, step=self.state.step, finished=finished, figures=self.figures
+            weights=path,
+            step=self.state.step,
+            finished=finished,
+            figures={} if self.journal is None else self.journal.figures,
         )
 
-    def _run_stage(
-        self, bar: Progress, stop: StopSignals, begun: float, before: float, minutes: float | None
-    ) -> None:
+    def _run_stage(self, bar: Progress, stop: StopSignals, clock: _Clock) -> None:
         """The steps up to the end of this stage, or until it is time to stop."""
         recipe, state = self.recipe, self.state
         stage = recipe.stage_at(state.step)
         end = recipe.stage2_from if stage == 1 else recipe.schedule.steps
-        batches = load_batches(
-            partial(self.data.open_stage, stage), start=state.step, workers=self.data.workers
+        open_source = partial(
+            open_part,
+            self.data.open_stage,
+            stage,
+            (self.engine.rank, self.engine.world_size, recipe.batch_size),
         )
+        batches = load_batches(open_source, start=state.step, workers=self.data.workers)
         meter = Meter()
         try:
-            while state.step < end and not stop.asked:
-                batch = next(batches)
+            while state.step < end and not (self.asked or self.over):
+                batch = self._next(batches)
                 meter.waited()
                 figures = self._step(batch)
-                state.minutes = before + (time.monotonic() - begun) / 60
-                meter.add(figures, len(batch))
+                self._agree_to_stop(stop, clock)
+                state.minutes = clock.minutes
+                meter.add(figures, len(batch) * self.engine.world_size)
                 bar.advance(state.step, figures["loss"])
                 self._after_step(meter)
-                if minutes is not None and time.monotonic() - begun >= minutes * 60:
-                    return
         finally:
             batches.close()
 
+    def _next(self, batches: Iterator[PoseBatch]) -> PoseBatch:
+        """The next batch; an error of one process is an error of all."""
+        failure: Exception | None = None
+        batch: PoseBatch | None = None
+        try:
+            batch = next(batches)
+        except Exception as error:
+            failure = error
+        if self.engine.world_size > 1:
+            failure = self._shared_failure(failure)
+        if failure is not None:
+            raise failure
+        assert batch is not None
+        self.skipped.add(self.state.step, batch.skipped)
+        return batch
+
+    def _shared_failure(self, failure: Exception | None) -> Exception | None:
+        """This process's error, or one that tells of another's."""
+        failed = self.engine.sum(torch.tensor([0.0 if failure is None else 1.0]))
+        if not failed.item():
+            return None
+        texts = self.engine.texts("" if failure is None else str(failure) or repr(failure))
+        if failure is not None:
+            return failure
+        rank, text = next((rank, text) for rank, text in enumerate(texts) if text)
+        return RTMPose3DError(f"process {rank} of {len(texts)} stopped: {text}")
+
+    def _agree_to_stop(self, stop: StopSignals, clock: _Clock) -> None:
+        """Stop all processes after the same step."""
+        wanted = torch.tensor([stop.asked, clock.over], dtype=torch.float32)
+        asked, over = self.engine.sum(wanted).tolist()
+        self.asked, self.over = asked > 0, over > 0
+
     def _after_step(self, meter: Meter) -> None:
         recipe, step = self.recipe, self.state.step
-        if step % recipe.log_every == 0:
-            self.step_log.add({"step": step, "minutes": self.state.minutes, **meter.means()})
-        if step % recipe.validate_every == 0 and step < recipe.schedule.steps:
-            self._validate()
+        if self.journal is not None:
+            if step % recipe.log_every == 0:
+                self.journal.log_step(meter.means())
+            if step % recipe.validate_every == 0 and step < recipe.schedule.steps:
+                self.journal.validate()
         if step % recipe.checkpoint_every == 0:
             self._checkpoint()
+
+    def _checkpoint(self) -> Path:
+        """Let the first process write a checkpoint; all tell it their random numbers."""
+        own = random_numbers(self.engine.device)
+        gathered = {name: self.engine.gather(value) for name, value in own.items()}
+        if self.journal is None:
+            return self.out / CHECKPOINTS
+        others = [
+            {name: values[rank] for name, values in gathered.items()}
+            for rank in range(1, self.engine.world_size)
+        ]
+        return self.journal.checkpoint(others)
 
     # -- one step ------------------------------------------------------------------------------
 
     def _step(self, batch: PoseBatch) -> dict[str, float]:
-        state, recipe = self.state, self.recipe
+        state, recipe, model = self.state, self.recipe, self.prepared.model
         rate = recipe.learning_rate * recipe.schedule.factor(state.step)
         for group in state.optimizer.param_groups:
             group["lr"] = rate
-        self.model.train()
-        losses = self.losses(self.model, to_device(batch, self.engine.device), state.step)
-        loss = losses["loss"]
-        self.engine.backward(loss * recipe.loss_scale)
+        model.train()
+        losses = self.prepared.losses(model, to_device(batch, self.engine.device), state.step)
+        self.engine.backward(losses["loss"] * recipe.loss_scale)
         limit = float("inf") if recipe.clip_norm is None else recipe.clip_norm
         norm = nn.utils.clip_grad_norm_((parameter for _, parameter in state.trained()), limit)
         figures = {**losses, "gradient_norm": norm}
-        values = {name: float(value.detach()) for name, value in figures.items()}
+        own = torch.stack([value.detach().float() for value in figures.values()])
+        means = self.engine.sum(own) / self.engine.world_size
+        values = dict(zip(figures, means.tolist(), strict=True))
         if not np.isfinite([values["loss"], values["gradient_norm"]]).all():
-            self._stop_at_bad_batch(batch, values)
+            self._stop_at_bad_batch(batch, dict(zip(figures, own.tolist(), strict=True)))
         state.optimizer.step()
         state.optimizer.zero_grad(set_to_none=True)
         state.average.update(state.network)
@@ -310,9 +314,31 @@ class _Trainer:
         return {**values, "learning_rate": rate}
 
     def _stop_at_bad_batch(self, batch: PoseBatch, values: Mapping[str, float]) -> None:
-        """Save what made the loss no number, and stop before it reaches the weights."""
-        step = self.state.step
-        path = self.out / f"bad_batch_{step:08d}.npz"
+        """Save what made the loss no number, and stop before it reaches the weights.
+
+        Of several processes, those whose own loss is no number; all, if no loss is to blame.
+        """
+        bad = torch.tensor([0.0 if np.isfinite(values["loss"]) else 1.0])
+        to_blame = bool(bad.item()) or not self.engine.sum(bad).item()
+        text = ""
+        if to_blame:
+            shown = ", ".join(f"{name} {value:g}" for name, value in values.items())
+            path = self._save_bad_batch(batch)
+            text = (
+                f"training stopped at step {self.state.step}: {shown}. The batch is in {path}; "
+                f"the last checkpoint is in {self.out / CHECKPOINTS}. Look at the batch; if its "
+                "labels are right, resume with a lower learning rate, a lower clip_norm or "
+                "precision fp32"
+            )
+        texts = self.engine.texts(text)
+        if to_blame:
+            raise RTMPose3DError(text)
+        rank, text = next((rank, text) for rank, text in enumerate(texts) if text)
+        raise RTMPose3DError(f"process {rank} of {len(texts)}: {text}")
+
+    def _save_bad_batch(self, batch: PoseBatch) -> Path:
+        part = f"_process{self.engine.rank}" if self.engine.world_size > 1 else ""
+        path = self.out / f"bad_batch_{self.state.step:08d}{part}.npz"
         with atomic_write(path) as file:
             np.savez_compressed(
                 file,
@@ -321,45 +347,20 @@ class _Trainer:
                 visible=batch.visible,
                 keypoints_camera_m=batch.keypoints_camera_m,
             )
-        shown = ", ".join(f"{name} {value:g}" for name, value in values.items())
-        raise RTMPose3DError(
-            f"training stopped at step {step}: {shown}. The batch is in {path}; the last "
-            f"checkpoint is in {self.checkpoints}. Look at the batch; if its labels are right, "
-            "resume with a lower learning rate, a lower clip_norm or precision fp32"
-        )
+        return path
 
-    # -- what is written -----------------------------------------------------------------------
 
-    def _about(self) -> dict[str, str | float]:
-        return {
-            "model": self.spec.name,
-            "step": self.state.step,
-            "steps": self.recipe.schedule.steps,
-            "batch_size": self.recipe.batch_size,
-            "minutes": self.state.minutes,
-            "seed": self.recipe.seed,
-            **self.figures,
-        }
+class _Clock:
+    """Minutes trained, of all pieces together, and whether this piece is over."""
 
-    def _checkpoint(self) -> Path:
-        return save_checkpoint(self.checkpoints, self.state, self._about())
+    def __init__(self, before: float, limit: float | None) -> None:
+        self._before, self._limit = before, limit
+        self._begun = time.monotonic()
 
-    def _validate(self) -> None:
-        if not self.data.validation:
-            return
-        self.state.average.copy_to(self.average)
-        self.figures, found = validate(self.graph, self.spec, self.data.validation)
-        step = self.state.step
-        self.validation_log.add({"step": step, "minutes": self.state.minutes, **self.figures})
-        self._draw(found)
+    @property
+    def minutes(self) -> float:
+        return self._before + (time.monotonic() - self._begun) / 60
 
-    def _draw(self, found: Sequence[Predictions]) -> None:
-        title = f"{self.spec.name}, step {self.state.step:,}"
-        sheets = self.out / "sheets"
-        with output_errors(sheets):
-            sheets.mkdir(exist_ok=True)
-        sheet = draw_sheet(self.data.validation, found, title)
-        write_picture(sheets / f"step_{self.state.step:08d}.jpg", sheet)
-        logs = [self.out / STEP_LOG, self.out / VALIDATION_LOG]
-        steps, validations = (read_log(path) if path.exists() else [] for path in logs)
-        write_picture(self.out / "curves.png", draw_curves(steps, validations, title))
+    @property
+    def over(self) -> bool:
+        return self._limit is not None and self.minutes - self._before >= self._limit

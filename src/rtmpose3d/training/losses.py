@@ -165,6 +165,18 @@ def bone_length_loss(
     Returns:
         () metres; 0 if there is no bone to compare.
     """
+    total, count = bone_length_errors(predicted, target, weight, metres_per_px, bones)
+    return total / count.clamp(min=1.0)
+
+
+def bone_length_errors(
+    predicted: Tensor,
+    target: Tensor,
+    weight: Tensor,
+    metres_per_px: Tensor,
+    bones: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Sum of the differences in `bone_length_loss`, and of the bones' weights: (), ()."""
     use = weight[:, bones].amin(dim=2) * metres_per_px.isfinite()[:, None]  # (N, B)
     scale = torch.nan_to_num(metres_per_px)[:, None, None] * predicted.new_tensor([1.0, 1.0, 0.0])
     scale = scale + predicted.new_tensor([0.0, 0.0, 1.0])  # (N, 1, 3)
@@ -174,7 +186,7 @@ def bone_length_loss(
         return (vectors.square().sum(dim=-1) + 1e-8).sqrt()
 
     difference = lengths(predicted) - lengths(torch.nan_to_num(target))
-    return (difference.abs() * use).sum() / use.sum().clamp(min=1.0)
+    return (difference.abs() * use).sum(), use.sum()
 
 
 def reference_bone_loss(

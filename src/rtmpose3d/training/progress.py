@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import rich.progress
 
+_SAME_SIGNAL_S = 2.0
+
 
 class Progress:
     """A bar on the terminal, or nothing.
@@ -60,7 +62,8 @@ class Progress:
 class StopSignals:
     """Turns the first Ctrl-C (or SIGTERM) into a request that the loop sees between two steps.
 
-    So a stopped training never leaves weights of half a step. A second Ctrl-C interrupts at once.
+    So a stopped training never leaves weights of half a step. A second Ctrl-C interrupts at once;
+    one within two seconds of the first is the same one, which torchrun passes on again.
 
     Attributes:
         asked: whether somebody asked.
@@ -68,6 +71,7 @@ class StopSignals:
 
     def __init__(self) -> None:
         self.asked = False
+        self._asked_at = 0.0
         self._before: dict[signal.Signals, signal._HANDLER] = {}
 
     def __enter__(self) -> StopSignals:
@@ -87,9 +91,11 @@ class StopSignals:
             signal.signal(number, handler)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        now = time.monotonic()
+        if self.asked and now - self._asked_at > _SAME_SIGNAL_S:
             raise KeyboardInterrupt
-        self.asked = True
+        if not self.asked:
+            self.asked, self._asked_at = True, now
 
 
 class Meter:

@@ -276,9 +276,13 @@ def held_out_crops(
 ) -> list[PoseBatch]:
     """Crops to validate on, cut as inference cuts them; kept, so that pieces compare.
 
+    None where `count` is 0, as for processes that do not validate.
+
     Raises:
         InputError: what is kept is damaged.
     """
+    if not count:
+        return []
     if not path.exists():
         with output_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -308,16 +312,7 @@ def join_batches(batches: list[PoseBatch]) -> PoseBatch:
 
 def split_batch(batch: PoseBatch, size: int) -> list[PoseBatch]:
     """Several batches of one."""
-    return [
-        PoseBatch(
-            crops=batch.crops[i : i + size],
-            keypoints_px=batch.keypoints_px[i : i + size],
-            visible=batch.visible[i : i + size],
-            keypoints_camera_m=batch.keypoints_camera_m[i : i + size],
-            box_side_px=batch.box_side_px[i : i + size],
-        )
-        for i in range(0, len(batch), size)
-    ]
+    return [batch.part(range(i, min(i + size, len(batch)))) for i in range(0, len(batch), size)]
 
 
 def _open_stage(

@@ -20,7 +20,7 @@ from rtmpose3d.training.beginning import NetworkPart
 from rtmpose3d.training.distillation import Teacher
 from rtmpose3d.training.engine import Engine
 from rtmpose3d.training.loading import DeviceBatch
-from rtmpose3d.training.losses import bone_length_loss, expected_keypoints, part_factors
+from rtmpose3d.training.losses import bone_length_errors, expected_keypoints, part_factors
 from rtmpose3d.training.maps import MapHead, map_loss
 from rtmpose3d.training.recipe import PoseRecipe
 from rtmpose3d.training.targets import LabelTables, SimCCTargets
@@ -157,13 +157,15 @@ class PoseLosses:
         self, logits: tuple[Tensor, ...], batch: DeviceBatch, targets: SimCCTargets
     ) -> Tensor:
         truth = torch.cat([batch.keypoints_px, batch.relative_depth_m[..., None]], dim=2)
-        return bone_length_loss(
+        total, count = bone_length_errors(
             expected_keypoints(logits, self.spec.codec),
             truth,
             targets.weights[..., 2],
             batch.metres_per_px,
             self.bones,
         )
+        # The mean over the bones of all processes, of which the engine takes the mean again
+        return total * self.engine.world_size / self.engine.sum(count).clamp(min=1.0)
 
     def _map_loss(self, maps: Tensor, batch: DeviceBatch, targets: SimCCTargets) -> Tensor:
         stride = batch.crops.shape[2] // maps.shape[3]

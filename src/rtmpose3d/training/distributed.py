@@ -1,0 +1,184 @@
+"""Training by several processes, on one machine or many: torchrun starts them, accelerate joins.
+
+Every process holds the whole network and sees its own part of each batch. Gradients are averaged
+(DDP) and batch norms count over all parts, so that a training does not depend on how many
+processes share a batch. Needs the extra `train`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, distributed, nn
+
+from rtmpose3d.errors import InputError, import_extra
+from rtmpose3d.runtime.devices import parse_device, torch_device
+from rtmpose3d.training.engine import Engine, Precision
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+_PATIENCE = timedelta(hours=1)  # how long others wait while one process validates and draws
+
+
+class DistributedEngine(Engine):
+    """One of several processes, each with a device of its own.
+
+    Args:
+        device: "auto", "cpu" or "cuda"; which of several is the process's rank on its machine.
+        precision, channels_last: see `Engine`.
+
+    Raises:
+        InputError: a device with a number.
+        BackendError: the device is not there.
+        MissingDependencyError: the extra `train` is not installed.
+    """
+
+    def __init__(
+        self, device: str = "auto", *, precision: Precision = "fp32", channels_last: bool = True
+    ) -> None:
+        if ":" in device:
+            raise InputError(
+                f"device {device!r} cannot be shared by several processes; say cuda, and which "
+                "of them with CUDA_VISIBLE_DEVICES"
+            )
+        super().__init__(device, precision=precision, channels_last=channels_last)
+        kind = torch.device(str(torch_device(parse_device(device)))).type
+        self._accelerator = _accelerator(kind == "cpu")
+        self.device = self._accelerator.device
+        self.rank = self._accelerator.process_index
+        self.world_size = self._accelerator.num_processes
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """See `Engine`: batch norms over all processes, gradients averaged by DDP."""
+        wrapped: nn.Module = self._accelerator.prepare_model(synchronise_norms(model))
+        return wrapped
+
+    def backward(self, loss: Tensor) -> None:
+        """See `Engine`."""
+        self._accelerator.backward(loss)
+
+    def sum(self, numbers: Tensor) -> Tensor:
+        """See `Engine`."""
+        total = numbers.detach().to(self.device, copy=True)
+        distributed.all_reduce(total)
+        return total
+
+    def gather(self, numbers: Tensor) -> list[Tensor]:
+        """See `Engine`."""
+        own = numbers.detach().to(self.device)
+        all_of_them = [torch.empty_like(own) for _ in range(self.world_size)]
+        distributed.all_gather(all_of_them, own)
+        return [x.cpu() for x in all_of_them]
+
+    def texts(self, text: str) -> list[str]:
+        """See `Engine`."""
+        found: list[str] = [""] * self.world_size
+        distributed.all_gather_object(found, text)
+        return found
+
+    def close(self) -> None:
+        """See `Engine`."""
+        self._accelerator.end_training()
+
+
+def _accelerator(cpu: bool) -> Accelerator:
+    """The one that joins this process to the others.
+
+    Raises:
+        MissingDependencyError: accelerate is not installed.
+    """
+    import_extra("accelerate", "train", "training with several processes")
+    from accelerate import Accelerator
+    from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
+
+    return Accelerator(
+        cpu=cpu,
+        mixed_precision="no",  # `Engine.autocast` does it, as on one device
+        kwargs_handlers=[
+            # buffers are those of synchronised norms: equal without being sent
+            DistributedDataParallelKwargs(broadcast_buffers=False),
+            InitProcessGroupKwargs(backend="gloo" if cpu else "nccl", timeout=_PATIENCE),
+        ],
+    )
+
+
+def synchronise_norms(model: nn.Module) -> nn.Module:
+    """Let all batch norms of a model count over all processes, in place of over their own part.
+
+    On GPUs with torch's own SyncBatchNorm, on CPUs, where that does not run, with `SharedNorm`.
+    Keys and shapes stay. The published configurations do so in all of RTMPose and in the neck of
+    RTMW and RTMW3D, whose backbone and head count over each GPU's 32 to 1,024 people. Here all
+    do: then the number of processes changes nothing.
+    """
+    if next(model.parameters()).is_cuda:
+        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(module, name, SharedNorm.of(child))
+    return model
+
+
+class _Total(torch.autograd.Function):
+    """Sum over all processes, of numbers and of gradients."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, numbers: Tensor) -> Tensor:
+        total = numbers.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> Tensor:
+        total = grads[0].clone()
+        distributed.all_reduce(total)
+        return total
+
+
+class SharedNorm(nn.BatchNorm2d):
+    """Batch norm whose mean and variance are those of all processes' pictures."""
+
+    @classmethod
+    def of(cls, norm: nn.BatchNorm2d) -> SharedNorm:
+        """One with the same parameters and buffers, not copies."""
+        shared = cls(
+            norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats
+        )
+        shared._parameters, shared._buffers = norm._parameters, norm._buffers
+        shared.train(norm.training)
+        return shared
+
+    def forward(self, input: Tensor) -> Tensor:
+        """See the class: (B, C, H, W) -> the same shape and type."""
+        if not self.training:
+            return super().forward(input)
+        x = input.float()
+        count = x.new_tensor([x.numel() / x.shape[1]])
+        total = _Total.apply(torch.cat([x.sum(dim=(0, 2, 3)), count]))
+        assert isinstance(total, Tensor)
+        mean, count = total[:-1] / total[-1], total[-1].detach()
+        centred = x - mean[:, None, None]
+        squares = _Total.apply(centred.square().sum(dim=(0, 2, 3)))
+        assert isinstance(squares, Tensor)
+        variance = squares / count
+        self._follow(mean.detach(), variance.detach() * count / (count - 1))
+        scaled = centred * torch.rsqrt(variance + self.eps)[:, None, None]
+        if self.affine:
+            scaled = scaled * self.weight[:, None, None] + self.bias[:, None, None]
+        return scaled.to(input.dtype)
+
+    @torch.no_grad()
+    def _follow(self, mean: Tensor, variance: Tensor) -> None:
+        """Move the averages that evaluation uses."""
+        if self.running_mean is None or self.running_var is None:
+            return
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(1)
+        momentum = self.momentum
+        if momentum is None:
+            momentum = 1 / float(self.num_batches_tracked)
+        self.running_mean.lerp_(mean, momentum)
+        self.running_var.lerp_(variance, momentum)
