@@ -108,15 +108,18 @@ def commands() -> list[list[str]]:
     return [shlex.split(line) for line in lines if line.startswith("rtmpose3d ")]
 
 
-def options_of(command: str) -> set[str]:
+def options_of(command: str, *words: str) -> set[str]:
+    """Options of a command, or of the one within it that the next word names."""
     found = typer.main.get_command(app).commands[command]  # pyright: ignore[reportAttributeAccessIssue]
+    for word in words:
+        found = getattr(found, "commands", {}).get(word, found)
     return {name for parameter in found.params for name in parameter.opts}
 
 
 def test_commands_and_their_options_exist() -> None:
     assert len(commands()) >= 5
     for words in commands():
-        known = options_of(words[1])
+        known = options_of(*words[1:3])
         used = {word.split("=")[0] for word in words if word.startswith("-")}
         assert used <= known, f"{shlex.join(words)}: {used - known}"
 

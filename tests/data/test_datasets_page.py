@@ -32,7 +32,7 @@ def test_a_section_says_what_the_table_says(spec):
     assert spec.page in section or spec.name == "rendered"
     assert ("Not verified" in section) != spec.verified
     for name, split in spec.splits.items():
-        assert f"| {name} | `{split.annotations}` |" in section
+        assert f"| {name} | <code>{split.annotations}</code> |" in section
         counts = f"| {split.pictures or '-'} | {split.people or '-'} |"
         assert counts in section
 
