@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtmpose3d.data.array_files import read_pickled_npz
+from rtmpose3d.data.array_files import read_pickle, read_pickled_npz
 from rtmpose3d.errors import InputError
 
 CONTENT = {
@@ -91,3 +91,13 @@ def test_files_that_are_none_are_named(tmp_path):
     (tmp_path / "text.npz").write_text("text")
     with pytest.raises(InputError, match=r"text.npz is no .npz file"):
         read_pickled_npz(tmp_path / "text.npz")
+
+
+def test_a_pickle_file_of_cameras_comes_back(tmp_path):
+    (tmp_path / "cameras.pkl").write_bytes(pickle.dumps(CONTENT))
+    assert same(read_pickle(tmp_path / "cameras.pkl"), CONTENT)
+    (tmp_path / "trap.pkl").write_bytes(pickle.dumps({"a": Trap()}))
+    with pytest.raises(InputError, match=r"trap.pkl is no pickle of arrays"):
+        read_pickle(tmp_path / "trap.pkl")
+    with pytest.raises(InputError, match="is not there"):
+        read_pickle(tmp_path / "none.pkl")

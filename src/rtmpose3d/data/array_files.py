@@ -75,6 +75,21 @@ def read_pickled_npz(path: Path) -> dict[str, object]:
         raise InputError(f"{path} is no .npz file of arrays and dictionaries: {error}") from error
 
 
+def read_pickle(path: Path) -> object:
+    """A pickle of dictionaries, lists, numbers, text and arrays, such as files of cameras.
+
+    Raises:
+        InputError: it is missing, broken, or holds anything else.
+    """
+    try:
+        with path.open("rb") as stream:
+            return _unpickle(stream, path.stat().st_size)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is not there") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is no pickle of arrays: {error}") from error
+
+
 def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> object:
     with archive.open(info) as opened:
         stream = cast("BinaryIO", opened)
