@@ -10,15 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from rtmpose3d.data import PoseRecord
+from rtmpose3d.data import PoseRecord, load_picture
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry.crop import PADDING
-from rtmpose3d.sources import load_image
 from rtmpose3d.structures import FloatArray, Image, UInt8Array
 from rtmpose3d.training.augment import Augmentation, Sample, augment_crop, change_look, cut_crop
 
@@ -254,7 +252,7 @@ class RecordSource:
         for place in places:
             record = self.records[self._record_at(place)]
             sample = cut_crop(
-                _picture(record),
+                load_picture(record),
                 record.box_xyxy,
                 record.keypoints_px,
                 record.visible,
@@ -285,10 +283,6 @@ def replace_crop(sample: Sample, crop: Image) -> Sample:
         keypoints_camera_m=sample.keypoints_camera_m,
         turned=sample.turned,
     )
-
-
-def _picture(record: PoseRecord) -> Image:
-    return load_image(record.image) if isinstance(record.image, Path) else record.image
 
 
 def _box_side_px(record: PoseRecord, sample: Sample) -> float:
