@@ -19,14 +19,14 @@ WIDTH, HEIGHT = 640, 425
 
 def made_annotations(pictures: int = 24) -> dict[str, Any]:
     """The annotation file, as `json.load` gives it."""
-    rng = np.random.RandomState(7)  # noqa: NPY002 - its numbers are the same for ever
+    rng = np.random.RandomState(7)
     images, annotations = [], []
     for number in range(pictures):
         image_id = 1000 - 7 * number  # not in the order of the file
         name = f"{image_id:06d}.jpg"
         images.append({"id": image_id, "file_name": name, "width": WIDTH, "height": HEIGHT})
-        for person in range(0 if number == 3 else 1 + number % 4):
-            annotations.append(_annotation(rng, image_id, 10 * image_id + person))
+        count = 0 if number == 3 else 1 + number % 4
+        annotations += [_annotation(rng, image_id, 10 * image_id + i) for i in range(count)]
     return {"images": images, "annotations": annotations, "categories": [{"id": 1}]}
 
 
@@ -56,11 +56,11 @@ def _annotation(rng: np.random.RandomState, image_id: int, number: int) -> dict[
 
 def made_results(document: dict[str, Any], *, part_scores: bool) -> list[dict[str, Any]]:
     """Results for the annotations: most people found, more or less exactly."""
-    rng = np.random.RandomState(11)  # noqa: NPY002
+    rng = np.random.RandomState(11)
     results = []
     for annotation in document["annotations"]:
-        for _ in range(rng.randint(0, 4)):
-            results.append(_result(rng, annotation, part_scores))
+        count = rng.randint(0, 4)
+        results += [_result(rng, annotation, part_scores) for _ in range(count)]
     many = document["annotations"][0]
     results += [_result(rng, many, part_scores) for _ in range(25)]
     silent = document["images"][5]["id"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evaluation.made_coco import made_annotations, made_results
 
+from evaluation.made_coco import made_annotations, made_results
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.evaluation.coco_annotations import CocoPicture, read_coco_wholebody
 from rtmpose3d.evaluation.coco_metric import COLUMNS, coco_wholebody_figures
@@ -146,7 +146,7 @@ def test_results_written_and_read_again_are_the_same(made, tmp_path: Path) -> No
 
 def test_poses_too_much_alike_count_once_and_the_better_one_stays() -> None:
     one = np.linspace(0, 200, 266).reshape(133, 2)
-    poses = np.stack([one, one + 0.5, one + [300, 40]])
+    poses = np.stack([one, one + 0.5, np.add(one, [300, 40])])
     area = np.full(3, 9000.0)
     likeness = pose_likeness(poses, area)
     assert likeness[0, 1] > 0.9 > 0.1 > likeness[0, 2]

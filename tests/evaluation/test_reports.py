@@ -31,7 +31,7 @@ BASE = np.column_stack([standing_person()[:, 0], 1.8 - standing_person()[:, 2]])
 def picture(*lefts: float, crowd: tuple[int, ...] = ()) -> CocoPicture:
     """People that stand side by side, each 170 px tall."""
     count = len(lefts)
-    points = np.stack([BASE + [left, 0] for left in lefts])
+    points = np.stack([np.add(BASE, [left, 0]) for left in lefts])
     return CocoPicture(
         image_id=4,
         file_name="a.png",
@@ -46,7 +46,7 @@ def picture(*lefts: float, crowd: tuple[int, ...] = ()) -> CocoPicture:
 
 
 def found(*lefts: float) -> FoundPeople:
-    points = np.stack([BASE + [left, 0] for left in lefts])
+    points = np.stack([np.add(BASE, [left, 0]) for left in lefts])
     scored = np.concatenate([points, np.ones((len(lefts), 133, 1))], axis=2)
     return FoundPeople(keypoints=scored, scores=np.linspace(0.9, 0.5, len(lefts)), part_scores={})
 
@@ -58,8 +58,8 @@ def two_people(folder: Path | None = None) -> ComparedPeople:
 def test_each_person_gets_the_detection_most_like_it() -> None:
     people = two_people()
     assert people.names[0] == "a.png, annotation 70"
-    np.testing.assert_allclose(people.found[0], BASE + [1, 0])
-    np.testing.assert_allclose(people.found[1], BASE + [203, 0])
+    np.testing.assert_allclose(people.found[0], np.add(BASE, [1, 0]))
+    np.testing.assert_allclose(people.found[1], np.add(BASE, [203, 0]))
     assert people.was_found.tolist() == [True, True, False]
     assert people.oks[0] > people.oks[1] > 0.1 > people.oks[2] == 0
 
@@ -101,6 +101,13 @@ def test_a_histogram_has_a_panel_for_each_annotated_part() -> None:
     assert image.shape[1] == 2 * PANEL_WH[0]
     assert image.shape[0] - PANEL_WH[1] < PANEL_WH[1]  # one row: the face has no panel
     assert draw_histograms({"face": np.zeros(0)}, BOX_AXIS, "nothing").shape[1] > 0
+
+
+def test_the_axis_grows_with_the_errors() -> None:
+    assert BOX_AXIS.widened(np.array([1.0, 19.0, np.inf])).limit == 20
+    assert BOX_AXIS.widened(np.array([1.0, 30.0])).limit == 40
+    assert BOX_AXIS.widened(np.full(9, 1e4)) == replace(BOX_AXIS, limit=200, step=50)
+    assert BOX_AXIS.widened(np.zeros(0)) == BOX_AXIS
 
 
 def test_the_worst_come_first_and_missed_people_take_half_at_most() -> None:

@@ -119,7 +119,7 @@ def test_the_order_of_people_does_not_count(seed: int) -> None:
 @given(seed=seeds)
 def test_moving_everybody_changes_only_camera_space(seed: int) -> None:
     found, true = pair(seed)
-    still, moved = (space_figures(compared(f, true)) for f in (found, found + [0, 0, 1.0]))
+    still, moved = (space_figures(compared(f, true)) for f in (found, np.add(found, [0, 0, 1.0])))
     assert moved["whole"].mpjpe_mm == pytest.approx(still["whole"].mpjpe_mm)
     assert moved["hands"].own_mpjpe_mm == pytest.approx(still["hands"].own_mpjpe_mm)
     assert moved["whole"].camera_mm > 500 > still["whole"].camera_mm

@@ -105,5 +105,5 @@ DetectOrNot = Annotated[
 ]
 Every = Annotated[
     int,
-    typer.Option("--every", min=1, help="Take every n-th one only.", rich_help_panel=_DATA),
+    typer.Option("--every", min=1, help="Take every n-th picture only.", rich_help_panel=_DATA),
 ]

@@ -192,7 +192,7 @@ def read_people(
         data_set: "rendered", a motion capture set of `real_samples`, or a name of `DATA_SETS`.
         folder: where it lies.
         split: of the data sets that have some.
-        every: take every n-th one.
+        every: take every n-th picture.
         skips: takes labels that are broken.
 
     Raises:
@@ -200,9 +200,10 @@ def read_people(
         InputError: data that cannot be used.
     """
     if data_set == "rendered":
-        return read_rendered_people(folder)[::every]
+        return _every_picture(read_rendered_people(folder), every)
     if data_set in MOTION_CAPTURE:
-        return read_real_people(folder, [data_set], missing=True)[::every]
+        people = read_real_people(folder, [data_set], missing=True)
+        return _every_picture(people, every)
     if data_set not in DATA_SETS:
         raise UnknownNameError("data set", data_set, ["rendered", *MOTION_CAPTURE, *DATA_SETS])
     options = ReadOptions(every=every, check_images=False)
@@ -212,6 +213,12 @@ def read_people(
     for bad in reading.bad:
         skips.note(bad.text)
     return people
+
+
+def _every_picture(people: Sequence[RealPerson], every: int) -> list[RealPerson]:
+    """Everybody of every n-th picture."""
+    chosen = set(list(by_picture(people))[::every])
+    return [person for person in people if person.image_path in chosen]
 
 
 def _task(
@@ -316,7 +323,8 @@ def _space_pictures(title: str, people: ComparedPeople) -> tuple[np.ndarray, Flo
     count = known.sum(axis=1)
     total = np.where(known, errors, 0.0).sum(axis=1)
     badness = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
-    return histogram, badness, [f"MPJPE {mm:.0f} mm" for mm in badness.tolist()]
+    texts = ["not found" if np.isnan(mm) else f"MPJPE {mm:.0f} mm" for mm in badness.tolist()]
+    return histogram, badness, texts
 
 
 def predictions_document(people: ComparedPeople) -> list[dict[str, object]]:

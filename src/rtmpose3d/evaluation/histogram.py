@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -27,6 +27,8 @@ PAPER_BGR, GRID_BGR, BAR_BGR, MORE_BGR = (
 INK, QUIET = (40, 46, 58), (110, 118, 132)
 MEDIAN_RGB, TAIL_RGB = PART_COLOURS["feet", "left"], PART_COLOURS["feet", "right"]
 TAIL = 90  # percentile
+WIDER = (1, 2, 5, 10)
+MOST_BEYOND = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,14 @@ class ErrorAxis:
     limit: float
     step: float
 
+    def widened(self, values: FloatArray) -> ErrorAxis:
+        """Two, five or ten times as long, where more than a tenth would be beyond."""
+        finite = values[np.isfinite(values)]
+        for factor in WIDER:
+            if not len(finite) or (finite >= factor * self.limit).mean() <= MOST_BEYOND:
+                break
+        return replace(self, limit=factor * self.limit, step=factor * self.step)
+
 
 BOX_AXIS = ErrorAxis(unit="error, % of the box's longer side", limit=20.0, step=5.0)
 SPACE_AXIS = ErrorAxis(unit="error, mm, pelvis-aligned", limit=200.0, step=50.0)
@@ -53,14 +63,15 @@ def draw_histograms(errors: Mapping[str, FloatArray], axis: ErrorAxis, title: st
 
     Args:
         errors: by part, in the axis's unit; infinite ones count as beyond its limit.
-        axis: of all panels.
+        axis: of all panels; longer where errors are large.
         title: above them.
 
     Returns:
         (H, W, 3) uint8 BGR.
     """
     annotated = {name: values for name, values in errors.items() if len(values)} or errors
-    panels = [_panel(name, values, axis) for name, values in annotated.items()]
+    chosen = axis.widened(np.concatenate(list(annotated.values())))
+    panels = [_panel(name, values, chosen) for name, values in annotated.items()]
     while len(panels) % COLUMNS:
         panels.append(np.full_like(panels[0], 255))
     rows = [np.hstack(panels[i : i + COLUMNS]) for i in range(0, len(panels), COLUMNS)]
@@ -81,7 +92,7 @@ def _panel(name: str, values: FloatArray, axis: ErrorAxis) -> Image:
     canvas = np.full((height, width, 3), PAPER_BGR, np.uint8)
     draw_text(canvas, (LEFT, 26), name, 20, INK)
     if not len(values):
-        draw_text(canvas, (width / 2, height / 2), "not annotated", 18, QUIET, anchor="middle")
+        draw_text(canvas, (width / 2, height / 2), "no figures", 18, QUIET, anchor="middle")
         return canvas
     bars = shares(values, axis.limit)
     top = float(bars.max()) * 1.08

@@ -52,7 +52,7 @@ class SpaceFigures:
         points: annotated keypoints of people who were found.
         mpjpe_mm: pelvis-aligned.
         own_mpjpe_mm: aligned at the nose (face) or the wrist (hands); nan for other parts.
-        pa_mpjpe_mm: after the similarity that fits the part best.
+        pa_mpjpe_mm: after the similarity that fits the part best; each hand by itself.
         n_mpjpe_mm: pelvis-aligned, after the scale that fits the part best.
         pck150: pelvis-aligned within 150 mm.
         auc: mean of the PCK from 0 to 150 mm.
@@ -167,12 +167,26 @@ def _part_figures(space: _Space, part: str) -> SpaceFigures:
         points=int(use.sum()),
         mpjpe_mm=_mean_mm(errors),
         own_mpjpe_mm=_own_mpjpe_mm(space, part),
-        pa_mpjpe_mm=_weighted_mm(pa_mpjpe(found, true, use), weights),
+        pa_mpjpe_mm=_pa_mpjpe_mm(space, part),
         n_mpjpe_mm=_weighted_mm(n_mpjpe(found, true, use), weights),
         pck150=pck_3d(errors),
         auc=auc_3d(errors),
         camera_mm=_mean_mm(anywhere),
     )
+
+
+def _pa_mpjpe_mm(space: _Space, part: str) -> float:
+    """After the similarity that fits the part best; each hand by itself."""
+    if part == "hands":
+        sides = [SPACE_PARTS[f"{side} hand"] for side in ("left", "right")]
+    else:
+        sides = [SPACE_PARTS[part]]
+    errors, weights = [], []
+    for places in sides:
+        use = space.annotated[:, places]
+        errors.append(pa_mpjpe(space.found[:, places], space.true[:, places], use))
+        weights.append(use.sum(axis=1))
+    return _weighted_mm(np.concatenate(errors), np.concatenate(weights))
 
 
 def _own_mpjpe_mm(space: _Space, part: str) -> float:

@@ -129,8 +129,8 @@ def space_table(figures: Mapping[str, SpaceFigures]) -> Table:
         rows=tuple(rows),
         note="MPJPE, N-MPJPE, PCK and AUC: aligned at the pelvis (middle of the hips). Own root: "
         "at the nose (face) or the hand's wrist. PA and N: similarity and scale that fit the "
-        "part's own keypoints best. Camera space: not aligned at all. People who were not "
-        "found have no errors in 3D and are not in this table.",
+        "part's own keypoints best; PA of hands: each hand by itself. Camera space: not aligned at "
+        "all. People who were not found have no errors in 3D and are not in this table.",
     )
 
 
