@@ -15,7 +15,7 @@ from rtmpose3d.viz.text import draw_text
 PANEL_WH = (620, 360)
 LEFT, TOP, RIGHT, BOTTOM = 70, 62, 24, 62
 BINS = 40
-GAP_BINS = 2  # before the last bar
+GAP_BINS = 3  # before the last bar
 COLUMNS = 2
 HEAD_PX = 76
 PAPER_BGR, GRID_BGR, BAR_BGR, MORE_BGR = (
@@ -48,9 +48,9 @@ class ErrorAxis:
     def widened(self, values: FloatArray) -> ErrorAxis:
         """Two, five or ten times as long, where more than a tenth would be beyond."""
         finite = values[np.isfinite(values)]
-        for factor in WIDER:
-            if not len(finite) or (finite >= factor * self.limit).mean() <= MOST_BEYOND:
-                break
+        most = MOST_BEYOND * len(finite)
+        fits = (f for f in WIDER if (finite >= f * self.limit).sum() <= most)
+        factor = next(fits, WIDER[-1])
         return replace(self, limit=factor * self.limit, step=factor * self.step)
 
 
