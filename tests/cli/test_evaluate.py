@@ -10,8 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from evaluation.made_coco import HEIGHT, WIDTH, made_annotations
 
+from evaluation.made_coco import HEIGHT, WIDTH, made_annotations
 from rtmpose3d.cli.estimating import ModelChoice
 from rtmpose3d.evaluation.coco_annotations import CocoPicture, read_coco_wholebody
 from rtmpose3d.evaluation.given import annotated_boxes
@@ -253,6 +253,46 @@ def test_h3wb_files_give_the_official_figures(cli, golden: Path, tmp_path: Path)
     expected = dict(line.removesuffix(" mm").split(" is ") for line in lines if " is " in line)
     ours = figures(tmp_path)["figures"]["h3wb_mm"]
     assert ours == pytest.approx({key: float(value) for key, value in expected.items()}, abs=1e-3)
+
+
+def h3wb_folder(folder: Path) -> Path:
+    """H3WB as mmpose distributes it: one frame of one camera, and its picture."""
+    rng = np.random.default_rng(0)
+    metres = rng.normal([0, 0, 5], [0.3, 0.5, 0.2], (1, 133, 3))
+    intrinsics = np.array([1.145, 0.0, 0.512, 0.0, 1.143, 0.515, 0.0, 0.0, 1.0])
+    pixels = metres[..., :2] / metres[..., 2:] * [1145, 1143] + [512, 515]
+    low, high = pixels.min(axis=(0, 1)), pixels.max(axis=(0, 1))
+    box = {"x_min": low[0], "y_min": low[1], "x_max": high[0], "y_max": high[1]}
+    view = {"pose_2d": pixels, "camera_3d": 1000 * metres}
+    frames = {"54138969": view, "frame_id": np.array([7])}
+    (folder / "annotation_body3d").mkdir()
+    np.savez(
+        folder / "annotation_body3d" / "h3wb_train_bbox.npz",
+        train_data=np.array({"S7": {"Waiting": frames}}, object),
+        metadata=np.array({"S7": {"54138969": {"K": intrinsics}}}, object),
+        bbox=np.array({("S7", "Waiting", "54138969", 7): box}, object),
+    )
+    images = folder / "original" / "S7" / "Images" / "Waiting.54138969"
+    images.mkdir(parents=True)
+    cv2.imwrite(str(images / "frame_7.jpg"), np.full((1002, 1000, 3), 90, np.uint8))
+    return folder
+
+
+def test_a_network_is_evaluated_on_h3wb(
+    cli, tmp_path: Path, made_checkpoint: Callable[[str], Path]
+) -> None:
+    outcome = cli(
+        *("evaluate", "h3wb", h3wb_folder(tmp_path), "-o", tmp_path / "out", "--device", "cpu"),
+        *("--root-depth", "5.14388", "-m", "rtmw3d-n"),
+        *("--pose-checkpoint", made_checkpoint("rtmw3d-n")),
+    )
+    assert outcome.exit_code == 0, outcome.output
+    assert "Nose aligned MPJPE on face" in outcome.output
+    result = figures(tmp_path)
+    assert result["root depth"] == "5.14388"
+    assert result["figures"]["space"]["whole"]["points"] == 133
+    assert all(value > 0 for value in result["figures"]["h3wb_mm"].values())
+    assert {file.name for file in (tmp_path / "out").iterdir()} == FILES
 
 
 def test_h3wb_says_what_it_needs(cli, tmp_path: Path) -> None:
