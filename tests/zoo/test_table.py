@@ -104,7 +104,7 @@ def test_our_own_models_lie_in_the_package_and_claim_no_published_figures() -> N
     assert (pose.ap, pose.ar, pose.mpjpe_m, dict(pose.part_ap)) == (None, None, None, {})
     for name in bundled:
         assert MODELS[name].weights_licence == "Apache-2.0"
-        assert MODELS[name].data_licence == "rendered people only, from CC0 assets"
+        assert MODELS[name].data_licence.startswith("rendered people (CC0) before photographs")
 
 
 def test_each_pose_model_names_a_detector_of_its_own_kind() -> None:

@@ -24,7 +24,9 @@ CODE_LICENCE = "Apache-2.0"
 WEIGHTS_LICENCE = "Apache-2.0"
 POSE_DATA_LICENCE = "COCO-WholeBody annotations: non-commercial research"
 DETECTOR_DATA_LICENCE = "COCO: CC BY 4.0; Objects365: CC BY 4.0"
-RENDERED_DATA_LICENCE = "rendered people only, from CC0 assets"
+RENDERED_DATA_LICENCE = (
+    "rendered people (CC0) before photographs of places (CC0, CC BY, CC BY-SA, BSD, MIT)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
