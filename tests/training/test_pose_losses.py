@@ -8,13 +8,13 @@ from rtmpose3d.codec import encode_simcc
 from rtmpose3d.models import build_network, load_arrays
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.training.losses import (
+    RTMW_PART_WEIGHTS,
     bone_length_loss,
     expected_keypoints,
-    RTMW_PART_WEIGHTS,
-    part_factors,
     feature_distillation,
     keypoint_loss,
     logit_distillation,
+    part_factors,
     reference_bone_loss,
 )
 from rtmpose3d.training.targets import LabelTables

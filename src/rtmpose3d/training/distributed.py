@@ -7,6 +7,7 @@ processes share a batch. Needs the extra `train`.
 
 from __future__ import annotations
 
+import warnings
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -92,15 +93,15 @@ def _accelerator(cpu: bool) -> Accelerator:
     """
     import_extra("accelerate", "train", "training with several processes")
     from accelerate import Accelerator
-    from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
+    from accelerate.utils import InitProcessGroupKwargs
 
+    # Weights of depthwise convolutions have two names for one memory order; DDP minds.
+    warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
     return Accelerator(
         cpu=cpu,
         mixed_precision="no",  # `Engine.autocast` does it, as on one device
         kwargs_handlers=[
-            # buffers are those of synchronised norms: equal without being sent
-            DistributedDataParallelKwargs(broadcast_buffers=False),
-            InitProcessGroupKwargs(backend="gloo" if cpu else "nccl", timeout=_PATIENCE),
+            InitProcessGroupKwargs(backend="gloo" if cpu else "nccl", timeout=_PATIENCE)
         ],
     )
 
@@ -156,14 +157,17 @@ class SharedNorm(nn.BatchNorm2d):
         if not self.training:
             return super().forward(input)
         x = input.float()
-        count = x.new_tensor([x.numel() / x.shape[1]])
-        total = _Total.apply(torch.cat([x.sum(dim=(0, 2, 3)), count]))
+        # Sums in double, as torch's own norms take them on CPUs: channels that hardly vary are
+        # enlarged a hundredfold, and so would be the rounding of their means.
+        count = x.new_tensor([x.numel() / x.shape[1]], dtype=torch.float64)
+        total = _Total.apply(torch.cat([x.sum(dim=(0, 2, 3), dtype=torch.float64), count]))
         assert isinstance(total, Tensor)
-        mean, count = total[:-1] / total[-1], total[-1].detach()
+        mean, count = (total[:-1] / total[-1]).float(), total[-1].detach()
         centred = x - mean[:, None, None]
-        squares = _Total.apply(centred.square().sum(dim=(0, 2, 3)))
+        squares = _Total.apply(centred.square().sum(dim=(0, 2, 3), dtype=torch.float64))
         assert isinstance(squares, Tensor)
-        variance = squares / count
+        variance = (squares / count).float()
+        count = count.float()
         self._follow(mean.detach(), variance.detach() * count / (count - 1))
         scaled = centred * torch.rsqrt(variance + self.eps)[:, None, None]
         if self.affine:

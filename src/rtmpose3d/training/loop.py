@@ -319,7 +319,8 @@ class _Trainer:
         Of several processes, those whose own loss is no number; all, if no loss is to blame.
         """
         bad = torch.tensor([0.0 if np.isfinite(values["loss"]) else 1.0])
-        to_blame = bool(bad.item()) or not self.engine.sum(bad).item()
+        nobody = not self.engine.sum(bad).item()
+        to_blame = nobody or bool(bad.item())
         text = ""
         if to_blame:
             shown = ", ".join(f"{name} {value:g}" for name, value in values.items())

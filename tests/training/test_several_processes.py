@@ -1,0 +1,115 @@
+"""Two processes on loopback: the curve of one, one that stops stops both, resume."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_up_people import batch
+from one_of_several import recipe
+
+from rtmpose3d.errors import InputError
+from rtmpose3d.training.data import FixedSource, PartSource
+from rtmpose3d.training.distributed import DistributedEngine
+from rtmpose3d.training.engine import Engine
+from rtmpose3d.training.log import read_log
+from rtmpose3d.training.preparation import prepare
+from rtmpose3d.weights import read_checkpoint
+
+pytest.importorskip("accelerate", reason="needs the extra train")
+HERE = Path(__file__).parent
+
+
+def start(what, out, processes=2):
+    """Run it by torchrun; give back the exit status and what was said."""
+    script = [str(HERE / "one_of_several.py"), what, str(out)]
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    command = [sys.executable, *(launcher if processes > 1 else []), *script]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def curves(tmp_path_factory):
+    """Folders of the same training by one and by two processes."""
+    folder = tmp_path_factory.mktemp("curves")
+    for name, processes in (("one", 1), ("two", 2)):
+        status, said = start("curve", folder / name, processes)
+        assert status == 0, said
+    return folder
+
+
+def test_two_processes_have_the_loss_curve_of_one(curves):
+    one, two = (read_log(curves / name / "steps.csv") for name in ("one", "two"))
+    assert [row["step"] for row in two] == list(range(1, 21))
+    for name in ("loss", "keypoint_loss", "bone_loss", "map_loss"):
+        ours, expected = ([row[name] for row in rows] for rows in (two, one))
+        np.testing.assert_allclose(ours, expected, rtol=1e-4, err_msg=name)
+    assert one[-1]["loss"] < 0.8 * one[0]["loss"]
+    assert max(row["bone_loss"] for row in one) > 0
+
+
+def test_the_first_process_alone_writes(curves):
+    names = [sorted(p.name for p in (curves / name).iterdir()) for name in ("one", "two")]
+    assert names[0] == names[1]
+    weights = [read_checkpoint(curves / name / "tiny.pth") for name in ("one", "two")]
+    for key, value in weights[0].items():
+        np.testing.assert_allclose(weights[1][key], value, rtol=1e-2, atol=1e-3, err_msg=key)
+
+
+def test_a_training_by_two_resumes_bit_for_bit(curves, tmp_path):
+    for what in ("half", "curve"):
+        status, said = start(what, tmp_path)
+        assert status == 0, said
+    whole, pieces = (read_checkpoint(folder / "tiny.pth") for folder in (curves / "two", tmp_path))
+    for key, value in whole.items():
+        np.testing.assert_array_equal(pieces[key], value, err_msg=key)
+
+
+def test_a_bad_picture_of_one_process_stops_both_and_is_named(tmp_path):
+    status, _ = start("missing", tmp_path)
+    assert status != 0
+    told = "annotation 7: the picture is missing"
+    assert (tmp_path / "error1.txt").read_text().endswith(told)
+    assert (tmp_path / "error0.txt").read_text().startswith("process 1 of 2 stopped: made-up")
+
+
+def test_a_loss_of_one_process_that_is_no_number_stops_both(tmp_path):
+    status, _ = start("nan", tmp_path)
+    assert status != 0
+    (saved,) = tmp_path.glob("bad_batch_*")
+    assert saved.name == "bad_batch_00000003_process1.npz"
+    assert "stopped at step 3" in (tmp_path / "error1.txt").read_text()
+    assert str(saved) in (tmp_path / "error0.txt").read_text()
+
+
+def test_ctrl_c_at_one_process_ends_both_with_a_checkpoint(tmp_path):
+    status, said = start("interrupt", tmp_path)
+    assert status == 0, said
+    assert (tmp_path / "interrupted0").exists()
+    assert (tmp_path / "interrupted1").exists()
+    assert list((tmp_path / "checkpoints").glob("step_*.pth"))
+
+
+def test_a_batch_that_cannot_be_shared_is_refused():
+    engine = Engine("cpu")
+    engine.world_size = 3
+    with pytest.raises(InputError, match="3 processes cannot share a batch of 8"):
+        prepare(recipe(), engine, None, None)
+
+
+def test_several_processes_choose_no_device_by_number():
+    with pytest.raises(InputError, match="CUDA_VISIBLE_DEVICES"):
+        DistributedEngine("cuda:1")
+
+
+def test_parts_of_a_batch_make_the_whole():
+    whole = FixedSource(batches=[batch(0)])
+    parts = [
+        PartSource(source=whole, rank=rank, world_size=2, batch_size=8).batch(0) for rank in (0, 1)
+    ]
+    joined = np.concatenate([part.crops for part in parts])
+    np.testing.assert_array_equal(joined, whole.batch(0).crops)
