@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtmpose3d.training.maps import MapHead, map_loss
+from rtmpose3d.training.maps import DEPTH_SCALE_M, MapHead, map_depth_loss, map_loss
 
 STRIDE, HEIGHT, WIDTH = 16, 5, 3  # cells
 
@@ -63,5 +63,23 @@ def test_the_loss_is_summed_over_people_and_divided_by_keypoints() -> None:
     assert total.item() == pytest.approx(sum(s.item() for s in single) / 3, rel=1e-5)
 
 
-def test_the_head_gives_a_map_for_each_keypoint() -> None:
-    assert MapHead(8, 133)(torch.zeros(2, 8, 16, 12)).shape == (2, 133, 16, 12)
+def test_depths_are_compared_where_the_keypoint_is_and_where_they_are_known() -> None:
+    columns = torch.arange(WIDTH).expand(HEIGHT, WIDTH) * 0.3
+    depths = torch.stack([columns, columns])[None]  # two keypoints, 0.3 m deeper from cell to cell
+    places = torch.cat([_middle(0.5, 2), _middle(1.25, 0)], dim=1)
+    known = torch.tensor([[0.15, 0.375]])
+    weights = torch.ones(1, 2)
+    loss = map_depth_loss(depths, known, places, weights, STRIDE)
+    assert loss.item() == pytest.approx(0, abs=1e-5)
+    wrong = known + torch.tensor([[0.0, 0.2]])
+    loss = map_depth_loss(depths, wrong, places, weights, STRIDE)
+    assert loss.item() == pytest.approx(0.2 / DEPTH_SCALE_M / 2, rel=1e-4)
+    unknown = torch.tensor([[0.15, float("nan")]])
+    assert map_depth_loss(depths, unknown, places, weights, STRIDE).item() < 1e-5
+
+
+def test_the_head_gives_maps_for_each_keypoint_and_depths_only_in_3d() -> None:
+    features = torch.zeros(2, 8, 16, 12)
+    in_3d = MapHead(8, 133, depth=True)(features)
+    assert in_3d.logits.shape == in_3d.depth_m.shape == (2, 133, 16, 12)
+    assert MapHead(8, 133, depth=False)(features).depth_m is None

@@ -78,7 +78,9 @@ def prepare(
     freeze(network, recipe.frozen)
     channels = network.backbone.channels
     beside = Beside(
-        MapHead(channels[1], spec.keypoints) if recipe.map_weight else None,
+        MapHead(channels[1], spec.keypoints, depth=spec.codec.has_depth)
+        if recipe.map_weight
+        else None,
         None if teacher is None else teacher.align(channels[2]),
     )
     for module in (average, network, beside):

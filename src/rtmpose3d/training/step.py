@@ -21,7 +21,7 @@ from rtmpose3d.training.distillation import Teacher
 from rtmpose3d.training.engine import Engine
 from rtmpose3d.training.loading import DeviceBatch
 from rtmpose3d.training.losses import bone_length_errors, expected_keypoints, part_factors
-from rtmpose3d.training.maps import MapHead, map_loss
+from rtmpose3d.training.maps import MapHead, Maps, map_depth_loss, map_loss
 from rtmpose3d.training.recipe import PoseRecipe
 from rtmpose3d.training.targets import LabelTables, SimCCTargets
 
@@ -34,13 +34,13 @@ class Outputs:
         logits: per axis (B, K, bins), float32.
         features: (B, C_i, h / s, w / s) that the head saw, at strides 8, 16 and 32.
         last_feature: of the backbone, at stride 32, at the teacher's width if there is one.
-        maps: (B, K, h / 16, w / 16), or None.
+        maps: (B, K, h / 16, w / 16) of logits and depths, or None.
     """
 
     logits: tuple[Tensor, ...]
     features: tuple[Tensor, Tensor, Tensor]
     last_feature: Tensor
-    maps: Tensor | None
+    maps: Maps | None
 
 
 class Beside(nn.Module):
@@ -53,7 +53,7 @@ class Beside(nn.Module):
 
     def __init__(self, maps: MapHead | None, align: nn.Conv2d | None) -> None:
         super().__init__()
-        self.classify = None if maps is None else maps.classify
+        self.maps = maps
         self.align = align
 
 
@@ -91,7 +91,7 @@ class TrainedModel(nn.Module):
             logits=logits,
             features=features,
             last_feature=stages[2] if beside.align is None else beside.align(stages[2]),
-            maps=None if beside.classify is None else beside.classify(features[1]),
+            maps=None if beside.maps is None else beside.maps(features[1]),
         )
 
 
@@ -167,9 +167,14 @@ class PoseLosses:
         # The mean over the bones of all processes, of which the engine takes the mean again
         return total * self.engine.world_size / self.engine.sum(count).clamp(min=1.0)
 
-    def _map_loss(self, maps: Tensor, batch: DeviceBatch, targets: SimCCTargets) -> Tensor:
-        stride = batch.crops.shape[2] // maps.shape[3]
+    def _map_loss(self, maps: Maps, batch: DeviceBatch, targets: SimCCTargets) -> Tensor:
+        stride = batch.crops.shape[2] // maps.logits.shape[3]
         weights = targets.weights[..., 0] * self.factors
-        loss = map_loss(maps, batch.keypoints_px, weights, stride)
+        loss = map_loss(maps.logits, batch.keypoints_px, weights, stride)
+        if maps.depth_m is not None:
+            weights = targets.weights[..., 2] * self.factors
+            loss = loss + map_depth_loss(
+                maps.depth_m, batch.relative_depth_m, batch.keypoints_px, weights, stride
+            )
         # KL divergences are means over bins
         return loss / (len(batch.crops) * self.spec.codec.bins[0])
