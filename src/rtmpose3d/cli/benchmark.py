@@ -109,7 +109,7 @@ def benchmark(
 
 
 def _measured(names: Sequence[str], plan: SpeedPlan) -> list[Speed]:
-    from rtmpose3d.cli.evaluate_running import progress_bar
+    from rtmpose3d.cli.progress import progress_bar
     from rtmpose3d.evaluation.speed import measure
     from rtmpose3d.zoo import resolve
 

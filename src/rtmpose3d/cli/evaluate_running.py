@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rtmpose3d.api import RTMPose3D
 from rtmpose3d.cli.batches import estimate_all
 from rtmpose3d.cli.outputs import Source
+from rtmpose3d.cli.progress import progress_bar
 from rtmpose3d.cli.terminal import plural
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation.skipping import Skips
@@ -128,19 +128,3 @@ def _together(
     ]
     boxes = [task.boxes_xyxy for task in tasks]
     return model(list(images), bbox_thr=bbox_thr, boxes=boxes, camera=cameras)
-
-
-@contextmanager
-def progress_bar(total: int, what: str) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr if that is a terminal; gives the function that moves it on."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _: None
-        return
-    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda count: progress.advance(task, count)

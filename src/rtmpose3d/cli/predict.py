@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +11,7 @@ import typer
 
 from rtmpose3d.cli import predict_options as option
 from rtmpose3d.cli.outputs import Source, make_folder, parse_save, plan_outputs
+from rtmpose3d.cli.progress import progress_bar
 from rtmpose3d.cli.terminal import FAILED, INTERRUPTED, DebugOption, plural, reports_errors
 from rtmpose3d.errors import OutputError
 
@@ -98,7 +97,7 @@ def _write_all(
     done = people = 0
     code = 0
     try:
-        with _progress(len(sources)) as advance:
+        with progress_bar(len(sources), "pictures") as advance:
             for outcome, paths in zip(outcomes, plans, strict=True):
                 if outcome.result is None:
                     print(f"{outcome.source}: failed", flush=True)
@@ -108,7 +107,7 @@ def _write_all(
                     print(f"{outcome.source}: {describe(outcome.result)}", flush=True)
                     people += len(outcome.result)
                     done += 1
-                advance()
+                advance(1)
     except KeyboardInterrupt:
         typer.echo("rtmpose3d: interrupted; what is written stays", err=True)
         code = INTERRUPTED
@@ -148,26 +147,3 @@ def _summarise(
         typer.echo(f"{len(reasons)} failed:", err=True)
     for reason in reasons:
         typer.echo(f"  {reason}", err=True)
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """A bar on stderr if that is a terminal; gives the function that moves it on by one."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal or total == 1:
-        yield lambda: None
-        return
-    progress = Progress(
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        redirect_stdout=sys.stdout.isatty(),  # lines go above the bar; a pipe gets them as they are
-    )
-    with progress:
-        task = progress.add_task("pictures", total=total)
-        yield lambda: progress.advance(task)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from rtmpose3d.cli.progress import progress_bar
 from rtmpose3d.cli.terminal import INTERRUPTED, DebugOption, plural, reports_errors
 from rtmpose3d.errors import InputError, OutputError, UnknownNameError
 
@@ -201,7 +200,7 @@ def _write(plan: DatasetPlan, workers: int, preview: bool) -> None:
     from rtmpose3d.synth import write_dataset
 
     try:
-        with _progress(plan.count) as advance:
+        with progress_bar(plan.count, "pictures") as advance:
             written = write_dataset(plan, workers=workers, progress=advance)
     except KeyboardInterrupt:
         typer.echo(
@@ -232,25 +231,3 @@ def _write_preview(folder: Path) -> Path:
     with atomic_path(path) as temporary:
         temporary.write_bytes(data.tobytes())
     return path
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr if that is a terminal; gives the function that moves it on."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        SpinnerColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _: None
-        return
-    columns = SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("pictures", total=total)
-        yield lambda pictures: progress.advance(task, pictures)
