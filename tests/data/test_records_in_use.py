@@ -14,7 +14,7 @@ from rtmpose3d.data.preview import CELL_PX, label_sheet
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.training.augment import STAGE1
-from rtmpose3d.training.data import RecordSource
+from rtmpose3d.training.mixture import MixtureSource, Share
 
 IN_SAMPLES = {  # sets of which a picture is there: folder, file, other keypoints than these are 0
     "coco-wholebody": ("coco", "test_coco_wholebody.json", (0, 133)),
@@ -36,8 +36,8 @@ def from_samples(shared, name):
 def test_records_of_bodies_faces_and_hands_become_batches(shared, name):
     records = from_samples(shared, name)
     first, last = IN_SAMPLES[name][2]
-    source = RecordSource(
-        records=RecordTable(records),
+    source = MixtureSource(
+        shares=[(Share(data_set=name), RecordTable(records))],
         input_size_wh=(144, 192),
         batch_size=4,
         augmentation=STAGE1,

@@ -9,7 +9,8 @@ from made_up_people import batch, person, tiny_spec
 from rtmpose3d.data import PoseRecord
 from rtmpose3d.errors import InputError
 from rtmpose3d.training.augment import NO_AUGMENTATION, STAGE1, Augmentation, Geometry
-from rtmpose3d.training.data import AugmentedSource, FixedSource, RecordSource, batch_of_samples
+from rtmpose3d.training.data import AugmentedSource, FixedSource, batch_of_samples
+from rtmpose3d.training.mixture import MixtureSource, Share
 from rtmpose3d.training.rendered import (
     PooledCrops,
     PoolPlan,
@@ -67,14 +68,22 @@ def test_a_wrong_record_is_refused_with_the_name_of_its_sample(field, value):
         record(**{field: value})
 
 
+def mixture(records, **changes):
+    settings = {
+        "input_size_wh": (96, 128),
+        "batch_size": 3,
+        "augmentation": NO_AUGMENTATION,
+        "seed": 0,
+        **changes,
+    }
+    return MixtureSource(shares=[(Share(data_set="made up"), records)], **settings)
+
+
 def test_records_become_batches_that_follow_from_seed_and_index():
     records = [record(seed) for seed in range(5)]
-    size_wh = (96, 128)
 
     def source(seed):
-        return RecordSource(
-            records=records, input_size_wh=size_wh, batch_size=4, augmentation=STAGE1, seed=seed
-        )
+        return mixture(records, batch_size=4, augmentation=STAGE1, seed=seed)
 
     one, same, other = source(1).batch(3), source(1).batch(3), source(2).batch(3)
     np.testing.assert_array_equal(one.crops, same.crops)
@@ -85,30 +94,18 @@ def test_records_become_batches_that_follow_from_seed_and_index():
 
 def test_every_record_comes_once_an_epoch():
     records = [record(seed) for seed in range(6)]
-    source = RecordSource(
-        records=records,
-        input_size_wh=(96, 128),
-        batch_size=3,
-        augmentation=NO_AUGMENTATION,
-        seed=0,
-    )
+    source = mixture(records, batch_size=3)
     seen = np.concatenate([source.batch(i).keypoints_camera_m[:, 0, 0] for i in range(2)])
     assert sorted(seen) == sorted(r.keypoints_camera_m[0, 0] for r in records)
 
 
 def test_an_empty_data_set_says_so():
-    with pytest.raises(InputError, match="empty"):
-        RecordSource(records=[], input_size_wh=(96, 128), batch_size=3, augmentation=STAGE1, seed=0)
+    with pytest.raises(InputError, match="has no record"):
+        mixture([])
 
 
 def test_the_box_side_of_a_record_is_measured_in_the_crop():
-    source = RecordSource(
-        records=[record()],
-        input_size_wh=(96, 128),
-        batch_size=1,
-        augmentation=NO_AUGMENTATION,
-        seed=0,
-    )
+    source = mixture([record()], batch_size=1)
     # The box is taller than the crop's aspect: its padded height fills the crop's.
     assert source.batch(0).box_side_px[0] == pytest.approx(128 / 1.25, rel=1e-3)
 

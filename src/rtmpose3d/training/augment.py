@@ -54,16 +54,37 @@ class Geometry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Distortion:
+    """Stronger changes of colour, each for half of the samples (PhotometricDistortion).
+
+    The contrast changes before or after the colours, by chance. The reference does so twice or
+    not at all, by a slip.
+
+    Attributes:
+        brightness: greatest change, in grey levels.
+        contrast, saturation: least and greatest factor.
+        hue: greatest change, in OpenCV's units (two degrees).
+    """
+
+    brightness: float = 32.0
+    contrast: tuple[float, float] = (0.5, 1.5)
+    saturation: tuple[float, float] = (0.5, 1.5)
+    hue: int = 18
+
+
+@dataclass(frozen=True, kw_only=True)
 class Look:
     """What a crop looks like (YOLOXHSVRandomAug; Albumentations' Blur, MedianBlur, CoarseDropout).
 
     Attributes:
+        distortion: of colours, before all else; None for none.
         hue, saturation, value: greatest change, in OpenCV's units of HSV.
         blur_share, median_share: of samples blurred over 3, 5 or 7 px.
         dropout_share: of samples with a black rectangle.
         dropout_size: least and greatest side of it, in parts of the crop's sides.
     """
 
+    distortion: Distortion | None = None
     hue: int = 5
     saturation: int = 30
     value: int = 30
@@ -108,6 +129,21 @@ STAGE2 = Augmentation(  # rtmw3d-l config, train_pipeline_stage2
     geometry=Geometry(scale=(0.5, 1.5), rotation_deg=90.0, shift=0.0),
     look=Look(hue=0, saturation=0, value=0, dropout_share=0.0),
 )
+RTMPOSE_STAGE2 = Augmentation(  # rtmpose-m and -l configurations, train_pipeline_stage2
+    geometry=Geometry(scale=(0.75, 1.25), rotation_deg=60.0, shift=0.0),
+    look=Look(dropout_share=0.5),
+)
+RTMPOSE_WIDE_STAGE1 = Augmentation(  # rtmpose-x, and on UBody: train_pipeline
+    geometry=Geometry(scale=(0.5, 1.5), rotation_deg=90.0), look=Look()
+)
+RTMPOSE_WIDE_STAGE2 = Augmentation(  # likewise: train_pipeline_stage2
+    geometry=Geometry(scale=(0.5, 1.5), rotation_deg=90.0, shift=0.0),
+    look=Look(dropout_share=0.5),
+)
+RTMW_STAGE1 = Augmentation(  # rtmw configurations, train_pipeline; their second stage is STAGE2
+    geometry=Geometry(scale=(0.5, 1.5), rotation_deg=90.0),
+    look=Look(distortion=Distortion(), hue=0, saturation=0, value=0, dropout_share=0.5),
+)
 NO_AUGMENTATION = Augmentation()
 
 
@@ -140,6 +176,8 @@ def cut_crop(
     input_size_wh: tuple[int, int],
     geometry: Geometry | None,
     rng: np.random.Generator,
+    *,
+    enlarge: tuple[float, float] | None = None,
 ) -> Sample:
     """Cut a person out of a picture.
 
@@ -152,10 +190,14 @@ def cut_crop(
         input_size_wh: width and height of the crop.
         geometry: how it is varied; None: exactly as inference cuts it.
         rng: where chance comes from.
+        enlarge: least and greatest factor on the box before everything else, for data sets of
+            faces or hands, whose crops shall show more than those; only with a `geometry`.
     """
     center, scale = center_scale_from_boxes(box_xyxy[None], input_size_wh)
     rotation_deg, mirrored = 0.0, False
     if geometry is not None:
+        if enlarge is not None:
+            scale = scale * _drawn_factor(enlarge, _truncated_normal(rng, 1)[0])
         half = choose_half_body(keypoints_px, visible, geometry, rng)
         if half is not None:
             center, scale = center_scale_from_boxes(
@@ -207,10 +249,15 @@ def draw_box_change(
     """Shift (2,) in parts of the sides, factor on the sides, rotation in degrees."""
     values = _truncated_normal(rng, 4)
     shift = values[:2] * geometry.shift * (rng.random() < geometry.shift_share)
-    low, high = geometry.scale
-    factor = (low + high) / 2 + values[2] * (high - low) / 2
+    factor = _drawn_factor(geometry.scale, values[2])
     rotation = values[3] * geometry.rotation_deg * (rng.random() < geometry.rotation_share)
-    return shift, float(factor), float(rotation)
+    return shift, factor, float(rotation)
+
+
+def _drawn_factor(low_high: tuple[float, float], value: float) -> float:
+    """-1 to 1 -> the least to the greatest factor."""
+    low, high = low_high
+    return float((low + high) / 2 + value * (high - low) / 2)
 
 
 def _truncated_normal(rng: np.random.Generator, count: int) -> FloatArray:
@@ -283,6 +330,8 @@ def augment_crop(
 
 def change_look(crop: Image, look: Look, rng: np.random.Generator) -> Image:
     """Other colours, blur, a black rectangle: (h, w, 3) uint8 -> a new array."""
+    if look.distortion is not None:
+        crop = _distort(crop, look.distortion, rng)
     crop = _change_colour(crop, look, rng)
     if rng.random() < look.blur_share:
         size = int(rng.integers(1, 4)) * 2 + 1
@@ -292,6 +341,31 @@ def change_look(crop: Image, look: Look, rng: np.random.Generator) -> Image:
     if rng.random() < look.dropout_share:
         crop = _drop_rectangle(crop, look.dropout_size, rng)
     return crop
+
+
+def _distort(crop: Image, distortion: Distortion, rng: np.random.Generator) -> Image:
+    """See `Distortion`. Every choice is drawn, whether it is used or not."""
+    brighten, contrast_first, saturate, shift_hue, swap, contrast = rng.random(6) < 0.5
+    offset = rng.uniform(-distortion.brightness, distortion.brightness)
+    factor = rng.uniform(*distortion.contrast)
+    saturation = rng.uniform(*distortion.saturation)
+    hue = int(rng.integers(-distortion.hue, distortion.hue + 1))
+    order = rng.permutation(3)
+    levels = np.arange(256, dtype=np.float32)
+    table = levels + offset if brighten else levels
+    if contrast and contrast_first:
+        table = table.clip(0, 255) * factor
+    crop = np.asarray(cv2.LUT(crop, table.clip(0, 255).astype(np.uint8)), np.uint8)
+    if saturate or shift_hue:
+        hues = (levels + hue * bool(shift_hue)) % 180
+        colours = levels * (saturation if saturate else 1.0)
+        tables = np.stack([hues, colours, levels], axis=1).clip(0, 255).astype(np.uint8)
+        hsv = cv2.LUT(cv2.cvtColor(crop, cv2.COLOR_BGR2HSV), tables[None])
+        crop = np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR), np.uint8)
+    if contrast and not contrast_first:
+        table = (levels * factor).clip(0, 255).astype(np.uint8)
+        crop = np.asarray(cv2.LUT(crop, table), np.uint8)
+    return np.ascontiguousarray(crop[..., order]) if swap else crop
 
 
 def _change_colour(crop: Image, look: Look, rng: np.random.Generator) -> Image:

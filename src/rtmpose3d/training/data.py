@@ -1,9 +1,9 @@
 """Batches of crops with labels, and where they come from.
 
 A `BatchSource` gives batch number i, always the same one, so that a resumed training continues
-with the very next batch and two workers need not agree on anything. `RecordSource` cuts crops out
-of records' pictures, `AugmentedSource` varies crops that are already cut, `FixedSource` repeats a
-few. `training.loading` runs a source ahead of the training step.
+with the very next batch and two workers need not agree on anything. `AugmentedSource` varies crops
+that are already cut, `FixedSource` repeats a few; `training.mixture` cuts crops out of records'
+pictures. `training.loading` runs a source ahead of the training step.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from rtmpose3d.data import PoseRecord, load_picture
+from rtmpose3d.data import PoseRecord
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry.crop import PADDING
 from rtmpose3d.structures import FloatArray, Image, UInt8Array
-from rtmpose3d.training.augment import Augmentation, Sample, augment_crop, change_look, cut_crop
+from rtmpose3d.training.augment import Augmentation, Sample, augment_crop
 
 HIPS = (11, 12)  # their middle is the root
 
@@ -112,12 +112,17 @@ def _spread(points: FloatArray, use: np.ndarray) -> FloatArray:
     return np.sqrt((np.square(points - middle) * weight).sum(axis=(1, 2)))
 
 
-def batch_of_samples(samples: Sequence[Sample], box_side_px: FloatArray | None = None) -> PoseBatch:
+def batch_of_samples(
+    samples: Sequence[Sample],
+    box_side_px: FloatArray | None = None,
+    skipped: tuple[str, ...] = (),
+) -> PoseBatch:
     """Stack samples.
 
     Args:
         samples: of one size.
         box_side_px: (B,); None: crops' longer side without the padding that inference adds.
+        skipped: see `PoseBatch`.
     """
     crops = np.stack([sample.crop for sample in samples])
     if box_side_px is None:
@@ -130,6 +135,7 @@ def batch_of_samples(samples: Sequence[Sample], box_side_px: FloatArray | None =
             np.float32, copy=False
         ),
         box_side_px=box_side_px.astype(np.float32, copy=False),
+        skipped=skipped,
     )
 
 
@@ -222,58 +228,6 @@ class AugmentedSource:
         return batch_of_samples(samples, batch.box_side_px)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class RecordSource:
-    """Crops cut out of the records' pictures, in a new order every epoch.
-
-    Attributes:
-        records: checked records; pictures are read when needed.
-        input_size_wh: of the crops.
-        batch_size: crops a batch.
-        augmentation: of this stage.
-        seed: of order and chance.
-    """
-
-    records: Sequence[PoseRecord]
-    input_size_wh: tuple[int, int]
-    batch_size: int
-    augmentation: Augmentation
-    seed: int
-
-    def __post_init__(self) -> None:
-        if not len(self.records):
-            raise InputError("the data set is empty: it has no person with labels")
-
-    def batch(self, index: int) -> PoseBatch:
-        """See `BatchSource`."""
-        rng = np.random.default_rng([self.seed, index])
-        places = range(index * self.batch_size, (index + 1) * self.batch_size)
-        samples, sides = [], []
-        for place in places:
-            record = self.records[self._record_at(place)]
-            sample = cut_crop(
-                load_picture(record),
-                record.box_xyxy,
-                record.keypoints_px,
-                record.visible,
-                record.keypoints_camera_m,
-                self.input_size_wh,
-                self.augmentation.geometry,
-                rng,
-            )
-            sides.append(_box_side_px(record, sample))
-            if self.augmentation.look is not None:
-                crop = change_look(sample.crop, self.augmentation.look, rng)
-                sample = replace_crop(sample, crop)
-            samples.append(sample)
-        return batch_of_samples(samples, np.array(sides))
-
-    def _record_at(self, place: int) -> int:
-        epoch, within = divmod(place, len(self.records))
-        order = np.random.default_rng([self.seed, epoch, 1]).permutation(len(self.records))
-        return int(order[within])
-
-
 def replace_crop(sample: Sample, crop: Image) -> Sample:
     """The sample with another picture of the same keypoints."""
     return Sample(
@@ -285,7 +239,7 @@ def replace_crop(sample: Sample, crop: Image) -> Sample:
     )
 
 
-def _box_side_px(record: PoseRecord, sample: Sample) -> float:
+def box_side_px(record: PoseRecord, sample: Sample) -> float:
     """The box's longer side in pixels of the crop, by how the keypoints were scaled."""
     use = (record.visible > 0)[None]
     before = float(_spread(np.nan_to_num(record.keypoints_px)[None], use)[0])
