@@ -151,7 +151,7 @@ class Plan:
             model=resolve_pose(self.model),
             schedule=FlatCosine(
                 steps=total,
-                warmup_steps=min(WARMUP_STEPS, total),
+                warmup_steps=min(WARMUP_STEPS, max(total // 10, 1)),  # of tries that are short
                 # by whole epochs: max_epochs // 2
                 flat_share=1.0 if second_stage else (epochs // 2) / epochs,
             ),
