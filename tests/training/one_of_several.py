@@ -1,4 +1,4 @@
-"""What each process of a test with torchrun runs: one_of_several.py WHAT OUT."""
+"""What each process of a test with torchrun, or one alone, runs: one_of_several.py WHAT OUT."""
 
 import os
 import signal
@@ -74,11 +74,13 @@ def with_trouble(engine, what):
 def main(what, out):
     torch.set_num_threads(1)
     engine = open_engine("cpu")
-    open_stage = half_in_2d if what in ("curve", "half") else with_trouble(engine, what)
+    steady = what in ("curve", "half", "dropout")
+    open_stage = half_in_2d if steady else with_trouble(engine, what)
+    by_chance = {"model": replace(recipe().model, dropout=0.2)} if what == "dropout" else {}
     data = TrainingData(open_stage=open_stage, validation=[batch(9)] if engine.first else [])
     try:
         train_pose(
-            recipe(),
+            recipe(**by_chance),
             data,
             Path(out),
             engine=engine,

@@ -1,8 +1,10 @@
 """Two processes on loopback: the curve of one, one that stops stops both, resume."""
 
 import os
+import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +24,18 @@ pytest.importorskip("accelerate", reason="needs the extra train")
 HERE = Path(__file__).parent
 
 
-def start(what, out, processes=2):
-    """Run it by torchrun; give back the exit status and what was said."""
+def command_of(what, out, processes):
+    """And its environment."""
     script = [str(HERE / "one_of_several.py"), what, str(out)]
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     command = [sys.executable, *(launcher if processes > 1 else []), *script]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    return command, environment
+
+
+def start(what, out, processes=2):
+    """Run it by torchrun; give back the exit status and what was said."""
+    command, environment = command_of(what, out, processes)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     return done.returncode, done.stdout + done.stderr
 
@@ -67,6 +75,39 @@ def test_a_training_by_two_resumes_bit_for_bit(curves, tmp_path):
     whole, pieces = (read_checkpoint(folder / "tiny.pth") for folder in (curves / "two", tmp_path))
     for key, value in whole.items():
         np.testing.assert_array_equal(pieces[key], value, err_msg=key)
+
+
+def test_a_training_killed_at_any_step_resumes_bit_for_bit(tmp_path):
+    """With kill -9, between two checkpoints: what it did after the first of them is done anew."""
+    whole, pieces = tmp_path / "whole", tmp_path / "pieces"
+    status, said = start("dropout", whole, processes=1)
+    assert status == 0, said
+    kill_after_row(random.randrange(9, 16), pieces)
+    assert not (pieces / "tiny.pth").exists()
+    status, said = start("dropout", pieces, processes=1)
+    assert status == 0, said
+    expected, found = (read_checkpoint(folder / "tiny.pth") for folder in (whole, pieces))
+    for key, value in expected.items():
+        np.testing.assert_array_equal(found[key], value, err_msg=key)
+    losses = [
+        [(row["step"], row["loss"]) for row in read_log(folder / "steps.csv")]
+        for folder in (whole, pieces)
+    ]
+    assert losses[0] == losses[1]
+
+
+def kill_after_row(row, out):
+    """Start a training of checkpoints at steps 8 and 16, and kill it after so many steps."""
+    command, environment = command_of("dropout", out, 1)
+    running = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    log = out / "steps.csv"
+    deadline = time.monotonic() + 120
+    while not log.exists() or len(log.read_text().splitlines()) <= row:
+        assert running.poll() is None, "it ended by itself"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    running.kill()
+    running.wait()
 
 
 def test_a_bad_picture_of_one_process_stops_both_and_is_named(tmp_path):

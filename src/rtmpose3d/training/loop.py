@@ -270,7 +270,7 @@ class _Trainer:
     def _after_step(self, meter: Meter) -> None:
         recipe, step = self.recipe, self.state.step
         if self.journal is not None:
-            if step % recipe.log_every == 0:
+            if step % recipe.log_every == 0 or step == recipe.schedule.steps:
                 self.journal.log_step(meter.means())
             if step % recipe.validate_every == 0 and step < recipe.schedule.steps:
                 self.journal.validate()

@@ -1,0 +1,171 @@
+"""The published trainings, and the command that runs them, on a few pictures."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from rtmpose3d.cli.app import app
+from rtmpose3d.data import DATA_SETS
+from rtmpose3d.errors import InputError, UnknownNameError
+from rtmpose3d.training.log import read_log
+from rtmpose3d.training.published import PLANS, WARMUP_STEPS, plan_of
+from rtmpose3d.weights import read_checkpoint
+from rtmpose3d.zoo import MODELS, OFFLINE_MODEL, PoseSpec
+
+RUNNER = CliRunner()
+
+
+def test_every_pose_model_of_the_table_has_a_published_training_but_ours():
+    rows = {name for name, spec in MODELS.items() if isinstance(spec, PoseSpec)}
+    assert set(PLANS) == rows - {OFFLINE_MODEL}
+
+
+@pytest.mark.parametrize("model", PLANS)
+def test_a_published_training_becomes_a_recipe(model):
+    plan = plan_of(model)
+    recipe = plan.recipe(10 * plan.batch_size - 3)
+    assert recipe.schedule.steps == 2700
+    assert recipe.schedule.warmup_steps == min(WARMUP_STEPS, 270)
+    assert recipe.learning_rate == plan.learning_rate
+    assert recipe.stage2_from == 10 * (plan.epochs - plan.stage2_epochs)
+    assert recipe.validate_every == 10
+    half = plan.recipe(1000, batch_size=plan.batch_size // 2)
+    assert half.learning_rate == pytest.approx(plan.learning_rate / 2)
+    second = plan.recipe(10 * plan.batch_size, second_stage=True)
+    assert second.schedule.steps == 600
+    assert second.schedule.factor(599) == 1
+    for share in (*plan.shares, *plan.validation):
+        DATA_SETS[share.data_set].split(share.split)
+
+
+def test_the_learning_rate_of_a_plan_is_the_recorded_one(golden):
+    recorded = np.load(golden / "train" / "lr_schedule.npz")["rtmw-l_256x192.epoch_length20"]
+    plan = plan_of("rtmw-l-256x192")
+    recipe = plan.recipe(20 * plan.batch_size)
+    ours = [recipe.learning_rate * recipe.schedule.factor(step) for step in range(540, 5400)]
+    np.testing.assert_allclose(ours[460:], recorded[1000:5400], rtol=1e-6)
+
+
+def test_a_plan_without_samples_or_name_is_refused():
+    with pytest.raises(InputError, match="at least one sample"):
+        plan_of("rtmw3d-l").recipe(0)
+    with pytest.raises(UnknownNameError, match="rtmw3d-l"):
+        plan_of("rtmw3d-xl")
+
+
+# -- the command -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of data sets with COCO-WholeBody of three people in it, one picture missing."""
+    made = tmp_path / "data"
+    rng = np.random.default_rng(0)
+    for split in ("train", "val"):
+        pictures = made / "coco" / f"{split}2017"
+        pictures.mkdir(parents=True)
+        for i in (1, 2):
+            cv2.imwrite(str(pictures / f"{i:012d}.jpg"), rng.integers(0, 255, (90, 120, 3)))
+        write_labels(made / "coco" / "annotations" / f"coco_wholebody_{split}_v1.0.json", rng)
+    return made
+
+
+def write_labels(path, rng):
+    images = [
+        {"id": i, "file_name": f"{i:012d}.jpg", "width": 120, "height": 90} for i in (1, 2, 3)
+    ]
+    annotations = []
+    for i in (1, 2, 3):
+        points = {
+            name: np.concatenate([rng.uniform(10, 80, (count, 2)), np.full((count, 1), 2)], axis=1)
+            for name, count in (
+                *(("keypoints", 17), ("foot_kpts", 6), ("face_kpts", 68)),
+                *(("lefthand_kpts", 21), ("righthand_kpts", 21)),
+            )
+        }
+        annotations.append(
+            {
+                **{name: values.reshape(-1).tolist() for name, values in points.items()},
+                **{f"{part}_valid": True for part in ("face", "lefthand", "righthand", "foot")},
+                **{"id": i, "image_id": i, "category_id": 1, "iscrowd": 0, "num_keypoints": 17},
+                "bbox": [5, 5, 80, 80],
+                "area": 3000,
+            }
+        )
+    path.parent.mkdir(exist_ok=True)
+    labels = {"images": images, "annotations": annotations}
+    path.write_text(json.dumps({**labels, "categories": [{"id": 1, "name": "person"}]}))
+
+
+def run(recipe, folder, out, *arguments):
+    common = ["--data", folder, "--out", out, "--workers", 0, "--device", "cpu"]
+    return RUNNER.invoke(app, ["train", recipe, *map(str, [*common, *arguments])])
+
+
+def test_dry_run_counts_what_is_there_and_names_what_is_missing(folder, tmp_path):
+    out = tmp_path / "out"
+    result = run("rtmw3d-l", folder, out, "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "coco-wholebody@train: 2 people, 1 bad ones left out, 2 an epoch" in result.output
+    assert "h3wb@train: MISSING" in result.output
+    assert "rtmw3d-l_8xb64_cocktail14-384x288.py: 270 epochs of 512 people" in result.output
+    assert not out.exists()
+
+
+def test_missing_data_sets_and_bad_labels_stop_it_unless_the_user_says_otherwise(folder, tmp_path):
+    stopped = run("rtmpose-m-256x192", folder, tmp_path / "a")
+    assert stopped.exit_code == 2
+    assert "000000000003.jpg is not there" in stopped.output
+    assert "--bad-samples skip" in stopped.output
+    stopped = run("rtmw3d-l", folder, tmp_path / "b", "--bad-samples", "skip")
+    assert stopped.exit_code == 2
+    assert "--allow-missing" in stopped.output
+    assert not (tmp_path / "b" / "checkpoints").exists()
+
+
+def test_it_trains_on_a_folder_distils_and_begins_with_given_weights(folder, tmp_path):
+    few = ["--bad-samples", "skip", "--steps", 1, "--batch-size", 2, "--validation-sets", "none"]
+    first = run("dwpose-t-256x192", folder, tmp_path / "t", *few, "--data-sets", "coco-wholebody:2")
+    assert first.exit_code == 0, first.output
+    assert "4 an epoch" in first.output
+    weights = tmp_path / "t" / "dwpose-t-256x192.pth"
+    teacher = ["--teacher", weights, "--teacher-model", "dwpose-t-256x192"]
+    few += ["--data-sets", "coco-wholebody", "--init", weights]
+    taught = run("dwpose-t-256x192", folder, tmp_path / "s1", *few, *teacher, "--distill", "stage1")
+    assert taught.exit_code == 0, taught.output
+    (row,) = read_log(tmp_path / "s1" / "steps.csv")
+    assert row["logit_loss"] > 0
+    few += ["--init-parts", "head", "--teacher", weights, "--distill", "stage2"]
+    second = run("dwpose-t-256x192", folder, tmp_path / "s2", *few, "--tensorboard")
+    assert second.exit_code == 0, second.output
+    assert "frozen     backbone, neck" in second.output
+    before, after = (read_checkpoint(p) for p in (weights, tmp_path / "s2" / weights.name))
+    np.testing.assert_array_equal(
+        after["backbone.stem.0.conv.weight"], before["backbone.stem.0.conv.weight"]
+    )
+    assert list((tmp_path / "s2" / "tensorboard").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--teacher", "x.pth"], "--distill stage1 or stage2"),
+        (["--distill", "stage1"], "--teacher FILE"),
+        (["--distill", "stage1", "--teacher", "x.pth"], "--teacher-model NAME"),
+        (["--distill", "stage3"], "stage1, stage2"),
+        (["--freeze", "backbon"], "backbone"),
+        (["--data-sets", "coco-wholebody:x"], "'x' is no number"),
+        (["--data-sets", "cocoa"], "coco-wholebody"),
+        (["--bad-samples", "hide"], "raise, skip"),
+        (["--init", "nothing.pth"], "nothing.pth"),
+        (["--assets", "."], "one of the two"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(folder, tmp_path, arguments, told):
+    few = ["--bad-samples", "skip", "--steps", 1, "--validation-sets", "none"]
+    result = run("dwpose-t-256x192", folder, tmp_path / "out", *few, *arguments)
+    assert result.exit_code in (1, 2)
+    assert told in result.output
