@@ -1,6 +1,7 @@
 """The published trainings, and the command that runs them, on a few pictures."""
 
 import json
+import pickle
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 from rtmpose3d.cli.app import app
 from rtmpose3d.data import DATA_SETS
 from rtmpose3d.errors import InputError, UnknownNameError
+from rtmpose3d.training.folders import find_share, mixture_data
 from rtmpose3d.training.log import read_log
 from rtmpose3d.training.published import PLANS, WARMUP_STEPS, plan_of
 from rtmpose3d.weights import read_checkpoint
@@ -147,6 +149,19 @@ def test_it_trains_on_a_folder_distils_and_begins_with_given_weights(folder, tmp
         after["backbone.stem.0.conv.weight"], before["backbone.stem.0.conv.weight"]
     )
     assert list((tmp_path / "s2" / "tensorboard").iterdir())
+
+
+@pytest.mark.parametrize("model", ["rtmw-m-256x192", "rtmw3d-l"])
+def test_worker_processes_get_the_batches_that_a_thread_gets(folder, model):
+    recipe = plan_of(model).recipe(2, batch_size=3)
+    share = find_share(plan_of(model).shares[0], folder, on_bad="skip")
+    data = mixture_data(recipe, [share], [], validation_crops=0)
+    sent = pickle.loads(pickle.dumps(data.open_stage))
+    for stage in (1, 2):
+        ours, theirs = (opened(stage).batch(4).crops for opened in (data.open_stage, sent))
+        np.testing.assert_array_equal(theirs, ours)
+    first, second = (data.open_stage(stage).batch(4).crops for stage in (1, 2))
+    assert (first != second).any()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ Each lies in a folder of its own, named as in `rtmpose3d.data.DATA_SETS` or as m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -120,27 +120,26 @@ def mixture_data(
     shares = [(f.share, f.records) for f in found if f.records is not None]
     if not shares:
         raise InputError("none of the data sets is there: " + "; ".join(f.missing for f in found))
+    sources = {
+        stage: MixtureSource(
+            shares=shares,
+            input_size_wh=recipe.model.input_size_wh,
+            batch_size=recipe.batch_size,
+            augmentation=recipe.augmentation(stage),
+            seed=recipe.seed,
+            on_bad=on_bad,
+        )
+        for stage in (1, 2)
+    }
     return TrainingData(
-        open_stage=partial(_open_stage, recipe, shares, on_bad),
+        open_stage=partial(_stage, sources),
         validation=_validation_batches(recipe, validation, validation_crops),
         workers=workers,
     )
 
 
-def _open_stage(
-    recipe: PoseRecipe,
-    shares: Sequence[tuple[Share, RecordTable]],
-    on_bad: OnBadSample,
-    stage: int,
-) -> MixtureSource:
-    return MixtureSource(
-        shares=shares,
-        input_size_wh=recipe.model.input_size_wh,
-        batch_size=recipe.batch_size,
-        augmentation=recipe.augmentation(stage),
-        seed=recipe.seed,
-        on_bad=on_bad,
-    )
+def _stage(sources: Mapping[int, MixtureSource], stage: int) -> MixtureSource:
+    return sources[stage]
 
 
 def _validation_batches(
