@@ -277,6 +277,6 @@ def _result_text(result: TrainingResult) -> str:
     figures = ", ".join(
         f"{name} {value:.3g}"
         for name, value in result.figures.items()
-        if name.startswith(("pck10", "mpjpe", "ap", "recall", "precision"))
+        if name.startswith(("pck10", "mpjpe", "ap", "recall", "precision")) and value == value
     )
     return f"{how} at step {result.step:,}: {result.weights}" + (f"\n{figures}" if figures else "")

@@ -47,7 +47,13 @@ _PARTS = ("body", "feet", "face", "hands")
 STEP_PANELS = (
     Panel(
         title="loss",
-        columns={"loss": "all", "keypoint_loss": "keypoints", "bone_loss": "bones"},
+        columns={
+            "loss": "all",
+            "keypoint_loss": "keypoints",
+            "bone_loss": "bones",
+            "logit_loss": "teacher's logits",
+            "feature_loss": "and features",
+        },
         logarithmic=True,
     ),
     Panel(title="learning rate", columns={"learning_rate": ""}),
