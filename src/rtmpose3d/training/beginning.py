@@ -12,6 +12,7 @@ import torch
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.models import load_arrays
 from rtmpose3d.models.pose import PoseNetwork
+from rtmpose3d.training.resizing import to_input_size
 from rtmpose3d.weights import match_weights, read_checkpoint
 from rtmpose3d.zoo import PoseSpec
 
@@ -27,10 +28,13 @@ class InitialWeights:
         path: .pth or .safetensors, in the published format.
         parts: that are taken from it; the others begin as if there were no file. With the
             backbone alone, the file may be of any model with such a backbone.
+        resize: whether the head may be that of another input size of the same aspect
+            (`training.resizing`).
     """
 
     path: Path
     parts: Sequence[NetworkPart] = NETWORK_PARTS
+    resize: bool = True
 
     def __post_init__(self) -> None:
         check_parts(self.parts)
@@ -62,6 +66,8 @@ def load_initial(network: PoseNetwork, spec: PoseSpec, initial: InitialWeights) 
     whole = len(set(initial.parts)) == len(NETWORK_PARTS)
     if not whole:
         stored = {key: value for key, value in stored.items() if key.startswith(prefixes)}
+    if initial.resize:
+        stored = to_input_size(stored, state, spec.input_size_wh)
     name = spec.name if whole else f"the {' and '.join(initial.parts)} of {spec.name}"
     arrays = match_weights(stored, expected, model=name, path=initial.path)
     rest = {key: value for key, value in state.items() if key not in expected}
@@ -77,7 +83,7 @@ def trained_network(spec: PoseSpec, path: Path) -> PoseNetwork:
     before = torch.get_rng_state()
     network = PoseNetwork(spec)
     torch.set_rng_state(before)
-    load_initial(network, spec, InitialWeights(path=path))
+    load_initial(network, spec, InitialWeights(path=path, resize=False))
     return network.eval()
 
 

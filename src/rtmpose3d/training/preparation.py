@@ -26,7 +26,7 @@ from rtmpose3d.training.distillation import Teacher
 from rtmpose3d.training.ema import WeightAverage
 from rtmpose3d.training.engine import Engine
 from rtmpose3d.training.maps import MapHead
-from rtmpose3d.training.recipe import PoseRecipe
+from rtmpose3d.training.recipe import MAP_STRIDES, PoseRecipe
 from rtmpose3d.training.schedule import optimizer_groups
 from rtmpose3d.training.step import Beside, PoseLosses, TrainedModel
 
@@ -77,10 +77,12 @@ def prepare(
         load_initial(network, spec, weights)
     freeze(network, recipe.frozen)
     channels = network.backbone.channels
+    level = MAP_STRIDES.index(recipe.map_stride)
     beside = Beside(
-        MapHead(channels[1], spec.keypoints, depth=spec.codec.has_depth)
+        MapHead(channels[level], spec.keypoints, depth=spec.codec.has_depth)
         if recipe.map_weight
         else None,
+        level,
         None if teacher is None else teacher.align(channels[2]),
     )
     for module in (average, network, beside):

@@ -14,6 +14,8 @@ from rtmpose3d.training.engine import PRECISIONS, Precision
 from rtmpose3d.training.schedule import FlatCosine
 from rtmpose3d.zoo import PoseSpec
 
+MAP_STRIDES = (8, 16, 32)  # of the features that keypoint maps can be made of
+
 
 @dataclass(frozen=True, kw_only=True)
 class PoseRecipe:
@@ -30,6 +32,7 @@ class PoseRecipe:
         part_weights: what the keypoints of each part count; 1 for parts that are not named.
         map_weight: of the loss of keypoint maps beside the head (`training.maps`) against the
             keypoint loss, both in nats; 0 for none.
+        map_stride: pixels of the crop a cell of these maps: 8, 16 or 32.
         bone_weight: of the bone length loss in metres, beside the keypoint loss per person; 0
             for none. It pulls at whole distributions, so before those have peaks it destroys
             them: see `bone_from_share`.
@@ -57,6 +60,7 @@ class PoseRecipe:
     ema_gamma: int = 2000
     part_weights: Mapping[Part, float] = field(default_factory=dict)
     map_weight: float = 0.0
+    map_stride: int = 16
     bone_weight: float = 0.0
     bone_from_share: float = 0.5
     loss_scale: float = 64.0  # rtmw3d-l configuration: people a device
@@ -95,6 +99,8 @@ class PoseRecipe:
                 raise InputError(f"{name} must be 0 or more, got {weight}")
         if not 0 <= self.stage2_share <= 1:
             raise InputError(f"stage2_share must lie in 0 to 1, got {self.stage2_share}")
+        if self.map_stride not in MAP_STRIDES:
+            raise InputError(f"map_stride must be 8, 16 or 32, got {self.map_stride}")
         if self.precision not in PRECISIONS:
             raise UnknownNameError("precision", self.precision, PRECISIONS)
         check_parts(self.frozen)

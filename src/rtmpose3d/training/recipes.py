@@ -7,6 +7,7 @@ expected scores. Variants come from `dataclasses.replace`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from rtmpose3d.errors import UnknownNameError
 from rtmpose3d.training.augment import Augmentation, Geometry, Jitter, Look
@@ -14,7 +15,7 @@ from rtmpose3d.training.recipe import PoseRecipe
 from rtmpose3d.training.schedule import FlatCosine
 from rtmpose3d.zoo import resolve_pose
 
-__all__ = ["RECIPES", "PoseRecipe", "nano", "recipe_of"]
+__all__ = ["RECIPES", "PoseRecipe", "nano", "nano_small", "recipe_of"]
 
 
 def nano(steps: int = 60_000, batch_size: int = 32) -> PoseRecipe:
@@ -47,7 +48,25 @@ def nano(steps: int = 60_000, batch_size: int = 32) -> PoseRecipe:
     )
 
 
-RECIPES: Mapping[str, Callable[..., PoseRecipe]] = {"rtmw3d-n": nano}
+def nano_small(steps: int = 40_000, batch_size: int = 32) -> PoseRecipe:
+    """The first part of a short training: `nano` on crops of 128x96, at over twice the speed.
+
+    `rtmpose3d train rtmw3d-n-128x96 --assets DIR --backdrops DIR --out runs/small`, then
+    `rtmpose3d train rtmw3d-n --init runs/small/rtmw3d-n-128x96.pth ...`. The keypoint maps beside
+    the head are those at stride 8, as many cells as `nano` has.
+    """
+    recipe = nano(steps=steps, batch_size=batch_size)
+    model, size_wh = recipe.model, (96, 128)
+    half = tuple(sigma / 2 for sigma in model.codec.sigma)
+    codec = replace(model.codec, input_size_wh=size_wh, sigma=half, depth_size=144)
+    small = replace(model, name="rtmw3d-n-128x96", input_size_wh=size_wh, codec=codec)
+    return replace(recipe, model=small, map_stride=8, stage2_share=0.0)
+
+
+RECIPES: Mapping[str, Callable[..., PoseRecipe]] = {
+    "rtmw3d-n": nano,
+    "rtmw3d-n-128x96": nano_small,
+}
 
 
 def recipe_of(name: str) -> Callable[..., PoseRecipe]:

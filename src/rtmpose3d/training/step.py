@@ -34,7 +34,7 @@ class Outputs:
         logits: per axis (B, K, bins), float32.
         features: (B, C_i, h / s, w / s) that the head saw, at strides 8, 16 and 32.
         last_feature: of the backbone, at stride 32, at the teacher's width if there is one.
-        maps: (B, K, h / 16, w / 16) of logits and depths, or None.
+        maps: (B, K, H, W) of logits and depths, or None.
     """
 
     logits: tuple[Tensor, ...]
@@ -48,12 +48,13 @@ class Beside(nn.Module):
 
     Args:
         maps: gives keypoint maps (`training.maps`).
+        level: of the features that they are made of.
         align: leads the last feature to a teacher's width (`training.distillation`).
     """
 
-    def __init__(self, maps: MapHead | None, align: nn.Conv2d | None) -> None:
+    def __init__(self, maps: MapHead | None, level: int, align: nn.Conv2d | None) -> None:
         super().__init__()
-        self.maps = maps
+        self.maps, self.level = maps, level
         self.align = align
 
 
@@ -91,7 +92,7 @@ class TrainedModel(nn.Module):
             logits=logits,
             features=features,
             last_feature=stages[2] if beside.align is None else beside.align(stages[2]),
-            maps=None if beside.maps is None else beside.maps(features[1]),
+            maps=None if beside.maps is None else beside.maps(features[beside.level]),
         )
 
 
