@@ -2,6 +2,9 @@
 
 import json
 import pickle
+import re
+import shlex
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -162,6 +165,17 @@ def test_worker_processes_get_the_batches_that_a_thread_gets(folder, model):
         np.testing.assert_array_equal(theirs, ours)
     first, second = (data.open_stage(stage).batch(4).crops for stage in (1, 2))
     assert (first != second).any()
+
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "training.md"
+COMMANDS = re.findall(r"^(?:torchrun .*-m )?rtmpose3d (train .*)$", DOCUMENT.read_text(), re.M)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_of_the_documentation_have_only_options_that_there_are(command):
+    result = RUNNER.invoke(app, [*shlex.split(command), "--help"])
+    assert result.exit_code == 0, result.output
+    assert command.split()[1] in {*PLANS, OFFLINE_MODEL}
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rtmpose3d.training.detector.recipes import DetectorRecipe
     from rtmpose3d.training.engine import Engine
     from rtmpose3d.training.loop import TrainingData, TrainingResult
+    from rtmpose3d.training.recipe import PoseRecipe
 
 DETECTOR = "rtmdet-n"
 TRAIN_EXAMPLES = """
@@ -50,6 +51,25 @@ class Run:
     minutes: float | None
     resume: bool
     tensorboard: bool
+    device: str
+    threads: int | None
+
+    def engine(self, recipe: PoseRecipe | DetectorRecipe) -> Engine:
+        """Where it runs.
+
+        Raises:
+            BackendError: the device is not there.
+        """
+        import torch
+
+        from rtmpose3d.training.engine import open_engine
+
+        engine = open_engine(
+            self.device, precision=recipe.precision, channels_last=recipe.channels_last
+        )
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)  # after accelerate has set its own number
+        return engine
 
 
 @reports_errors
@@ -96,14 +116,10 @@ def train(
     also `train`.
     """
     import_extra("torch", "torch", "training")
-    import torch
-
     from rtmpose3d.cli.train_plan import Changes, Files, Weights, detector_recipe, pose_job
 
     if (data is None) == (assets is None):
         raise InputError("a training needs --data (files) or --assets (rendered), one of the two")
-    if threads is not None:
-        torch.set_num_threads(threads)
     changes = Changes(
         steps=steps,
         batch_size=batch_size,
@@ -117,11 +133,18 @@ def train(
         rendering = Rendering(
             assets=assets, backdrops=backdrops, fresh=fresh, pool=pool, workers=render_workers
         )
-    run = Run(out=out, minutes=minutes, resume=resume, tensorboard=tensorboard)
+    run = Run(
+        out=out,
+        minutes=minutes,
+        resume=resume,
+        tensorboard=tensorboard,
+        device=device,
+        threads=threads,
+    )
     if recipe == DETECTOR:
         if rendering is None:
             raise InputError(f"{DETECTOR} is trained with --assets")
-        _run_detector(detector_recipe(changes), device, rendering, run, dry_run)
+        _run_detector(detector_recipe(changes), rendering, run, dry_run)
         return
     files = None
     if data is not None:
@@ -142,18 +165,15 @@ def train(
         teacher_model=teacher_model,
     )
     job = pose_job(recipe, changes, files, weights, listing_only=dry_run)
-    _run_pose(job, device, rendering, run, dry_run)
+    _run_pose(job, rendering, run, dry_run)
 
 
-def _run_pose(
-    job: PoseJob, device: str, rendering: Rendering | None, run: Run, dry_run: bool
-) -> None:
+def _run_pose(job: PoseJob, rendering: Rendering | None, run: Run, dry_run: bool) -> None:
     from rtmpose3d.cli.train_plan import lines_of_job
-    from rtmpose3d.training.engine import open_engine
     from rtmpose3d.training.loop import check_out, train_pose
 
     recipe = job.recipe
-    engine = open_engine(device, precision=recipe.precision, channels_last=recipe.channels_last)
+    engine = run.engine(recipe)
     try:
         if engine.first:
             lines = [*lines_of_job(job, engine), *_lines_of_run(run)]
@@ -210,16 +230,13 @@ def _rendered(job: PoseJob, rendering: Rendering, run: Run, engine: Engine) -> T
     )
 
 
-def _run_detector(
-    recipe: DetectorRecipe, device: str, rendering: Rendering, run: Run, dry_run: bool
-) -> None:
+def _run_detector(recipe: DetectorRecipe, rendering: Rendering, run: Run, dry_run: bool) -> None:
     from rtmpose3d.cli.train_plan import lines_of_recipe
     from rtmpose3d.training.detector.loop import train_detector
     from rtmpose3d.training.detector.rendered import streamed_data
-    from rtmpose3d.training.engine import open_engine
     from rtmpose3d.training.loop import check_out
 
-    engine = open_engine(device, precision=recipe.precision, channels_last=recipe.channels_last)
+    engine = run.engine(recipe)
     if engine.world_size > 1:
         engine.close()
         raise InputError(f"{DETECTOR} is trained by one process, without torchrun")
