@@ -6,6 +6,7 @@ import pytest
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry.crop import center_scale_from_boxes, crop_from_image
+from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.synth import NO_JITTER, CropJitter, World
 from rtmpose3d.synth.crops import collate, make_crops
 
@@ -35,6 +36,17 @@ def test_without_jitter_a_crop_is_what_inference_cuts_out(world: World) -> None:
         assert cv2.invertAffineTransform(matrix) == pytest.approx(sample.image_from_crop, abs=1e-6)
 
 
+def test_crops_of_parts_hold_a_whole_face_or_hand_and_little_else(world: World) -> None:
+    jitter = CropJitter(shift=0.0, scale=(1.0, 1.0), rotate_deg=0.0, part_probability=1.0)
+    samples = make_crops(world, np.random.default_rng(6), 24, SIZE_WH, jitter)
+    parts = [WHOLEBODY.parts[name] for name in ("face", "left_hand", "right_hand")]
+    close = 0
+    for sample in samples:
+        spans = [np.ptp(sample.keypoints_px[part], axis=0).max() for part in parts]
+        close += max(spans) > 0.4 * max(SIZE_WH)
+    assert close >= 8  # others are whole: their faces and hands are too small to be cut out
+
+
 def test_the_same_generator_gives_the_same_crops(world: World) -> None:
     first, again = (
         collate(make_crops(world, np.random.default_rng(9), 5, SIZE_WH, CropJitter()))
@@ -55,7 +67,13 @@ def test_points_in_the_black_beyond_the_picture_are_outside(world: World) -> Non
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"scale": (1.2, 0.8)}, {"shift": -0.1}, {"rotate_probability": 1.5}]
+    "wrong",
+    [
+        {"scale": (1.2, 0.8)},
+        {"shift": -0.1},
+        {"rotate_probability": 1.5},
+        {"part_probability": -0.1},
+    ],
 )
 def test_a_jitter_that_cannot_be_is_an_error(wrong: dict) -> None:
     with pytest.raises(InputError):

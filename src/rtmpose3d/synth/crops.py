@@ -8,7 +8,7 @@ small, degraded, and enlarged, as inference does.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry.crop import PADDING, center_scale_from_boxes, crop_from_image
+from rtmpose3d.skeletons import WHOLEBODY, Part
 from rtmpose3d.structures.arrays import BoolArray, FloatArray, Image, UInt8Array
 from rtmpose3d.synth.cameras import cropped_view
 from rtmpose3d.synth.composition import (
@@ -44,6 +45,9 @@ from rtmpose3d.synth.world import World
 _PICTURES_WH = ((640, 480), (480, 640), (640, 427), (427, 640), (640, 360), (360, 640), (512, 512))
 _LONGER_SIDE_PX = (220.0, 1400.0)  # of the pictures that crops are cut from
 _LEAST_BOX_PX = 24.0  # longer side of a box that is cut out
+_PARTS: Mapping[Part, float] = {"face": 1.0, "left_hand": 0.5, "right_hand": 0.5}
+_NEAREST_PART_M = 0.1
+_PART_MARGIN = (1.0, 1.35)  # sides of the boxes about a part, by those about its keypoints
 _LEAST_TILE_PX = 24
 _VIEWS_OF_A_POSE = 2
 _CROPS_OF_A_VIEW = 2
@@ -59,22 +63,28 @@ class CropJitter:
         scale: least and largest factor on the size.
         rotate_deg: largest turn; 0 for none.
         rotate_probability: how often it is turned.
+        part_probability: how often the box is that of a face or a hand, as data sets of faces
+            and hands have them.
     """
 
     shift: float = 0.08
     scale: tuple[float, float] = (0.8, 1.25)
     rotate_deg: float = 35.0
     rotate_probability: float = 0.5
+    part_probability: float = 0.15
 
     def __post_init__(self) -> None:
         low, high = self.scale
         if not 0 < low <= high or self.shift < 0 or self.rotate_deg < 0:
             raise InputError(f"a jitter needs 0 < scale[0] <= scale[1] and no negatives: {self}")
-        if not 0 <= self.rotate_probability <= 1:
-            raise InputError(f"rotate_probability must be 0 to 1, got {self.rotate_probability}")
+        for name in ("rotate_probability", "part_probability"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} must be 0 to 1, got {getattr(self, name)}")
 
 
-NO_JITTER = CropJitter(shift=0.0, scale=(1.0, 1.0), rotate_deg=0.0, rotate_probability=0.0)
+NO_JITTER = CropJitter(
+    shift=0.0, scale=(1.0, 1.0), rotate_deg=0.0, rotate_probability=0.0, part_probability=0.0
+)
 
 
 class CropBatch(TypedDict):
@@ -85,7 +95,8 @@ class CropBatch(TypedDict):
     visible: (B, 133) float32, 0 outside the picture or behind the camera, 1 occluded, 2 visible.
     keypoints_camera_m: (B, 133, 3) float32, metres, camera space of the crop (turned with it).
     has_3d: (B,) bool, all True.
-    box: (B, 4) float32, x1 y1 x2 y2 of the person in the picture that the crop is cut from, px.
+    box: (B, 4) float32, x1 y1 x2 y2 of the person, or of the face or hand that is cut out, in
+        the picture that the crop is cut from, px.
     image_from_crop: (B, 2, 3) float32.
     camera: (B, 4) float32, fx fy cx cy of the crop: project(keypoints_camera_m) is keypoints_px.
     """
@@ -225,7 +236,11 @@ def _proposal(
     full = silhouette_box(scene.people[index], view)
     if full is None:
         return None
-    box = clipped(full, (view.camera.width, view.camera.height))
+    size = view.camera.width, view.camera.height
+    box = clipped(full, size)
+    if jitter.part_probability and rng.random() < jitter.part_probability:
+        part = _part_box(rng, scene.people[index], view)
+        box = box if part is None else clipped(part, size)
     sides = box[2:] - box[:2]
     if sides.min() < 4 or sides.max() < _LEAST_BOX_PX:
         return None
@@ -253,6 +268,22 @@ def _proposal(
         box=box,
         degrade_seed=int(rng.integers(1 << 62)),
     )
+
+
+def _part_box(rng: np.random.Generator, person: Person, view: View) -> FloatArray | None:
+    """A box about the face or a hand; None where it is behind the camera or too small."""
+    parts = list(_PARTS)
+    shares = np.array(list(_PARTS.values()))
+    part = parts[rng.choice(len(parts), p=shares / shares.sum())]
+    pixels, places = project(view, person.keypoints_world[WHOLEBODY.parts[part]])
+    if not (places[:, 2] > _NEAREST_PART_M).all():
+        return None
+    low, high = pixels.min(axis=0), pixels.max(axis=0)
+    half = (high - low) / 2 * rng.uniform(*_PART_MARGIN, 2)
+    if half.max() * 2 < _LEAST_BOX_PX:
+        return None
+    middle = (low + high) / 2
+    return np.concatenate([middle - half, middle + half])
 
 
 def _finished(

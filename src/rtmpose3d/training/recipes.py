@@ -28,7 +28,7 @@ def nano(steps: int = 60_000, batch_size: int = 32) -> PoseRecipe:
     published one, whose horizon of 5,000 steps suits 270 epochs.
     """
     look = Look(hue=8, dropout_share=0.3)
-    seen_again = Jitter()
+    seen_again = Jitter(rotation_deg=15.0)
     return PoseRecipe(
         model=resolve_pose("rtmw3d-n"),
         schedule=FlatCosine(steps=steps, warmup_steps=min(500, max(steps // 20, 2))),
