@@ -80,6 +80,10 @@ class DistributedEngine(Engine):
         distributed.all_gather_object(found, text)
         return found
 
+    def wait(self) -> None:
+        """See `Engine`."""
+        self.sum(torch.zeros(1)).item()
+
     def close(self) -> None:
         """See `Engine`."""
         self._accelerator.end_training()

@@ -85,6 +85,9 @@ class Engine:
         """The text of each process."""
         return [text]
 
+    def wait(self) -> None:
+        """Until all processes are here."""
+
     def close(self) -> None:
         """End what connects the processes."""
 

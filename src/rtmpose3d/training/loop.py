@@ -196,11 +196,12 @@ class _Trainer:
             while self.state.step < total and not (self.asked or self.over):
                 self._run_stage(bar, stop, clock)
         path = self._checkpoint()
+        finished = self.state.step >= total
+        if finished and not self.asked and self.journal is not None:
+            path = self.journal.finish()
+        self.engine.wait()  # none leaves while the first one writes
         if self.asked:
             raise KeyboardInterrupt
-        finished = self.state.step >= total
-        if finished and self.journal is not None:
-            path = self.journal.finish()
         return TrainingResult(
             weights=path,
             step=self.state.step,
