@@ -196,13 +196,11 @@ def h3wb(
     from rtmpose3d.cli.estimating import ModelChoice
     from rtmpose3d.cli.evaluate_space import (
         SpaceEvaluation,
+        evaluate_data_set,
         evaluate_h3wb_files,
-        evaluate_people,
-        read_people,
     )
     from rtmpose3d.cli.outputs import make_folder
     from rtmpose3d.errors import InputError
-    from rtmpose3d.evaluation.skipping import Skips
 
     if annotations is not None and predictions is not None and folder is None:
         make_folder(out)
@@ -231,10 +229,7 @@ def h3wb(
             flip_test=flip_test,
         ),
     )
-    skips = Skips(allowed=skip_bad)
-    people = read_people("h3wb", folder, split, every, skips)
-    make_folder(out)
-    evaluate_people(evaluation, people, out, skips)
+    evaluate_data_set(evaluation, "h3wb", folder, split, every, out, skip_bad=skip_bad)
 
 
 @evaluate.command("people", epilog=PEOPLE_EXAMPLES)
@@ -277,9 +272,7 @@ def people_command(
     Keypoints that a data set does not label do not count.
     """
     from rtmpose3d.cli.estimating import ModelChoice
-    from rtmpose3d.cli.evaluate_space import SpaceEvaluation, evaluate_people, read_people
-    from rtmpose3d.cli.outputs import make_folder
-    from rtmpose3d.evaluation.skipping import Skips
+    from rtmpose3d.cli.evaluate_space import SpaceEvaluation, evaluate_data_set
 
     evaluation = SpaceEvaluation(
         title=data_set,
@@ -299,7 +292,4 @@ def people_command(
             flip_test=flip_test,
         ),
     )
-    skips = Skips(allowed=skip_bad)
-    people = read_people(data_set, folder, split, every, skips)
-    make_folder(out)
-    evaluate_people(evaluation, people, out, skips)
+    evaluate_data_set(evaluation, data_set, folder, split, every, out, skip_bad=skip_bad)

@@ -16,6 +16,7 @@ from rtmpose3d.cli.evaluate_running import (
     estimate_pictures,
 )
 from rtmpose3d.cli.evaluate_writing import Report, write_report
+from rtmpose3d.cli.outputs import make_folder
 from rtmpose3d.data import DATA_SETS, ReadOptions, read_data_set
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.evaluation.compared import ComparedPeople, compare_people
@@ -181,6 +182,33 @@ def evaluate_h3wb_files(annotations: Path, predictions: Path, out: Path) -> None
         badness_texts=texts,
     )
     write_report(report, out, Skips())
+
+
+def evaluate_data_set(
+    evaluation: SpaceEvaluation,
+    data_set: str,
+    folder: Path,
+    split: str,
+    every: int,
+    out: Path,
+    *,
+    skip_bad: bool,
+) -> None:
+    """Read a data set, evaluate everybody in it, write the results.
+
+    Args:
+        evaluation: what is asked for.
+        data_set: as `read_people` takes it.
+        folder: likewise.
+        split: likewise.
+        every: likewise.
+        out: folder of the results; made if it is not there.
+        skip_bad: go on without what cannot be used.
+    """
+    skips = Skips(allowed=skip_bad)
+    people = read_people(data_set, folder, split, every, skips)
+    make_folder(out)
+    evaluate_people(evaluation, people, out, skips)
 
 
 def read_people(

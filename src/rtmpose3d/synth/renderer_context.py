@@ -50,10 +50,15 @@ def current(context: moderngl.Context) -> Iterator[None]:
     try:
         yield
     finally:
-        context.__exit__(None, None, None)
         _entered.contexts.pop()
-        if _entered.contexts:
-            _entered.contexts[-1].__enter__()
+        _leave(context)
+
+
+def _leave(context: moderngl.Context) -> None:
+    """Make the context current that was so before."""
+    context.__exit__(None, None, None)
+    if _entered.contexts:
+        _entered.contexts[-1].__enter__()
 
 
 def open_context(device: int | None = None) -> moderngl.Context:
@@ -81,9 +86,7 @@ def open_context(device: int | None = None) -> moderngl.Context:
         found = context.version_code / 100
         context.release()
         raise BackendError(f"OpenGL {found} was found, but 3.3 is needed. {NO_EGL_ADVICE}")
-    context.__exit__(None, None, None)  # moderngl leaves a new one current
-    if _entered.contexts:
-        _entered.contexts[-1].__enter__()
+    _leave(context)  # moderngl makes a new one current
     return context
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from rtmpose3d.errors import UnknownNameError
 from rtmpose3d.training.augment import Augmentation, Geometry, Jitter, Look
 from rtmpose3d.training.recipe import PoseRecipe
 from rtmpose3d.training.schedule import FlatCosine
 from rtmpose3d.zoo import resolve_pose
 
-__all__ = ["RECIPES", "PoseRecipe", "nano", "nano_small", "recipe_of"]
+__all__ = ["RECIPES", "PoseRecipe", "nano", "nano_small"]
 
 
 def nano(steps: int = 60_000, batch_size: int = 32) -> PoseRecipe:
@@ -24,7 +23,7 @@ def nano(steps: int = 60_000, batch_size: int = 32) -> PoseRecipe:
     `rtmpose3d train rtmw3d-n --assets DIR --backdrops DIR --out DIR`. Made for some hours of two
     CPU cores or some minutes of one GPU. A rendered crop is seen several times, so it is turned
     and scaled anew each time. Keypoint maps beside the head and more weight on the body make the
-    most of a short training (docs/results.md). The average of weights follows faster than the
+    most of a short training. The average of weights follows faster than the
     published one, whose horizon of 5,000 steps suits 270 epochs.
     """
     look = Look(hue=8, dropout_share=0.3)
@@ -67,14 +66,3 @@ RECIPES: Mapping[str, Callable[..., PoseRecipe]] = {
     "rtmw3d-n": nano,
     "rtmw3d-n-128x96": nano_small,
 }
-
-
-def recipe_of(name: str) -> Callable[..., PoseRecipe]:
-    """The recipe of a model's name.
-
-    Raises:
-        UnknownNameError: there is none; the message lists all.
-    """
-    if name not in RECIPES:
-        raise UnknownNameError("recipe", name, RECIPES)
-    return RECIPES[name]

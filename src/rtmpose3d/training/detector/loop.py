@@ -18,7 +18,7 @@ from typing import Protocol, cast
 import numpy as np
 import torch
 
-from rtmpose3d.errors import InputError, RTMPose3DError
+from rtmpose3d.errors import RTMPose3DError
 from rtmpose3d.models.graph import DetectorGraph, Normalise
 from rtmpose3d.models.rtmdet import RTMDet
 from rtmpose3d.structures import Detections
@@ -40,9 +40,10 @@ from rtmpose3d.training.detector.validation import (
 )
 from rtmpose3d.training.ema import WeightAverage
 from rtmpose3d.training.engine import Engine
+from rtmpose3d.training.journal import CHECKPOINTS
 from rtmpose3d.training.loading import OpenSource, load_batches
 from rtmpose3d.training.log import STEP_LOG, VALIDATION_LOG, CsvLog, read_log
-from rtmpose3d.training.loop import TrainingResult
+from rtmpose3d.training.loop import TrainingResult, check_out
 from rtmpose3d.training.progress import Meter, Progress, StopSignals
 from rtmpose3d.training.schedule import optimizer_groups
 from rtmpose3d.training.sheets import write_picture
@@ -127,7 +128,7 @@ class _Trainer:
     ) -> None:
         self.recipe, self.data, self.out, self.engine = recipe, data, out, engine
         self.spec = recipe.model
-        self.checkpoints = out / "checkpoints"
+        self.checkpoints = out / CHECKPOINTS
         torch.manual_seed(recipe.seed)
         network, self.average = RTMDet(self.spec), RTMDet(self.spec)
         engine.setup(network)
@@ -146,13 +147,7 @@ class _Trainer:
 
     def begin(self, resume: bool) -> None:
         """Make the folder, load what is there, open the logs."""
-        with output_errors(self.checkpoints):
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
-        if not resume and any(self.checkpoints.iterdir()):
-            raise InputError(
-                f"there is a training in {self.out}; continue it with resume (--resume), or "
-                "choose another folder"
-            )
+        check_out(self.out, resume)
         if resume and load_checkpoint(self.checkpoints, self.state):
             logger.info("resumed at step %d", self.state.step)
         self.step_log = CsvLog(self.out / STEP_LOG, self.state.step)
