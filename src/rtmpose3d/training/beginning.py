@@ -74,6 +74,16 @@ def load_initial(network: PoseNetwork, spec: PoseSpec, initial: InitialWeights) 
     load_arrays(network, {**arrays, **{key: value.cpu().numpy() for key, value in rest.items()}})
 
 
+def load_whole(network: torch.nn.Module, model: str, path: Path) -> None:
+    """Put a file's weights into a network, all of them.
+
+    Raises:
+        WeightsError: the file cannot be read, or its tensors are not the network's.
+    """
+    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    load_arrays(network, match_weights(read_checkpoint(path), expected, model=model, path=path))
+
+
 def trained_network(spec: PoseSpec, path: Path) -> PoseNetwork:
     """A network with the weights of a file, in evaluation mode. It takes no random numbers.
 

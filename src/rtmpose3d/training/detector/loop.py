@@ -23,6 +23,7 @@ from rtmpose3d.models.graph import DetectorGraph, Normalise
 from rtmpose3d.models.rtmdet import RTMDet
 from rtmpose3d.structures import Detections
 from rtmpose3d.structures.atomic import atomic_write, output_errors
+from rtmpose3d.training.beginning import load_whole
 from rtmpose3d.training.checkpointing import (
     TrainingState,
     load_checkpoint,
@@ -97,6 +98,7 @@ def train_detector(
     engine: Engine,
     minutes: float | None = None,
     resume: bool = False,
+    initial: Path | None = None,
     progress: bool = False,
 ) -> TrainingResult:
     """Train, from the start or from where a training in `out` stopped.
@@ -108,29 +110,38 @@ def train_detector(
         engine: where it runs.
         minutes: stop after so long, with a checkpoint; the schedule goes by the recipe's steps.
         resume: continue the training in `out`; without one there, begin.
+        initial: .pth or .safetensors file of the weights to begin with, of any input size; a
+            resumed training goes on with its own.
         progress: draw a bar on the terminal.
 
     Raises:
         InputError: there is a training in `out` and `resume` is not set.
         OutputError: the folder cannot be written.
-        WeightsError: the checkpoint in `out` does not fit the recipe.
+        WeightsError: the checkpoint in `out` or `initial` does not fit the recipe.
         RTMPose3DError: the loss is no longer a number; the batch has been saved.
         KeyboardInterrupt: after Ctrl-C, with a checkpoint of the last whole step.
     """
-    trainer = _Trainer(recipe, data, out, engine)
+    trainer = _Trainer(recipe, data, out, engine, initial)
     trainer.begin(resume)
     return trainer.run(minutes, progress)
 
 
 class _Trainer:
     def __init__(
-        self, recipe: DetectorRecipe, data: DetectorData, out: Path, engine: Engine
+        self,
+        recipe: DetectorRecipe,
+        data: DetectorData,
+        out: Path,
+        engine: Engine,
+        initial: Path | None,
     ) -> None:
         self.recipe, self.data, self.out, self.engine = recipe, data, out, engine
         self.spec = recipe.model
         self.checkpoints = out / CHECKPOINTS
         torch.manual_seed(recipe.seed)
         network, self.average = RTMDet(self.spec), RTMDet(self.spec)
+        if initial is not None:
+            load_whole(network, self.spec.name, initial)
         engine.setup(network)
         engine.setup(self.average)
         self.state = TrainingState(

@@ -143,7 +143,7 @@ class PooledPictures:
         *,
         pool: int = 3000,
         start: int = 128,
-        reuse: int = 16,
+        reuse: int = 32,
         seed: int = 0,
     ) -> None:
         if not 1 <= start <= pool or reuse < 1:

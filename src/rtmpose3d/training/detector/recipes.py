@@ -1,8 +1,9 @@
-"""The detector's training recipe, a function that returns a whole, frozen configuration."""
+"""The detector's training recipes: each a function that returns a whole, frozen configuration."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.training.detector.augment import STAGE1, STAGE2, PictureAugmentation
@@ -100,3 +101,21 @@ def detector_nano(steps: int = 30_000, batch_size: int = 32) -> DetectorRecipe:
         precision="bf16",
         stage2_share=0.1,
     )
+
+
+def detector_nano_small(steps: int = 20_000, batch_size: int = 32) -> DetectorRecipe:
+    """The first part of a short training: `detector_nano` on pictures of 224x224.
+
+    `rtmpose3d train rtmdet-n-224 --assets DIR --backdrops DIR --out runs/small`, then
+    `rtmpose3d train rtmdet-n --init runs/small/rtmdet-n-224.pth ...`. A step takes little more
+    than a third of the time; people who fill a picture of 320x320 are learnt in the second part.
+    """
+    recipe = detector_nano(steps=steps, batch_size=batch_size)
+    model = replace(recipe.model, name="rtmdet-n-224", input_size_wh=(224, 224))
+    return replace(recipe, model=model, stage2_share=0.0)
+
+
+DETECTOR_RECIPES: Mapping[str, Callable[..., DetectorRecipe]] = {
+    "rtmdet-n": detector_nano,
+    "rtmdet-n-224": detector_nano_small,
+}

@@ -35,7 +35,7 @@ from rtmpose3d.training.detector.pictures import (
 from rtmpose3d.training.detector.recipes import DetectorRecipe
 
 SCENES_A_BATCH = 8  # that the renderer makes at once
-RENDERED_SIDE_PX = 416  # larger than the network's input, so that pictures can be enlarged
+RENDERED_SHARE = 1.3  # of the network's input, so that pictures can be enlarged
 LEAST_VISIBLE_SHARE = 0.08  # of a person's box that its visible pixels cover; else ignored
 CORNER_PX = 0.5  # the renderer's boxes count from the middle of the first pixel
 VALIDATION_PICTURES = 256
@@ -223,7 +223,8 @@ class _AsGiven:
 def _open_streamed(
     recipe: DetectorRecipe, settings: WorldSettings, workers: int, stage: int
 ) -> VariedPictures:
-    stream = partial(open_scenes, settings, RENDERED_SIDE_PX, workers)
+    side_px = round(RENDERED_SHARE * max(recipe.model.input_size_wh))
+    stream = partial(open_scenes, settings, side_px, workers)
     return _varied(recipe, PooledPictures(stream, seed=recipe.seed), settings.backdrops, stage)
 
 
