@@ -26,10 +26,10 @@ import torch
 from rtmpose3d.structures.atomic import atomic_write
 from rtmpose3d.synth import CropJitter, CropStream, StreamPlan, WorldSettings, makehuman_people
 from rtmpose3d.training.augment import Augmentation, augment_crop
-from rtmpose3d.training.data import BatchSource, PoseBatch, batch_of_samples
+from rtmpose3d.training.data import PoseBatch, batch_of_samples
 from rtmpose3d.training.distillation import first_stage, second_stage
 from rtmpose3d.training.engine import Engine
-from rtmpose3d.training.loop import TrainingData, train_pose
+from rtmpose3d.training.loop import train_pose
 from rtmpose3d.training.recipes import PoseRecipe, nano_small
 from rtmpose3d.training.rendered import (
     held_out_crops,
@@ -39,6 +39,8 @@ from rtmpose3d.training.rendered import (
     write_crops,
 )
 from rtmpose3d.training.schedule import FlatCosine
+from rtmpose3d.training.task import BatchSource
+from rtmpose3d.training.trainer import TrainingData
 
 SIZE_WH = (96, 128)
 FILE_CROPS = 64
@@ -198,7 +200,7 @@ def run(
     if not done.exists():
         recipe = variant.change(recipe)
 
-        def open_stage(stage: int) -> BatchSource:
+        def open_stage(stage: int) -> BatchSource[PoseBatch]:
             return Kept(
                 crops=crops,
                 batch_size=recipe.batch_size,

@@ -29,7 +29,7 @@ from rtmpose3d.sources import load_image
 from rtmpose3d.training.augment import STAGE1
 from rtmpose3d.training.data import FixedSource
 from rtmpose3d.training.engine import Engine
-from rtmpose3d.training.loading import load_batches, to_device
+from rtmpose3d.training.loading import load_batches
 from rtmpose3d.training.mixture import MixtureSource, Share
 from rtmpose3d.training.preparation import prepare
 from rtmpose3d.training.recipe import PoseRecipe
@@ -96,13 +96,12 @@ def loader_speed(people: Sequence[PoseRecord], recipe: PoseRecipe, workers: int)
 def step_speed(people: Sequence[PoseRecord], recipe: PoseRecipe) -> float:
     """Crops a second that a training step takes, batches at hand."""
     engine = Engine("cpu", precision=recipe.precision, channels_last=recipe.channels_last)
-    prepared = prepare(recipe, engine, None, None)
+    task = prepare(recipe, engine, None, None)
     source = FixedSource(batches=[open_mixture(people, recipe).batch(0)])
-    state, begun, count = prepared.state, 0.0, 0
+    state, begun, count = task.state, 0.0, 0
     while not begun or time.perf_counter() - begun < SECONDS:
-        prepared.model.train()
-        batch = to_device(source.batch(0), engine.device)
-        engine.backward(prepared.losses(prepared.model, batch, state.step)["loss"])
+        task.model.train()
+        engine.backward(task.losses(source.batch(0))["loss"])
         state.optimizer.step()
         state.optimizer.zero_grad(set_to_none=True)
         state.average.update(state.network)

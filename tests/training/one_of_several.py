@@ -14,9 +14,10 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.training.augment import NO_AUGMENTATION
 from rtmpose3d.training.data import FixedSource
 from rtmpose3d.training.engine import open_engine
-from rtmpose3d.training.loop import TrainingData, train_pose
+from rtmpose3d.training.loop import train_pose
 from rtmpose3d.training.recipe import PoseRecipe
 from rtmpose3d.training.schedule import FlatCosine
+from rtmpose3d.training.trainer import TrainingData
 
 STEPS = 20
 
@@ -71,9 +72,28 @@ def with_trouble(engine, what):
     return lambda stage: Trouble(batches=[batch(0)])
 
 
+def train_a_detector(engine, out):
+    """A tiny one, whose four pictures two processes share."""
+    sys.path.insert(0, str(Path(__file__).parent / "detector"))
+    from made_pictures import made_picture, tiny_recipe
+
+    from rtmpose3d.training.detector.loop import train_detector
+    from rtmpose3d.training.detector.rendered import validation_batches
+
+    tiny = tiny_recipe(6, batch_size=4, validate_every=6)
+    batches = validation_batches(tiny, [made_picture(i) for i in range(4)])
+    held_out = batches if engine.first else []
+    data = TrainingData(open_stage=lambda stage: FixedSource(batches=batches), validation=held_out)
+    train_detector(tiny, data, Path(out), engine=engine)
+
+
 def main(what, out):
     torch.set_num_threads(1)
     engine = open_engine("cpu")
+    if what == "detector":
+        train_a_detector(engine, out)
+        engine.close()
+        return
     steady = what in ("curve", "half", "dropout")
     open_stage = half_in_2d if steady else with_trouble(engine, what)
     by_chance = {"model": replace(recipe().model, dropout=0.2)} if what == "dropout" else {}

@@ -21,9 +21,10 @@ from rtmpose3d.training.distillation import (
 )
 from rtmpose3d.training.engine import Engine
 from rtmpose3d.training.log import read_log
-from rtmpose3d.training.loop import TrainingData, train_pose
+from rtmpose3d.training.loop import train_pose
 from rtmpose3d.training.recipe import PoseRecipe
 from rtmpose3d.training.schedule import FlatCosine
+from rtmpose3d.training.trainer import TrainingData
 from rtmpose3d.weights import read_checkpoint, write_torch_file
 from rtmpose3d.zoo import resolve_pose
 

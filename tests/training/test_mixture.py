@@ -18,11 +18,11 @@ from rtmpose3d.training.augment import (
     change_look,
     cut_crop,
 )
-from rtmpose3d.training.data import PartSource
 from rtmpose3d.training.folders import find_share
 from rtmpose3d.training.loading import load_batches
 from rtmpose3d.training.log import SkippedLog
 from rtmpose3d.training.mixture import MixtureSource, Share
+from rtmpose3d.training.task import PartSource
 
 SIZE_WH = (96, 128)
 

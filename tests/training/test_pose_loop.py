@@ -15,9 +15,10 @@ from rtmpose3d.training.augment import NO_AUGMENTATION
 from rtmpose3d.training.data import FixedSource
 from rtmpose3d.training.engine import Engine
 from rtmpose3d.training.log import read_log
-from rtmpose3d.training.loop import TrainingData, train_pose
+from rtmpose3d.training.loop import train_pose
 from rtmpose3d.training.recipes import PoseRecipe
 from rtmpose3d.training.schedule import FlatCosine
+from rtmpose3d.training.trainer import TrainingData
 from rtmpose3d.weights import open_torch_file, read_checkpoint
 
 

@@ -13,11 +13,12 @@ from made_up_people import batch
 from one_of_several import recipe
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.training.data import FixedSource, PartSource
+from rtmpose3d.training.data import FixedSource
 from rtmpose3d.training.distributed import DistributedEngine
 from rtmpose3d.training.engine import Engine
 from rtmpose3d.training.log import read_log
-from rtmpose3d.training.preparation import prepare
+from rtmpose3d.training.task import PartSource
+from rtmpose3d.training.trainer import check
 from rtmpose3d.weights import read_checkpoint
 
 pytest.importorskip("accelerate", reason="needs the extra train")
@@ -58,6 +59,17 @@ def test_two_processes_have_the_loss_curve_of_one(curves):
         np.testing.assert_allclose(ours, expected, rtol=1e-4, err_msg=name)
     assert one[-1]["keypoint_loss"] < 0.85 * one[0]["keypoint_loss"]
     assert max(row["bone_loss"] for row in one) > 0
+
+
+def test_two_processes_train_a_detector_as_one_does(tmp_path):
+    for name, processes in (("one", 1), ("two", 2)):
+        status, said = start("detector", tmp_path / name, processes)
+        assert status == 0, said
+    one, two = (read_log(tmp_path / name / "steps.csv") for name in ("one", "two"))
+    for name in ("loss", "score_loss", "box_loss"):
+        ours, expected = ([row[name] for row in rows] for rows in (two, one))
+        np.testing.assert_allclose(ours, expected, rtol=1e-3, err_msg=name)
+    assert one[-1]["loss"] < one[0]["loss"]
 
 
 def test_the_first_process_alone_writes(curves):
@@ -135,11 +147,11 @@ def test_ctrl_c_at_one_process_ends_both_with_a_checkpoint(tmp_path):
     assert list((tmp_path / "checkpoints").glob("step_*.pth"))
 
 
-def test_a_batch_that_cannot_be_shared_is_refused():
+def test_a_batch_that_cannot_be_shared_is_refused(tmp_path):
     engine = Engine("cpu")
     engine.world_size = 3
     with pytest.raises(InputError, match="3 processes cannot share a batch of 8"):
-        prepare(recipe(), engine, None, None)
+        check(recipe(), tmp_path, engine, resume=False)
 
 
 def test_several_processes_choose_no_device_by_number():

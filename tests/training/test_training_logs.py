@@ -6,6 +6,7 @@ import pytest
 from rtmpose3d.errors import InputError
 from rtmpose3d.training.curves import draw_curves, log_ticks, shown, ticks
 from rtmpose3d.training.log import CsvLog, read_log
+from rtmpose3d.training.preparation import PANELS
 
 
 def test_a_resumed_log_drops_what_is_done_anew(tmp_path):
@@ -69,9 +70,9 @@ def test_curves_are_drawn_where_there_are_figures():
     ]
     nan = float("nan")
     checks = [{"step": 20, "pck10_body": 0.4, "pck10_hands": nan, "mpjpe_mm": 300}]
-    picture = draw_curves(steps, checks, "a training")
+    picture = draw_curves(PANELS, steps, checks, "a training")
     assert picture.dtype == np.uint8
     assert picture.shape[2] == 3
-    blank = draw_curves([], [], "a training")
+    blank = draw_curves(PANELS, [], [], "a training")
     assert blank.shape == picture.shape
     assert (picture != blank).mean() > 0.01

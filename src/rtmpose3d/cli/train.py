@@ -15,12 +15,12 @@ from rtmpose3d.errors import InputError, import_extra
 if TYPE_CHECKING:
     from rtmpose3d.cli.train_plan import PoseJob
     from rtmpose3d.synth import WorldSettings
+    from rtmpose3d.training.data import PoseBatch
     from rtmpose3d.training.detector.recipes import DetectorRecipe
     from rtmpose3d.training.engine import Engine
-    from rtmpose3d.training.loop import TrainingData, TrainingResult
-    from rtmpose3d.training.recipe import PoseRecipe
+    from rtmpose3d.training.recipe import Recipe
+    from rtmpose3d.training.trainer import TrainingData, TrainingResult
 
-DETECTOR = "rtmdet-n"
 TRAIN_EXAMPLES = """
 Examples:
 
@@ -54,7 +54,7 @@ class Run:
     device: str
     threads: int | None
 
-    def engine(self, recipe: PoseRecipe | DetectorRecipe) -> Engine:
+    def engine(self, recipe: Recipe) -> Engine:
         """Where it runs.
 
         Raises:
@@ -117,6 +117,7 @@ def train(
     """
     import_extra("torch", "torch", "training")
     from rtmpose3d.cli.train_plan import Changes, Files, Weights, detector_recipe, pose_job
+    from rtmpose3d.training.detector.recipes import DETECTOR_RECIPES
 
     if (data is None) == (assets is None):
         raise InputError("a training needs --data (files) or --assets (rendered), one of the two")
@@ -141,10 +142,19 @@ def train(
         device=device,
         threads=threads,
     )
-    if recipe == DETECTOR:
+    weights = Weights(
+        initial=init,
+        initial_parts=init_parts,
+        frozen=freeze,
+        distill=distill,
+        teacher=teacher,
+        teacher_model=teacher_model,
+    )
+    if recipe in DETECTOR_RECIPES:
         if rendering is None:
-            raise InputError(f"{DETECTOR} is trained with --assets")
-        _run_detector(detector_recipe(changes), rendering, run, dry_run)
+            raise InputError(f"{recipe} is trained with --assets")
+        chosen = detector_recipe(recipe, changes, weights)
+        _run_detector(chosen, init, rendering, run, dry_run)
         return
     files = None
     if data is not None:
@@ -156,21 +166,14 @@ def train(
             bad_samples=bad_samples,
             workers=workers,
         )
-    weights = Weights(
-        initial=init,
-        initial_parts=init_parts,
-        frozen=freeze,
-        distill=distill,
-        teacher=teacher,
-        teacher_model=teacher_model,
-    )
     job = pose_job(recipe, changes, files, weights, listing_only=dry_run)
     _run_pose(job, rendering, run, dry_run)
 
 
 def _run_pose(job: PoseJob, rendering: Rendering | None, run: Run, dry_run: bool) -> None:
     from rtmpose3d.cli.train_plan import lines_of_job
-    from rtmpose3d.training.loop import check_out, train_pose
+    from rtmpose3d.training.loop import train_pose
+    from rtmpose3d.training.trainer import check
 
     recipe = job.recipe
     engine = run.engine(recipe)
@@ -181,7 +184,7 @@ def _run_pose(job: PoseJob, rendering: Rendering | None, run: Run, dry_run: bool
         job.check(listing_only=dry_run)
         if dry_run:
             return
-        check_out(run.out, run.resume)  # before minutes of rendering
+        check(recipe, run.out, engine, run.resume)  # before minutes of rendering
         data = job.data(engine) if rendering is None else _rendered(job, rendering, run, engine)
         result = train_pose(
             recipe,
@@ -201,7 +204,9 @@ def _run_pose(job: PoseJob, rendering: Rendering | None, run: Run, dry_run: bool
         engine.close()
 
 
-def _rendered(job: PoseJob, rendering: Rendering, run: Run, engine: Engine) -> TrainingData:
+def _rendered(
+    job: PoseJob, rendering: Rendering, run: Run, engine: Engine
+) -> TrainingData[PoseBatch]:
     """Batches of people rendered while the training runs.
 
     Raises:
@@ -230,32 +235,45 @@ def _rendered(job: PoseJob, rendering: Rendering, run: Run, engine: Engine) -> T
     )
 
 
-def _run_detector(recipe: DetectorRecipe, rendering: Rendering, run: Run, dry_run: bool) -> None:
+def _run_detector(
+    recipe: DetectorRecipe, initial: Path | None, rendering: Rendering, run: Run, dry_run: bool
+) -> None:
     from rtmpose3d.cli.train_plan import lines_of_recipe
+    from rtmpose3d.training.detector import rendered
     from rtmpose3d.training.detector.loop import train_detector
-    from rtmpose3d.training.detector.rendered import streamed_data
-    from rtmpose3d.training.loop import check_out
+    from rtmpose3d.training.trainer import check
 
     engine = run.engine(recipe)
-    if engine.world_size > 1:
+    try:
+        if engine.first:
+            begins = [] if initial is None else [f"begins     with {initial}"]
+            typer.echo("\n".join([*lines_of_recipe(recipe, engine), *begins, *_lines_of_run(run)]))
+        if dry_run:
+            return
+        check(recipe, run.out, engine, run.resume)
+        train_world, validation_world = _worlds(rendering, recipe.seed)
+        data = rendered.streamed_data(
+            recipe,
+            train_world,
+            validation_world,
+            render_workers=rendering.workers,
+            validation_pictures=rendered.VALIDATION_PICTURES if engine.first else 0,
+        )
+        result = train_detector(
+            recipe,
+            data,
+            run.out,
+            engine=engine,
+            initial=initial,
+            minutes=run.minutes,
+            resume=run.resume,
+            progress=True,
+            tensorboard=run.tensorboard,
+        )
+        if engine.first:
+            typer.echo(_result_text(result))
+    finally:
         engine.close()
-        raise InputError(f"{DETECTOR} is trained by one process, without torchrun")
-    typer.echo("\n".join([*lines_of_recipe(recipe, engine), *_lines_of_run(run)]))
-    if dry_run:
-        return
-    train_world, validation_world = _worlds(rendering, recipe.seed)
-    check_out(run.out, run.resume)
-    scenes = streamed_data(recipe, train_world, validation_world, render_workers=rendering.workers)
-    result = train_detector(
-        recipe,
-        scenes,
-        run.out,
-        engine=engine,
-        minutes=run.minutes,
-        resume=run.resume,
-        progress=True,
-    )
-    typer.echo(_result_text(result))
 
 
 def _worlds(rendering: Rendering, seed: int) -> tuple[WorldSettings, WorldSettings]:

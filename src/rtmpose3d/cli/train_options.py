@@ -14,7 +14,8 @@ Recipe = Annotated[
     str,
     typer.Argument(
         metavar="RECIPE",
-        help="A pose model of `rtmpose3d models`, or rtmdet-n.",
+        help="A pose model of `rtmpose3d models`, or rtmdet-n; rtmw3d-n-128x96 and rtmdet-n-224 "
+        "are the faster first parts of a short training.",
         show_default=False,
     ),
 ]
@@ -188,7 +189,7 @@ Initial = Annotated[
     Path | None,
     typer.Option(
         "--init",
-        help="Begin with the weights of this .pth or .safetensors file. Pose only.",
+        help="Begin with the weights of this .pth or .safetensors file.",
         rich_help_panel=_TEACHER,
     ),
 ]
@@ -273,7 +274,7 @@ Tensorboard = Annotated[
     bool,
     typer.Option(
         "--tensorboard",
-        help="Also write OUT/tensorboard (extra train). Pose only.",
+        help="Also write OUT/tensorboard (extra train).",
         rich_help_panel=_RUN,
     ),
 ]

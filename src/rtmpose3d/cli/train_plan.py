@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.models import build_network
-from rtmpose3d.training.beginning import InitialWeights, NetworkPart
-from rtmpose3d.training.detector.recipes import DetectorRecipe, detector_nano
+from rtmpose3d.training.beginning import NETWORK_PARTS, InitialWeights, NetworkPart
+from rtmpose3d.training.data import PoseBatch
+from rtmpose3d.training.detector.recipes import DETECTOR_RECIPES, DetectorRecipe
 from rtmpose3d.training.distillation import STAGES, first_stage, second_stage
 from rtmpose3d.training.engine import PRECISIONS, Engine
 from rtmpose3d.training.folders import FoundShare, find_share, mixture_data
-from rtmpose3d.training.loop import TrainingData
 from rtmpose3d.training.mixture import ON_BAD, OnBadSample, Share
 from rtmpose3d.training.published import COCKTAIL14, PLANS, Plan
-from rtmpose3d.training.recipe import PoseRecipe
+from rtmpose3d.training.recipe import PoseRecipe, Recipe
 from rtmpose3d.training.recipes import RECIPES
+from rtmpose3d.training.trainer import TrainingData
 from rtmpose3d.zoo import resolve_pose
 
+AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
+_ALL_PARTS = ",".join(NETWORK_PARTS)
 _RENDERED = (Share(data_set="rendered"),)
 _PART_SETS = {share.data_set: share.enlarge for share in COCKTAIL14 if share.enlarge}
 _NO_SETS = "none"
@@ -37,16 +40,12 @@ class Changes:
     seed: int | None
     every: int | None
 
-    def applied(self, recipe: PoseRecipe) -> PoseRecipe:
+    def applied(self, recipe: AnyRecipe) -> AnyRecipe:
         """The recipe with all but its length and batch changed.
 
         Raises:
             UnknownNameError: no such precision.
         """
-        return replace(recipe, **self._others())
-
-    def applied_to_detector(self, recipe: DetectorRecipe) -> DetectorRecipe:
-        """Likewise."""
         return replace(recipe, **self._others())
 
     def lengths(self) -> dict[str, int]:
@@ -130,7 +129,7 @@ class PoseJob:
                 "--validation-sets"
             )
 
-    def data(self, engine: Engine) -> TrainingData:
+    def data(self, engine: Engine) -> TrainingData[PoseBatch]:
         """The batches of the data sets.
 
         Raises:
@@ -146,9 +145,24 @@ class PoseJob:
         )
 
 
-def detector_recipe(changes: Changes) -> DetectorRecipe:
-    """The detector's recipe with what the user changed."""
-    return changes.applied_to_detector(detector_nano(**changes.lengths()))
+def detector_recipe(name: str, changes: Changes, weights: Weights) -> DetectorRecipe:
+    """A detector's recipe with what the user changed.
+
+    Raises:
+        UnknownNameError: no such precision.
+        InputError: an option that only a pose model's training has.
+    """
+    of_poses = {
+        "--init-parts": weights.initial_parts != _ALL_PARTS,
+        "--freeze": weights.frozen is not None,
+        "--distill": weights.distill is not None,
+        "--teacher": weights.teacher is not None,
+        "--teacher-model": weights.teacher_model is not None,
+    }
+    given = [option for option, is_given in of_poses.items() if is_given]
+    if given:
+        raise InputError(f"{', '.join(given)}: only in trainings of pose models, not of {name}")
+    return changes.applied(DETECTOR_RECIPES[name](**changes.lengths()))
 
 
 def pose_job(
@@ -163,7 +177,7 @@ def pose_job(
         InputError: options that do not fit each other; a label that cannot be used.
     """
     if name not in RECIPES and name not in PLANS:
-        raise UnknownNameError("recipe", name, [*RECIPES, *PLANS, "rtmdet-n"])
+        raise UnknownNameError("recipe", name, [*RECIPES, *PLANS, *DETECTOR_RECIPES])
     if files is not None and files.bad_samples not in ON_BAD:
         raise UnknownNameError("choice for --bad-samples", files.bad_samples, ON_BAD)
     if weights.distill is not None and weights.distill not in STAGES:
@@ -318,7 +332,7 @@ def lines_of_job(job: PoseJob, engine: Engine) -> list[str]:
     return lines
 
 
-def lines_of_recipe(recipe: PoseRecipe | DetectorRecipe, engine: Engine) -> list[str]:
+def lines_of_recipe(recipe: Recipe, engine: Engine) -> list[str]:
     """Model, length, rate and device, a line each."""
     spec = recipe.model
     parameters = sum(p.numel() for p in build_network(spec).parameters())

@@ -35,41 +35,25 @@ class Panel:
     Attributes:
         title: above it.
         columns: of the log, with the names that the curves bear.
+        of_steps: whether the log is that of steps; else that of validations.
         logarithmic: whether the vertical axis is.
     """
 
     title: str
     columns: Mapping[str, str]
+    of_steps: bool = False
     logarithmic: bool = False
 
 
-_PARTS = ("body", "feet", "face", "hands")
-STEP_PANELS = (
-    Panel(
-        title="loss",
-        columns={
-            "loss": "all",
-            "keypoint_loss": "keypoints",
-            "bone_loss": "bones",
-            "logit_loss": "teacher's logits",
-            "feature_loss": "and features",
-        },
-        logarithmic=True,
-    ),
-    Panel(title="learning rate", columns={"learning_rate": ""}),
-)
-VALIDATION_PANELS = (
-    Panel(title="PCK@0.1 (validation)", columns={f"pck10_{part}": part for part in _PARTS}),
-    Panel(title="PCK@0.05 (validation)", columns={f"pck05_{part}": part for part in _PARTS}),
-    Panel(title="MPJPE, mm (validation)", columns={"mpjpe_mm": "whole", "mpjpe_body_mm": "body"}),
-    Panel(title="pictures a second", columns={"images_per_s": ""}),
-)
+LEARNING_RATE = Panel(title="learning rate", columns={"learning_rate": ""}, of_steps=True)
+SPEED = Panel(title="pictures a second", columns={"images_per_s": ""}, of_steps=True)
 
 
-def draw_curves(steps: Rows, validations: Rows, title: str) -> Image:
-    """All diagrams that the logs have figures for.
+def draw_curves(panels: Sequence[Panel], steps: Rows, validations: Rows, title: str) -> Image:
+    """All diagrams of a training, two a row.
 
     Args:
+        panels: which.
         steps: rows of the step log.
         validations: rows of the validation log.
         title: of the picture.
@@ -77,13 +61,10 @@ def draw_curves(steps: Rows, validations: Rows, title: str) -> Image:
     Returns:
         (H, W, 3) uint8 BGR.
     """
-    wanted = [(panel, steps) for panel in STEP_PANELS]
-    wanted += [(panel, validations) for panel in VALIDATION_PANELS[:3]]
-    wanted += [(VALIDATION_PANELS[3], steps)]
-    panels = [draw_panel(panel, rows) for panel, rows in wanted]
-    if len(panels) % 2:
-        panels.append(np.full_like(panels[0], _PAPER_BGR))
-    grid = np.vstack([np.hstack(panels[i : i + 2]) for i in range(0, len(panels), 2)])
+    drawn = [draw_panel(panel, steps if panel.of_steps else validations) for panel in panels]
+    if len(drawn) % 2:
+        drawn.append(np.full_like(drawn[0], _PAPER_BGR))
+    grid = np.vstack([np.hstack(drawn[i : i + 2]) for i in range(0, len(drawn), 2)])
     head = np.full((80, grid.shape[1], 3), _PAPER_BGR, np.uint8)
     draw_text(head, (_MARGINS[0], 44), title, 30, _INK)
     return np.vstack([head, grid])

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.geometry.crop import PADDING
 from rtmpose3d.structures import FloatArray, Image, UInt8Array
 from rtmpose3d.training.augment import Augmentation, Sample, augment_crop
+from rtmpose3d.training.task import BatchSource
 
 HIPS = (11, 12)  # their middle is the root
 
@@ -75,6 +75,15 @@ class PoseBatch:
             keypoints_camera_m=self.keypoints_camera_m[chosen],
             box_side_px=self.box_side_px[chosen],
         )
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it, to be looked at in a file."""
+        return {
+            "crops": self.crops,
+            "keypoints_px": self.keypoints_px,
+            "visible": self.visible,
+            "keypoints_camera_m": self.keypoints_camera_m,
+        }
 
     def samples(self) -> list[Sample]:
         """The crops one by one; views of the batch's arrays."""
@@ -139,53 +148,6 @@ def batch_of_samples(
     )
 
 
-class BatchSource(Protocol):
-    """Whatever makes batches. The same index gives the same batch."""
-
-    def batch(self, index: int) -> PoseBatch:
-        """Batch number `index`, from 0."""
-        ...
-
-
-@runtime_checkable
-class RowSource(Protocol):
-    """A `BatchSource` that can make a part of a batch without the rest."""
-
-    def rows(self, index: int, rows: range) -> PoseBatch:
-        """Those rows of batch number `index`."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PartSource:
-    """The part of every batch that one of several processes trains on.
-
-    Attributes:
-        source: of whole batches; one that has `rows` makes no more than the part.
-        rank, world_size: number of the process, and of all.
-        batch_size: of a whole batch; can be divided among them.
-    """
-
-    source: BatchSource
-    rank: int
-    world_size: int
-    batch_size: int
-
-    def batch(self, index: int) -> PoseBatch:
-        """See `BatchSource`."""
-        size = self.batch_size // self.world_size
-        rows = range(self.rank * size, (self.rank + 1) * size)
-        if isinstance(self.source, RowSource):
-            return self.source.rows(index, rows)
-        return self.source.batch(index).part(rows)
-
-    def close(self) -> None:
-        """Close the source, if it can be closed."""
-        close = getattr(self.source, "close", None)
-        if close is not None:
-            close()
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FixedSource:
     """The same batches over and over: validation, and tests that overfit.
@@ -212,7 +174,7 @@ class AugmentedSource:
         rejitter: whether crops are also cut anew; off where the source varies them itself.
     """
 
-    source: BatchSource
+    source: BatchSource[PoseBatch]
     augmentation: Augmentation
     seed: int
     rejitter: bool = True

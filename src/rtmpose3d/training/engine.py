@@ -77,6 +77,10 @@ class Engine:
         """Sum over all processes; without gradient."""
         return numbers.detach()
 
+    def mean(self, numbers: Tensor) -> Tensor:
+        """Mean over all processes; without gradient."""
+        return self.sum(numbers) / self.world_size
+
     def gather(self, numbers: Tensor) -> list[Tensor]:
         """The tensor of each process, on the CPU; of one shape."""
         return [numbers.detach().cpu()]

@@ -14,9 +14,9 @@ from rtmpose3d.data import DATA_SETS, ReadOptions, RecordTable, read_data_set
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.training.augment import NO_AUGMENTATION
 from rtmpose3d.training.data import PoseBatch
-from rtmpose3d.training.loop import TrainingData
 from rtmpose3d.training.mixture import MixtureSource, OnBadSample, Share
 from rtmpose3d.training.recipe import PoseRecipe
+from rtmpose3d.training.trainer import TrainingData
 
 # Where mmpose's documentation and configurations keep them, from their common folder.
 MMPOSE_FOLDERS = {
@@ -103,7 +103,7 @@ def mixture_data(
     on_bad: OnBadSample = "raise",
     workers: int = 0,
     validation_crops: int = VALIDATION_CROPS,
-) -> TrainingData:
+) -> TrainingData[PoseBatch]:
     """Batches of the data sets that were found.
 
     Args:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
 from rtmpose3d.errors import import_extra
-from rtmpose3d.models.graph import PoseGraph
+from rtmpose3d.structures import Image
 from rtmpose3d.structures.atomic import atomic_write, output_errors
 from rtmpose3d.training.checkpointing import (
     RandomNumbers,
@@ -19,12 +19,10 @@ from rtmpose3d.training.checkpointing import (
     save_weights,
 )
 from rtmpose3d.training.curves import draw_curves
-from rtmpose3d.training.data import PoseBatch
 from rtmpose3d.training.log import STEP_LOG, VALIDATION_LOG, CsvLog, read_log
-from rtmpose3d.training.preparation import Prepared
-from rtmpose3d.training.recipe import PoseRecipe
-from rtmpose3d.training.sheets import draw_sheet, write_picture
-from rtmpose3d.training.validation import Predictions, validate
+from rtmpose3d.training.recipe import Recipe
+from rtmpose3d.training.sheets import write_picture
+from rtmpose3d.training.task import B, Task
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -33,12 +31,12 @@ CHECKPOINTS = "checkpoints"  # folder within that of the training
 TENSORBOARD = "tensorboard"  # likewise
 
 
-class Journal:
+class Journal(Generic[B]):
     """The files of one training, from the step that it stands at.
 
     Args:
         recipe: of the training.
-        prepared: what it works with.
+        task: what is trained.
         out: folder of all files; it must exist.
         validation: fixed batches.
         tensorboard: whether to write for TensorBoard, too.
@@ -53,18 +51,17 @@ class Journal:
 
     def __init__(
         self,
-        recipe: PoseRecipe,
-        prepared: Prepared,
+        recipe: Recipe,
+        task: Task[B],
         out: Path,
-        validation: Sequence[PoseBatch],
+        validation: Sequence[B],
         *,
         tensorboard: bool = False,
     ) -> None:
-        self.recipe, self.prepared, self.out = recipe, prepared, out
-        self.spec, self.state = recipe.model, prepared.state
+        self.recipe, self.task, self.out = recipe, task, out
+        self.name, self.state = recipe.model.name, task.state
         self.validation = validation
-        self.graph = PoseGraph(prepared.average, self.spec).to(prepared.losses.engine.device).eval()
-        self.figures: dict[str, float] = {}
+        self.figures: Mapping[str, float] = {}
         step = self.state.step
         self._steps = CsvLog(out / STEP_LOG, step)
         self._validations = CsvLog(out / VALIDATION_LOG, step)
@@ -85,7 +82,7 @@ class Journal:
     def finish(self) -> Path:
         """Validate, and write the model's file."""
         self.validate()
-        path = self.out / f"{self.spec.name}.pth"
+        path = self.out / f"{self.name}.pth"
         save_weights(path, self.state.average, self._about())
         return path
 
@@ -93,12 +90,12 @@ class Journal:
         """Measure the averaged weights, log it, draw curves and a sheet of predictions."""
         if not self.validation:
             return
-        self.state.average.copy_to(self.prepared.average)
-        self.figures, found = validate(self.graph, self.spec, self.validation)
         step = self.state.step
+        title = f"{self.name}, step {step:,}"
+        self.figures, sheet = self.task.validate(self.validation, title)
         self._validations.add({"step": step, "minutes": self.state.minutes, **self.figures})
         self._show("validation", self.figures)
-        self._draw(found)
+        self._draw(sheet, title)
 
     def close(self) -> None:
         """End what is still being written."""
@@ -113,7 +110,7 @@ class Journal:
 
     def _about(self) -> dict[str, str | float]:
         return {
-            "model": self.spec.name,
+            "model": self.name,
             "step": self.state.step,
             "steps": self.recipe.schedule.steps,
             "batch_size": self.recipe.batch_size,
@@ -122,16 +119,16 @@ class Journal:
             **self.figures,
         }
 
-    def _draw(self, found: Sequence[Predictions]) -> None:
-        title = f"{self.spec.name}, step {self.state.step:,}"
+    def _draw(self, sheet: Image, title: str) -> None:
         sheets = self.out / "sheets"
         with output_errors(sheets):
             sheets.mkdir(exist_ok=True)
-        sheet = draw_sheet(self.validation, found, title)
         write_picture(sheets / f"step_{self.state.step:08d}.jpg", sheet)
         logs = [self.out / STEP_LOG, self.out / VALIDATION_LOG]
         steps, validations = (read_log(path) if path.exists() else [] for path in logs)
-        write_picture(self.out / "curves.png", draw_curves(steps, validations, title))
+        write_picture(
+            self.out / "curves.png", draw_curves(self.task.panels, steps, validations, title)
+        )
         if self._board is not None:
             self._board.add_image(
                 "predictions", sheet[..., ::-1].copy(), self.state.step, dataformats="HWC"

@@ -10,27 +10,17 @@ import queue
 import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from rtmpose3d.training.data import PoseBatch
+from rtmpose3d.training.task import B, BatchSource
 
-B = TypeVar("B")
-B_co = TypeVar("B_co", covariant=True)
-
-
-class Source(Protocol[B_co]):
-    """Whatever makes batches, of poses or others; one that has a `close` is closed at the end."""
-
-    def batch(self, index: int) -> B_co:
-        """Batch number `index`, always the same."""
-        ...
-
-
-OpenSource = Callable[[], Source[B]]
+T = TypeVar("T")
+OpenSource = Callable[[], BatchSource[B]]
 
 
 def load_batches(
@@ -40,7 +30,8 @@ def load_batches(
 
     Args:
         open_source: makes the source where it runs: in the thread or in each process. With
-            processes it must be a function of a module (or a `functools.partial` of one).
+            processes it must be a function of a module (or a `functools.partial` of one). A
+            source that has a `close` is closed at the end.
         start: first index.
         workers: processes; 0: one thread of this process.
         ahead: batches kept ready (of each process).
@@ -67,7 +58,7 @@ def _from_thread(open_source: OpenSource[B], start: int, ahead: int) -> Generato
             return
 
     def work() -> None:
-        source: Source[B] | None = None
+        source: BatchSource[B] | None = None
         try:
             source = open_source()
             index = start
@@ -112,7 +103,7 @@ class _Lazy(Dataset[B], Generic[B]):
 
     def __init__(self, open_source: OpenSource[B]) -> None:
         self.open_source = open_source
-        self.source: Source[B] | None = None
+        self.source: BatchSource[B] | None = None
 
     def __getitem__(self, index: int) -> B:
         if self.source is None:
@@ -134,7 +125,7 @@ def _from_processes(
     )
 
 
-def _as_it_is(batch: B) -> B:
+def _as_it_is(batch: T) -> T:
     return batch
 
 

@@ -1,4 +1,4 @@
-"""What a training starts from: network, teacher, averages, optimiser, made of a recipe.
+"""What a pose model's training starts from: network, teacher, averages, optimiser, of a recipe.
 
 `prepare` builds all of it on the engine's device, always in the same order, so that equal seeds
 begin alike whatever the number of processes.
@@ -6,14 +6,17 @@ begin alike whatever the number of processes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from rtmpose3d.errors import InputError
+from rtmpose3d.models.graph import PoseGraph
 from rtmpose3d.models.pose import PoseNetwork
+from rtmpose3d.structures import Image
 from rtmpose3d.training.beginning import (
     InitialWeights,
     NetworkPart,
@@ -22,35 +25,79 @@ from rtmpose3d.training.beginning import (
     trained_network,
 )
 from rtmpose3d.training.checkpointing import TrainingState
+from rtmpose3d.training.curves import LEARNING_RATE, SPEED, Panel
+from rtmpose3d.training.data import PoseBatch
 from rtmpose3d.training.distillation import Teacher
 from rtmpose3d.training.ema import WeightAverage
 from rtmpose3d.training.engine import Engine
+from rtmpose3d.training.loading import to_device
 from rtmpose3d.training.maps import MapHead
 from rtmpose3d.training.recipe import MAP_STRIDES, PoseRecipe
 from rtmpose3d.training.schedule import optimizer_groups
+from rtmpose3d.training.sheets import draw_sheet
 from rtmpose3d.training.step import Beside, PoseLosses, TrainedModel
+from rtmpose3d.training.validation import validate
+from rtmpose3d.zoo import PoseSpec
+
+_PARTS = ("body", "feet", "face", "hands")
+PANELS = (
+    Panel(
+        title="loss",
+        columns={
+            "loss": "all",
+            "keypoint_loss": "keypoints",
+            "bone_loss": "bones",
+            "logit_loss": "teacher's logits",
+            "feature_loss": "and features",
+        },
+        of_steps=True,
+        logarithmic=True,
+    ),
+    LEARNING_RATE,
+    Panel(title="PCK@0.1 (validation)", columns={f"pck10_{part}": part for part in _PARTS}),
+    Panel(title="PCK@0.05 (validation)", columns={f"pck05_{part}": part for part in _PARTS}),
+    Panel(title="MPJPE, mm (validation)", columns={"mpjpe_mm": "whole", "mpjpe_body_mm": "body"}),
+    SPEED,
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Prepared:
-    """All that a training works with.
+class PoseTask:
+    """A pose model that is trained: a `Task`.
 
     Attributes:
         model: a `TrainedModel`, with what the engine put around it.
-        losses: of the recipe.
+        pose_losses: of the recipe.
         state: what checkpoints hold.
         average: a network to put the averaged weights into.
+        spec: of the network.
+        engine: where it runs.
+        panels: see `Task`.
     """
 
     model: nn.Module
-    losses: PoseLosses
+    pose_losses: PoseLosses
     state: TrainingState
     average: PoseNetwork
+    spec: PoseSpec
+    engine: Engine
+    panels: Sequence[Panel] = PANELS
+
+    def losses(self, batch: PoseBatch) -> dict[str, Tensor]:
+        """See `Task`."""
+        return self.pose_losses(self.model, to_device(batch, self.engine.device), self.state.step)
+
+    def validate(self, batches: Sequence[PoseBatch], title: str) -> tuple[dict[str, float], Image]:
+        """See `Task`."""
+        self.state.average.copy_to(self.average)
+        graph = PoseGraph(self.average, self.spec).to(self.engine.device).eval()
+        figures, found = validate(graph, self.spec, batches)
+        return figures, draw_sheet(batches, found, title)
 
 
 def prepare(
     recipe: PoseRecipe, engine: Engine, initial: InitialWeights | None, teacher_file: Path | None
-) -> Prepared:
+) -> PoseTask:
     """Build everything, seeded by the recipe.
 
     Args:
@@ -60,15 +107,10 @@ def prepare(
         teacher_file: of the recipe's distillation.
 
     Raises:
-        InputError: a batch that the processes cannot share; a distillation without a teacher, or
-            the other way round; nothing left to train.
+        InputError: a distillation without a teacher, or the other way round; nothing left to
+            train.
         WeightsError: a file that does not fit its model.
     """
-    if recipe.batch_size % engine.world_size:
-        raise InputError(
-            f"{engine.world_size} processes cannot share a batch of {recipe.batch_size} crops "
-            "equally; choose a batch size that can be divided among them"
-        )
     spec = recipe.model
     torch.manual_seed(recipe.seed)
     network, average = PoseNetwork(spec), PoseNetwork(spec)
@@ -99,11 +141,13 @@ def prepare(
     )
     if engine.rank:  # dropout of each process its own
         torch.manual_seed(recipe.seed + engine.rank)
-    return Prepared(
+    return PoseTask(
         model=engine.wrap(TrainedModel(network, beside, recipe.frozen)),
-        losses=PoseLosses(recipe, engine, teacher),
+        pose_losses=PoseLosses(recipe, engine, teacher),
         state=state,
         average=average,
+        spec=spec,
+        engine=engine,
     )
 
 

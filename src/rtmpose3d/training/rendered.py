@@ -29,8 +29,8 @@ from rtmpose3d.synth.stream import CropStream, StreamPlan
 from rtmpose3d.synth.world import WorldSettings
 from rtmpose3d.training.augment import Augmentation, Sample, augment_crop
 from rtmpose3d.training.data import PoseBatch, batch_of_samples
-from rtmpose3d.training.loop import TrainingData
 from rtmpose3d.training.recipes import PoseRecipe
+from rtmpose3d.training.trainer import TrainingData
 
 logger = logging.getLogger(__name__)
 
@@ -248,7 +248,7 @@ def streamed_data(
     plan: PoolPlan | None = None,
     render_workers: int = 1,
     validation_crops: int = VALIDATION_CROPS,
-) -> TrainingData:
+) -> TrainingData[PoseBatch]:
     """Data that are rendered while the training runs.
 
     Args:

@@ -51,10 +51,14 @@ def draw_sheet(
     blank = np.full_like(tiles[0], _PAPER_BGR)
     tiles += [blank] * (-len(tiles) % columns)
     rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
-    grid = np.vstack(rows)
-    head = np.full((_HEAD_PX, grid.shape[1], 3), _PAPER_BGR, np.uint8)
-    draw_text(head, (_GAP, _HEAD_PX / 2), f"{title}: prediction left, truth right", 24, _INK)
-    return np.vstack([head, grid])
+    return with_head(np.vstack(rows), f"{title}: prediction left, truth right")
+
+
+def with_head(sheet: Image, title: str) -> Image:
+    """A sheet with a line of text above it."""
+    head = np.full((_HEAD_PX, sheet.shape[1], 3), _PAPER_BGR, np.uint8)
+    draw_text(head, (_GAP, _HEAD_PX / 2), title, 24, _INK)
+    return np.vstack([head, sheet])
 
 
 def _pair(batch: PoseBatch, found: Predictions, i: int) -> Image:

@@ -13,17 +13,18 @@ from made_pictures import made_picture, tiny_recipe
 
 from rtmpose3d.errors import InputError, RTMPose3DError
 from rtmpose3d.training.detector.augment import AS_INFERENCE, VariedPictures
-from rtmpose3d.training.detector.loop import DetectorData, train_detector
-from rtmpose3d.training.detector.pictures import DetectorBatch, PicturesInOrder
+from rtmpose3d.training.detector.loop import train_detector
+from rtmpose3d.training.detector.pictures import DetectorBatch, GivenPictures
 from rtmpose3d.training.detector.recipes import DetectorRecipe, detector_nano
 from rtmpose3d.training.engine import Engine
 from rtmpose3d.training.log import read_log
+from rtmpose3d.training.trainer import TrainingData
 from rtmpose3d.weights import read_checkpoint
 from rtmpose3d.zoo import resolve_detector
 
 
-def made_data(recipe: DetectorRecipe, pictures: int = 4) -> DetectorData:
-    source = PicturesInOrder(pictures=[made_picture(i) for i in range(pictures)])
+def made_data(recipe: DetectorRecipe, pictures: int = 4) -> TrainingData[DetectorBatch]:
+    source = GivenPictures(pictures=[made_picture(i) for i in range(pictures)])
 
     def open_stage(stage: int) -> VariedPictures:
         return VariedPictures(
@@ -41,7 +42,7 @@ def made_data(recipe: DetectorRecipe, pictures: int = 4) -> DetectorData:
         augmentation=AS_INFERENCE,
         seed=0,
     )
-    return DetectorData(open_stage=open_stage, validation=[validation.batch(0)])
+    return TrainingData(open_stage=open_stage, validation=[validation.batch(0)])
 
 
 def train(recipe: DetectorRecipe, out: Path, **options):

@@ -22,8 +22,8 @@ from rtmpose3d.training.detector.augment import (
 )
 from rtmpose3d.training.detector.pictures import (
     FilesWithoutPeople,
+    GivenPictures,
     LabelledPicture,
-    PicturesInOrder,
     PooledPictures,
     settle_boxes,
 )
@@ -88,7 +88,7 @@ def test_remains_of_a_person_are_ignored_and_those_outside_dropped() -> None:
 
 def test_the_same_index_gives_the_same_batch_and_another_index_another() -> None:
     source = VariedPictures(
-        source=PicturesInOrder(pictures=[made_picture(i) for i in range(5)]),
+        source=GivenPictures(pictures=[made_picture(i) for i in range(5)]),
         size_wh=SIZE_WH,
         batch_size=3,
         augmentation=STAGE1,
@@ -102,17 +102,10 @@ def test_the_same_index_gives_the_same_batch_and_another_index_another() -> None
     assert len(first) == 3
 
 
-def test_every_picture_comes_once_an_epoch() -> None:
-    pictures = [made_picture(i) for i in range(5)]
-    source = PicturesInOrder(pictures=pictures, seed=3)
-    drawn = [id(source.draw(i)[0]) for i in range(10)]
-    assert sorted(drawn[:5]) == sorted(drawn[5:]) == sorted(map(id, pictures))
-
-
 def test_pictures_without_people_join_as_background(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "place.png"), np.full((40, 60, 3), (10, 200, 30), np.uint8))
     source = VariedPictures(
-        source=PicturesInOrder(pictures=[made_picture(0)]),
+        source=GivenPictures(pictures=[made_picture(0)]),
         empty=FilesWithoutPeople(paths=[tmp_path / "place.png"]),
         size_wh=SIZE_WH,
         batch_size=40,
@@ -148,8 +141,8 @@ def test_a_pool_renders_each_picture_once_and_a_resumed_one_draws_the_same() -> 
 
 
 def test_wrong_arguments_are_errors() -> None:
-    with pytest.raises(InputError, match="data set is empty"):
-        PicturesInOrder(pictures=[])
+    with pytest.raises(InputError, match="no labelled picture"):
+        GivenPictures(pictures=[])
     with pytest.raises(InputError, match="start must be"):
         PooledPictures(lambda _: iter([]), pool=2, start=3)
     with pytest.raises(InputError, match="boxes_xyxy must be"):

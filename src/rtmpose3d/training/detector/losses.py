@@ -5,7 +5,7 @@ In: the network's outputs and the true boxes of a batch. Out: `DetectorLosses`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -84,8 +84,15 @@ def pad_people(boxes_xyxy: Sequence[Tensor], ignored: Sequence[Tensor] | None = 
     return People(boxes_xyxy=padded, is_person=real & ~leave, ignored=leave)
 
 
+def _own(numbers: Tensor) -> Tensor:
+    return numbers
+
+
 def detector_losses(
-    logits: tuple[Tensor, ...], distances: tuple[Tensor, ...], people: People
+    logits: tuple[Tensor, ...],
+    distances: tuple[Tensor, ...],
+    people: People,
+    mean: Callable[[Tensor], Tensor] = _own,
 ) -> DetectorLosses:
     """RTMDet's losses of a batch.
 
@@ -93,12 +100,14 @@ def detector_losses(
         logits: three of (B, 1, H_i, W_i), as `RTMDet` gives them.
         distances: three of (B, 4, H_i, W_i), px.
         people: true boxes, on the same device.
+        mean: over the processes that share a batch (`Engine.mean`): losses are per cell of all.
     """
     scores = torch.cat([level.flatten(1) for level in logits], dim=1).float()  # (B, P)
     boxes = boxes_from_distances(tuple(level.float() for level in distances))  # (B, P, 4)
     cells = cell_points([(level.shape[2], level.shape[3]) for level in logits]).to(boxes.device)
     found = assign(scores, boxes, cells, people.boxes_xyxy, people.is_person, people.ignored)
-    normaliser = found.iou.sum().clamp(min=1)  # the published code's average factor
+    # The published code's average factor, likewise a mean over processes
+    normaliser = mean(found.iou.sum()).clamp(min=1)
     score = (quality_focal_loss(scores, found.iou) * found.counts).sum() / normaliser
     positives = found.positive
     box = BOX_WEIGHT * _box_loss(boxes, people.boxes_xyxy, found) / normaliser

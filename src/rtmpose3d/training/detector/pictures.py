@@ -56,14 +56,34 @@ class DetectorBatch:
         images: (B, h, w, 3) uint8 BGR.
         boxes_xyxy: for each (m, 4) float32, pixels of the input.
         ignored: for each (m,) bool.
+        skipped: what is wrong with pictures that others took the place of.
     """
 
     images: UInt8Array
     boxes_xyxy: tuple[FloatArray, ...]
     ignored: tuple[BoolArray, ...]
+    skipped: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def part(self, rows: range) -> DetectorBatch:
+        """Some of its pictures; views."""
+        chosen = slice(rows.start, rows.stop, rows.step)
+        return DetectorBatch(
+            images=self.images[chosen],
+            boxes_xyxy=self.boxes_xyxy[chosen],
+            ignored=self.ignored[chosen],
+        )
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it, to be looked at in a file."""
+        return {
+            "images": self.images,
+            "boxes_xyxy": np.concatenate(self.boxes_xyxy),
+            "ignored": np.concatenate(self.ignored),
+            "people": np.array([len(boxes) for boxes in self.boxes_xyxy]),
+        }
 
 
 class PictureSource(Protocol):
@@ -75,29 +95,22 @@ class PictureSource(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PicturesInOrder:
-    """Given pictures over and over, in a new order every time.
+class GivenPictures:
+    """A few pictures over and over, in their order.
 
     Attributes:
-        pictures: labelled pictures, or a sequence that reads one when it is asked for.
-        seed: of order and chance.
+        pictures: at least one.
     """
 
     pictures: Sequence[LabelledPicture]
-    seed: int = 0
 
     def __post_init__(self) -> None:
         if not len(self.pictures):
-            raise InputError("the data set is empty: it has no labelled picture")
+            raise InputError("there is no labelled picture to train on")
 
     def draw(self, index: int, count: int = 1) -> list[LabelledPicture]:
         """See `PictureSource`."""
-        epoch, within = divmod(index, len(self.pictures))
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.pictures))
-        others = np.random.default_rng([self.seed, index, 1]).integers(
-            len(self.pictures), size=count - 1
-        )
-        return [self.pictures[int(i)] for i in (order[within], *others)]
+        return [self.pictures[(index + i) % len(self.pictures)] for i in range(count)]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -18,6 +18,7 @@ from rtmpose3d.runtime import Candidates, Device
 from rtmpose3d.runtime.sessions import level_sizes
 from rtmpose3d.structures import Detections, Image, UInt8Array
 from rtmpose3d.training.detector.pictures import DetectorBatch
+from rtmpose3d.training.sheets import with_head
 from rtmpose3d.viz.text import draw_label
 from rtmpose3d.zoo import DetectorSpec
 
@@ -86,16 +87,28 @@ def validate_detector(
 
 
 def draw_detections(
-    batches: Sequence[DetectorBatch], found: Sequence[Sequence[Detections]], *, most: int = 24
+    batches: Sequence[DetectorBatch],
+    found: Sequence[Sequence[Detections]],
+    title: str,
+    *,
+    most: int = 24,
 ) -> Image:
-    """A sheet of pictures with true boxes (green; grey: ignored) and found ones (orange)."""
+    """A sheet of pictures with true boxes (green; grey: ignored) and found ones (orange).
+
+    Args:
+        batches: pictures as the network sees them.
+        found: in them.
+        title: of the sheet.
+        most: pictures that are shown, evenly from all.
+    """
     pairs = [
         (batch, i, detections)
         for batch, finds in zip(batches, found, strict=True)
         for i, detections in enumerate(finds)
     ]
     chosen = np.linspace(0, len(pairs) - 1, min(most, len(pairs))).astype(int)
-    return lay_out([_tile(*pairs[i]) for i in chosen])
+    sheet = lay_out([_tile(*pairs[i]) for i in chosen])
+    return with_head(sheet, f"{title}: orange found at {SCORE_THR:g}, green true, grey ignored")
 
 
 def _found(session: GraphSession, batch: DetectorBatch) -> list[Detections]:
