@@ -125,7 +125,9 @@ def test_commands_and_their_options_exist() -> None:
 
 
 def test_options_named_in_the_text_exist() -> None:
-    known = set().union(*map(options_of, ("demo", "predict", "models", "export", "doctor")))
+    known = options_of("evaluate", "coco-wholebody").union(
+        *map(options_of, ("demo", "predict", "models", "export", "doctor", "train"))
+    )
     for path in (README, ROOT / "docs" / "output.md"):
         for option in re.findall(r"`(--[a-z0-9-]+)[ `=]", path.read_text("utf-8")):
             assert option in known, f"{name_of(path)}: {option}"
