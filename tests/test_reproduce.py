@@ -14,7 +14,9 @@ from typer.testing import CliRunner
 from rtmpose3d.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[1]
-SECTION = (ROOT / "README.md").read_text("utf-8").split("## Reproduce the paper")[1].split("\n## ")[0]
+SECTION = (
+    (ROOT / "README.md").read_text("utf-8").split("## Reproduce the paper")[1].split("\n## ")[0]
+)
 COMMANDS = [line for line in SECTION.splitlines() if line.startswith("rtmpose3d ")]
 ON_SAMPLES = "--allow-missing --bad-samples skip --steps 2 --batch-size 2"
 

@@ -108,6 +108,8 @@ class Task(Protocol[B_contra]):
         """Of the model in training mode: "loss", which is minimised, and what is logged with it."""
         ...
 
-    def validate(self, batches: Sequence[B_contra], title: str) -> tuple[Mapping[str, float], Image]:
+    def validate(
+        self, batches: Sequence[B_contra], title: str
+    ) -> tuple[Mapping[str, float], Image]:
         """Figures of the averaged weights, and a sheet of what they predict."""
         ...
