@@ -80,7 +80,7 @@ def train_a_detector(engine, out):
     from rtmpose3d.training.detector.loop import train_detector
     from rtmpose3d.training.detector.rendered import validation_batches
 
-    tiny = tiny_recipe(6, batch_size=4, validate_every=6)
+    tiny = tiny_recipe(3, batch_size=4, validate_every=3, learning_rate=3e-4)
     batches = validation_batches(tiny, [made_picture(i) for i in range(4)])
     held_out = batches if engine.first else []
     data = TrainingData(open_stage=lambda stage: FixedSource(batches=batches), validation=held_out)

@@ -62,14 +62,15 @@ def test_two_processes_have_the_loss_curve_of_one(curves):
 
 
 def test_two_processes_train_a_detector_as_one_does(tmp_path):
+    """For three steps: then rounding decides which cell answers for a person."""
     for name, processes in (("one", 1), ("two", 2)):
         status, said = start("detector", tmp_path / name, processes)
         assert status == 0, said
     one, two = (read_log(tmp_path / name / "steps.csv") for name in ("one", "two"))
     for name in ("loss", "score_loss", "box_loss"):
         ours, expected = ([row[name] for row in rows] for rows in (two, one))
-        np.testing.assert_allclose(ours, expected, rtol=1e-3, err_msg=name)
-    assert one[-1]["loss"] < one[0]["loss"]
+        np.testing.assert_allclose(ours, expected, rtol=5e-4, err_msg=name)
+    assert abs(one[2]["loss"] / one[1]["loss"] - 1) > 5e-3
 
 
 def test_the_first_process_alone_writes(curves):
