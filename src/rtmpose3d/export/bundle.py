@@ -259,7 +259,8 @@ def _known_facts(spec: ModelSpec, checkpoint: Path) -> dict[str, str]:
     }
     for name, value in _header_of(checkpoint).items():
         if name != "model" and isinstance(value, (int, float, str)):
-            rows[name] = f"{value:.4g}" if isinstance(value, float) else str(value)
+            own = f"{name} (validation)" if name in rows else name  # precision is a figure, too
+            rows[own] = f"{value:.4g}" if isinstance(value, float) else str(value)
     return _checked(rows)
 
 
