@@ -387,6 +387,7 @@ _DETECTORS = (
     # (0.99 M parameters) reach 29 and the dense width 1/4 (2.23 M, above the package's limit) 30.
     DetectorSpec(
         name="rtmdet-n",
+        iou_thr=0.5,  # its second boxes of a person overlap less
         input_size_wh=(320, 320),
         file=BundledFile(name="rtmdet-n.safetensors", most_bytes=4_000_000),
         width=0.1875,
