@@ -14,9 +14,11 @@ from typer.testing import CliRunner
 from rtmpose3d.cli.app import app
 from rtmpose3d.data import DATA_SETS
 from rtmpose3d.errors import InputError, UnknownNameError
+from rtmpose3d.training.detector.recipes import DETECTOR_RECIPES
 from rtmpose3d.training.folders import find_share, mixture_data
 from rtmpose3d.training.log import read_log
 from rtmpose3d.training.published import PLANS, WARMUP_STEPS, plan_of
+from rtmpose3d.training.recipes import RECIPES
 from rtmpose3d.weights import read_checkpoint
 from rtmpose3d.zoo import MODELS, OFFLINE_MODEL, PoseSpec
 
@@ -175,7 +177,7 @@ COMMANDS = re.findall(r"^(?:torchrun .*-m )?rtmpose3d (train .*)$", DOCUMENT.rea
 def test_commands_of_the_documentation_have_only_options_that_there_are(command):
     result = RUNNER.invoke(app, [*shlex.split(command), "--help"])
     assert result.exit_code == 0, result.output
-    assert command.split()[1] in {*PLANS, OFFLINE_MODEL}
+    assert command.split()[1] in {*PLANS, *RECIPES, *DETECTOR_RECIPES}
 
 
 @pytest.mark.parametrize(

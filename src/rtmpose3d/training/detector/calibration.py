@@ -89,7 +89,7 @@ def write_shifted(source: Path, shift: float, out: Path) -> None:
     if not names:
         raise InputError(f"{source} has no {_BIAS}*.bias; it is no file of a detector's training")
     for name in names:
-        arrays[name] = (arrays[name] + shift).astype(arrays[name].dtype)
+        arrays[name] = (arrays[name].astype(np.float32) + shift).astype(arrays[name].dtype)
     with open_torch_file(source) as file:
         meta = file.root.get("meta") if isinstance(file.root, dict) else None
     about = {str(k): v for k, v in (meta or {}).items() if isinstance(v, (int, float, str))}
