@@ -85,7 +85,8 @@ def found_boxes(
     yield ""
     everybody = sheet.with_person_box(people)
     low = predict_in_found_boxes(model, everybody, bbox_thr=DETECTOR_THRESHOLDS[0])
-    images = sheet.annotated_images(everybody, low)
+    sizes_wh = {path: result.image_size_wh for path, result in low.results.items()}
+    images = sheet.annotated_images(everybody, sizes_wh)
     finds = [detections_of(low.results[path]) for path in by_picture(everybody)]
     yield "Detector, people taller than a fifth of the picture, at an IoU of 0.5:\n"
     yield from sheet.detector_table(

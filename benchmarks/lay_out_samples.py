@@ -14,7 +14,6 @@ import argparse
 from pathlib import Path
 
 from rtmpose3d.data import DATA_SETS
-from rtmpose3d.errors import RTMPose3DError
 from rtmpose3d.evaluation.real_samples import SAMPLES, Sample
 
 _BESIDE = ("_camera.json", "_joint_3d.json")  # InterHand2.6M: beside NAME_data.json
@@ -67,7 +66,7 @@ def main() -> None:
         data_set = SAMPLES[name].data_set
         try:
             lay_out(SAMPLES[name], given.samples / name, given.out / data_set)
-        except (OSError, RTMPose3DError) as error:
+        except OSError as error:
             raise SystemExit(f"{given.out / data_set}: {error}") from error
         print(given.out / data_set)
 

@@ -126,7 +126,8 @@ def test_errors_in_space_are_none_for_the_truth(people, standing) -> None:
 
 def test_pictures_tell_who_is_complete(people) -> None:
     found = predict_in_given_boxes(Oracle(people, 0.0, set()), people)
-    images = sheet.annotated_images(people, found)
+    sizes_wh = {path: result.image_size_wh for path, result in found.results.items()}
+    images = sheet.annotated_images(people, sizes_wh)
     assert [image.complete for image in images] == [True, False]
     scores = DetectionScores(people=8, hits=6, finds=0, false=0)
     assert cells(sheet.detector_table([(0.3, scores)]))[2] == ["0.3", ".75", "–", "8", "0"]

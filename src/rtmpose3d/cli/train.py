@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -173,21 +175,14 @@ def train(
 def _run_pose(job: PoseJob, rendering: Rendering | None, run: Run, dry_run: bool) -> None:
     from rtmpose3d.cli.train_plan import lines_of_job
     from rtmpose3d.training.loop import train_pose
-    from rtmpose3d.training.trainer import check
 
-    recipe = job.recipe
-    engine = run.engine(recipe)
-    try:
-        if engine.first:
-            lines = [*lines_of_job(job, engine), *_lines_of_run(run)]
-            typer.echo("\n".join(lines))
-        job.check(listing_only=dry_run)
-        if dry_run:
-            return
-        check(recipe, run.out, engine, run.resume)  # before minutes of rendering
+    def plan(engine: Engine) -> list[str]:
+        return lines_of_job(job, engine)
+
+    def work(engine: Engine) -> TrainingResult:
         data = job.data(engine) if rendering is None else _rendered(job, rendering, run, engine)
-        result = train_pose(
-            recipe,
+        return train_pose(
+            job.recipe,
             data,
             run.out,
             engine=engine,
@@ -198,6 +193,39 @@ def _run_pose(job: PoseJob, rendering: Rendering | None, run: Run, dry_run: bool
             progress=True,
             tensorboard=run.tensorboard,
         )
+
+    _carry_out(job.recipe, run, plan, partial(job.check, listing_only=dry_run), work, dry_run)
+
+
+def _carry_out(
+    recipe: Recipe,
+    run: Run,
+    plan: Callable[[Engine], list[str]],
+    ready: Callable[[], None],
+    work: Callable[[Engine], TrainingResult],
+    dry_run: bool,
+) -> None:
+    """Say what is going to happen, do it, and say how it ended; the first process speaks.
+
+    Args:
+        recipe: of the training.
+        run: how it runs.
+        plan: lines of what is going to happen.
+        ready: raises if something for it is missing.
+        work: trains.
+        dry_run: whether to stop before that.
+    """
+    from rtmpose3d.training.trainer import check
+
+    engine = run.engine(recipe)
+    try:
+        if engine.first:
+            typer.echo("\n".join([*plan(engine), *_lines_of_run(run)]))
+        ready()
+        if dry_run:
+            return
+        check(recipe, run.out, engine, run.resume)  # before minutes of rendering
+        result = work(engine)
         if engine.first:
             typer.echo(_result_text(result))
     finally:
@@ -241,16 +269,12 @@ def _run_detector(
     from rtmpose3d.cli.train_plan import lines_of_recipe
     from rtmpose3d.training.detector import rendered
     from rtmpose3d.training.detector.loop import train_detector
-    from rtmpose3d.training.trainer import check
 
-    engine = run.engine(recipe)
-    try:
-        if engine.first:
-            begins = [] if initial is None else [f"begins     with {initial}"]
-            typer.echo("\n".join([*lines_of_recipe(recipe, engine), *begins, *_lines_of_run(run)]))
-        if dry_run:
-            return
-        check(recipe, run.out, engine, run.resume)
+    def plan(engine: Engine) -> list[str]:
+        begins = [] if initial is None else [f"begins     with {initial}"]
+        return [*lines_of_recipe(recipe, engine), *begins]
+
+    def work(engine: Engine) -> TrainingResult:
         train_world, validation_world = _worlds(rendering, recipe.seed)
         data = rendered.streamed_data(
             recipe,
@@ -259,7 +283,7 @@ def _run_detector(
             render_workers=rendering.workers,
             validation_pictures=rendered.VALIDATION_PICTURES if engine.first else 0,
         )
-        result = train_detector(
+        return train_detector(
             recipe,
             data,
             run.out,
@@ -270,10 +294,8 @@ def _run_detector(
             progress=True,
             tensorboard=run.tensorboard,
         )
-        if engine.first:
-            typer.echo(_result_text(result))
-    finally:
-        engine.close()
+
+    _carry_out(recipe, run, plan, lambda: None, work, dry_run)
 
 
 def _worlds(rendering: Rendering, seed: int) -> tuple[WorldSettings, WorldSettings]:

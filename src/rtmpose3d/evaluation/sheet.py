@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -175,16 +176,21 @@ def detector_table(scores: Iterable[tuple[float, DetectionScores]]) -> Iterator[
 
 
 def annotated_images(
-    people: Sequence[RealPerson], predictions: Predictions
+    people: Sequence[RealPerson], sizes_wh: Mapping[Path, tuple[int, int]]
 ) -> list[AnnotatedImage]:
-    """The pictures' true boxes, in the order of `by_picture`, for `score_detections`."""
+    """The pictures' true boxes, in the order of `by_picture`, for `score_detections`.
+
+    Args:
+        people: everybody in the pictures.
+        sizes_wh: of the pictures, px.
+    """
     images = []
     for path, rows in by_picture(people).items():
         images.append(
             AnnotatedImage(
                 boxes_xyxy=np.stack([people[i].box_xyxy for i in rows]),
                 ignored=np.array([people[i].crowd for i in rows]),
-                size_wh=predictions.results[path].image_size_wh,
+                size_wh=sizes_wh[path],
                 complete=people[rows[0]].data_set in COMPLETE,
             )
         )

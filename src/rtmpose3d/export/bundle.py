@@ -28,8 +28,7 @@ from rtmpose3d.runtime.graph_files import GraphFile, graph_file
 from rtmpose3d.sources import load_image
 from rtmpose3d.structures import Image
 from rtmpose3d.structures.atomic import atomic_write
-from rtmpose3d.weights import open_torch_file, write_safetensors
-from rtmpose3d.weights.file_kinds import is_safetensors, read_head
+from rtmpose3d.weights import read_meta, write_safetensors
 from rtmpose3d.zoo import (
     DEMO_PICTURE,
     MODELS,
@@ -257,21 +256,11 @@ def _known_facts(spec: ModelSpec, checkpoint: Path) -> dict[str, str]:
         "data": spec.data_licence,
         "made from": f"sha256 {hashlib.sha256(checkpoint.read_bytes()).hexdigest()}",
     }
-    for name, value in _header_of(checkpoint).items():
-        if name != "model" and isinstance(value, (int, float, str)):
+    for name, value in read_meta(checkpoint).items():
+        if name != "model":
             own = f"{name} (validation)" if name in rows else name  # precision is a figure, too
             rows[own] = f"{value:.4g}" if isinstance(value, float) else str(value)
     return _checked(rows)
-
-
-def _header_of(checkpoint: Path) -> Mapping[str, object]:
-    """The `meta` of a .pth; empty where there is none."""
-    if is_safetensors(*read_head(checkpoint)):
-        return {}
-    with open_torch_file(checkpoint) as file:
-        root = file.root
-        meta = root.get("meta") if isinstance(root, dict) else None
-        return dict(meta) if isinstance(meta, dict) else {}
 
 
 def _checked(facts: Mapping[str, str]) -> dict[str, str]:

@@ -190,6 +190,22 @@ def _bfloat16_reader(path: Path) -> Callable[[str], NDArray[np.generic]]:
     return read
 
 
+def read_meta(path: Path) -> dict[str, str | int | float]:
+    """Numbers and texts of a .pth file's `meta`; empty where there is none, as in .safetensors.
+
+    Raises:
+        WeightsError: there is no such file, or it is damaged.
+    """
+    if is_safetensors(*read_head(path)):
+        return {}
+    with open_torch_file(path) as file:
+        root = file.root
+        meta = root.get("meta") if isinstance(root, dict) else None
+        if not isinstance(meta, dict):
+            return {}
+        return {str(k): v for k, v in meta.items() if isinstance(v, (str, int, float))}
+
+
 def match_weights(
     tensors: Mapping[str, NDArray[np.generic]],
     expected: Mapping[str, Shape],

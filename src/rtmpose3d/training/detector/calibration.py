@@ -24,15 +24,15 @@ from rtmpose3d.evaluation import score_detections
 from rtmpose3d.evaluation.detection import AnnotatedImage, DetectionScores
 from rtmpose3d.evaluation.predictions import by_picture
 from rtmpose3d.evaluation.rendered_people import read_rendered_people
+from rtmpose3d.evaluation.sheet import annotated_images
 from rtmpose3d.pipeline.detect import detect_people
 from rtmpose3d.runtime import open_detector
 from rtmpose3d.sources import load_image
 from rtmpose3d.structures import Detections
-from rtmpose3d.training.detector.validation import SCORE_THR
-from rtmpose3d.weights import open_torch_file, read_checkpoint, write_torch_file
+from rtmpose3d.training.detector.validation import LEAST_SCORE, SCORE_THR
+from rtmpose3d.weights import read_checkpoint, read_meta, write_torch_file
 from rtmpose3d.zoo import resolve_detector
 
-LEAST_SCORE = 0.05
 _STEPS = np.arange(0.06, 0.95, 0.01)
 _BIAS = "bbox_head.rtm_cls."
 
@@ -81,7 +81,8 @@ def write_shifted(source: Path, shift: float, out: Path) -> None:
     """Write a detector's .pth with a number added to all its logits.
 
     Raises:
-        WeightsError: the file is none of a detector's.
+        WeightsError: it is no weights file.
+        InputError: it is none of a detector.
         OutputError: it cannot be written.
     """
     arrays = dict(read_checkpoint(source))
@@ -90,10 +91,7 @@ def write_shifted(source: Path, shift: float, out: Path) -> None:
         raise InputError(f"{source} has no {_BIAS}*.bias; it is no file of a detector's training")
     for name in names:
         arrays[name] = (arrays[name].astype(np.float32) + shift).astype(arrays[name].dtype)
-    with open_torch_file(source) as file:
-        meta = file.root.get("meta") if isinstance(file.root, dict) else None
-    about = {str(k): v for k, v in (meta or {}).items() if isinstance(v, (int, float, str))}
-    write_torch_file(out, arrays, {"meta": {**about, "score_shift": shift}})
+    write_torch_file(out, arrays, {"meta": {**read_meta(source), "score_shift": shift}})
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -113,25 +111,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         people = read_rendered_people(given.rendered)
         session = open_detector(resolve_detector(given.model), given.source, device="cpu")
-        images: list[AnnotatedImage] = []
+        sizes_wh: dict[Path, tuple[int, int]] = {}
         found: list[Detections] = []
-        for path, rows in by_picture(people).items():
+        for path in by_picture(people):
             picture = load_image(path)
+            sizes_wh[path] = picture.shape[1], picture.shape[0]
             found += detect_people(session, [picture], bbox_thr=LEAST_SCORE)
-            images.append(
-                AnnotatedImage(
-                    boxes_xyxy=np.stack([people[i].box_xyxy for i in rows]),
-                    ignored=np.array([people[i].crowd for i in rows]),
-                    size_wh=(picture.shape[1], picture.shape[0]),
-                )
-            )
-        result = calibrate(images, found, given.precision)
+        result = calibrate(annotated_images(people, sizes_wh), found, given.precision)
         write_shifted(given.source, result.shift, given.out)
     except RTMPose3DError as error:
         sys.exit(f"error: {error}")
     print(
         f"score {result.score:.2f} has precision {result.at_score.precision:.3f} and recall "
-        f"{result.at_score.recall:.3f} in {len(images)} pictures; {given.out} has its logits "
+        f"{result.at_score.recall:.3f} in {len(found)} pictures; {given.out} has its logits "
         f"shifted by {result.shift:+.3f}"
     )
 
