@@ -38,13 +38,15 @@ def decimate(mesh: Mesh, cell_m: float) -> tuple[IntArray, IntArray]:
     positions, triangles = mesh.positions, mesh.triangles.astype(np.int64)
     if cell_m <= 0:
         return _in_order(np.arange(len(positions)), triangles, positions)
-    cells = np.floor(positions / cell_m).astype(np.int64)
-    middle = (cells + 0.5) * cell_m  # the same on both sides of a seam
-    columns = np.column_stack([cells - cells.min(axis=0), _islands(mesh)])
-    key = np.zeros(len(cells), np.int64)
-    for column, extent in zip(columns.T, columns.max(axis=0) + 1, strict=True):
-        key = key * extent + column
-    group, kept = _representatives(key, np.square(positions - middle).sum(axis=1))
+    # a column at a time: NumPy reduces rows of three slowly
+    key, distance = np.zeros(len(positions), np.int64), np.zeros(len(positions))
+    for column in positions.T:
+        cells = np.floor(column / cell_m).astype(np.int64)
+        distance += np.square(column - (cells + 0.5) * cell_m)  # the same on both sides of a seam
+        cells -= cells.min()
+        key = key * (int(cells.max()) + 1) + cells
+    key = key * len(positions) + _islands(mesh)
+    group, kept = _representatives(key, distance)
     joined = group[triangles]
     a, b, c = joined.T
     joined = joined[(a != b) & (b != c) & (a != c)]
@@ -61,16 +63,25 @@ def _in_order(
     """
     if not len(triangles):
         return np.zeros(0, np.int64), np.zeros((0, 3), np.uint32)
-    middles = positions[kept][triangles].mean(axis=1)
-    span = max(float(np.ptp(middles, axis=0).max()), 1e-9)
-    steps = ((middles - middles.min(axis=0)) / span * 1023).astype(np.int64)
-    along = sum(_spread(steps[:, axis]) << axis for axis in range(3))
-    triangles = triangles[np.argsort(along, kind="stable")]
-    used, first, inverse = np.unique(triangles, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    rank = np.empty(len(used), np.int64)
-    rank[order] = np.arange(len(used))
-    return kept[used[order]], rank[inverse].reshape(-1, 3).astype(np.uint32)
+    a, b, c = triangles.T
+    middles = [column[a] + column[b] + column[c] for column in positions[kept].T]
+    lows = [float(column.min()) for column in middles]
+    span = max(
+        *(float(column.max()) - low for column, low in zip(middles, lows, strict=True)), 1e-9
+    )
+    along = np.zeros(len(triangles), np.int64)
+    for axis, (column, low) in enumerate(zip(middles, lows, strict=True)):
+        along |= _spread(((column - low) * (1023 / span)).astype(np.int64)) << axis
+    triangles = triangles[_stable_order(along)]
+    flat = triangles.ravel()
+    first = np.full(len(kept), -1)
+    first[flat[::-1]] = np.arange(len(flat))[::-1]  # the last that is written is the first use
+    opens = np.zeros(len(flat), bool)
+    opens[first[first >= 0]] = True
+    used = flat[opens]
+    rank = np.empty(len(kept), np.uint32)
+    rank[used] = np.arange(len(used))
+    return kept[used], rank[triangles]
 
 
 def _spread(numbers: IntArray) -> IntArray:
@@ -80,14 +91,22 @@ def _spread(numbers: IntArray) -> IntArray:
     return numbers
 
 
+def _stable_order(numbers: IntArray) -> IntArray:
+    """What sorts numbers below 2**32: NumPy sorts 16 bits at a time without comparing."""
+    low = np.argsort((numbers & 0xFFFF).astype(np.uint16), kind="stable")
+    return low[np.argsort((numbers[low] >> 16).astype(np.uint16), kind="stable")]
+
+
 def islands(triangles: IntArray, vertices: int) -> IntArray:
     """(vertices,) a number for each set of vertices that triangles connect."""
     label = np.arange(vertices)
     flat = triangles.ravel()
+    a, b, c = triangles.T
     order = np.argsort(flat, kind="stable")
     used, starts = np.unique(flat[order], return_index=True)
     while len(used):
-        least = np.repeat(label[triangles].min(axis=1), 3)[order]
+        least = np.minimum(np.minimum(label[a], label[b]), label[c])
+        least = np.repeat(least, 3)[order]
         smaller = label.copy()
         smaller[used] = np.minimum(label[used], np.minimum.reduceat(least, starts))
         for _ in range(3):
@@ -112,7 +131,9 @@ def _islands(mesh: Mesh) -> IntArray:
 
 def _representatives(key: IntArray, distance: FloatArray) -> tuple[IntArray, IntArray]:
     """Group number of each vertex (V,), and the vertex of the least distance in each group (G,)."""
-    _, group = np.unique(key, return_inverse=True)
-    order = np.lexsort((distance, group))
-    first = np.r_[0, np.cumsum(np.bincount(group))[:-1]]
-    return group, order[first]
+    order = np.lexsort((distance, key))
+    in_order = key[order]
+    opens = np.r_[True, in_order[1:] != in_order[:-1]]
+    group = np.empty(len(key), np.int64)
+    group[order] = np.cumsum(opens) - 1
+    return group, order[opens]

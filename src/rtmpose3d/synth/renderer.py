@@ -146,6 +146,7 @@ class Renderer:
             layout = grid([job.size_wh for job in jobs])
             plan = plan_pictures(jobs)
             self._atlas.ensure(layout.size_wh)
+            self._surfaces.send_textures(plan.materials)
             self._send_blocks(plan)
             self._draw_shadows(plan)
             self._clear(jobs, layout.places, layout.size_wh)

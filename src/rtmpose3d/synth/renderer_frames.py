@@ -20,6 +20,7 @@ from rtmpose3d.synth.scene import Mesh, Person, Scene, View
 
 NEAR_M, FAR_M = 0.08, 60.0
 CONTACTS = 8  # as in frame.glsl
+_FAINTEST_CONTACT = 0.01  # of the sky's light
 FRAME_FLOATS = 16 + 16 + 4 * 7 + 4 * CONTACTS
 _TALLEST_SHADOW_M = 2.6
 _BODY_MARGIN_M = 0.22  # skull, hands, clothes and hair around the keypoints
@@ -146,7 +147,8 @@ def contacts_of(people: Sequence[Person]) -> FloatArray:
         for index, radius in [(i, 0.10) for i in _FEET] + [(i, 0.22) for i in _SEATS]:
             x, y, z = person.keypoints_world[index]
             strength = 0.42 * math.exp(-max(z - 0.02, 0.0) / (0.9 * radius))
-            found.append((strength, x, y, radius + 0.4 * max(float(z), 0.0)))
+            if strength > _FAINTEST_CONTACT:
+                found.append((strength, x, y, radius + 0.4 * max(float(z), 0.0)))
     found.sort(reverse=True)
     for row, (strength, x, y, radius) in zip(contacts, found, strict=False):
         row[:] = x, y, radius, strength

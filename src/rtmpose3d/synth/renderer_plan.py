@@ -5,7 +5,7 @@ Pure arithmetic on scenes; nothing here touches OpenGL.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +24,7 @@ from rtmpose3d.synth.renderer_frames import (
     sphere_around,
     sphere_of,
 )
-from rtmpose3d.synth.scene import Person, Prop, Scene
+from rtmpose3d.synth.scene import Material, Person, Prop, Scene
 
 _SHADOW_SIZES_PX = ((320, 256), (800, 512), (1 << 30, 1024))  # picture's longer side, map's side
 _LARGEST_LIT_M = 6.0  # a map for a larger ball would be too coarse: the nearest people have it
@@ -78,6 +78,16 @@ class Plan:
     pictures: tuple[Picture, ...]
     shadows: tuple[Shadow, ...]
     bones: tuple[FloatArray, ...]
+
+    @property
+    def materials(self) -> Iterator[Material]:
+        """Of all that is drawn."""
+        floors = (picture.scene.floor_material for picture in self.pictures)
+        yield from (material for material in floors if material is not None)
+        for drawn in (*self.pictures, *self.shadows):
+            for planned in drawn.people:
+                yield from (mesh.material for mesh in planned.person.meshes)
+            yield from (planned.prop.mesh.material for planned in drawn.props)
 
 
 def plan_pictures(jobs: Sequence[RenderJob]) -> Plan:

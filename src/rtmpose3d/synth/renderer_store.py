@@ -173,17 +173,19 @@ def mip_levels(texels: UInt8Array) -> list[UInt8Array]:
     Returns:
         The levels, from the given one down.
     """
-    full = texels.astype(np.float32) / 255
-    share = float((full[..., 3] > 0.5).mean())
     levels = [np.ascontiguousarray(texels)]
-    height, width = texels.shape[:2]
-    weighted = np.dstack([full[..., :3] * full[..., 3:], full[..., 3]])
+    alpha = cv2.extractChannel(levels[0], 3).astype(np.float32) * np.float32(1 / 255)
+    weighted = levels[0][..., :3] * cv2.merge([alpha] * 3)
+    share = float((alpha > 0.5).mean())
+    height, width = alpha.shape
     while min(height, width) >= 2 * _LEAST_MIP_PX:
         height, width = height // 2, width // 2
-        weighted = cv2.resize(weighted, (width, height), interpolation=cv2.INTER_AREA)
-        alpha = weighted[..., 3]
-        threshold = max(float(np.quantile(alpha, 1 - share)), 1e-3)
-        colour = weighted[..., :3] / np.maximum(alpha[..., None], 1e-3)
-        level = np.dstack([colour, alpha * (0.5 / threshold)])
-        levels.append(np.clip(level * 255 + 0.5, 0, 255).astype(np.uint8))
+        alpha, weighted = (
+            cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA)
+            for array in (alpha, weighted)
+        )
+        dense = 0.5 / max(float(np.quantile(alpha, 1 - share)), 1e-3)
+        colours = weighted / cv2.merge([np.maximum(alpha, 1e-3)] * 3)
+        level = cv2.merge([*cv2.split(colours), alpha * (255 * dense)])
+        levels.append(cv2.convertScaleAbs(level))  # rounds, and stops at 255
     return levels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,12 @@ class Surfaces:
         self.soft_shadows = False
         self._context = context
         self._programs: dict[Defines, _Surface] = {}
+
+    def send_textures(self, materials: Iterable[Material]) -> None:
+        """Send textures before anything is drawn: making one in between ends Mesa's batch."""
+        for material in materials:
+            if material.texture is not None:
+                self.store.texture(material.texture)
 
     def draw_person(self, person: Person, level: int, owner: int, *, shadow_pass: bool) -> None:
         """All meshes of a person, whose bones are bound; lashes and teeth throw no shadows."""

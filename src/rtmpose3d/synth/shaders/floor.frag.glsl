@@ -12,7 +12,7 @@ out vec4 pixel;
 // What bodies that stand or lie on the ground keep away of the sky's light.
 float openness() {
     float open = 1.0;
-    for (int i = 0; i < CONTACTS; ++i) {
+    for (int i = 0; i < CONTACTS && contacts[i].w > 0.0; ++i) {
         vec2 away = (place.xy - contacts[i].xy) / contacts[i].z;
         float near = 1.0 / (1.0 + dot(away, away));
         open *= 1.0 - contacts[i].w * near * near;
