@@ -185,7 +185,7 @@ def mip_levels(texels: UInt8Array) -> list[UInt8Array]:
             for array in (alpha, weighted)
         )
         dense = 0.5 / max(float(np.quantile(alpha, 1 - share)), 1e-3)
-        colours = weighted / cv2.merge([np.maximum(alpha, 1e-3)] * 3)
+        colours = cv2.divide(weighted, cv2.merge([np.maximum(alpha, 1e-3)] * 3))
         level = cv2.merge([*cv2.split(colours), alpha * (255 * dense)])
-        levels.append(cv2.convertScaleAbs(level))  # rounds, and stops at 255
+        levels.append(np.asarray(cv2.convertScaleAbs(level), np.uint8))  # stops at 255
     return levels
