@@ -225,9 +225,9 @@ def table(study: str, found: Mapping[str, Sequence[Mapping[str, float]]]) -> str
         cells = []
         for figure in FIGURES:
             values = [figures[figure] for figures in runs]
-            spread = statistics.stdev(values) if len(values) > 1 else float("nan")
             digits = 0 if "mpjpe" in figure else 3
-            cells.append(f"{statistics.mean(values):.{digits}f} ± {spread:.{digits}f}")
+            spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+            cells.append(f"{statistics.mean(values):.{digits}f}{spread}")
         lines.append(f"| {name} | {len(runs)} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

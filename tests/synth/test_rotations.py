@@ -1,0 +1,45 @@
+"""Rotations of one vector equal those of a stack, and do what they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtmpose3d.synth.rotations import from_rotvec, shortest_arc, to_rotvec, unit
+
+NUMBERS = st.floats(-1, 1, allow_subnormal=False)
+VECTORS = st.tuples(NUMBERS, NUMBERS, NUMBERS).map(np.array)
+DIRECTIONS = VECTORS.filter(lambda v: np.linalg.norm(v) > 1e-3).map(unit)
+ANGLES = st.sampled_from([0.0, 1e-12, 1e-8, 1e-4, 0.1, 1.0, 3.0, np.pi - 1e-9, np.pi])
+
+
+def is_rotation(matrix):
+    return np.allclose(matrix @ matrix.T, np.eye(3), atol=1e-9) and np.linalg.det(matrix) > 0
+
+
+@given(DIRECTIONS, ANGLES)
+def test_rotation_vectors(axis, angle):
+    one = from_rotvec(axis * angle)
+    assert is_rotation(one)
+    np.testing.assert_allclose(one, from_rotvec((axis * angle)[None])[0], atol=1e-12)
+    if 1e-8 <= angle <= 3:
+        np.testing.assert_allclose(to_rotvec(one), axis * angle, atol=1e-7)
+
+
+@given(DIRECTIONS, DIRECTIONS)
+def test_the_shortest_turn(source, target):
+    one = shortest_arc(source, target)
+    assert is_rotation(one)
+    np.testing.assert_allclose(one @ source, target, atol=1e-6)
+    np.testing.assert_allclose(one, shortest_arc(source[None], target[None])[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("step", [0.0, 1e-9, 1e-6, 1e-4])
+@pytest.mark.parametrize("axis", np.eye(3))
+def test_the_shortest_turn_of_opposites(axis, step):
+    target = unit(-axis + step * np.roll(axis, 1))
+    one = shortest_arc(axis, target)
+    assert is_rotation(one)
+    np.testing.assert_allclose(one @ axis, target, atol=1e-6)
