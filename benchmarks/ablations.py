@@ -5,9 +5,10 @@
 `parts` is Table 4 (attention, neck, head over two scales, one after the other; and the keypoint
 maps beside the head that our bundled model is trained with), `distillation` the two stages of
 DWPose, with a teacher twice as wide, `joint` adds people with 2D labels only to people with 3D
-labels. Every variant and seed sees the same crops in the same order. A finished run is kept in
-OUT, so the same command goes on where it stopped; the table is printed and written to
-OUT/STUDY.md.
+labels. Every variant and seed sees the same crops in the same order. The published trainings begin
+with a trained backbone; `--backbone src/rtmpose3d/bundled/rtmw3d-n.safetensors` does so, too, and
+then few steps show more of what comes after the backbone. A finished run is kept in OUT, so the
+same command goes on where it stopped; the table is printed and written to OUT/STUDY.md.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import torch
 from rtmpose3d.structures.atomic import atomic_write
 from rtmpose3d.synth import CropJitter, CropStream, StreamPlan, WorldSettings, makehuman_people
 from rtmpose3d.training.augment import Augmentation, augment_crop
+from rtmpose3d.training.beginning import InitialWeights
 from rtmpose3d.training.data import PoseBatch, batch_of_samples
 from rtmpose3d.training.distillation import first_stage, second_stage
 from rtmpose3d.training.engine import Engine
@@ -194,6 +196,7 @@ def run(
     held_out: list[PoseBatch],
     out: Path,
     teacher: Path | None,
+    backbone: Path | None,
 ) -> dict[str, float]:
     """Figures of one variant and seed: trained, or read if it was trained before."""
     done = out / "figures.csv"
@@ -210,7 +213,10 @@ def run(
 
         data = TrainingData(open_stage=open_stage, validation=held_out)
         engine = Engine("auto", precision=recipe.precision)
-        result = train_pose(recipe, data, out, engine=engine, teacher=teacher, resume=True)
+        initial = None if backbone is None else InitialWeights(path=backbone, parts=("backbone",))
+        result = train_pose(
+            recipe, data, out, engine=engine, teacher=teacher, initial=initial, resume=True
+        )
         with atomic_write(done, "w") as file:
             writer = csv.writer(file)
             writer.writerows(result.figures.items())
@@ -243,7 +249,10 @@ def main() -> None:
     parser.add_argument("--crops", type=int, default=12_800, help="rendered to train on")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, help="of the network")
+    parser.add_argument("--backbone", type=Path, help="file whose backbone every run begins with")
     given = parser.parse_args()
+    if given.backbone and given.study == "distillation":
+        parser.error("--backbone does not fit the teacher of distillation")
     if given.threads:
         torch.set_num_threads(given.threads)
         cv2.setNumThreads(given.threads)
@@ -263,7 +272,7 @@ def main() -> None:
             out = given.out / f"{given.study}_{number}_{seed}"
             recipe = small_recipe(given.steps, seed)
             taught_by = None if variant.taught_by is None else weights[variant.taught_by]
-            figures = run(variant, recipe, theirs, held_out, out, taught_by)
+            figures = run(variant, recipe, theirs, held_out, out, taught_by, given.backbone)
             weights[variant.name] = out / f"{variant.change(recipe).model.name}.pth"
             found.setdefault(variant.name, []).append(figures)
             print(variant.name, seed, {name: round(figures[name], 3) for name in FIGURES})
