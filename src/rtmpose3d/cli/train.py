@@ -117,7 +117,7 @@ def train(
     Needs the extra `torch`, for --assets also `synth`, for several processes and --tensorboard
     also `train`.
     """
-    import_extra("torch", "torch", "training")
+    import_extra("torch", "train", "training")
     from rtmpose3d.cli.train_plan import Changes, Files, Weights, detector_recipe, pose_job
     from rtmpose3d.training.detector.recipes import DETECTOR_RECIPES
 
