@@ -221,11 +221,14 @@ def test_a_training_stands_for_its_finished_weights(tmp_path):
 
 def test_the_command_says_what_it_did_and_what_is_wrong(folder, tmp_path_factory, capsys):
     checkpoint = trained("rtmw3d-n", tmp_path_factory.mktemp("trained") / "a.pth")
-    bundle.main(["rtmw3d-n", str(checkpoint), "--card-facts", "commit=1a2b3c4", "hours=2"])
+    facts = ["--card-facts", "commit=1a2b3c4", "hours=2", "--card-facts", "crops=7"]
+    bundle.main(["rtmw3d-n", str(checkpoint), *facts])
     printed = capsys.readouterr().out
     for words in ("bytes, at most 12,000,000", "keypoints, mean (px)", "depth, mean (mm)"):
         assert words in printed
-    assert "| hours | 2 |" in (folder / "rtmw3d-n.md").read_text("utf-8")
+    card = (folder / "rtmw3d-n.md").read_text("utf-8")
+    for row in ("| commit | 1a2b3c4 |", "| hours | 2 |", "| crops | 7 |"):
+        assert row in card
     with pytest.raises(SystemExit, match=r"error: .*gone\.pth"):
         bundle.main(["rtmw3d-n", "gone.pth"])
 

@@ -293,6 +293,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         *("--card-facts", "-f"),
         nargs="+",
+        action="extend",  # given twice, the second adds to the first
         default=[],
         metavar="NAME=VALUE",
         help="further rows of the model card's table, such as commit=1a2b3c4 'hours=2.1 on ...'",
