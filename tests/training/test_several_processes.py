@@ -148,6 +148,14 @@ def test_ctrl_c_at_one_process_ends_both_with_a_checkpoint(tmp_path):
     assert list((tmp_path / "checkpoints").glob("step_*.pth"))
 
 
+def test_a_sum_is_there_when_the_threads_are_done_with_it(tmp_path):
+    """Else one of them can abort a process that ends."""
+    status, said = start("talk", tmp_path)
+    assert status == 0, said
+    for rank in (0, 1):
+        assert (tmp_path / f"heard{rank}.txt").read_text(encoding="utf-8") == "|zwölf"
+
+
 def test_a_batch_that_cannot_be_shared_is_refused(tmp_path):
     engine = Engine("cpu")
     engine.world_size = 3

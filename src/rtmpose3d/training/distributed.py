@@ -7,8 +7,12 @@ processes share a batch. Needs the extra `train`.
 
 from __future__ import annotations
 
+import sys
+import time
 import warnings
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -64,21 +68,23 @@ class DistributedEngine(Engine):
     def sum(self, numbers: Tensor) -> Tensor:
         """See `Engine`."""
         total = numbers.detach().to(self.device, copy=True)
-        distributed.all_reduce(total)
+        _carry_out(partial(distributed.all_reduce, total), [total])
         return total
 
     def gather(self, numbers: Tensor) -> list[Tensor]:
         """See `Engine`."""
         own = numbers.detach().to(self.device)
         all_of_them = [torch.empty_like(own) for _ in range(self.world_size)]
-        distributed.all_gather(all_of_them, own)
+        _carry_out(partial(distributed.all_gather, all_of_them, own), [own, *all_of_them])
         return [x.cpu() for x in all_of_them]
 
     def texts(self, text: str) -> list[str]:
         """See `Engine`."""
-        found: list[str] = [""] * self.world_size
-        distributed.all_gather_object(found, text)
-        return found
+        own = torch.tensor(list(text.encode()), dtype=torch.uint8)
+        lengths = [int(x) for x in self.gather(torch.tensor([len(own)]))]
+        padded = nn.functional.pad(own, (0, max(lengths) - len(own)))
+        found = zip(self.gather(padded), lengths, strict=True)
+        return [bytes(x[:length].tolist()).decode() for x, length in found]
 
     def wait(self) -> None:
         """See `Engine`."""
@@ -87,6 +93,27 @@ class DistributedEngine(Engine):
     def close(self) -> None:
         """See `Engine`."""
         self._accelerator.end_training()
+
+
+def _carry_out(operation: Callable[[], object], tensors: Sequence[Tensor]) -> None:
+    """Do a collective operation, and wait until its threads have let go of the tensors.
+
+    Gloo's thread, on CPUs, drops a tensor a little after the result is there, and needs Python's
+    lock for it. If Python is ending by then, this aborts the process: "terminate called without
+    an active exception" (https://github.com/pytorch/pytorch/pull/179291).
+    """
+    before = _uses(tensors)
+    operation()
+    if tensors[0].is_cuda:
+        return
+    deadline = time.monotonic() + 1
+    while _uses(tensors) > before and time.monotonic() < deadline:
+        time.sleep(0)
+
+
+def _uses(tensors: Sequence[Tensor]) -> int:
+    """References to tensors, in C++ and in Python."""
+    return sum(x._use_count() + sys.getrefcount(x) for x in tensors)  # type: ignore[attr-defined]
 
 
 def _accelerator(cpu: bool) -> Accelerator:
