@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -104,6 +105,17 @@ def test_a_model_that_is_off_by_a_tenth_scores_at_a_fifth_only(people, standing)
         ["coco", "2", ".00 (1.00)"],
         ["aic", "2", ".00 (1.00)"],
     ]
+
+
+def test_what_is_seen_has_columns_of_its_own_where_the_data_set_tells(people, standing) -> None:
+    found = predict_in_given_boxes(Oracle(people, 0.0, set()), people)
+    found.keypoints[:, 5:17] += 100.0
+    told = [replace(p, seen=np.arange(133) < 6) for p in people]
+    rows = cells(sheet.pck_table(told, found.keypoints, standing))
+    assert rows[0][-2:] == ["PCK of seen ones", "seen"]
+    assert rows[2][1:] == [*[".29"] * 3, "1.00 / 1.00 / 1.00", "68", ".83 / .83 / .83", "24"]
+    some = cells(sheet.pck_table([*told[:3], people[3]], found.keypoints, standing))
+    assert {len(row) for row in some} == {6}
 
 
 def test_who_is_not_found_is_missed(people, standing) -> None:

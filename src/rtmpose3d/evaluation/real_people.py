@@ -31,6 +31,7 @@ class RealPerson:
         annotated: (133,) bool.
         area_px2: of the person, for OKS.
         crowd: who need not be found: a region with many people, or somebody who hardly shows.
+        seen: (133,) bool, annotated and not hidden, where the data set tells; else None.
         keypoints_camera: (133, 3) m, camera space, where known in 3D; else None.
         camera: of the picture, where known.
     """
@@ -43,6 +44,7 @@ class RealPerson:
     annotated: BoolArray
     area_px2: float
     crowd: bool = False
+    seen: BoolArray | None = None
     keypoints_camera: FloatArray | None = None
     camera: Camera | None = None
 

@@ -103,6 +103,7 @@ def _people_of(
             annotated=points[:, 2] > 0,
             area_px2=a["area"],
             crowd=bool(hidden),
+            seen=points[:, 2] == 2,
             keypoints_camera=np.asarray(a["keypoints_3d"], np.float64),
             camera=Camera(width=image["width"], height=image["height"], **camera),
         )
