@@ -212,6 +212,7 @@ def test_the_bone_loss_begins_when_the_recipe_says(tmp_path):
     assert min(bones[3:]) > 0
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a single CPU
 def test_batches_from_processes_are_those_from_a_thread(tmp_path):
     from rtmpose3d.training.loading import load_batches
 

@@ -34,7 +34,7 @@ class Progress:
                 TextColumn("training"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("loss {task.fields[loss]:.4f}"),
+                TextColumn("loss {task.fields[loss]:.4g}"),
                 TimeRemainingColumn(),
             )
             self._task = self._bar.add_task("", total=total, completed=done, loss=float("nan"))
