@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,28 @@ Examples:
 - rtmpose3d datasets check wflw data/wflw --images all --preview wflw.jpg
 - rtmpose3d datasets check mpii data/mpii --annotations annotations/mpii_val.json
 """
+
+UNPACK_EXAMPLES = """
+Examples:
+
+- rtmpose3d datasets unpack ubody data/UBody
+- rtmpose3d datasets unpack dna-rendering data/dna-rendering --every 15
+"""
+
+
+class Unpacked(str, Enum):
+    """Data sets that are no pictures yet when they have been downloaded."""
+
+    DNA_RENDERING = "dna-rendering"
+    UBODY = "ubody"
+
+
+class SplitBy(str, Enum):
+    """What UBody is split by."""
+
+    INTRA = "intra"
+    INTER = "inter"
+
 
 datasets = typer.Typer(
     help="The data sets that training and evaluation read: list them, check a download.",
@@ -148,7 +171,7 @@ def check(
     wrong = False
     there = _splits(spec, folder, split, annotations)
     for found in there:
-        with _progress() as tell:
+        with _progress("labels", "pictures") as tell:
             result = check_data_set(
                 name,
                 folder,
@@ -234,14 +257,54 @@ def _write_sheet(records: list[PoseRecord], path: Path) -> Path:
     return path
 
 
-@datasets.command()
+@datasets.command(epilog=UNPACK_EXAMPLES)
 @reports_errors
 def unpack(
-    folder: Annotated[Path, typer.Argument(help="Of DNA-Rendering.", show_default=False)],
+    name: Annotated[
+        Unpacked, typer.Argument(help="Of the data set.", show_default=False, metavar="NAME")
+    ],
+    folder: Annotated[Path, typer.Argument(help="Where it lies.", show_default=False)],
     every: Annotated[int, typer.Option("--every", min=1, help="Take every n-th frame.")] = 1,
+    split_by: Annotated[
+        SplitBy,
+        typer.Option(
+            "--split-by",
+            help="UBody: test on videos of all scenes (intra, as published) or on whole scenes.",
+        ),
+    ] = SplitBy.INTRA,
     debug: DebugOption = False,
 ) -> None:
-    """Unpack the pictures of DNA-Rendering: FOLDER/main/*.smc into FOLDER/images. Needs h5py."""
+    """Make pictures of a download that holds videos or containers.
+
+    `dna-rendering`: FOLDER/main/*.smc become FOLDER/images; needs h5py. `ubody`: FOLDER/videos
+    become FOLDER/images, the labels of all scenes FOLDER/annotations/train_annotations.json and
+    val_annotations.json; needs ffmpeg. Both come with `pip install "rtmpose3d[data]"`. What has
+    been written stays: a run that was interrupted goes on.
+    """
+    if name is Unpacked.UBODY:
+        _unpack_ubody(folder, every, split_by)
+    else:
+        _unpack_dna_rendering(folder, every)
+
+
+def _unpack_ubody(folder: Path, every: int, split_by: SplitBy) -> None:
+    from rtmpose3d.data.ubody_videos import unpack_videos
+
+    with _progress("videos") as tell:
+        done = unpack_videos(folder, every=every, split_by=split_by.value, tell=tell)
+    typer.echo(f"{plural(done.pictures, 'picture', 'pictures')} written")
+    for split, count in done.people.items():
+        path = folder / "annotations" / f"{split}_annotations.json"
+        typer.echo(f"{path}: {plural(count, 'person', 'people')}")
+    if done.without_picture:
+        typer.echo(f"left out: {done.without_picture} x no such frame", err=True)
+    for problem in done.problems:
+        typer.echo(f"wrong: {problem}", err=True)
+    if done.problems:
+        raise typer.Exit(FAILED)
+
+
+def _unpack_dna_rendering(folder: Path, every: int) -> None:
     from rtmpose3d.data.dna_rendering import unpack_pictures
 
     files = sorted((folder / "main").glob("*.smc"))
@@ -253,7 +316,7 @@ def unpack(
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
+def _progress(*steps: str) -> Iterator[Callable[[str, int, int | None], None]]:
     """Bars on stderr if that is a terminal; gives the function that moves them on."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -264,5 +327,5 @@ def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
         return
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
-        tasks = {step: progress.add_task(step, total=None) for step in ("labels", "pictures")}
+        tasks = {step: progress.add_task(step, total=None) for step in steps}
         yield lambda step, done, total: progress.update(tasks[step], completed=done, total=total)
