@@ -103,7 +103,10 @@ def unpack_videos(
     """
     files = sorted((folder / "annotations").glob(f"*/{LABELS}"))
     if not files:
-        raise InputError(f"{folder / 'annotations'} holds no SCENE/{LABELS}")
+        raise InputError(
+            f"{folder / 'annotations'} holds no SCENE/{LABELS}; put UBody's download there as "
+            "docs/datasets.md shows"
+        )
     tested = _names_of_tested(folder / "splits" / f"{split_by}_scene_test_list.npy")
     frames: dict[Path, set[str]] = defaultdict(set)
     for file in files:
