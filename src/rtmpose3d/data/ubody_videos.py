@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -23,6 +23,7 @@ from typing import Literal, TextIO
 import numpy as np
 
 from rtmpose3d.data.candidates import read_json
+from rtmpose3d.data.checking import Tell
 from rtmpose3d.errors import InputError, import_extra
 from rtmpose3d.structures.atomic import atomic_write, output_errors
 
@@ -30,7 +31,6 @@ LABELS = "keypoint_annotation.json"
 FPS = 30
 SplitBy = Literal["intra", "inter"]
 _CATEGORIES = [{"supercategory": "person", "id": 1, "name": "person"}]
-Tell = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,7 @@ def unpack_videos(
         )
     tested = _names_of_tested(folder / "splits" / f"{split_by}_scene_test_list.npy")
     frames: dict[Path, set[str]] = defaultdict(set)
-    for file in files:
+    for file in files:  # all, before hours of cutting; kept are the names, as labels take gigabytes
         for image in _Scene.read(file, every).images.values():
             name = Path(image["file_name"])
             frames[name.parent].add(name.name)

@@ -100,7 +100,7 @@ def _carry_out(operation: Callable[[], object], tensors: Sequence[Tensor]) -> No
 
     Gloo's thread, on CPUs, drops a tensor a little after the result is there, and needs Python's
     lock for it. If Python is ending by then, this aborts the process: "terminate called without
-    an active exception" (https://github.com/pytorch/pytorch/pull/179291).
+    an active exception" (https://github.com/pytorch/pytorch/pull/179291). Waits a second at most.
     """
     before = _uses(tensors)
     operation()
