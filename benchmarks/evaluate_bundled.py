@@ -145,7 +145,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rendered", type=Path, help="held-out data set of rtmpose3d synth")
     parser.add_argument("--mean-pose", type=Path, help="of the training poses (MeanPose.save)")
     parser.add_argument("--training-data", type=Path, help="data set to take the mean pose of")
-    parser.add_argument("--flip-test", action="store_true")
+    parser.add_argument("--flip-test", action=argparse.BooleanOptionalAction)
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--out", type=Path, required=True, help="folder for the picture sheets")
     return parser.parse_args()

@@ -36,7 +36,8 @@ class RTMPose3DConfig:
         detector: name of the detector; "auto" becomes the one that goes with the model (rtmdet-m,
             or rtmdet-n with rtmw3d-n); None for models that are only ever given boxes.
         backend: "auto", "onnxruntime" or "torch".
-        flip_test: also run each crop mirrored and average, as the published RTMW figures do.
+        flip_test: also run each crop mirrored and average, as the published RTMW figures do;
+            None: with rtmw3d-n only.
 
     Raises:
         InputError: a value that cannot be.
@@ -57,7 +58,7 @@ class RTMPose3DConfig:
     model: str = ""
     detector: str | None = AUTO
     backend: str = "auto"
-    flip_test: bool = False
+    flip_test: bool | None = None
 
     def __post_init__(self) -> None:
         if not self.model:

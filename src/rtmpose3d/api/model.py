@@ -83,7 +83,8 @@ class RTMPose3D:
                 model; None if boxes are always given.
             cache_dir: folder for downloads, instead of `CACHE_DIR`.
             bbox_thr: default detection threshold of calls (0.3).
-            flip_test: also run mirrored crops and average: slower, a little more accurate.
+            flip_test: also run mirrored crops and average: half as fast, a little more accurate;
+                by default with rtmw3d-n only.
             detector_config: must be None; see `RTMPose3DConfig`.
             pose_config: likewise.
 

@@ -35,7 +35,7 @@ class ModelChoice:
         device, backend: names.
         pose_checkpoint, detector_checkpoint: files to use instead of the published ones.
         cache_dir: folder of downloaded weights.
-        flip_test: whether mirrored crops are run, too, and averaged.
+        flip_test: whether mirrored crops are run, too, and averaged; None becomes the model's own.
 
     Raises:
         UnknownNameError: no such model or detector.
@@ -49,10 +49,12 @@ class ModelChoice:
     pose_checkpoint: Path | None = None
     detector_checkpoint: Path | None = None
     cache_dir: Path | None = None
-    flip_test: bool = False
+    flip_test: bool | None = None
 
     def __post_init__(self) -> None:
         pose = resolve_pose(self.model)
+        if self.flip_test is None:
+            object.__setattr__(self, "flip_test", pose.flip_test)
         if self.det == AUTO:
             object.__setattr__(self, "det", pose.detector)
         elif self.det is not None and _is_checkpoint(self.det):

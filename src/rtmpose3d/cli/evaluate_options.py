@@ -38,14 +38,6 @@ SkipBad = Annotated[
         rich_help_panel=_DATA,
     ),
 ]
-FlipTest = Annotated[
-    bool,
-    typer.Option(
-        "--flip-test",
-        help="Run mirrored crops, too, and average: the published figures of RTMW and RTMPose.",
-        rich_help_panel="Model",
-    ),
-]
 BatchSize = Annotated[
     int,
     typer.Option("--batch-size", min=1, help="Pictures at once.", rich_help_panel=_RUNNING),

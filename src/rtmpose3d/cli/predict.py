@@ -30,6 +30,7 @@ def predict(
     pose_checkpoint: option.PoseCheckpoint = None,
     detector_checkpoint: option.DetectorCheckpoint = None,
     cache_dir: option.CacheDir = None,
+    flip_test: option.FlipTest = None,
     out: option.Out = Path("outputs"),
     save: option.Save = "json,image",
     recursive: option.Recursive = False,
@@ -75,6 +76,7 @@ def predict(
         pose_checkpoint=pose_checkpoint,
         detector_checkpoint=detector_checkpoint,
         cache_dir=cache_dir,
+        flip_test=flip_test,
     )
     make_folder(out)
     loaded = model_choice.load()

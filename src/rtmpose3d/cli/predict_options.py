@@ -62,6 +62,16 @@ CacheDir = Annotated[
     Path | None,
     typer.Option("--cache-dir", help="Where downloaded weights are kept.", rich_help_panel=_MODEL),
 ]
+FlipTest = Annotated[
+    bool | None,
+    typer.Option(
+        "--flip-test/--no-flip-test",
+        help="Run mirrored crops, too, and average: half as fast, a little more accurate, and how "
+        "the figures of RTMW and RTMPose were published.",
+        show_default="on for rtmw3d-n only",
+        rich_help_panel=_MODEL,
+    ),
+]
 Out = Annotated[
     Path,
     typer.Option(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtmpose3d.codec.dark import refine_peaks
+from rtmpose3d.codec.smoothing import smoothed
 from rtmpose3d.codec.spec import SimCCSpec
 from rtmpose3d.errors import InputError
 
@@ -24,8 +25,9 @@ class Decoded:
     """What a pose network says about N crops with K keypoints.
 
     Attributes:
-        bins: (N, K, A) int64, index of the highest SimCC bin per axis (A = 2: x, y; 3: x, y, z);
-            the first of equals; -1 on every axis where the score is not above 0 (the
+        bins: (N, K, A) int64, index of the highest SimCC bin per axis (A = 2: x, y; 3: x, y, z),
+            or, where the spec's decode_sigma is set, of the bin about which most probability
+            lies; the first of equals; -1 on every axis where the score is not above 0 (the
             reference's rule). float32, between bins, where the spec's use_dark is set.
         scores: (N, K) float32, the raw score: the lesser of the two peaks over x and over y.
         confidence: (N, K) float32 in [0, 1]: see `rtmpose3d.codec`.
@@ -57,9 +59,15 @@ def decode_simcc(simcc: Sequence[NDArray[np.floating]], spec: SimCCSpec) -> Deco
     heights = _finite_peak_heights(simcc, peaks)
     scores = np.minimum(heights[0], heights[1])  # (N, K)
     seen = scores > 0
+    needed = 2 if spec.decode_sigma is None else spec.axes
+    probabilities = [
+        _relative_probability(logits, height, spec.beta)
+        for logits, height in zip(simcc[:needed], heights, strict=False)
+    ]
+    if spec.decode_sigma is not None:
+        peaks = [smoothed(p, spec.decode_sigma).argmax(axis=2) for p in probabilities]
     masses = [
-        _mass_near(simcc[axis], peaks[axis], heights[axis], spec, spec.confidence_bins[axis])
-        for axis in (0, 1)
+        _mass_near(probabilities[axis], peaks[axis], spec.confidence_bins[axis]) for axis in (0, 1)
     ]
     bins = np.stack(peaks, axis=2)  # (N, K, A)
     if spec.use_dark:
@@ -200,15 +208,8 @@ def _relative_probability(
         return np.exp(exponent, out=exponent)
 
 
-def _mass_near(
-    logits: NDArray[np.float32],
-    peak: NDArray[np.intp],
-    height: NDArray[np.float32],
-    spec: SimCCSpec,
-    reach: int,
-) -> NDArray[np.float32]:
-    """Probability within `reach` bins of the peak, (N, K)."""
-    p = _relative_probability(logits, height, spec.beta)  # (N, K, bins)
+def _mass_near(p: NDArray[np.float32], peak: NDArray[np.intp], reach: int) -> NDArray[np.float32]:
+    """Probability within `reach` bins of the peak, (N, K), of (N, K, bins) of any scale."""
     window = peak[:, :, None] + np.arange(-reach, reach + 1)
     inside = (window >= 0) & (window < p.shape[2])
     near = np.take_along_axis(p, window.clip(0, p.shape[2] - 1), axis=2)

@@ -30,9 +30,12 @@ class SimCCSpec:
         normalize: whether labels are divided so that they sum to 1.
         use_dark: whether peaks are refined between bins (DARK).
         visibility: whether the model's published configuration decodes a visibility too.
+        decode_sigma: standard deviation in bins of the Gaussian under which probabilities are
+            summed before the peak is sought (`rtmpose3d.codec.smoothing`); None: the highest
+            bin, as the published models.
 
     Raises:
-        InputError: a number that cannot be, or not one sigma per axis.
+        InputError: a number that cannot be, not one sigma per axis, or decode_sigma with use_dark.
     """
 
     input_size_wh: tuple[int, int]
@@ -45,6 +48,7 @@ class SimCCSpec:
     normalize: bool = False
     use_dark: bool = False
     visibility: bool = False
+    decode_sigma: float | None = None
 
     def __post_init__(self) -> None:
         if len(self.input_size_wh) != 2:
@@ -61,10 +65,13 @@ class SimCCSpec:
             "split_ratio": self.split_ratio,
             "depth_range_m": self.depth_range_m,
             "label_beta": self.label_beta,
+            "decode_sigma": 1 if self.decode_sigma is None else self.decode_sigma,
         }
         for name, value in positive.items():
             if not (value > 0 and math.isfinite(value)):
                 raise InputError(f"{name} must be above 0, got {getattr(self, name)!r}")
+        if self.use_dark and self.decode_sigma is not None:
+            raise InputError("use_dark refines the highest bin; decode_sigma seeks another one")
 
     @property
     def has_depth(self) -> bool:
@@ -91,5 +98,9 @@ class SimCCSpec:
 
     @property
     def confidence_bins(self) -> tuple[int, ...]:
-        """Per axis, how many bins to either side of a peak count as near it: 1 sigma, rounded."""
-        return tuple(max(1, round(width)) for width in self.sigma)
+        """Per axis, how many bins to either side of a peak count as near it: 1 sigma, rounded.
+
+        The sigma is the label's, or `decode_sigma` where that is set.
+        """
+        widths = self.sigma if self.decode_sigma is None else (self.decode_sigma,) * self.axes
+        return tuple(max(1, round(width)) for width in widths)

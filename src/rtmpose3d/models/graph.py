@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from rtmpose3d.codec.smoothing import gaussian_kernel
 from rtmpose3d.models.pose import PoseNetwork
 from rtmpose3d.models.rtmdet import RTMDet, boxes_from_distances
 from rtmpose3d.zoo import DetectorSpec, PoseSpec
@@ -43,28 +44,45 @@ class PoseGraph(nn.Module):
     The rules of decoding are those of `rtmpose3d.codec`, where they are documented.
     """
 
+    kernel: Tensor | None
+
     def __init__(self, network: PoseNetwork, spec: PoseSpec) -> None:
         super().__init__()
         self.network = network
         self.normalise = Normalise(spec)
         self.codec = spec.codec
+        sigma = spec.codec.decode_sigma
+        kernel = None if sigma is None else torch.from_numpy(gaussian_kernel(sigma))[None, None]
+        self.register_buffer("kernel", kernel, persistent=False)  # (1, 1, taps)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
         """(N, h, w, 3) uint8 BGR -> bins (N, K, A) int64, scores, confidence (N, K), logits ..."""
         simcc = self.network(self.normalise(crops))
-        peaks = [logits.max(dim=2) for logits in simcc]
-        scores = torch.minimum(peaks[0].values, peaks[1].values)  # (N, K)
+        highest = [logits.max(dim=2) for logits in simcc]
+        scores = torch.minimum(highest[0].values, highest[1].values)  # (N, K)
         seen = scores > 0
-        bins = torch.stack([peak.indices for peak in peaks], dim=2)  # (N, K, A)
+        peaks = [
+            self._peak(logits, axis.indices) for logits, axis in zip(simcc, highest, strict=True)
+        ]
+        bins = torch.stack(peaks, dim=2)  # (N, K, A)
         bins = torch.where(seen[:, :, None], bins, torch.full_like(bins, -1))
         masses = [
-            self._mass_at_peak(simcc[axis], peaks[axis].indices, self.codec.confidence_bins[axis])
+            self._mass_near(simcc[axis], peaks[axis], self.codec.confidence_bins[axis])
             for axis in (0, 1)
         ]
         confidence = torch.minimum(masses[0], masses[1]).clamp(0, 1)
         return bins, scores, torch.where(seen, confidence, torch.zeros_like(confidence)), *simcc
 
-    def _mass_at_peak(self, logits: Tensor, peak: Tensor, reach: int) -> Tensor:
+    def _peak(self, logits: Tensor, highest: Tensor) -> Tensor:
+        if self.kernel is None:
+            return highest
+        probability = torch.softmax(logits * self.codec.beta, dim=2)  # (N, K, bins)
+        rows = probability.flatten(0, 1)[:, None]  # (N * K, 1, bins)
+        kernel = self.kernel.to(rows.dtype)
+        rows = nn.functional.conv1d(rows, kernel, padding=kernel.shape[2] // 2)
+        return rows.reshape(probability.shape).argmax(dim=2)
+
+    def _mass_near(self, logits: Tensor, peak: Tensor, reach: int) -> Tensor:
         probability = torch.softmax(logits * self.codec.beta, dim=2)  # (N, K, bins)
         bins = torch.arange(logits.shape[2], device=logits.device)
         near = (bins - peak[:, :, None]).abs() <= reach

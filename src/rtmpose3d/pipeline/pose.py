@@ -38,7 +38,7 @@ def estimate_poses(
     images: Sequence[Image],
     boxes_xyxy: Sequence[FloatArray],
     *,
-    flip_test: bool = False,
+    flip_test: bool | None = None,
 ) -> list[Poses]:
     """Estimate the poses of the people in each image, all people of all images together.
 
@@ -46,7 +46,8 @@ def estimate_poses(
         session: a pose network.
         images: (H, W, 3) uint8 BGR, of any sizes.
         boxes_xyxy: per image (N_i, 4), pixels; N_i may be 0.
-        flip_test: also run every crop mirrored, and average the logits.
+        flip_test: also run every crop mirrored, and average the logits; None: as the model's
+            spec says.
 
     Raises:
         InputError: an unusable box.
@@ -76,9 +77,10 @@ def crop_images(
     )
 
 
-def decode_crops(session: PoseSession, crops: Crops, *, flip_test: bool = False) -> Poses:
+def decode_crops(session: PoseSession, crops: Crops, *, flip_test: bool | None = None) -> Poses:
     """Run the network on crops and put the keypoints back into their images."""
     spec = session.spec
+    flip_test = spec.flip_test if flip_test is None else flip_test
     if len(crops) == 0:
         return _nobody(spec.keypoints, has_depth=spec.codec.has_depth)
     decoded = [
@@ -98,8 +100,8 @@ def decode_crops(session: PoseSession, crops: Crops, *, flip_test: bool = False)
 def _run_flipped(session: PoseSession, pixels: UInt8Array) -> Decoded:
     """The mean of the logits of each crop and of its mirror image (mmpose, flip_test)."""
     mirror = list(WHOLEBODY.flip_index)
-    plain = session.run_simcc(pixels)
-    flipped = session.run_simcc(np.ascontiguousarray(pixels[:, :, ::-1]))
+    both = session.run_simcc(np.concatenate([pixels, pixels[:, :, ::-1]]))
+    plain, flipped = zip(*(np.split(axis, 2) for axis in both), strict=True)
     turned = [flipped[0][:, mirror, ::-1], *(axis[:, mirror] for axis in flipped[1:])]
     mean = tuple((a + b) * np.float32(0.5) for a, b in zip(plain, turned, strict=True))
     return decode_simcc(mean, session.spec.codec)

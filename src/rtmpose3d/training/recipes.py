@@ -58,7 +58,14 @@ def nano_small(steps: int = 40_000, batch_size: int = 32) -> PoseRecipe:
     recipe = nano(steps=steps, batch_size=batch_size)
     model, size_wh = recipe.model, (96, 128)
     half = tuple(sigma / 2 for sigma in model.codec.sigma)
-    codec = replace(model.codec, input_size_wh=size_wh, sigma=half, depth_size=144)
+    decode_sigma = model.codec.decode_sigma
+    codec = replace(
+        model.codec,
+        input_size_wh=size_wh,
+        sigma=half,
+        depth_size=144,
+        decode_sigma=None if decode_sigma is None else decode_sigma / 2,
+    )
     small = replace(model, name="rtmw3d-n-128x96", input_size_wh=size_wh, codec=codec)
     return replace(recipe, model=small, map_stride=8, stage2_share=0.0)
 

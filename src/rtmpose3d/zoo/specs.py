@@ -83,6 +83,7 @@ class PoseSpec(ModelSpec):
         dropout: on the attention weights, in training.
         keypoints: number of keypoints.
         shown_from: confidence from which pictures show a keypoint, unless they are told another.
+        flip_test: whether mirrored crops are run, too, and averaged, unless it is told otherwise.
         ap, ar: whole-body AP and AR on COCO-WholeBody V1.0 val, as published.
         part_ap: AP of body, foot, face, hand, where published.
         mpjpe_m: 3D error on H3WB in metres, as published.
@@ -98,6 +99,7 @@ class PoseSpec(ModelSpec):
     dropout: float = 0.0
     keypoints: int = 133
     shown_from: float = SHOWN_FROM
+    flip_test: bool = False
     ap: float | None = None
     ar: float | None = None
     part_ap: Mapping[str, float] = field(default_factory=dict, hash=False)

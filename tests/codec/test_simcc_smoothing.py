@@ -1,0 +1,74 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from golden_codec import RTMW3D, random_logits
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtmpose3d.codec import decode_simcc
+from rtmpose3d.codec.smoothing import gaussian_kernel, smoothed
+
+SMOOTH = replace(RTMW3D, decode_sigma=24.0)
+
+
+def _logits(probability_of_bins):
+    """One crop, one keypoint: on every axis the same probabilities at some bins, else next to 0."""
+    simcc = []
+    for bins in RTMW3D.bins:
+        p = np.full((1, 1, bins), 1e-9, np.float32)
+        for place, probability in probability_of_bins.items():
+            p[..., place] = probability
+        simcc.append(np.log(p) / np.float32(RTMW3D.beta) + 5)
+    return simcc
+
+
+def test_many_near_bins_outweigh_one_that_is_higher():
+    simcc = _logits({30: 0.3, **{200 + 2 * i: 0.07 for i in range(10)}})
+    assert decode_simcc(simcc, RTMW3D).bins.tolist() == [[[30, 30, 30]]]
+    decoded = decode_simcc(simcc, SMOOTH)
+    assert decoded.bins.tolist() == [[[209, 209, 209]]]
+    assert decoded.confidence.item() == pytest.approx(0.7, abs=1e-3)
+
+
+def test_scores_are_those_of_the_highest_bins():
+    simcc = random_logits(RTMW3D, 2, 3)
+    np.testing.assert_array_equal(
+        decode_simcc(simcc, SMOOTH).scores, decode_simcc(simcc, RTMW3D).scores
+    )
+
+
+def test_what_has_no_positive_score_stays_unseen():
+    simcc = random_logits(RTMW3D, 2, 3)
+    simcc[1][1, 2] = -np.abs(simcc[1][1, 2])
+    decoded = decode_simcc(simcc, SMOOTH)
+    assert decoded.bins[1, 2].tolist() == [-1, -1, -1]
+    assert decoded.confidence[1, 2] == 0
+
+
+@given(st.integers(80, 300), st.floats(3.0, 20.0))
+def test_a_single_bell_stays_where_it_is(middle, width):
+    bins = np.arange(RTMW3D.bins[0])
+    logits = [np.full((1, 1, n), -9.0, np.float32) for n in RTMW3D.bins]
+    for axis in logits:
+        axis[..., : len(bins)] = 5 - 0.5 * ((bins - middle) / width) ** 2 / RTMW3D.beta
+    assert decode_simcc(logits, SMOOTH).bins.tolist() == [[[middle] * 3]]
+
+
+@given(st.integers(1, 40), st.floats(0.4, 30.0), st.integers(0, 2**32 - 1))
+def test_smoothing_is_the_sum_under_the_gaussian_with_nothing_beyond_the_ends(n, sigma, seed):
+    p = np.random.default_rng(seed).random((2, 3, n), np.float32)
+    kernel = gaussian_kernel(sigma)
+    reach = len(kernel) // 2
+    expected = np.zeros(p.shape)
+    for i in range(n):
+        for j in range(max(0, i - reach), min(n, i + reach + 1)):
+            expected[..., i] += p[..., j] * kernel[j - i + reach]
+    np.testing.assert_allclose(smoothed(p, sigma), expected, rtol=1e-5)
+
+
+def test_the_kernel_is_one_in_the_middle_and_ends_after_three_sigma():
+    kernel = gaussian_kernel(2.0)
+    assert len(kernel) == 13
+    assert kernel[6] == 1
+    assert kernel[8] == pytest.approx(np.exp(-0.5))
