@@ -47,8 +47,9 @@ class PoseResult(Mapping[str, FloatArray]):
     Attributes:
         keypoints_2d: (N, K, 2) float32, x and y in pixels of the image.
         scores: (N, K) float32, the network's raw score; may exceed 1 (RTMW models reach about 10).
-        confidence: (N, K) float32 in [0, 1], comparable between models: the probability that the
-            network itself gives to the keypoint lying where it says (see `rtmpose3d.codec`).
+        confidence: (N, K) float32 in [0, 1], comparable between the published models: the
+            probability that the network itself gives to the keypoint lying where it says (see
+            `rtmpose3d.codec`).
         bboxes: (N, 4) float32, x1, y1, x2, y2 in pixels of the image.
         bbox_scores: (N,) float32 in [0, 1]; 1 for boxes that were given.
         keypoints_camera: (N, K, 3) float32, metres, OpenCV camera space (x right, y down,

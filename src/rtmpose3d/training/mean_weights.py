@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rtmpose3d.errors import InputError, RTMPose3DError, WeightsError
-from rtmpose3d.weights import read_checkpoint, read_meta, write_torch_file
+from rtmpose3d.errors import InputError, RTMPose3DError
+from rtmpose3d.weights import match_weights, read_checkpoint, read_meta, write_torch_file
 
 
 def write_mean(sources: Sequence[Path], out: Path) -> None:
@@ -31,7 +31,7 @@ def write_mean(sources: Sequence[Path], out: Path) -> None:
 
     Raises:
         InputError: fewer than two.
-        WeightsError: one cannot be read, or they are not of one model.
+        WeightsError: one cannot be read, is not finite, or they are not of one model.
         OutputError: it cannot be written.
     """
     if len(sources) < 2:
@@ -39,16 +39,10 @@ def write_mean(sources: Sequence[Path], out: Path) -> None:
     first, *others = sources
     weights = dict(read_checkpoint(first))
     totals = {name: array.astype(np.float64) for name, array in weights.items()}
+    shapes = {name: array.shape for name, array in weights.items()}
     for source in others:
-        more = read_checkpoint(source)
-        shapes = [{name: array.shape for name, array in one.items()} for one in (weights, more)]
-        for name in sorted(shapes[0].keys() | shapes[1].keys()):
-            if shapes[0].get(name) != shapes[1].get(name):
-                raise WeightsError(
-                    f"{source} is not of the model of {first}: {name} is "
-                    f"{shapes[1].get(name, 'missing')} here and {shapes[0].get(name, 'missing')} "
-                    "there"
-                )
+        model = f"the model of {first}"
+        more = match_weights(read_checkpoint(source), shapes, model=model, path=source)
         for name, array in more.items():
             totals[name] += array.astype(np.float64)
     mean = {
