@@ -36,6 +36,7 @@ from rtmpose3d.evaluation.real_samples import read_real_people
 from rtmpose3d.evaluation.rendered_people import mean_pose_of_rendered, read_rendered_people
 from rtmpose3d.sources import load_image
 from rtmpose3d.viz import standing_person
+from rtmpose3d.zoo import resolve_pose
 
 DETECTOR_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
 RENDERED_PICTURES = 500  # at most
@@ -130,7 +131,10 @@ def header(options: argparse.Namespace, mean: MeanPose) -> Iterator[str]:
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     yield f"# {options.model}\n"
     yield f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, {versions}."
-    yield f"Mean pose: {mean.of} ({mean.poses} poses).\n"
+    flips = (
+        resolve_pose(options.model).flip_test if options.flip_test is None else options.flip_test
+    )
+    yield f"Mean pose: {mean.of} ({mean.poses} poses). Flip test: {'yes' if flips else 'no'}.\n"
 
 
 def parse() -> argparse.Namespace:
