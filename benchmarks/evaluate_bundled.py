@@ -41,7 +41,6 @@ from rtmpose3d.zoo import resolve_pose
 DETECTOR_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
 RENDERED_PICTURES = 500  # at most
 SHEET_PICTURES = 80  # at most
-SHEET_THR = 0.1  # confidence from which the pictures show a keypoint
 TIMED_RUNS = 15
 
 
@@ -70,6 +69,9 @@ def given_boxes(
     yield from sheet.data_set_table(people, found.keypoints, mean)
     yield ""
     yield from sheet.space_table(people, found, mean)
+    yield ""
+    yield "How many keypoints of a confidence are right (PCK@0.1):\n"
+    yield from sheet.confidence_table(people, found)
     yield ""
     save_sheet(found, out / f"{name}_given.jpg")
 
@@ -120,7 +122,7 @@ def timing(model: RTMPose3D, people: Sequence[RealPerson], *, detect: bool) -> I
 def save_sheet(found: Predictions, path: Path) -> None:
     """Write the pictures with what was found in them as one JPEG."""
     results = list(found.results.values())[:SHEET_PICTURES]
-    sheet = lay_out(draw_results(results, confidence_thr=SHEET_THR))
+    sheet = lay_out(draw_results(results))
     if not cv2.imwrite(str(path), sheet, [cv2.IMWRITE_JPEG_QUALITY, 90]):
         raise SystemExit(f"cannot write {path}")
 

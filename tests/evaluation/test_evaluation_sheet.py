@@ -136,6 +136,19 @@ def test_errors_in_space_are_none_for_the_truth(people, standing) -> None:
     assert rows[2] == ["coco", "body", "0", "0", "0", "0", "2"]
 
 
+def test_confidence_stands_beside_what_is_right(people) -> None:
+    found = predict_in_given_boxes(Oracle(people, 0.0, set()), people)
+    found.confidence[:2] = 0.25
+    found.confidence[3] = 1.0
+    found.keypoints[0] += 100.0
+    rows = cells(sheet.confidence_table(people, found))
+    assert rows[2:] == [
+        ["0.2 to 0.3", ".50", "182"],
+        ["0.8 to 0.9", "1.00", "91"],
+        ["0.9 to 1.0", "1.00", "91"],
+    ]
+
+
 def test_pictures_tell_who_is_complete(people) -> None:
     found = predict_in_given_boxes(Oracle(people, 0.0, set()), people)
     sizes_wh = {path: result.image_size_wh for path, result in found.results.items()}

@@ -10,6 +10,7 @@ import numpy as np
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures import Image, PoseResult
 from rtmpose3d.viz import draw_2d
+from rtmpose3d.zoo import shown_from
 
 ROW_HEIGHT_PX = 420
 SHEET_WIDTH_PX = 2400
@@ -17,10 +18,10 @@ GAP_PX = 6
 PAPER = 255
 
 
-def draw_results(
-    results: Iterable[PoseResult], *, confidence_thr: float = 0.1, height_px: int = ROW_HEIGHT_PX
-) -> list[Image]:
+def draw_results(results: Iterable[PoseResult], *, height_px: int = ROW_HEIGHT_PX) -> list[Image]:
     """Every result drawn over its picture, all of one height.
+
+    Keypoints are shown from the confidence on that suits the model.
 
     Raises:
         InputError: a result without its image.
@@ -30,7 +31,8 @@ def draw_results(
         if result.image is None:
             raise InputError("the result holds no image to draw on")
         factor = height_px / result.image.shape[0]
-        drawn = draw_2d(result.image, result, confidence_thr=confidence_thr, labels=False)
+        least = shown_from(result.model)
+        drawn = draw_2d(result.image, result, confidence_thr=least, labels=False)
         size = max(round(drawn.shape[1] * factor), 1), height_px
         method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
         tiles.append(cv2.resize(drawn, size, interpolation=method).astype(np.uint8))

@@ -13,7 +13,7 @@ from rtmpose3d.evaluation.mean_pose import MeanPose
 from rtmpose3d.evaluation.mpjpe import HIPS, mpjpe, pa_mpjpe, relative_to_root
 from rtmpose3d.evaluation.oks import AveragePrecision, OksImage, average_precision, oks_matrix
 from rtmpose3d.evaluation.parts import EVALUATED_PARTS, EvaluatedPart
-from rtmpose3d.evaluation.pck import PCK_THRESHOLDS, PartPck, pck
+from rtmpose3d.evaluation.pck import PCK_THRESHOLDS, PartPck, pck, relative_errors
 from rtmpose3d.evaluation.predictions import Predictions, by_picture
 from rtmpose3d.evaluation.real_people import RealPerson
 from rtmpose3d.skeletons import WHOLEBODY
@@ -169,6 +169,21 @@ def _space_rows(
         ]
         cells = ["–" if math.isnan(figure) else f"{figure:.0f}" for figure in figures]
         yield _row(name, part, f"**{cells[0]}**", *cells[1:], str(int(known.any(axis=1).sum())))
+
+
+def confidence_table(
+    people: Sequence[RealPerson], predictions: Predictions, threshold: float = 0.1
+) -> Iterator[str]:
+    """PCK at one threshold among the keypoints of each tenth of confidence."""
+    true, annotated, boxes = truth(people)
+    right = relative_errors(predictions.keypoints, true, boxes)[annotated] <= threshold
+    tenths = np.clip(predictions.confidence[annotated] * 10, 0, 9).astype(int)
+    yield _row("confidence", f"PCK@{threshold:g}", "keypoints")
+    yield _rule(3)
+    for tenth in np.unique(tenths):
+        chosen = right[tenths == tenth]
+        limits = f"{tenth / 10:.1f} to {(tenth + 1) / 10:.1f}"
+        yield _row(limits, share(float(chosen.mean())), str(len(chosen)))
 
 
 def detector_table(scores: Iterable[tuple[float, DetectionScores]]) -> Iterator[str]:
