@@ -5,6 +5,8 @@ Normalisation and channel order are inside, so that training, torch and ONNX can
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -57,7 +59,10 @@ class PoseGraph(nn.Module):
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
         """(N, h, w, 3) uint8 BGR -> bins (N, K, A) int64, scores, confidence (N, K), logits ..."""
-        simcc = self.network(self.normalise(crops))
+        return self.decode(self.network(self.normalise(crops)))
+
+    def decode(self, simcc: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Logits (N, K, bins) of each axis -> what `forward` gives."""
         highest = [logits.max(dim=2) for logits in simcc]
         scores = torch.minimum(highest[0].values, highest[1].values)  # (N, K)
         seen = scores > 0

@@ -1,0 +1,73 @@
+"""What the place of most probability, and mirrored crops, bring over the highest bin.
+
+    python benchmarks/decoding.py runs/n/validation.npz --weights runs/n/rtmw3d-n.pth
+
+Prints a Markdown table of figures on the crops that a training on rendered people validated with:
+each width of `SimCCSpec.decode_sigma`, with and without the flip test.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from torch import Tensor
+
+from rtmpose3d.models.graph import PoseGraph
+from rtmpose3d.models.pose import PoseNetwork
+from rtmpose3d.skeletons import WHOLEBODY
+from rtmpose3d.training.beginning import load_whole
+from rtmpose3d.training.rendered import read_crops, split_batch
+from rtmpose3d.training.validation import validate
+from rtmpose3d.zoo import resolve_pose
+
+FIGURES = ("pck05_body", "pck10_body", "pck10_feet", "pck10_face", "pck10_hands")
+BATCH_SIZE = 32
+
+
+class Mirrored(PoseGraph):
+    """The graph that averages the logits of crops and of their mirror images."""
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """As `PoseGraph.forward`."""
+        mirror = list(WHOLEBODY.flip_index)
+        plain, flipped = (self.network(self.normalise(pixels)) for pixels in (crops, crops.flip(2)))
+        x, *others = (axis[:, mirror] for axis in flipped)
+        turned = (x.flip(2), *others)
+        return self.decode([(a + b) / 2 for a, b in zip(plain, turned, strict=True)])
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("crops", type=Path, help="validation.npz of a training")
+    parser.add_argument("--weights", type=Path, required=True, help=".pth or .safetensors")
+    parser.add_argument("--model", default="rtmw3d-n", help="that the weights are of")
+    parser.add_argument("--sigmas", type=float, nargs="+", default=[12.0, 24.0, 36.0])
+    options = parser.parse_args()
+    spec = resolve_pose(options.model)
+    batches = split_batch(read_crops(options.crops), BATCH_SIZE)
+    network = PoseNetwork(spec)
+    load_whole(network, spec.name, options.weights)
+    print(
+        "| decode_sigma | flip test | body .05 | body .1 | feet | face | hands | body MPJPE, mm |"
+    )
+    print("|---|---|" + "---:|" * 6)
+    for flips in (False, True):
+        for sigma in (None, *options.sigmas):
+            here = replace(spec, codec=replace(spec.codec, decode_sigma=sigma))
+            graph = (Mirrored if flips else PoseGraph)(network, here).eval()
+            figures, _ = validate(graph, here, batches)
+            shares = " | ".join(f"{figures[name]:.3f}".removeprefix("0") for name in FIGURES)
+            print(
+                f"| {sigma or 'none'} | {'yes' if flips else 'no'} | {shares} | "
+                f"{figures['mpjpe_body_mm']:.0f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
