@@ -108,6 +108,8 @@ def session_options(threads: int | None = None) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     options.log_severity_level = ERRORS_ONLY
+    # Threads that go on spinning after a call take the cores from the next network.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
 
 
