@@ -55,6 +55,11 @@ def test_a_single_bell_stays_where_it_is(middle, width):
     assert decode_simcc(logits, SMOOTH).bins.tolist() == [[[middle] * 3]]
 
 
+def test_nobody_is_decoded_to_nobody():
+    simcc = [np.zeros((0, 133, bins), np.float32) for bins in RTMW3D.bins]
+    assert decode_simcc(simcc, SMOOTH).bins.shape == (0, 133, 3)
+
+
 @given(st.integers(1, 40), st.floats(0.4, 30.0), st.integers(0, 2**32 - 1))
 def test_smoothing_is_the_sum_under_the_gaussian_with_nothing_beyond_the_ends(n, sigma, seed):
     p = np.random.default_rng(seed).random((2, 3, n), np.float32)

@@ -31,6 +31,8 @@ def smoothed(probability: NDArray[np.float32], sigma_bins: float) -> NDArray[np.
         probability: (N, K, bins), of any scale.
         sigma_bins: standard deviation of the Gaussian.
     """
+    if not probability.size:
+        return probability
     rows = probability.reshape(-1, probability.shape[2])
     # Not a matrix product: BLAS and ONNX Runtime would keep each other's threads waiting.
     summed = cv2.sepFilter2D(

@@ -85,7 +85,7 @@ def decode_crops(session: PoseSession, crops: Crops, *, flip_test: bool | None =
         return _nobody(spec.keypoints, has_depth=spec.codec.has_depth)
     decoded = [
         _run_flipped(session, pixels) if flip_test else session.run(pixels)
-        for pixels in _chunks(crops.pixels)
+        for pixels in _chunks(crops.pixels, CROPS_PER_CALL // (2 if flip_test else 1))
     ]
     bins = np.concatenate([np.asarray(part.bins) for part in decoded])
     points, depth_m = keypoints_from_bins(bins, spec.codec)
@@ -107,8 +107,8 @@ def _run_flipped(session: PoseSession, pixels: UInt8Array) -> Decoded:
     return decode_simcc(mean, session.spec.codec)
 
 
-def _chunks(pixels: UInt8Array) -> list[UInt8Array]:
-    return [pixels[i : i + CROPS_PER_CALL] for i in range(0, len(pixels), CROPS_PER_CALL)]
+def _chunks(pixels: UInt8Array, most: int) -> list[UInt8Array]:
+    return [pixels[i : i + most] for i in range(0, len(pixels), most)]
 
 
 def _slice(poses: Poses, start: int, end: int) -> Poses:
