@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +30,8 @@ def smoothed(probability: NDArray[np.float32], sigma_bins: float) -> NDArray[np.
         probability: (N, K, bins), of any scale.
         sigma_bins: standard deviation of the Gaussian.
     """
+    import cv2  # the table of models imports this module, and must not need OpenCV
+
     if not probability.size:
         return probability
     rows = probability.reshape(-1, probability.shape[2])
