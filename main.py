@@ -1,4 +1,4 @@
-"""Whole-body pose of the people in a picture: `uv run main.py IMAGE`.
+"""Whole-body pose of the people in an image: `uv run main.py IMAGE`.
 
 Prints what was found and writes IMAGE_pose.jpg into the current folder. The first run downloads the
 published weights (330 MB). Without an image it checks the installation.
@@ -12,9 +12,9 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Run the default model on the picture that the command line names."""
-    parser = argparse.ArgumentParser(description="Whole-body pose of the people in a picture")
-    parser.add_argument("image", nargs="?", help="a picture with people in it")
+    """Run the default model on the image that the command line names."""
+    parser = argparse.ArgumentParser(description="Whole-body pose of the people in an image")
+    parser.add_argument("image", nargs="?", help="an image with people in it")
     parser.add_argument("--model", default="rbarac/rtmpose3d", help="see `rtmpose3d models`")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     arguments = parser.parse_args()
@@ -32,10 +32,10 @@ def main() -> None:
         result = model(arguments.image)
         for name, array in result.items():
             print(f"{name:<16} {array.shape}")
-        picture = result.save(f"{Path(arguments.image).stem}_pose.jpg")
+        image = result.save(f"{Path(arguments.image).stem}_pose.jpg")
     except RTMPose3DError as error:
         sys.exit(f"error: {error}")
-    print(f"{len(result)} people; see {picture}")
+    print(f"{len(result)} people; see {image}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Figures and pictures of a model on real annotated people and on rendered held-out ones.
+"""Figures and images of a model on real annotated people and on rendered held-out ones.
 
     python benchmarks/evaluate_bundled.py --model rtmw3d-n --detector rtmdet-n --out sheet
 
@@ -26,7 +26,7 @@ from rtmpose3d.evaluation import MeanPose, score_detections, sheet
 from rtmpose3d.evaluation.gallery import draw_results, lay_out
 from rtmpose3d.evaluation.predictions import (
     Predictions,
-    by_picture,
+    by_image,
     detections_of,
     predict_in_found_boxes,
     predict_in_given_boxes,
@@ -39,8 +39,8 @@ from rtmpose3d.viz import standing_person
 from rtmpose3d.zoo import resolve_pose
 
 DETECTOR_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
-RENDERED_PICTURES = 500  # at most
-SHEET_PICTURES = 80  # at most
+RENDERED_IMAGES = 500  # at most
+SHEET_IMAGES = 80  # at most
 TIMED_RUNS = 15
 
 
@@ -59,14 +59,14 @@ def given_boxes(
 ) -> Iterator[str]:
     """Tables of the people in their annotated boxes."""
     found = predict_in_given_boxes(model, people)
-    pictures = len(found.results)
-    yield f"### Given boxes: {len(people)} boxes in {pictures} pictures\n"
+    images = len(found.results)
+    yield f"### Given boxes: {len(people)} boxes in {images} images\n"
     yield from sheet.pck_table(people, found.keypoints, mean)
     yield ""
     yield from sheet.oks_table(people, found, mean)
     yield ""
-    yield "PCK@0.1 by data set, the mean pose in brackets:\n"
-    yield from sheet.data_set_table(people, found.keypoints, mean)
+    yield "PCK@0.1 by dataset, the mean pose in brackets:\n"
+    yield from sheet.dataset_table(people, found.keypoints, mean)
     yield ""
     yield from sheet.space_table(people, found, mean)
     yield ""
@@ -82,7 +82,7 @@ def found_boxes(
     """Tables of the people in the boxes that the detector finds, and of the detector."""
     chosen = [person for person in sheet.with_person_box(people) if not person.crowd]
     found = predict_in_found_boxes(model, chosen)
-    yield f"### Detected boxes: {len(chosen)} people in {len(found.results)} pictures\n"
+    yield f"### Detected boxes: {len(chosen)} people in {len(found.results)} images\n"
     yield "Who is not found counts as missed. The mean pose stands in the annotated boxes.\n"
     yield from sheet.pck_table(chosen, found.keypoints, mean)
     yield ""
@@ -90,8 +90,8 @@ def found_boxes(
     low = predict_in_found_boxes(model, everybody, bbox_thr=DETECTOR_THRESHOLDS[0])
     sizes_wh = {path: result.image_size_wh for path, result in low.results.items()}
     images = sheet.annotated_images(everybody, sizes_wh)
-    finds = [detections_of(low.results[path]) for path in by_picture(everybody)]
-    yield "Detector, people taller than a fifth of the picture, at an IoU of 0.5:\n"
+    finds = [detections_of(low.results[path]) for path in by_image(everybody)]
+    yield "Detector, people taller than a fifth of the image, at an IoU of 0.5:\n"
     yield from sheet.detector_table(
         (thr, score_detections(images, finds, score_thr=thr)) for thr in DETECTOR_THRESHOLDS
     )
@@ -101,12 +101,12 @@ def found_boxes(
 
 def timing(model: RTMPose3D, people: Sequence[RealPerson], *, detect: bool) -> Iterator[str]:
     """Milliseconds from image to result for one person."""
-    picture = load_image(people[0].image_path)
+    image = load_image(people[0].image_path)
     box = people[0].box_xyxy[None]
-    runs = {"given box": lambda: model(picture, boxes=box)}
+    runs = {"given box": lambda: model(image, boxes=box)}
     if detect:
-        runs["with detector"] = lambda: model(picture, single_person=True)
-    height, width = picture.shape[:2]
+        runs["with detector"] = lambda: model(image, single_person=True)
+    height, width = image.shape[:2]
     yield f"Time from image ({width}x{height}) to result, one person, ONNX Runtime:\n"
     for what, run in runs.items():
         run()
@@ -120,8 +120,8 @@ def timing(model: RTMPose3D, people: Sequence[RealPerson], *, detect: bool) -> I
 
 
 def save_sheet(found: Predictions, path: Path) -> None:
-    """Write the pictures with what was found in them as one JPEG."""
-    results = list(found.results.values())[:SHEET_PICTURES]
+    """Write the images with what was found in them as one JPEG."""
+    results = list(found.results.values())[:SHEET_IMAGES]
     sheet = lay_out(draw_results(results))
     if not cv2.imwrite(str(path), sheet, [cv2.IMWRITE_JPEG_QUALITY, 90]):
         raise SystemExit(f"cannot write {path}")
@@ -148,12 +148,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--pose-checkpoint", type=Path)
     parser.add_argument("--detector", help="name of a detector; without it, given boxes only")
     parser.add_argument("--detector-checkpoint", type=Path)
-    parser.add_argument("--rendered", type=Path, help="held-out data set of rtmpose3d synth")
+    parser.add_argument("--rendered", type=Path, help="held-out dataset of rtmpose3d synth")
     parser.add_argument("--mean-pose", type=Path, help="of the training poses (MeanPose.save)")
-    parser.add_argument("--training-data", type=Path, help="data set to take the mean pose of")
+    parser.add_argument("--training-data", type=Path, help="dataset to take the mean pose of")
     parser.add_argument("--flip-test", action=argparse.BooleanOptionalAction)
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
-    parser.add_argument("--out", type=Path, required=True, help="folder for the picture sheets")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the image sheets")
     return parser.parse_args()
 
 
@@ -195,7 +195,7 @@ def main() -> None:
     real = read_real_people(options.shared / "samples")
     lines = [header(options, mean), tables(model, real, mean, options.out, "real")]
     if options.rendered:
-        rendered = read_rendered_people(options.rendered, pictures=RENDERED_PICTURES)
+        rendered = read_rendered_people(options.rendered, max_images=RENDERED_IMAGES)
         lines.append(tables(model, rendered, mean, options.out, "rendered"))
     lines.append(timing(model, real, detect=options.detector is not None))
     for part in lines:

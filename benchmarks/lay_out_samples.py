@@ -1,11 +1,11 @@
-"""mmpose's annotation samples, laid out as the data sets themselves are.
+"""mmpose's annotation samples, laid out as the datasets themselves are.
 
     python benchmarks/lay_out_samples.py SAMPLES data
 
-SAMPLES has one folder a data set (mmpose's tests/data): a few pictures and a JSON file each. In
+SAMPLES has one folder a dataset (mmpose's tests/data): a few images and a JSON file each. In
 the folder `data` they then lie under the published names, as links, so that training and
-evaluation commands can be tried on them before the data sets are there. Every split shows the same
-few pictures. Sets that have no pictures there are left out.
+evaluation commands can be tried on them before the datasets are there. Every split shows the same
+few images. Sets that have no images there are left out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rtmpose3d.data import DATA_SETS
+from rtmpose3d.data import DATASETS
 from rtmpose3d.evaluation.real_samples import SAMPLES, Sample
 
 _BESIDE = ("_camera.json", "_joint_3d.json")  # InterHand2.6M: beside NAME_data.json
@@ -28,15 +28,15 @@ def link(place: Path, target: Path) -> None:
 
 
 def lay_out(sample: Sample, folder: Path, out: Path) -> None:
-    """Link one data set's samples.
+    """Link one dataset's samples.
 
     Args:
         sample: what is in the folder.
         folder: of the samples.
-        out: of the data set, made if it is not there.
+        out: of the dataset, made if it is not there.
     """
     annotations = folder / sample.annotations
-    for split in DATA_SETS[sample.data_set].splits.values():
+    for split in DATASETS[sample.dataset].splits.values():
         place = out / split.annotations
         link(place, annotations)
         for ending in _BESIDE if annotations.name.endswith(_DATA) else ():
@@ -56,19 +56,19 @@ def renamed(path: Path, ending: str) -> Path:
 def main() -> None:
     """Link all that are there."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("samples", type=Path, help="folder with one folder a data set")
-    parser.add_argument("out", type=Path, help="folder of the data sets' folders")
+    parser.add_argument("samples", type=Path, help="folder with one folder a dataset")
+    parser.add_argument("out", type=Path, help="folder of the datasets' folders")
     given = parser.parse_args()
     found = [name for name in SAMPLES if (given.samples / name).is_dir()]
     if not found:
         raise SystemExit(f"{given.samples} holds none of {', '.join(SAMPLES)}")
     for name in found:
-        data_set = SAMPLES[name].data_set
+        dataset = SAMPLES[name].dataset
         try:
-            lay_out(SAMPLES[name], given.samples / name, given.out / data_set)
+            lay_out(SAMPLES[name], given.samples / name, given.out / dataset)
         except OSError as error:
-            raise SystemExit(f"{given.out / data_set}: {error}") from error
-        print(given.out / data_set)
+            raise SystemExit(f"{given.out / dataset}: {error}") from error
+        print(given.out / dataset)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""What a training's curve promises: how the errors fall with pictures seen, and ten times further.
+"""What a training's curve promises: how the errors fall with images seen, and ten times further.
 
     python benchmarks/learning_curve.py runs/n --batch-size 32
 
-Fits error = a * pictures ** -b to the second half (in logarithms) of validation.csv, for each
+Fits error = a * images ** -b to the second half (in logarithms) of validation.csv, for each
 figure, and prints a Markdown table: first half of the fit, now, promised. A power law is what such
 curves follow while the learning rate is constant; the fall at the end of a schedule comes on top.
 """
@@ -28,7 +28,7 @@ class Promise:
     Attributes:
         now: its last value.
         exponent: b; 0 for a figure that no longer changes.
-        later: what the curve gives at `factor` times as many pictures.
+        later: what the curve gives at `factor` times as many images.
     """
 
     now: float
@@ -36,21 +36,21 @@ class Promise:
     later: float
 
 
-def promise(pictures: np.ndarray, values: np.ndarray, *, share: bool, factor: float) -> Promise:
+def promise(images: np.ndarray, values: np.ndarray, *, share: bool, factor: float) -> Promise:
     """Fit a power law to an error.
 
     Args:
-        pictures: (n,) seen so far, rising.
+        images: (n,) seen so far, rising.
         values: (n,) shares that rise to 1, or errors that fall to 0.
         share: which of both.
         factor: how much further to look.
     """
     errors = np.maximum(1 - values if share else values, 1e-6)
-    late = np.log(pictures) >= np.log(pictures[[0, -1]]).mean()
+    late = np.log(images) >= np.log(images[[0, -1]]).mean()
     if late.sum() < LEAST_ROWS:
         late[-LEAST_ROWS:] = True
-    slope, at_one = np.polyfit(np.log(pictures[late]), np.log(errors[late]), 1)
-    later = float(np.exp(at_one + slope * np.log(pictures[-1] * factor)))
+    slope, at_one = np.polyfit(np.log(images[late]), np.log(errors[late]), 1)
+    later = float(np.exp(at_one + slope * np.log(images[-1] * factor)))
     return Promise(
         now=float(values[-1]), exponent=float(-slope), later=1 - later if share else later
     )
@@ -60,18 +60,18 @@ def main() -> None:
     """Read a training's log and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("run", type=Path, help="folder of a training (`rtmpose3d train --out`)")
-    parser.add_argument("--batch-size", type=int, required=True, help="pictures a step")
+    parser.add_argument("--batch-size", type=int, required=True, help="images a step")
     parser.add_argument("--factor", type=float, default=10.0, help="how much further to look")
     given = parser.parse_args()
     rows = read_log(given.run / VALIDATION_LOG)
     if len(rows) < LEAST_ROWS:
         raise SystemExit(f"{given.run}: {len(rows)} validations, at least {LEAST_ROWS} are needed")
-    pictures = np.array([row["step"] for row in rows]) * given.batch_size
-    print(f"| figure | after {pictures[-1]:,.0f} | exponent | after {given.factor:g} times more |")
+    images = np.array([row["step"] for row in rows]) * given.batch_size
+    print(f"| figure | after {images[-1]:,.0f} | exponent | after {given.factor:g} times more |")
     print("|---|---:|---:|---:|")
     for name in FIGURES:
         values = np.array([row[name] for row in rows])
-        fit = promise(pictures, values, share=name.startswith("pck"), factor=given.factor)
+        fit = promise(images, values, share=name.startswith("pck"), factor=given.factor)
         print(f"| {name} | {fit.now:.3g} | {fit.exponent:.2f} | {fit.later:.3g} |")
 
 

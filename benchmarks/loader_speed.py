@@ -1,10 +1,10 @@
-"""How fast batches of picture files are made, against the training step that eats them.
+"""How fast batches of image files are made, against the training step that eats them.
 
-Run: python benchmarks/loader_speed.py PICTURES [--model rtmw3d-n] [--batch-size 32]
+Run: python benchmarks/loader_speed.py IMAGES [--model rtmw3d-n] [--batch-size 32]
      [--workers 0,1,2] [--threads 1] [--json FILE]
 
-PICTURES is a folder of photographs (.jpg, .png). Each serves as a person who fills its middle:
-what costs time is reading, cutting and changing a picture, and that does not depend on the labels.
+IMAGES is a folder of photographs (.jpg, .png). Each serves as a person who fills its middle:
+what costs time is reading, cutting and changing an image, and that does not depend on the labels.
 Batches are those of the published first stage, read again from the files every time. The step is
 forward, backward and optimiser in the recipe's precision. Nothing of it is in the package.
 """
@@ -48,7 +48,7 @@ class Measured:
 
 
 def records(folder: Path) -> list[PoseRecord]:
-    """A made-up person in the middle of each picture."""
+    """A made-up person in the middle of each image."""
     rng = np.random.default_rng(0)
     made = []
     for path in sorted(folder.rglob("*")):
@@ -72,7 +72,7 @@ def records(folder: Path) -> list[PoseRecord]:
 
 def open_mixture(people: Sequence[PoseRecord], recipe: PoseRecipe) -> MixtureSource:
     return MixtureSource(
-        shares=[(Share(data_set="pictures"), people)],
+        shares=[(Share(dataset="images"), people)],
         input_size_wh=recipe.model.input_size_wh,
         batch_size=recipe.batch_size,
         augmentation=STAGE1,
@@ -121,7 +121,7 @@ def measure(people: Sequence[PoseRecord], recipe: PoseRecipe, workers: list[int]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="How fast batches are made, against the step")
-    parser.add_argument("pictures", type=Path)
+    parser.add_argument("images", type=Path)
     parser.add_argument("--model", default="rtmw3d-n")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--workers", default="0,1,2")
@@ -129,13 +129,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    people = records(options.pictures)
+    people = records(options.images)
     if not people:
-        parser.error(f"there is no picture in {options.pictures}")
+        parser.error(f"there is no image in {options.images}")
     recipe = replace(nano(batch_size=options.batch_size), model=resolve_pose(options.model))
     parameters = sum(p.numel() for p in PoseNetwork(recipe.model).parameters())
     pixels = np.mean([np.prod(load_image(person.image).shape[:2]) for person in people])
-    print(f"{len(people)} pictures of {pixels / 1e6:.2f} megapixels; {os.cpu_count()} CPU cores")
+    print(f"{len(people)} images of {pixels / 1e6:.2f} megapixels; {os.cpu_count()} CPU cores")
     found = measure(people, recipe, [int(count) for count in options.workers.split(",")])
     print(
         f"step of {recipe.model.name} ({parameters / 1e6:.1f} M), {options.threads} threads, "

@@ -20,7 +20,7 @@ from rtmpose3d.evaluation.array_pickle import read_pickled_arrays
 from rtmpose3d.geometry import Camera, solve_root_depth
 from rtmpose3d.geometry.root_depth import DEFAULT_ROOT_DEPTH_M
 
-# COCO keypoint -> index in the data set. Hips and shoulders of these data sets are joints of a
+# COCO keypoint -> index in the dataset. Hips and shoulders of these datasets are joints of a
 # motion capture skeleton, which sit elsewhere than COCO's (H36M: narrower shoulders, wider hips).
 H36M = {5: 11, 7: 12, 9: 13, 6: 14, 8: 15, 10: 16, 11: 4, 13: 5, 15: 6, 12: 1, 14: 2, 16: 3}
 MPI_INF_3DHP = {6: 2, 8: 3, 10: 4, 5: 5, 7: 6, 9: 7, 12: 8, 14: 9, 16: 10, 11: 11, 13: 12, 15: 13}

@@ -1,4 +1,4 @@
-"""From a picture to keypoints in pixels and metres: `python examples/basic_usage.py IMAGE`."""
+"""From an image to keypoints in pixels and metres: `python examples/basic_usage.py IMAGE`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rtmpose3d import WHOLEBODY, RTMPose3D
 
 
 def main(image: str) -> None:
-    """Print where each person's nose and wrists are, and save numbers and a picture."""
+    """Print where each person's nose and wrists are, and save numbers and an image."""
     model = RTMPose3D.from_pretrained("rbarac/rtmpose3d")  # device="cuda" for a GPU
     result = model(image, bbox_thr=0.3)
 
@@ -24,7 +24,7 @@ def main(image: str) -> None:
             )
 
     result.save("pose.json")  # all numbers; .npz and .csv work, too
-    result.save("pose.jpg")  # skeletons on the picture, and a view in 3D
+    result.save("pose.jpg")  # skeletons on the image, and a view in 3D
 
 
 if __name__ == "__main__":

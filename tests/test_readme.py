@@ -17,7 +17,7 @@ import typer.main
 
 from rtmpose3d.cli import app
 from rtmpose3d.structures import Detections
-from rtmpose3d.zoo import ALIASES, DEMO_PICTURE, MODELS, ModelSpec, PoseSpec, RemoteFile, resolve
+from rtmpose3d.zoo import ALIASES, DEMO_IMAGE, MODELS, ModelSpec, PoseSpec, RemoteFile, resolve
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -142,11 +142,11 @@ def test_test_command_is_the_same_wherever_it_stands() -> None:
 def test_first_command_is_the_demo_and_its_files_are_named() -> None:
     text = README.read_text("utf-8")
     assert blocks(README, "bash")[0] == "pip install . && rtmpose3d demo\n"
-    assert f"`{DEMO_PICTURE.stem}_pose.jpg`" in text
-    assert f"`{DEMO_PICTURE.stem}.json`" in text
+    assert f"`{DEMO_IMAGE.stem}_pose.jpg`" in text
+    assert f"`{DEMO_IMAGE.stem}.json`" in text
 
 
-def test_first_prediction_is_given_a_picture_and_needs_nothing_else() -> None:
+def test_first_prediction_is_given_an_image_and_needs_nothing_else() -> None:
     text = README.read_text("utf-8")
     found = re.findall(r"^rtmpose3d predict (https://\S+)$", text, re.M)
     assert len(found) == 1
@@ -247,8 +247,8 @@ def test_python_in_the_text_runs_from_top_to_bottom(
     monkeypatch.setattr("rtmpose3d.api.model.detect_people", lambda *_, **__: [people])
     monkeypatch.chdir(tmp_path)
     coarse = np.random.default_rng(1).integers(0, 256, (12, 16, 3), dtype=np.uint8)
-    picture = PIL.Image.fromarray(coarse).resize((640, 425), PIL.Image.Resampling.BICUBIC)
-    picture.save("people.jpg")
+    image = PIL.Image.fromarray(coarse).resize((640, 425), PIL.Image.Resampling.BICUBIC)
+    image.save("people.jpg")
     names: dict[str, object] = {}
     found = blocks(path, "python")
     assert found

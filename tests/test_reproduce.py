@@ -43,7 +43,7 @@ def test_trainings_find_their_data(folder, monkeypatch, line):
     result = run(line, *ON_SAMPLES.split(), "--dry-run")
     assert result.exit_code == 0, result.output
     assert "coco-wholebody@train: 3 people" in result.output
-    assert "2 of 2 pictures" in result.output
+    assert "2 of 2 images" in result.output
 
 
 def test_a_download_that_is_not_whole_is_told(folder, monkeypatch):
@@ -51,7 +51,7 @@ def test_a_download_that_is_not_whole_is_told(folder, monkeypatch):
     (line,) = (line for line in COMMANDS if " datasets " in line)
     result = run(line)
     assert result.exit_code == 1
-    assert "the files list 4 pictures, expected 5000" in result.output
+    assert "the files list 4 images, expected 5000" in result.output
 
 
 def test_average_precision_is_measured(folder, shared, monkeypatch):
@@ -60,7 +60,7 @@ def test_average_precision_is_measured(folder, shared, monkeypatch):
     boxes = shared / "samples" / "coco" / "test_coco_det_AP_H_56.json"
     line = line.replace("detections.json", str(boxes)).replace("rtmw-l-384x288", "rtmw3d-n")
     result = run(line, "--skip-bad")
-    assert result.exit_code == 1, result.output  # two of the four pictures are not there
+    assert result.exit_code == 1, result.output  # two of the four images are not there
     figures = json.loads((folder / "evaluation" / "results.json").read_text("utf-8"))
     assert figures["flip test"] == "yes"
     assert "2 items left out" in result.output

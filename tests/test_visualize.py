@@ -17,10 +17,10 @@ from rtmpose3d.viz.palette import KEYPOINT_RGB
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Find the people of an image and save the picture of their poses."""
+    """Find the people of an image and save the image of their poses."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("image", type=Path, help="picture to find people in")
-    parser.add_argument("out", type=Path, help="picture to write: .png or .jpg")
+    parser.add_argument("image", type=Path, help="image to find people in")
+    parser.add_argument("out", type=Path, help="image to write: .png or .jpg")
     parser.add_argument("--model", default="rbarac/rtmpose3d", help="name of the model, or folder")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     options = parser.parse_args(arguments)
@@ -73,7 +73,7 @@ def test_a_plot_shows_the_image_with_its_skeleton_beside_the_person_in_3d(tmp_pa
         assert (np.abs(right - KEYPOINT_RGB[keypoint].astype(int)).max(axis=-1) < 16).sum() > 200
 
 
-def test_the_person_s_left_is_on_the_right_of_a_picture_that_they_face():
+def test_the_person_s_left_is_on_the_right_of_an_image_that_they_face():
     pixels = np.asarray(made_up_result(960, 720).plot(view="2d")).astype(int)
     columns = [
         np.nonzero(np.abs(pixels - KEYPOINT_RGB[elbow].astype(int)).max(axis=-1) < 20)[1].mean()

@@ -32,7 +32,7 @@ BOXES = np.array([[120.0, 40, 260, 400], [300, 60, 420, 380], [20, 90, 110, 470]
 
 @pytest.fixture(scope="module")
 def image() -> np.ndarray:
-    """A smooth picture, neither square nor grey."""
+    """A smooth image, neither square nor grey."""
     rng = np.random.default_rng(1)
     coarse = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
     return np.asarray(

@@ -18,7 +18,7 @@ from rtmpose3d.structures import PoseResult
 
 @dataclass
 class StandIn:
-    """Finds as many people as the picture's first pixel says in blue; records how it was called."""
+    """Finds as many people as the image's first pixel says in blue; records how it was called."""
 
     calls: list[dict] = field(default_factory=list)
     choice: ModelChoice | None = None
@@ -31,7 +31,7 @@ class StandIn:
         if self.interrupt_at is not None and len(self.calls) >= self.interrupt_at:
             raise KeyboardInterrupt
         if any((image[0, 0] == 255).all() for image in images):
-            raise InputError("a picture that the model refuses")
+            raise InputError("an image that the model refuses")
         given = boxes or [None] * len(images)
         return [self._result(*item, axes) for item in zip(images, given, camera, strict=True)]
 
@@ -83,8 +83,8 @@ def cli(monkeypatch):
 
 
 @pytest.fixture
-def pictures(tmp_path, monkeypatch):
-    """A function that writes pictures, with the number of people to be found in them."""
+def images(tmp_path, monkeypatch):
+    """A function that writes images, with the number of people to be found in them."""
     monkeypatch.chdir(tmp_path)
 
     def write(**people: int) -> list[Path]:

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rtmpose3d.cli.app import app
-from rtmpose3d.data import DATA_SETS
+from rtmpose3d.data import DATASETS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 from made_up_sets import MadeUpSet
@@ -28,20 +28,20 @@ def check(made_up, *arguments):
     return run(app, [*command, *arguments])
 
 
-def test_the_list_names_every_data_set_with_its_page():
+def test_the_list_names_every_dataset_with_its_page():
     result = run(app, ["datasets"])
     assert result.exit_code == 0
-    for spec in DATA_SETS.values():
+    for spec in DATASETS.values():
         assert spec.name in result.output
         assert spec.page in result.output
     rows = json.loads(run(app, ["datasets", "--json"]).output)
-    assert [row["name"] for row in rows] == list(DATA_SETS)
+    assert [row["name"] for row in rows] == list(DATASETS)
     assert all(row["licence"] and row["splits"] for row in rows)
 
 
 def test_the_paper_s_seventeen_sets_and_rendered_people_are_there():
-    assert len(DATA_SETS) == 18
-    assert {name for name, spec in DATA_SETS.items() if spec.has_3d} == {
+    assert len(DATASETS) == 18
+    assert {name for name, spec in DATASETS.items() if spec.has_3d} == {
         *("interhand2.6m", "h3wb", "ubody3d", "dna-rendering", "rendered")
     }
 
@@ -50,17 +50,17 @@ def test_a_check_counts_and_draws(made_up, tmp_path):
     sheet = tmp_path / "sheet.png"
     result = check(made_up, *OTHER_FILE, "--preview", str(sheet))
     assert result.exit_code == 0, result.output
-    assert "3 people in 2 pictures, 2 of them opened" in result.output
+    assert "3 people in 2 images, 2 of them opened" in result.output
     assert "body 51, feet 18, face 204, left_hand 63, right_hand 63" in result.output
     assert "in order" in result.output
     assert cv2.imread(str(sheet)).shape[2] == 3
 
 
 def test_a_check_that_finds_something_wrong_says_where_and_fails(made_up):
-    (made_up.pictures / "8.jpg").unlink()
+    (made_up.images / "8.jpg").unlink()
     result = check(made_up, *OTHER_FILE)
     assert result.exit_code == 1
-    assert f"{made_up.file}, annotation 1 (id 101): its picture" in result.output
+    assert f"{made_up.file}, annotation 1 (id 101): its image" in result.output
     assert "2 wrong" in result.output
     assert check(made_up).exit_code == 1  # other numbers than published
 
@@ -74,10 +74,10 @@ def test_without_a_split_those_that_are_there_are_checked(made_up):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nothing", "."], "unknown data set 'nothing'"),
+        (["nothing", "."], "unknown dataset 'nothing'"),
         (["wflw", "."], "there is no annotation file"),
         (["wflw", ".", "--split", "x"], "unknown split of wflw 'x'"),
-        (["wflw", ".", "--images", "some"], "expected a number of pictures, or all"),
+        (["wflw", ".", "--images", "some"], "expected a number of images, or all"),
         (["wflw", "no-folder"], "no-folder is no folder"),
     ],
 )

@@ -16,7 +16,7 @@ from rtmpose3d import RTMPose3D
 from rtmpose3d.cli.estimating import ModelChoice
 from rtmpose3d.geometry import Camera
 from rtmpose3d.sinks import json_schema, load_result
-from rtmpose3d.zoo import DEMO_PICTURE, MODELS
+from rtmpose3d.zoo import DEMO_IMAGE, MODELS
 
 TRUTH = Path(__file__).parents[1] / "fixtures" / "demo" / "people.json"
 SECONDS = 10.0
@@ -38,7 +38,7 @@ def trained() -> None:
             pytest.skip("the weights in the package are placeholders")
 
 
-def test_without_arguments_it_writes_and_explains_the_packages_picture(cli, offline):
+def test_without_arguments_it_writes_and_explains_the_packages_image(cli, offline):
     begin = time.perf_counter()
     done = cli("demo")
     taken = time.perf_counter() - begin
@@ -58,11 +58,11 @@ def test_without_arguments_it_writes_and_explains_the_packages_picture(cli, offl
         assert drawing.format == "JPEG"
         assert drawing.width > drawing.height > 400
     for words in (
-        "picture  people.jpg, 960x640, a rendered picture that comes with the package",
+        "image  people.jpg, 960x640, a rendered image that comes with the package",
         "model    rtmw3d-n with the detector rtmdet-n (small, for demonstration",
         f"found    {len(result)} p",
         f"  1. score {result.bbox_scores[0]:.2f}, {result.root_depth_m[0]:.1f} m away",
-        "people_pose.jpg  the skeletons on the picture, and a view in 3D",
+        "people_pose.jpg  the skeletons on the image, and a view in 3D",
         "people.json      133 keypoints a person, in pixels and metres",
         "rtmpose3d demo photo.jpg ",
         "rtmpose3d predict photo.jpg ",
@@ -73,7 +73,7 @@ def test_without_arguments_it_writes_and_explains_the_packages_picture(cli, offl
 def test_it_gives_what_the_api_gives(cli, offline):
     assert cli("demo", "--out", "deep/er").exit_code == 0
     written = load_result(offline / "deep" / "er" / "people.json")
-    expected = RTMPose3D.from_pretrained("rtmw3d-n")(DEMO_PICTURE)
+    expected = RTMPose3D.from_pretrained("rtmw3d-n")(DEMO_IMAGE)
     assert written.camera == expected.camera
     assert written.source is not None
     assert written.source.name == "people.jpg"
@@ -81,20 +81,20 @@ def test_it_gives_what_the_api_gives(cli, offline):
         np.testing.assert_allclose(written[key], expected[key], atol=1e-3, err_msg=key)
 
 
-def test_a_picture_of_ones_own_and_of_nobody(cli, offline):
+def test_an_image_of_ones_own_and_of_nobody(cli, offline):
     PIL.Image.new("RGB", (320, 200), (120, 90, 60)).save("mine ä.png")
     done = cli("demo", "mine ä.png")
     assert done.exit_code == 0, done.output
     result = load_result(offline / "outputs" / "mine ä.json")
     assert result.image_size_wh == (320, 200)
-    assert "picture  mine ä.png, 320x200\n" in done.output
+    assert "image  mine ä.png, 320x200\n" in done.output
     assert f"found    {len(result) or 'no'} p" in done.output
     assert 'rtmpose3d predict "mine ä.png"' in done.output
     assert "rtmpose3d demo photo.jpg" not in done.output
 
 
-def test_another_model_is_taken_if_it_is_named(cli, pictures, stand_in, monkeypatch):
-    pictures(a=2)
+def test_another_model_is_taken_if_it_is_named(cli, images, stand_in, monkeypatch):
+    images(a=2)
     load = ModelChoice.load
 
     def load_one(choice):
@@ -135,14 +135,14 @@ def test_the_demonstration_model_is_never_taken_unasked(cli, offline, monkeypatc
     ("arguments", "words"),
     [
         ("gone.jpg", "there is no file or folder 'gone.jpg'"),
-        ("text.jpg", "text.jpg is no picture"),
-        ("many", "demo takes one picture, 'many' are 2; for all of them: rtmpose3d predict many"),
+        ("text.jpg", "text.jpg is no image"),
+        ("many", "demo takes one image, 'many' are 2; for all of them: rtmpose3d predict many"),
         ("--model rtmw3d-q", "unknown pose model 'rtmw3d-q'|unknown model 'rtmw3d-q'"),
         ("--model rtmdet-n", "unknown pose model 'rtmdet-n'"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_written(cli, offline, arguments, words):
-    (offline / "text.jpg").write_text("no picture")
+    (offline / "text.jpg").write_text("no image")
     (offline / "many").mkdir()
     for name in ("a.png", "b.png"):
         PIL.Image.new("RGB", (64, 48)).save(offline / "many" / name)
@@ -166,7 +166,7 @@ def test_a_folder_that_cannot_be_made_or_written_is_an_error(cli, offline, monke
     assert "Traceback" not in done.output
 
 
-def test_ones_own_picture_is_never_overwritten(cli, offline):
+def test_ones_own_image_is_never_overwritten(cli, offline):
     (offline / "outputs").mkdir()
     PIL.Image.new("RGB", (64, 48)).save(offline / "outputs" / "a.png")
     (offline / "outputs" / "a.png").rename(offline / "outputs" / "a.json")
@@ -175,7 +175,7 @@ def test_ones_own_picture_is_never_overwritten(cli, offline):
     assert "is an input and would be overwritten" in done.output
 
 
-def test_the_true_labels_of_the_picture_fit_its_camera():
+def test_the_true_labels_of_the_image_fit_its_camera():
     truth = json.loads(TRUTH.read_text("utf-8"))["people"]
     camera = Camera.from_fov(width=960, height=640)
     assert len(truth) == 3
@@ -184,9 +184,9 @@ def test_the_true_labels_of_the_picture_fit_its_camera():
         np.testing.assert_allclose(points, person["keypoints_2d"], atol=0.4)  # rounded to 1 mm
 
 
-def test_everybody_in_the_packages_picture_is_found_where_they_stand(trained):
+def test_everybody_in_the_packages_image_is_found_where_they_stand(trained):
     truth = json.loads(TRUTH.read_text("utf-8"))["people"]
-    result = RTMPose3D.from_pretrained("rtmw3d-n")(DEMO_PICTURE)
+    result = RTMPose3D.from_pretrained("rtmw3d-n")(DEMO_IMAGE)
     assert len(result) == len(truth)
     for person, found in zip(
         sorted(truth, key=lambda one: one["box"][0]),

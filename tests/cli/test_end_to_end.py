@@ -52,7 +52,7 @@ def test_predict_finds_what_the_api_finds_and_writes_every_file(cli, weights, ph
         *("--device", "cpu", "--bbox-thr", BBOX_THR),
     )
     assert done.exit_code == 1, done.output
-    assert "1 of 2 pictures done" in done.output
+    assert "1 of 2 images done" in done.output
     assert "cut short" in done.output
 
     model = RTMPose3D.from_pretrained(
@@ -73,8 +73,8 @@ def test_predict_finds_what_the_api_finds_and_writes_every_file(cli, weights, ph
     assert len((tmp_path / "outputs" / "000000000785.csv").read_text().splitlines()) == (
         1 + 133 * len(expected)
     )
-    with PIL.Image.open(tmp_path / "outputs" / "000000000785_pose.jpg") as picture:
-        assert picture.width > 300
+    with PIL.Image.open(tmp_path / "outputs" / "000000000785_pose.jpg") as image:
+        assert image.width > 300
 
 
 def test_given_boxes_need_no_detector(cli, weights, photo, tmp_path):
@@ -93,7 +93,7 @@ def test_given_boxes_need_no_detector(cli, weights, photo, tmp_path):
     np.testing.assert_allclose(hips, 0, atol=1e-4)
 
 
-def test_main_and_the_example_run_on_a_picture(weights, photo, tmp_path, monkeypatch, capsys):
+def test_main_and_the_example_run_on_an_image(weights, photo, tmp_path, monkeypatch, capsys):
     from rtmpose3d import RTMPose3D
 
     load = RTMPose3D.from_pretrained
@@ -122,13 +122,13 @@ def test_main_and_the_example_run_on_a_picture(weights, photo, tmp_path, monkeyp
     assert "left_wrist" in output
 
 
-def test_the_example_without_a_picture_says_how_to_use_it(monkeypatch):
+def test_the_example_without_an_image_says_how_to_use_it(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["basic_usage.py"])
     with pytest.raises(SystemExit, match=r"usage: python .*basic_usage\.py IMAGE"):
         runpy.run_path(str(ROOT / "examples" / "basic_usage.py"), run_name="__main__")
 
 
-def test_main_without_a_picture_checks_the_installation(monkeypatch, capsys):
+def test_main_without_an_image_checks_the_installation(monkeypatch, capsys):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr(sys, "argv", ["main.py"])
     with pytest.raises(SystemExit) as end:
@@ -180,8 +180,8 @@ def test_export_says_what_is_wrong(cli, arguments, words, code):
     assert "Traceback" not in done.output
 
 
-def test_predict_runs_on_any_picture_with_any_weights(cli, made_checkpoint, tmp_path, monkeypatch):
-    """Needs no recordings: made-up weights, and a picture of smooth noise."""
+def test_predict_runs_on_any_image_with_any_weights(cli, made_checkpoint, tmp_path, monkeypatch):
+    """Needs no recordings: made-up weights, and an image of smooth noise."""
     monkeypatch.chdir(tmp_path)
     noise = np.random.default_rng(3).integers(0, 256, (12, 16, 3), dtype=np.uint8)
     PIL.Image.fromarray(noise).resize((320, 240)).save("noise.webp", lossless=True)

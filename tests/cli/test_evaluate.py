@@ -13,21 +13,21 @@ import pytest
 
 from evaluation.made_coco import HEIGHT, WIDTH, made_annotations
 from rtmpose3d.cli.estimating import ModelChoice
-from rtmpose3d.evaluation.coco_annotations import CocoPicture, read_coco_wholebody
+from rtmpose3d.evaluation.coco_annotations import CocoImage, read_coco_wholebody
 from rtmpose3d.evaluation.given import annotated_boxes
 from rtmpose3d.evaluation.h3wb_json import write_h3wb_json
 from rtmpose3d.evaluation.skipping import Skips
 from rtmpose3d.structures import PoseResult
 
-PICTURES = 6
+IMAGES = 6
 FILES = {"results.json", "results.md", "histogram.png", "worst.jpg", "predictions.json"}
 
 
 class Oracle:
-    """Knows the annotated people of pictures by a number in their first pixel."""
+    """Knows the annotated people of images by a number in their first pixel."""
 
-    def __init__(self, pictures: list[CocoPicture]) -> None:
-        self.pictures = pictures
+    def __init__(self, annotated: list[CocoImage]) -> None:
+        self.annotated = annotated
         self.boxes: list[object] = []
 
     def __call__(self, images, *, boxes, camera, bbox_thr) -> list[PoseResult]:
@@ -37,13 +37,13 @@ class Oracle:
     def _result(self, image, boxes) -> PoseResult:
         if image[0, 0, 1] == 99:
             raise KeyboardInterrupt
-        picture = self.pictures[int(image[0, 0, 0])]
-        rows = picture.with_body
+        person = self.annotated[int(image[0, 0, 0])]
+        rows = person.with_body
         people = len(rows)
-        own = annotated_boxes(picture).boxes_xyxy
+        own = annotated_boxes(person).boxes_xyxy
         assert boxes is None or np.array_equal(boxes, own)
         return PoseResult(
-            keypoints_2d=picture.keypoints[rows].astype(np.float32),
+            keypoints_2d=person.keypoints[rows].astype(np.float32),
             scores=np.full((people, 133), 5.0, np.float32),
             confidence=np.full((people, 133), 0.9, np.float32),
             bboxes=own,
@@ -55,26 +55,24 @@ class Oracle:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A folder with gt.json and the pictures it names; grey, numbered in the first pixel."""
-    document = made_annotations(PICTURES)
+    """A folder with gt.json and the images it names; grey, numbered in the first pixel."""
+    document = made_annotations(IMAGES)
     (tmp_path / "gt.json").write_text(json.dumps(document))
-    for number, picture in enumerate(_pictures(tmp_path)):
+    for number, image in enumerate(_images(tmp_path)):
         pixels = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
         pixels[:8, :8] = number, 0, 0
-        cv2.imwrite(str(tmp_path / Path(picture.file_name).with_suffix(".png")), pixels)
-        (tmp_path / Path(picture.file_name).with_suffix(".png")).rename(
-            tmp_path / picture.file_name
-        )
+        cv2.imwrite(str(tmp_path / Path(image.file_name).with_suffix(".png")), pixels)
+        (tmp_path / Path(image.file_name).with_suffix(".png")).rename(tmp_path / image.file_name)
     return tmp_path
 
 
-def _pictures(folder: Path) -> list[CocoPicture]:
+def _images(folder: Path) -> list[CocoImage]:
     return read_coco_wholebody(folder / "gt.json", Skips())
 
 
 @pytest.fixture
 def oracle(data: Path, monkeypatch) -> Oracle:
-    model = Oracle(_pictures(data))
+    model = Oracle(_images(data))
     monkeypatch.setattr(ModelChoice, "load", lambda choice: model)
     return model
 
@@ -120,11 +118,11 @@ def test_people_are_detected_where_no_boxes_are_given(cli, data: Path, oracle: O
 
 def test_boxes_of_a_file_bring_their_scores(cli, data: Path, oracle: Oracle) -> None:
     rows = []
-    for picture in oracle.pictures:
-        boxes = annotated_boxes(picture).boxes_xyxy.astype(float)
+    for image in oracle.annotated:
+        boxes = annotated_boxes(image).boxes_xyxy.astype(float)
         for i, (x1, y1, x2, y2) in enumerate(boxes.tolist()):
             row = {"bbox": [x1, y1, x2 - x1, y2 - y1], "score": 0.9 - 0.1 * i, "category_id": 1}
-            rows.append({"image_id": picture.image_id, **row})
+            rows.append({"image_id": image.image_id, **row})
     (data / "boxes.json").write_text(json.dumps(rows))
     outcome = cli(*on(data, "--boxes", data / "boxes.json"))
     assert outcome.exit_code == 0, outcome.output
@@ -136,17 +134,17 @@ def test_boxes_of_a_file_bring_their_scores(cli, data: Path, oracle: Oracle) -> 
     assert "has no box" in outcome.output
 
 
-def test_missing_and_broken_pictures_are_named_and_skipped_on_request(
+def test_missing_and_broken_images_are_named_and_skipped_on_request(
     cli, data: Path, oracle: Oracle
 ) -> None:
-    busy = [picture for picture in oracle.pictures if len(picture.with_body)]
-    first, second, third = (data / picture.file_name for picture in busy[:3])
+    busy = [image for image in oracle.annotated if len(image.with_body)]
+    first, second, third = (data / image.file_name for image in busy[:3])
     first.unlink()
     outcome = cli(*on(data, "--boxes", "gt"))
     assert outcome.exit_code == 2
-    assert f"there is no picture {first} (1 picture is missing)" in outcome.output
+    assert f"there is no image {first} (1 image is missing)" in outcome.output
     assert "--skip-bad" in outcome.output
-    second.write_bytes(b"no picture")
+    second.write_bytes(b"no image")
     cv2.imwrite(str(third), np.zeros((50, 60, 3), np.uint8))
     outcome = cli(*on(data, "--boxes", "gt", "--skip-bad"))
     assert outcome.exit_code == 1, outcome.output
@@ -158,7 +156,7 @@ def test_missing_and_broken_pictures_are_named_and_skipped_on_request(
 
 
 def test_an_interrupted_run_writes_nothing(cli, data: Path, oracle: Oracle) -> None:
-    last = data / oracle.pictures[-1].file_name
+    last = data / oracle.annotated[-1].file_name
     pixels = np.full((HEIGHT, WIDTH, 3), 99, np.uint8)
     cv2.imwrite(str(last.with_suffix(".png")), pixels)
     last.with_suffix(".png").rename(last)
@@ -184,7 +182,7 @@ def test_options_that_cannot_be_are_errors(cli, data: Path, options: tuple, said
     assert said in outcome.output
 
 
-def test_without_pictures_and_poses_there_is_nothing_to_evaluate(cli, data: Path) -> None:
+def test_without_images_and_poses_there_is_nothing_to_evaluate(cli, data: Path) -> None:
     outcome = cli("evaluate", "coco-wholebody", "-a", data / "gt.json", "-o", data / "out")
     assert outcome.exit_code == 2
     assert "--images is missing" in outcome.output
@@ -193,21 +191,21 @@ def test_without_pictures_and_poses_there_is_nothing_to_evaluate(cli, data: Path
 def test_poses_of_predict_can_be_evaluated(cli, data: Path, oracle: Oracle) -> None:
     folder = data / "poses"
     folder.mkdir()
-    for number, picture in enumerate(oracle.pictures):
+    for number, image in enumerate(oracle.annotated):
         pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         pixels[0, 0, 0] = number
         (result,) = oracle([pixels], boxes=[None], camera=None, bbox_thr=None)
-        named = result.__class__(**{**vars(result), "source": Path(picture.file_name)})
-        named.save(folder / f"{picture.image_id}.json")
+        named = result.__class__(**{**vars(result), "source": Path(image.file_name)})
+        named.save(folder / f"{image.image_id}.json")
     base = ("evaluate", "coco-wholebody", "-a", data / "gt.json", "-o", data / "out")
     outcome = cli(*base, "-p", folder)
     assert outcome.exit_code == 0, outcome.output
     assert figures(data)["figures"]["ap_ar"]["wholebody"]["AP"] == pytest.approx(1)
-    one = folder / f"{oracle.pictures[0].image_id}.json"
-    one.write_text(one.read_text().replace(oracle.pictures[0].file_name, "other.jpg"))
+    one = folder / f"{oracle.annotated[0].image_id}.json"
+    one.write_text(one.read_text().replace(oracle.annotated[0].file_name, "other.jpg"))
     outcome = cli(*base, "-p", folder)
     assert outcome.exit_code == 2
-    assert "its picture 'other.jpg' is not in the annotations" in outcome.output
+    assert "its image 'other.jpg' is not in the annotations" in outcome.output
 
 
 def test_a_real_network_runs_through(
@@ -221,7 +219,7 @@ def test_a_real_network_runs_through(
     assert outcome.exit_code == 0, outcome.output
     result = figures(data)
     assert result["flip test"] == "yes"
-    people = sum(len(picture.with_body) for picture in _pictures(data))
+    people = sum(len(image.with_body) for image in _images(data))
     assert len(json.loads((data / "out" / "predictions.json").read_text())) <= people
     assert result["figures"]["parts"]["whole"]["not_found"] >= 0
 
@@ -256,7 +254,7 @@ def test_h3wb_files_give_the_official_figures(cli, golden: Path, tmp_path: Path)
 
 
 def h3wb_folder(folder: Path) -> Path:
-    """H3WB as mmpose distributes it: one frame of one camera, and its picture."""
+    """H3WB as mmpose distributes it: one frame of one camera, and its image."""
     rng = np.random.default_rng(0)
     metres = rng.normal([0, 0, 5], [0.3, 0.5, 0.2], (1, 133, 3))
     intrinsics = np.array([1.145, 0.0, 0.512, 0.0, 1.143, 0.515, 0.0, 0.0, 1.0])
@@ -307,10 +305,10 @@ def test_h3wb_says_what_it_needs(cli, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_data_sets_that_are_not_known_are_errors(cli, tmp_path: Path) -> None:
+def test_datasets_that_are_not_known_are_errors(cli, tmp_path: Path) -> None:
     outcome = cli("evaluate", "people", "h36", tmp_path, "-o", tmp_path / "out")
     assert outcome.exit_code == 2
-    assert "unknown data set 'h36'; did you mean 'h36m'?" in outcome.output
+    assert "unknown dataset 'h36'; did you mean 'h36m'?" in outcome.output
 
 
 def test_real_people_with_3d_are_evaluated(
@@ -321,8 +319,8 @@ def test_real_people_with_3d_are_evaluated(
         *("-m", "rtmw3d-n", "--pose-checkpoint", made_checkpoint("rtmw3d-n"), "--device", "cpu"),
     )
     outcome = cli(*command)
-    assert outcome.exit_code == 2  # not all pictures are among the samples
-    assert "there is no picture" in outcome.output
+    assert outcome.exit_code == 2  # not all images are among the samples
+    assert "there is no image" in outcome.output
     outcome = cli(*command, "--skip-bad", "--root-depth", "true")
     assert outcome.exit_code == 1, outcome.output
     result = figures(tmp_path)

@@ -1,4 +1,4 @@
-"""`rtmpose3d predict`: every picture gets its files, and every failure its reason."""
+"""`rtmpose3d predict`: every image gets its files, and every failure its reason."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
-def test_each_picture_gets_its_files_and_a_line(cli, pictures, stand_in, tmp_path):
-    pictures(one=1, two=2, nobody=0)
+def test_each_image_gets_its_files_and_a_line(cli, images, stand_in, tmp_path):
+    images(one=1, two=2, nobody=0)
     done = cli("predict", ".", "--save", "json,npz,csv,image")
     assert done.exit_code == 0, done.output
     assert files(tmp_path / "outputs") == [
@@ -33,51 +33,51 @@ def test_each_picture_gets_its_files_and_a_line(cli, pictures, stand_in, tmp_pat
     assert "two.png: 2 people (score 0.90, 0.90; 3.0, 3.0 m away)" in done.output
     assert "one.png: 1 person" in done.output
     assert "nobody.png: no people" in done.output
-    assert "3 of 3 pictures done, 3 people; results in outputs" in done.output
+    assert "3 of 3 images done, 3 people; results in outputs" in done.output
     result = load_result(tmp_path / "outputs" / "two.json")
     assert len(result) == 2
     assert result.source == Path("two.png")
 
 
-def test_json_and_picture_are_the_default(cli, pictures, stand_in, tmp_path):
-    pictures(a=1)
+def test_json_and_image_are_the_default(cli, images, stand_in, tmp_path):
+    images(a=1)
     assert cli("predict", "a.png", "--out", "deep/er").exit_code == 0
     assert files(tmp_path / "deep" / "er") == ["a.json", "a_pose.jpg"]
-    with PIL.Image.open(tmp_path / "deep" / "er" / "a_pose.jpg") as picture:
-        assert picture.format == "JPEG"
+    with PIL.Image.open(tmp_path / "deep" / "er" / "a_pose.jpg") as image:
+        assert image.format == "JPEG"
 
 
-def test_bad_pictures_are_passed_over_and_listed_at_the_end(cli, pictures, stand_in, tmp_path):
-    pictures(a=1, refused=0, z=1)
+def test_bad_images_are_passed_over_and_listed_at_the_end(cli, images, stand_in, tmp_path):
+    images(a=1, refused=0, z=1)
     PIL.Image.new("RGB", (64, 48), (255, 255, 255)).save(tmp_path / "refused.png")
-    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "text.jpg").write_text("no image")
     (tmp_path / "empty.jpg").touch()
     done = cli("predict", ".", "--save", "json")
     assert done.exit_code == 1
     assert files(tmp_path / "outputs") == ["a.json", "z.json"]
-    end = done.output[done.output.index("2 of 5 pictures done") :]
+    end = done.output[done.output.index("2 of 5 images done") :]
     assert "3 failed:" in end
-    assert "text.jpg is no picture" in end
+    assert "text.jpg is no image" in end
     assert "empty.jpg is empty" in end
-    assert "refused.png: a picture that the model refuses" in end
+    assert "refused.png: an image that the model refuses" in end
     assert "Traceback" not in done.output
 
 
-def test_pictures_reach_the_model_in_batches(cli, pictures, stand_in):
-    pictures(**{f"p{i}": 1 for i in range(7)})
+def test_images_reach_the_model_in_batches(cli, images, stand_in):
+    images(**{f"p{i}": 1 for i in range(7)})
     assert cli("predict", ".", "--batch-size", 3).exit_code == 0
     assert [call["count"] for call in stand_in.calls] == [3, 3, 1]
 
 
-def test_results_keep_the_order_of_the_inputs(cli, pictures, stand_in):
-    pictures(b=2, a=1, c=3)
+def test_results_keep_the_order_of_the_inputs(cli, images, stand_in):
+    images(b=2, a=1, c=3)
     done = cli("predict", "c.png", "a.png", "b.png")
     lines = [line.split(":")[0] for line in done.output.splitlines()[:3]]
     assert lines == ["c.png", "a.png", "b.png"]
 
 
-def test_options_reach_the_model(cli, pictures, stand_in, tmp_path):
-    pictures(a=1)
+def test_options_reach_the_model(cli, images, stand_in, tmp_path):
+    images(a=1)
     for name in ("pose.pth", "det.pth"):
         (tmp_path / name).touch()
     options = (
@@ -107,14 +107,14 @@ def test_options_reach_the_model(cli, pictures, stand_in, tmp_path):
         ("--model rtmw3d-n --boxes 1,2,30,40", None),
     ],
 )
-def test_the_model_brings_its_detector_unless_another_is_named(cli, pictures, stand_in, words, det):
-    pictures(a=1)
+def test_the_model_brings_its_detector_unless_another_is_named(cli, images, stand_in, words, det):
+    images(a=1)
     assert cli("predict", "a.png", *words.split()).exit_code == 0
     assert stand_in.choice.det == det
 
 
-def test_a_detector_may_be_named_by_its_file(cli, pictures, stand_in, tmp_path):
-    pictures(a=1)
+def test_a_detector_may_be_named_by_its_file(cli, images, stand_in, tmp_path):
+    images(a=1)
     for name, det in (
         ("my.pth", "rtmdet-m"),
         ("rtmdet_nano_x.onnx", "rtmdet-nano"),
@@ -131,8 +131,8 @@ def test_a_detector_may_be_named_by_its_file(cli, pictures, stand_in, tmp_path):
     assert "there is no file gone.pth" in done.output
 
 
-def test_the_camera_comes_from_the_options(cli, pictures, stand_in, tmp_path):
-    pictures(a=1)
+def test_the_camera_comes_from_the_options(cli, images, stand_in, tmp_path):
+    images(a=1)
     photo = PIL.Image.new("RGB", (64, 48), (0, 0, 1))
     exif = PIL.Image.Exif()
     exif[0x8769] = {0xA405: 26}  # focal length as on 35 mm film
@@ -154,8 +154,8 @@ def test_the_camera_comes_from_the_options(cli, pictures, stand_in, tmp_path):
 
 
 @pytest.mark.parametrize("option", ["10,20,30,40;1,2,3,4", "boxes.json", "boxes.csv", "all.json"])
-def test_given_boxes_replace_the_detector(cli, pictures, stand_in, tmp_path, option):
-    pictures(a=0)
+def test_given_boxes_replace_the_detector(cli, images, stand_in, tmp_path, option):
+    images(a=0)
     (tmp_path / "boxes.json").write_text('{"a.png": [[10, 20, 30, 40], [1, 2, 3, 4]]}')
     (tmp_path / "all.json").write_text("[[10, 20, 30, 40], [1, 2, 3, 4]]")
     (tmp_path / "boxes.csv").write_text("# people\na.png,10,20,30,40\n\na.png,1,2,3,4\n")
@@ -166,8 +166,8 @@ def test_given_boxes_replace_the_detector(cli, pictures, stand_in, tmp_path, opt
     assert "a.png: 2 people" in done.output
 
 
-def test_a_picture_without_boxes_in_the_file_fails_alone(cli, pictures, stand_in, tmp_path):
-    pictures(a=0, b=0)
+def test_an_image_without_boxes_in_the_file_fails_alone(cli, images, stand_in, tmp_path):
+    images(a=0, b=0)
     (tmp_path / "boxes.json").write_text('{"a.png": [[10, 20, 30, 40]]}')
     done = cli("predict", ".", "--boxes", "boxes.json")
     assert done.exit_code == 1
@@ -211,10 +211,8 @@ def test_a_picture_without_boxes_in_the_file_fails_alone(cli, pictures, stand_in
         ("", "INPUT"),
     ],
 )
-def test_wrong_usage_is_one_line_and_exit_code_2(
-    cli, pictures, stand_in, tmp_path, arguments, words
-):
-    pictures(a=1)
+def test_wrong_usage_is_one_line_and_exit_code_2(cli, images, stand_in, tmp_path, arguments, words):
+    images(a=1)
     (tmp_path / "bad.json").write_text("{")
     (tmp_path / "text.json").write_text('"text"')
     (tmp_path / "name.json").write_text('{"a.png": 3}')
@@ -230,9 +228,9 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
 
 
 def test_weights_that_cannot_be_had_are_one_line_and_exit_code_1(
-    cli, pictures, stand_in, monkeypatch
+    cli, images, stand_in, monkeypatch
 ):
-    pictures(a=1, b=1)
+    images(a=1, b=1)
 
     def fail(*args, **kwargs):
         raise DownloadError("cannot fetch x.pth: no network")
@@ -243,8 +241,8 @@ def test_weights_that_cannot_be_had_are_one_line_and_exit_code_1(
     assert done.output.splitlines() == ["rtmpose3d: error: cannot fetch x.pth: no network"]
 
 
-def test_debug_shows_the_traceback(cli, pictures, stand_in, monkeypatch):
-    pictures(a=1)
+def test_debug_shows_the_traceback(cli, images, stand_in, monkeypatch):
+    images(a=1)
     done = cli("predict", "a.png", "--model", "x", "--debug")
     assert done.exit_code == 2
     assert "Traceback" in done.output
@@ -252,19 +250,19 @@ def test_debug_shows_the_traceback(cli, pictures, stand_in, monkeypatch):
     assert "Traceback" in cli("predict", "a.png", "--model", "x").output
 
 
-def test_ctrl_c_keeps_what_is_finished(cli, pictures, stand_in, tmp_path):
-    pictures(**{f"p{i}": 1 for i in range(6)})
+def test_ctrl_c_keeps_what_is_finished(cli, images, stand_in, tmp_path):
+    images(**{f"p{i}": 1 for i in range(6)})
     stand_in.interrupt_at = 3
     done = cli("predict", ".", "--batch-size", 2, "--save", "json")
     assert done.exit_code == 130
     assert files(tmp_path / "outputs") == ["p0.json", "p1.json", "p2.json", "p3.json"]
     assert "interrupted; what is written stays" in done.output
-    assert "4 of 6 pictures done" in done.output
+    assert "4 of 6 images done" in done.output
     assert "Traceback" not in done.output
 
 
-def test_ctrl_c_while_the_model_is_loaded_exits_with_130(cli, pictures, stand_in, monkeypatch):
-    pictures(a=1)
+def test_ctrl_c_while_the_model_is_loaded_exits_with_130(cli, images, stand_in, monkeypatch):
+    images(a=1)
 
     def interrupt(choice):
         raise KeyboardInterrupt
@@ -276,9 +274,9 @@ def test_ctrl_c_while_the_model_is_loaded_exits_with_130(cli, pictures, stand_in
 
 
 def test_a_full_disk_stops_the_run_and_leaves_no_half_file(
-    cli, pictures, stand_in, tmp_path, monkeypatch
+    cli, images, stand_in, tmp_path, monkeypatch
 ):
-    pictures(a=1, b=1, c=1)
+    images(a=1, b=1, c=1)
     flushed = []
 
     def full_after_two(file):
@@ -291,11 +289,11 @@ def test_a_full_disk_stops_the_run_and_leaves_no_half_file(
     assert done.exit_code == 1
     assert files(tmp_path / "outputs") == ["a.csv", "a.json"]
     assert "the disk is full" in done.output
-    assert "1 of 3 pictures done" in done.output
+    assert "1 of 3 images done" in done.output
 
 
-def test_an_output_folder_that_cannot_be_made_is_an_error(cli, pictures, stand_in, tmp_path):
-    pictures(a=1)
+def test_an_output_folder_that_cannot_be_made_is_an_error(cli, images, stand_in, tmp_path):
+    images(a=1)
     (tmp_path / "file").touch()
     for out in ("file", "file/deeper"):
         done = cli("predict", "a.png", "--out", out)
@@ -303,8 +301,8 @@ def test_an_output_folder_that_cannot_be_made_is_an_error(cli, pictures, stand_i
         assert f"cannot make the folder {Path(out)}" in done.output
 
 
-def test_a_picture_that_does_not_fit_into_memory_fails_alone(cli, pictures, stand_in, monkeypatch):
-    pictures(a=1, b=1)
+def test_an_image_that_does_not_fit_into_memory_fails_alone(cli, images, stand_in, monkeypatch):
+    images(a=1, b=1)
     load = batches.load_image
 
     def load_or_fail(source):
@@ -316,13 +314,13 @@ def test_a_picture_that_does_not_fit_into_memory_fails_alone(cli, pictures, stan
     done = cli("predict", ".")
     assert done.exit_code == 1
     assert "b.png does not fit into memory" in done.output
-    assert "1 of 2 pictures done" in done.output
+    assert "1 of 2 images done" in done.output
 
 
-def test_results_of_equal_names_do_not_overwrite_each_other(cli, pictures, stand_in, tmp_path):
+def test_results_of_equal_names_do_not_overwrite_each_other(cli, images, stand_in, tmp_path):
     for folder, count in (("left", 1), ("right", 2)):
         (tmp_path / folder).mkdir()
-        for path in pictures(**{"1": count}):
+        for path in images(**{"1": count}):
             path.rename(tmp_path / folder / "1.png")
     done = cli("predict", "left", "right", "--save", "json")
     assert done.exit_code == 0
@@ -330,9 +328,9 @@ def test_results_of_equal_names_do_not_overwrite_each_other(cli, pictures, stand
     assert len(load_result(tmp_path / "outputs" / "right_1.json")) == 2
 
 
-def test_running_again_replaces_the_results(cli, pictures, stand_in, tmp_path):
-    pictures(a=1)
+def test_running_again_replaces_the_results(cli, images, stand_in, tmp_path):
+    images(a=1)
     assert cli("predict", "a.png").exit_code == 0
-    pictures(a=2)
+    images(a=2)
     assert cli("predict", "a.png").exit_code == 0
     assert len(json.loads((tmp_path / "outputs" / "a.json").read_text("utf-8"))["people"]) == 2

@@ -1,4 +1,4 @@
-"""A folder in COCO-WholeBody's layout, small and made up: three people in two pictures."""
+"""A folder in COCO-WholeBody's layout, small and made up: three people in two images."""
 
 import copy
 import json
@@ -24,7 +24,7 @@ def flat_points(rng, count, size_wh):
 
 
 def document(seed=0):
-    """Two pictures, three people: all labelled; the second one is a crowd's, the third has none."""
+    """Two images, three people: all labelled; the second one is a crowd's, the third has none."""
     rng = np.random.default_rng(seed)
     images = [
         {"id": 7 + i, "file_name": f"{7 + i}.jpg", "width": w, "height": h}
@@ -57,15 +57,15 @@ class MadeUpSet:
     def __init__(self, folder: Path):
         self.folder = folder
         self.file = folder / "annotations" / "coco_wholebody_val_v1.0.json"
-        self.pictures = folder / "val2017"
-        self.pictures.mkdir(parents=True)
+        self.images = folder / "val2017"
+        self.images.mkdir(parents=True)
         self.file.parent.mkdir()
         self.document = document()
         self.write()
         rng = np.random.default_rng(3)
         for image in self.document["images"]:
             pixels = rng.integers(0, 255, (image["height"], image["width"], 3), dtype=np.uint8)
-            cv2.imwrite(str(self.pictures / image["file_name"]), pixels)
+            cv2.imwrite(str(self.images / image["file_name"]), pixels)
 
     def write(self):
         self.file.write_text(json.dumps(self.document), "utf-8")

@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from rtmpose3d.data import ReadOptions, load_picture, read_data_set
+from rtmpose3d.data import ReadOptions, load_record_image, read_dataset
 from rtmpose3d.errors import InputError, UnknownNameError
 
 NAN = float("nan")
 
 
 def read(made_up, on_bad="raise", **options):
-    return read_data_set(
+    return read_dataset(
         made_up.name,
         made_up.folder,
         made_up.split,
@@ -40,8 +40,8 @@ BAD_LABELS = {
     "no box": ({"bbox": None}, "bbox must be numbers of shape"),
     "half a box": ({"bbox": [1, 2, 3]}, "bbox must be numbers of shape"),
     "a box that is no number": ({"bbox": [NAN, 2, 30, 30]}, "box"),
-    "an unknown picture": ({"image_id": 99}, "its image_id 99 is none of the file's pictures"),
-    "no picture": ({"image_id": None}, "its image_id None is none of the file's pictures"),
+    "an unknown image": ({"image_id": 99}, "its image_id 99 is none of the file's images"),
+    "no image": ({"image_id": None}, "its image_id None is none of the file's images"),
 }
 
 
@@ -70,9 +70,9 @@ def test_a_missing_field_is_named(made_up):
         list(read(made_up))
 
 
-def test_a_missing_picture_is_named(made_up):
-    (made_up.pictures / "8.jpg").unlink()
-    with pytest.raises(InputError, match=r"annotation 1 \(id 101\): its picture .*8.jpg is not"):
+def test_a_missing_image_is_named(made_up):
+    (made_up.images / "8.jpg").unlink()
+    with pytest.raises(InputError, match=r"annotation 1 \(id 101\): its image .*8.jpg is not"):
         list(read(made_up))
     reading = read(made_up, on_bad="skip")
     assert len(list(reading)) == 1
@@ -80,18 +80,18 @@ def test_a_missing_picture_is_named(made_up):
     assert len(list(read(made_up, check_images=False))) == 3
 
 
-def test_a_picture_of_another_size_is_named(made_up):
-    cv2.imwrite(str(made_up.pictures / "7.jpg"), np.zeros((61, 98, 3), np.uint8))
+def test_an_image_of_another_size_is_named(made_up):
+    cv2.imwrite(str(made_up.images / "7.jpg"), np.zeros((61, 98, 3), np.uint8))
     record = next(iter(read(made_up)))
-    with pytest.raises(InputError, match="97 x 61 px, but the picture has 98 x 61") as error:
-        load_picture(record)
+    with pytest.raises(InputError, match="97 x 61 px, but the image has 98 x 61") as error:
+        load_record_image(record)
     assert f"{made_up.file}, annotation 0" in str(error.value)
 
 
-def test_a_broken_picture_is_named(made_up):
-    (made_up.pictures / "7.jpg").write_bytes(b"not a picture")
+def test_a_broken_image_is_named(made_up):
+    (made_up.images / "7.jpg").write_bytes(b"not an image")
     with pytest.raises(InputError, match=r"annotation 0 \(id 100\): .*7.jpg"):
-        load_picture(next(iter(read(made_up))))
+        load_record_image(next(iter(read(made_up))))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_missing_annotation_file_says_where_the_data_is(made_up):
         read(made_up)
 
 
-def test_a_data_set_without_a_usable_label_is_an_error_that_says_why(made_up):
+def test_a_dataset_without_a_usable_label_is_an_error_that_says_why(made_up):
     for index in range(3):
         made_up.change(index, num_keypoints=0)
     with pytest.raises(InputError, match=r"no usable label in .*3 x no labelled keypoint"):
@@ -140,11 +140,11 @@ def test_crowds_are_left_out_of_training_and_kept_for_evaluation(made_up):
     assert [record.area_px2 for record in kept] == [612.5] * 3
 
 
-def test_a_box_outside_its_picture_is_left_out(made_up):
+def test_a_box_outside_its_image_is_left_out(made_up):
     made_up.change(0, bbox=[200.0, 10, 20, 20])
     reading = read(made_up)
     assert [record.index for record in reading] == [1, 2]
-    assert reading.left_out == {"no box, or one without area inside the picture": 1}
+    assert reading.left_out == {"no box, or one without area inside the image": 1}
 
 
 def test_reading_again_begins_anew(made_up):
@@ -154,7 +154,7 @@ def test_reading_again_begins_anew(made_up):
     assert len(reading.bad) == 1
 
 
-def test_every_other_picture_can_be_taken(made_up):
+def test_every_other_image_can_be_taken(made_up):
     assert [record.image_id for record in read(made_up, every=2)] == [7]
     with pytest.raises(InputError, match="every must be 1 or more"):
         ReadOptions(every=0)
@@ -162,13 +162,13 @@ def test_every_other_picture_can_be_taken(made_up):
 
 def test_unknown_names_are_refused(made_up):
     with pytest.raises(UnknownNameError, match="coco-wholebody"):
-        read_data_set("coco-wholebdy", made_up.folder)
+        read_dataset("coco-wholebdy", made_up.folder)
     with pytest.raises(UnknownNameError, match="train, val"):
-        read_data_set(made_up.name, made_up.folder, "test")
+        read_dataset(made_up.name, made_up.folder, "test")
     with pytest.raises(InputError, match="on_bad must be"):
-        read_data_set(made_up.name, made_up.folder, made_up.split, on_bad="ignore")
+        read_dataset(made_up.name, made_up.folder, made_up.split, on_bad="ignore")
     with pytest.raises(InputError, match="is no folder"):
-        read_data_set(made_up.name, made_up.folder / "nothing", made_up.split)
+        read_dataset(made_up.name, made_up.folder / "nothing", made_up.split)
 
 
 def write(folder, name, content):
@@ -188,13 +188,13 @@ def test_mpii_files_that_are_broken_are_named(tmp_path):
     options = ReadOptions(check_images=False)
     file = "annotations/mpii_val.json"
     write(tmp_path, file, [good, good | {"joints": [[1.0, 2.0]] * 15}, 7])
-    reading = read_data_set("mpii", tmp_path, "val", on_bad="skip", options=options)
+    reading = read_dataset("mpii", tmp_path, "val", on_bad="skip", options=options)
     assert [record.image_id for record in reading] == [12]
     assert [bad.index for bad in reading.bad] == [1, 2]
     for content, message in (([], "is empty"), ({}, "must hold a list of people")):
         write(tmp_path, file, content)
         with pytest.raises(InputError, match=message):
-            list(read_data_set("mpii", tmp_path, "val", options=options))
+            list(read_dataset("mpii", tmp_path, "val", options=options))
 
 
 def test_interhand_without_its_cameras_is_named(tmp_path):
@@ -205,8 +205,8 @@ def test_interhand_without_its_cameras_is_named(tmp_path):
     write(tmp_path, f"{stem}_data.json", {"images": [image], "annotations": [label]})
     options = ReadOptions(check_images=False)
     with pytest.raises(InputError, match=r"InterHand2.6M_val_camera.json is not there"):
-        list(read_data_set("interhand2.6m", tmp_path, "val", options=options))
+        list(read_dataset("interhand2.6m", tmp_path, "val", options=options))
     write(tmp_path, f"{stem}_camera.json", {})
     write(tmp_path, f"{stem}_joint_3d.json", {})
     with pytest.raises(InputError, match=r"annotation 0 .*capture 0, frame 5 has no camera"):
-        list(read_data_set("interhand2.6m", tmp_path, "val", options=options))
+        list(read_dataset("interhand2.6m", tmp_path, "val", options=options))

@@ -6,21 +6,21 @@ import cv2
 import numpy as np
 import pytest
 
-from rtmpose3d.data import DATA_SETS
-from rtmpose3d.data.checking import check_data_set, spread
+from rtmpose3d.data import DATASETS
+from rtmpose3d.data.checking import check_dataset, spread
 
 
 @pytest.fixture
 def expected_counts(monkeypatch):
     """The made-up set's own numbers in the table, so that only what a test breaks is wrong."""
-    spec = DATA_SETS["coco-wholebody"]
-    split = replace(spec.splits["val"], people=3, pictures=2)
+    spec = DATASETS["coco-wholebody"]
+    split = replace(spec.splits["val"], people=3, image_count=2)
     changed = replace(spec, splits={**spec.splits, "val": split})
-    monkeypatch.setitem(DATA_SETS, "coco-wholebody", changed)
+    monkeypatch.setitem(DATASETS, "coco-wholebody", changed)
 
 
 def check(made_up, **arguments):
-    return check_data_set(made_up.name, made_up.folder, made_up.split, **arguments)
+    return check_dataset(made_up.name, made_up.folder, made_up.split, **arguments)
 
 
 @pytest.mark.usefixtures("expected_counts")
@@ -28,7 +28,7 @@ def test_a_good_download_is_in_order_and_counted(made_up):
     steps = []
     result = check(made_up, tell=lambda *step: steps.append(step), keep=1)
     assert result.ok
-    assert (result.people, result.pictures, result.opened) == (3, 2, 2)
+    assert (result.people, result.images, result.opened) == (3, 2, 2)
     assert result.keypoints == {
         "body": 51,
         "feet": 18,
@@ -36,7 +36,7 @@ def test_a_good_download_is_in_order_and_counted(made_up):
         "left_hand": 63,
         "right_hand": 63,
     }
-    assert steps[-1] == ("pictures", 2, 2)
+    assert steps[-1] == ("images", 2, 2)
     assert len(result.kept) == 1
     assert not result.notes
 
@@ -44,37 +44,37 @@ def test_a_good_download_is_in_order_and_counted(made_up):
 def test_other_numbers_than_published_are_wrong(made_up):
     problems = check(made_up).problems
     assert any("3 people with labels, expected 6352" in text for text in problems)
-    assert any("list 2 pictures, expected 5000" in text for text in problems)
+    assert any("list 2 images, expected 5000" in text for text in problems)
     other_file = check(made_up, annotations="annotations/coco_wholebody_val_v1.0.json")
     assert other_file.ok
     assert "not compared" in other_file.notes[0]
 
 
 @pytest.mark.usefixtures("expected_counts")
-def test_bad_labels_missing_broken_and_resized_pictures_are_wrong(made_up):
+def test_bad_labels_missing_broken_and_resized_images_are_wrong(made_up):
     made_up.change(1, face_kpts=[1.0])
-    cv2.imwrite(str(made_up.pictures / "7.jpg"), np.zeros((60, 97, 3), np.uint8))
-    (made_up.pictures / "8.jpg").write_bytes(b"\xff\xd8 broken")
+    cv2.imwrite(str(made_up.images / "7.jpg"), np.zeros((60, 97, 3), np.uint8))
+    (made_up.images / "8.jpg").write_bytes(b"\xff\xd8 broken")
     result = check(made_up, keep=5)
     assert not result.ok
     for index, text in ((1, "face_kpts"), (0, "97 x 61 px"), (2, "8.jpg")):
         found = [p for p in result.problems if f"annotation {index} " in p and text in p]
         assert found, (index, text, result.problems)
     assert not result.kept
-    (made_up.pictures / "8.jpg").unlink()
+    (made_up.images / "8.jpg").unlink()
     assert any("8.jpg is not there" in text for text in check(made_up).problems)
 
 
 @pytest.mark.usefixtures("expected_counts")
-def test_as_many_pictures_are_opened_as_asked_for(made_up):
-    (made_up.pictures / "8.jpg").write_bytes(b"broken")
+def test_as_many_images_are_opened_as_asked_for(made_up):
+    (made_up.images / "8.jpg").write_bytes(b"broken")
     assert check(made_up, open_images=0).ok
     assert check(made_up, open_images=1).opened == 1
     assert not check(made_up, open_images=None).ok
 
 
 @pytest.mark.usefixtures("expected_counts")
-def test_keypoints_outside_their_picture_are_noted(made_up):
+def test_keypoints_outside_their_image_are_noted(made_up):
     points = made_up.document["annotations"][0]["foot_kpts"]
     made_up.change(0, foot_kpts=[140.0, 20.0, 2, *points[3:]])
     result = check(made_up)

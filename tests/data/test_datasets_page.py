@@ -1,11 +1,11 @@
-"""docs/datasets.md says of every data set what the table says, and its code runs."""
+"""docs/datasets.md says of every dataset what the table says, and its code runs."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from rtmpose3d.data import DATA_SETS
+from rtmpose3d.data import DATASETS
 
 PAGE = Path(__file__).parents[2] / "docs" / "datasets.md"
 
@@ -20,11 +20,11 @@ def sections():
     return found
 
 
-def test_every_data_set_has_its_section():
-    assert list(sections()) == list(DATA_SETS)
+def test_every_dataset_has_its_section():
+    assert list(sections()) == list(DATASETS)
 
 
-@pytest.mark.parametrize("spec", DATA_SETS.values(), ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", DATASETS.values(), ids=lambda spec: spec.name)
 def test_a_section_says_what_the_table_says(spec):
     section = sections()[spec.name]
     assert spec.licence in section
@@ -33,7 +33,7 @@ def test_a_section_says_what_the_table_says(spec):
     assert ("Not verified" in section) != spec.verified
     for name, split in spec.splits.items():
         assert f"| {name} | <code>{split.annotations}</code> |" in section
-        counts = f"| {split.pictures or '-'} | {split.people or '-'} |"
+        counts = f"| {split.images or '-'} | {split.people or '-'} |"
         assert counts in section
 
 
@@ -45,4 +45,4 @@ def test_the_page_s_code_runs(made_up, tmp_path, monkeypatch):
     names = {}
     exec(compile(code, str(PAGE), "exec"), names)  # the page's own example
     assert len(names["records"]) == 3
-    assert names["picture"].shape == (61, 97, 3)
+    assert names["image"].shape == (61, 97, 3)

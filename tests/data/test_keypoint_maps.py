@@ -1,4 +1,4 @@
-"""Which keypoint of a data set is which of ours."""
+"""Which keypoint of a dataset is which of ours."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtmpose3d.data import DATA_SETS
+from rtmpose3d.data import DATASETS
 from rtmpose3d.data.body_maps import UBODY3D, UBODY3D_LAST_133
 from rtmpose3d.data.keypoint_map import KeypointMap
 from rtmpose3d.data.part_maps import DNA_RENDERING
@@ -41,16 +41,16 @@ def test_every_table_of_the_reference_is_compared():
 
 @pytest.mark.parametrize("table", REFERENCE)
 def test_a_map_equals_the_reference(table):
-    ours = DATA_SETS[SAME_AS[table]].keypoint_map
+    ours = DATASETS[SAME_AS[table]].keypoint_map
     assert sorted(ours.pairs) == sorted(map(tuple, REFERENCE[table]))
 
 
 @pytest.mark.parametrize("name", ["coco-wholebody", "ubody", "h3wb", "rendered"])
 def test_sets_in_our_order_are_mapped_to_themselves(name):
-    assert DATA_SETS[name].keypoint_map.pairs == tuple((i, i) for i in range(133))
+    assert DATASETS[name].keypoint_map.pairs == tuple((i, i) for i in range(133))
 
 
-@pytest.mark.parametrize("spec", DATA_SETS.values(), ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", DATASETS.values(), ids=lambda spec: spec.name)
 def test_mirrored_keypoints_stay_mirrored(spec):
     """If a set has a keypoint of the left, it has that of the right, too."""
     ours = {b for _, b in spec.keypoint_map.pairs}
@@ -94,9 +94,9 @@ def test_dna_rendering_in_numbers():
     assert {theirs: pairs[theirs] for theirs in expected} == expected
 
 
-@given(st.sampled_from(sorted(DATA_SETS)), st.integers(0, 2**32 - 1))
+@given(st.sampled_from(sorted(DATASETS)), st.integers(0, 2**32 - 1))
 def test_placing_moves_values_and_invents_none(name, seed):
-    keypoint_map = DATA_SETS[name].keypoint_map
+    keypoint_map = DATASETS[name].keypoint_map
     values = np.random.default_rng(seed).uniform(1, 2, (len(keypoint_map), 2)).astype(np.float32)
     placed = keypoint_map.place(values, fill=-5)
     ours = [b for _, b in keypoint_map.pairs]
@@ -106,7 +106,7 @@ def test_placing_moves_values_and_invents_none(name, seed):
 
 def test_another_number_of_keypoints_is_refused():
     with pytest.raises(InputError, match=r"expected 14 keypoints \(CrowdPose\), got 17"):
-        DATA_SETS["crowdpose"].keypoint_map.place(np.zeros((17, 2)))
+        DATASETS["crowdpose"].keypoint_map.place(np.zeros((17, 2)))
 
 
 @pytest.mark.parametrize("pairs", [((0, 133),), ((2, 0),), ((0, 5), (1, 5))])

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rtmpose3d.data import ReadOptions, read_data_set
+from rtmpose3d.data import ReadOptions, read_dataset
 
 TOLERANCE_PX = 1e-3
-SAMPLES = {  # recording -> data set, folder of the samples, annotation file
+SAMPLES = {  # recording -> dataset, folder of the samples, annotation file
     "coco_wholebody": ("coco-wholebody", "coco", "test_coco_wholebody.json"),
     "halpe": ("halpe", "halpe", "test_halpe.json"),
     "aic": ("aic", "aic", "test_aic.json"),
@@ -36,7 +36,7 @@ def records(shared, recording, **changes):
     options = {"check_images": False, "reference_quirks": recording in QUIRKS, **changes}
     if recording == "humanart21_real_human_filter":
         options |= {"scenes": ("real_human",)}
-    reading = read_data_set(
+    reading = read_dataset(
         name,
         shared / "samples" / folder,
         "train1" if name == "sub-jhmdb" else "train",
@@ -93,9 +93,9 @@ def test_interhand_has_the_references_places_and_camera(shared, recorded):
 
 
 def _interhand_pairs():
-    from rtmpose3d.data import DATA_SETS
+    from rtmpose3d.data import DATASETS
 
-    return DATA_SETS["interhand2.6m"].keypoint_map.pairs
+    return DATASETS["interhand2.6m"].keypoint_map.pairs
 
 
 def test_ubody3d_camera_and_raw_depths_equal_the_reference(shared, recorded):
@@ -148,7 +148,7 @@ def test_ubody3d_by_default_has_metres_behind_the_pelvis(shared):
 def test_human_art_keeps_to_the_scenes_that_are_asked_for(shared):
     name, folder, file = SAMPLES["humanart21"]
     options = ReadOptions(check_images=False, scenes=("2D_virtual_human",))
-    reading = read_data_set(
+    reading = read_dataset(
         name, shared / "samples" / folder, options=options, annotations=file, images="."
     )
     assert [record.index for record in reading] == [0]

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from made_up_sets import PARTS
 
-from rtmpose3d.data import PoseRecord, ReadOptions, RecordTable, read_data_set
+from rtmpose3d.data import PoseRecord, ReadOptions, RecordTable, read_dataset
 from rtmpose3d.data.preview import CELL_PX, label_sheet
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.training.augment import STAGE1
 from rtmpose3d.training.mixture import MixtureSource, Share
 
-IN_SAMPLES = {  # sets of which a picture is there: folder, file, other keypoints than these are 0
+IN_SAMPLES = {  # sets of which an image is there: folder, file, other keypoints than these are 0
     "coco-wholebody": ("coco", "test_coco_wholebody.json", (0, 133)),
     "aic": ("aic", "test_aic.json", (0, 17)),
     "wflw": ("wflw", "test_wflw.json", (23, 91)),
@@ -26,7 +26,7 @@ IN_SAMPLES = {  # sets of which a picture is there: folder, file, other keypoint
 
 def from_samples(shared, name):
     folder, file, _ = IN_SAMPLES[name]
-    reading = read_data_set(
+    reading = read_dataset(
         name, shared / "samples" / folder, on_bad="skip", annotations=file, images="."
     )
     return list(reading)
@@ -37,7 +37,7 @@ def test_records_of_bodies_faces_and_hands_become_batches(shared, name):
     records = from_samples(shared, name)
     first, last = IN_SAMPLES[name][2]
     source = MixtureSource(
-        shares=[(Share(data_set=name), RecordTable(records))],
+        shares=[(Share(dataset=name), RecordTable(records))],
         input_size_wh=(144, 192),
         batch_size=4,
         augmentation=STAGE1,
@@ -64,7 +64,7 @@ def made_up(seed=0, **changes):
         "licence": "CC0",
         "keypoints_camera_m": metres.astype(np.float32) if seed % 2 else None,
         "camera": Camera(fx=500, fy=510, cx=3, cy=4, width=640, height=480) if seed % 3 else None,
-        "data_set": "coco-wholebody",
+        "dataset": "coco-wholebody",
         "annotation_file": path,
         "index": seed,
         "image_size_wh": (640, 480),
@@ -108,14 +108,14 @@ def test_a_packed_table_is_small_and_can_be_sent_to_workers():
     assert_same(pickle.loads(pickle.dumps(table))[7], table[7])
 
 
-def test_records_that_hold_their_picture_cannot_be_packed():
+def test_records_that_hold_their_image_cannot_be_packed():
     record = made_up(image=np.zeros((480, 640, 3), np.uint8))
     with pytest.raises(InputError, match=r"labels.json, annotation 0 .*can be packed"):
         RecordTable([record])
 
 
 def test_an_image_of_another_size_than_claimed_is_refused():
-    with pytest.raises(InputError, match="640 x 480 px, but the picture has 480 x 640"):
+    with pytest.raises(InputError, match="640 x 480 px, but the image has 480 x 640"):
         made_up(image=np.zeros((640, 480, 3), np.uint8))
 
 
@@ -176,7 +176,7 @@ def test_rendered_people_project_onto_their_keypoints(tmp_path):
     (shard / "annotations.json").write_text(
         json.dumps({"images": [image], "annotations": [person]}), "utf-8"
     )
-    (record,) = read_data_set("rendered", tmp_path, options=ReadOptions(check_images=False))
+    (record,) = read_dataset("rendered", tmp_path, options=ReadOptions(check_images=False))
     seen = record.visible > 0
     assert seen.sum() == 129
     projected = record.camera.project(record.keypoints_camera_m[None])[0]

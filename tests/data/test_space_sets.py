@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from rtmpose3d.data import ReadOptions, load_picture, read_data_set
-from rtmpose3d.data.dna_rendering import unpack_pictures
+from rtmpose3d.data import ReadOptions, load_record_image, read_dataset
+from rtmpose3d.data.dna_rendering import unpack_images
 from rtmpose3d.data.part_maps import DNA_RENDERING
 from rtmpose3d.errors import InputError
 
@@ -37,7 +37,7 @@ def h3wb_file(folder, subject="S5", frames=(2, 9), keep=("train_data", "metadata
 
 def test_h3wb_is_in_metres_with_its_camera_and_file_names(tmp_path):
     content = h3wb_file(tmp_path)
-    first, second = read_data_set("h3wb", tmp_path, options=ANY_IMAGE)
+    first, second = read_dataset("h3wb", tmp_path, options=ANY_IMAGE)
     view = content["train_data"]["S5"]["Walk 1"]["60457274"]
     np.testing.assert_allclose(second.keypoints_camera_m, view["camera_3d"][1] / 1000, rtol=1e-6)
     np.testing.assert_allclose(second.keypoints_px, view["pose_2d"][1], rtol=1e-6)
@@ -48,15 +48,15 @@ def test_h3wb_is_in_metres_with_its_camera_and_file_names(tmp_path):
 
 def test_h3wb_splits_by_subject(tmp_path):
     h3wb_file(tmp_path, subject="S7")
-    assert len(list(read_data_set("h3wb", tmp_path, "val", options=ANY_IMAGE))) == 2
+    assert len(list(read_dataset("h3wb", tmp_path, "val", options=ANY_IMAGE))) == 2
     with pytest.raises(InputError, match="holds no frames of S1, S5, S6"):
-        list(read_data_set("h3wb", tmp_path, "train", options=ANY_IMAGE))
+        list(read_dataset("h3wb", tmp_path, "train", options=ANY_IMAGE))
 
 
 def test_h3wb_without_boxes_is_named(tmp_path):
     h3wb_file(tmp_path, keep=("train_data", "metadata"))
     with pytest.raises(InputError, match=r"has no entry 'bbox'; expected the file with boxes"):
-        list(read_data_set("h3wb", tmp_path, options=ANY_IMAGE))
+        list(read_dataset("h3wb", tmp_path, options=ANY_IMAGE))
 
 
 def test_a_frame_of_h3wb_without_a_box_is_named(tmp_path):
@@ -66,7 +66,7 @@ def test_a_frame_of_h3wb_without_a_box_is_named(tmp_path):
     boxes = entries["bbox"].item()
     del boxes["S5", "Walk 1", "60457274", 9]
     np.savez(path, **{**entries, "bbox": np.array(boxes, dtype=object)})
-    reading = read_data_set("h3wb", tmp_path, on_bad="skip", options=ANY_IMAGE)
+    reading = read_dataset("h3wb", tmp_path, on_bad="skip", options=ANY_IMAGE)
     assert [record.index for record in reading] == [0]
     assert "annotation 1 (id 1): no box of S5, Walk 1, 60457274, frame 9" in reading.bad[0].text
 
@@ -107,7 +107,7 @@ def ubody_folder(folder, annotation):
 
 def test_ubody3d_depths_count_from_the_pelvis_through_wrists_and_neck(tmp_path):
     ubody_folder(tmp_path, ubody_annotation())
-    (record,) = read_data_set("ubody3d", tmp_path, options=ANY_IMAGE)
+    (record,) = read_dataset("ubody3d", tmp_path, options=ANY_IMAGE)
     depth = record.keypoints_camera_m[:, 2]
     np.testing.assert_allclose(depth[[9, 10]], 0.1, atol=1e-6)
     np.testing.assert_allclose(depth[91:133], 0.1, atol=1e-6)  # hands count from their wrist
@@ -124,7 +124,7 @@ def test_ubody3d_in_another_order_is_refused(tmp_path):
     shuffled["keypoints"] = shuffled["keypoints"][::-1]
     ubody_folder(tmp_path, shuffled)
     with pytest.raises(InputError, match=r"annotation 0 .*are not in SMPL-X's order"):
-        list(read_data_set("ubody3d", tmp_path, options=ANY_IMAGE))
+        list(read_dataset("ubody3d", tmp_path, options=ANY_IMAGE))
 
 
 # -- DNA-Rendering ------------------------------------------------------------------------------
@@ -149,15 +149,15 @@ def dna(tmp_path):
             smc[f"Camera_Parameter/{name}/RT"] = world_from_camera
             smc[f"Camera_Parameter/{name}/K"] = [[3000.0, 0, 1200], [0, 3100, 1000], [0, 0, 1]]
             smc[f"Camera_Parameter/{name}/D"] = [-0.05, 0.02, 1e-3, -2e-3, 0.01]
-    picture = cv2.imencode(".jpg", rng.integers(0, 255, (2048, 2448, 3), dtype=np.uint8))[1]
+    image = cv2.imencode(".jpg", rng.integers(0, 255, (2048, 2448, 3), dtype=np.uint8))[1]
     with h5py.File(tmp_path / "main" / "0001_01.smc", "w") as smc:
         for frame in ("0", "1"):
-            smc[f"Camera_5mp/3/color/{frame}"] = picture.ravel()
+            smc[f"Camera_5mp/3/color/{frame}"] = image.ravel()
     return tmp_path
 
 
 def test_dna_rendering_projects_its_places_through_camera_and_lens(dna):
-    records = list(read_data_set("dna-rendering", dna, options=ANY_IMAGE))
+    records = list(read_dataset("dna-rendering", dna, options=ANY_IMAGE))
     assert [record.index for record in records] == [0, 1, 2, 3]
     for record in records:
         known = record.visible > 0
@@ -175,11 +175,11 @@ def test_dna_rendering_projects_its_places_through_camera_and_lens(dna):
     assert records[1].image_size_wh == (4096, 3000)
 
 
-def test_pictures_of_dna_rendering_unpack_to_where_its_records_look(dna):
-    assert unpack_pictures(dna / "main" / "0001_01.smc", dna / "images") == 2
-    assert unpack_pictures(dna / "main" / "0001_01.smc", dna / "images") == 0
-    record = next(iter(read_data_set("dna-rendering", dna)))
-    assert load_picture(record).shape == (2048, 2448, 3)
+def test_images_of_dna_rendering_unpack_to_where_its_records_look(dna):
+    assert unpack_images(dna / "main" / "0001_01.smc", dna / "images") == 2
+    assert unpack_images(dna / "main" / "0001_01.smc", dna / "images") == 0
+    record = next(iter(read_dataset("dna-rendering", dna)))
+    assert load_record_image(record).shape == (2048, 2448, 3)
 
 
 def test_files_of_dna_rendering_that_are_broken_are_named(dna):
@@ -190,12 +190,12 @@ def test_files_of_dna_rendering_that_are_broken_are_named(dna):
         del smc["Keypoints_3D/keypoints3d"]
         smc["Keypoints_3D/keypoints3d"] = world[:, :133]
     with pytest.raises(InputError, match=r"keypoints3d must be \(frames, 190, 3\), got shape"):
-        list(read_data_set("dna-rendering", dna, options=ANY_IMAGE))
+        list(read_dataset("dna-rendering", dna, options=ANY_IMAGE))
     path.write_bytes(b"nothing")
     with pytest.raises(InputError, match="is no annotation file of DNA-Rendering"):
-        list(read_data_set("dna-rendering", dna, options=ANY_IMAGE))
+        list(read_dataset("dna-rendering", dna, options=ANY_IMAGE))
     with pytest.raises(InputError, match="is no file of DNA-Rendering"):
-        unpack_pictures(path, dna / "images")
+        unpack_images(path, dna / "images")
 
 
 def test_keypoints_in_millimetres_are_refused(dna):
@@ -203,4 +203,4 @@ def test_keypoints_in_millimetres_are_refused(dna):
     with h5py.File(dna / "annotations" / "0001_01_annots.smc", "a") as smc:
         smc["Camera_Parameter/03/RT"][2, 3] = -4000.0
     with pytest.raises(InputError, match="annotation 0: the person is 4000 m away"):
-        list(read_data_set("dna-rendering", dna, options=ANY_IMAGE))
+        list(read_dataset("dna-rendering", dna, options=ANY_IMAGE))

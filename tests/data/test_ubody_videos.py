@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rtmpose3d.cli.app import app
-from rtmpose3d.data import read_data_set
+from rtmpose3d.data import read_dataset
 from rtmpose3d.data.ubody_videos import unpack_videos
 from rtmpose3d.errors import InputError, MissingDependencyError
 
@@ -64,8 +64,8 @@ def ubody(tmp_path):
 
 def test_frames_and_labels_become_what_the_reader_reads(ubody):
     done = unpack_videos(ubody)
-    assert (done.pictures, done.people, done.without_picture) == (9, {"train": 7, "val": 4}, 0)
-    train, val = (list(read_data_set("ubody", ubody, split)) for split in ("train", "val"))
+    assert (done.images, done.people, done.without_image) == (9, {"train": 7, "val": 4}, 0)
+    train, val = (list(read_dataset("ubody", ubody, split)) for split in ("train", "val"))
     assert (len(train), len(val)) == (7, 4)
     assert {record.image.parent.name for record in val} == {"Movie_S1_Trim4"}
     for record in (*train, *val):
@@ -82,13 +82,13 @@ def test_a_second_run_cuts_nothing_and_writes_the_same(ubody):
     unpack_videos(ubody)
     labels = (ubody / "annotations" / "train_annotations.json").read_bytes()
     done = unpack_videos(ubody)
-    assert done.pictures == 0
+    assert done.images == 0
     assert (ubody / "annotations" / "train_annotations.json").read_bytes() == labels
 
 
 def test_every_nth_frame_alone_is_cut_and_labelled(ubody):
     done = unpack_videos(ubody, every=4)
-    assert (done.pictures, done.people) == (3, {"train": 2, "val": 1})
+    assert (done.images, done.people) == (3, {"train": 2, "val": 1})
 
 
 def test_a_bad_video_is_told_of_and_the_others_are_cut(ubody):
@@ -97,11 +97,11 @@ def test_a_bad_video_is_told_of_and_the_others_are_cut(ubody):
     write_video(ubody / "videos" / f"{VIDEOS[2]}.mp4", frames=5)
     result = CliRunner().invoke(app, ["datasets", "unpack", "ubody", str(ubody)])
     assert result.exit_code != 0
-    assert "2 pictures written" in result.output
+    assert "2 images written" in result.output
     assert f"{VIDEOS[0]}.mp4: " in result.output
     assert f"{VIDEOS[1]}.mp4 is not there" in result.output
     assert "left out: 8 x no such frame" in result.output
-    records = list(read_data_set("ubody", ubody, "val"))
+    records = list(read_dataset("ubody", ubody, "val"))
     names = sorted(record.image.name for record in records)
     assert names == ["000002.png", "000002.png", "000004.png"]
 

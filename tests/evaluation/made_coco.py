@@ -1,7 +1,7 @@
 """A made-up COCO-WholeBody annotation file and results for it, the same on every machine.
 
 Crowds, people without some parts or without any keypoint, sizes from tiny to large, missed and
-doubled people, equal scores, parts with scores of 0, a picture with more than 20 detections, one
+doubled people, equal scores, parts with scores of 0, an image with more than 20 detections, one
 without people and one without detections.
 """
 
@@ -17,16 +17,16 @@ PARTS = ("foot", "face", "lefthand", "righthand", "wholebody")
 WIDTH, HEIGHT = 640, 425
 
 
-def made_annotations(pictures: int = 24) -> dict[str, Any]:
+def made_annotations(count: int = 24) -> dict[str, Any]:
     """The annotation file, as `json.load` gives it."""
     rng = np.random.RandomState(7)
     images, annotations = [], []
-    for number in range(pictures):
+    for number in range(count):
         image_id = 1000 - 7 * number  # not in the order of the file
         name = f"{image_id:06d}.jpg"
         images.append({"id": image_id, "file_name": name, "width": WIDTH, "height": HEIGHT})
-        count = 0 if number == 3 else 1 + number % 4
-        annotations += [_annotation(rng, image_id, 10 * image_id + i) for i in range(count)]
+        people = 0 if number == 3 else 1 + number % 4
+        annotations += [_annotation(rng, image_id, 10 * image_id + i) for i in range(people)]
     return {"images": images, "annotations": annotations, "categories": [{"id": 1}]}
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from evaluation.made_coco import made_annotations, made_results
 from rtmpose3d.errors import InputError, UnknownNameError
-from rtmpose3d.evaluation.coco_annotations import CocoPicture, read_coco_wholebody
+from rtmpose3d.evaluation.coco_annotations import CocoImage, read_coco_wholebody
 from rtmpose3d.evaluation.coco_metric import COLUMNS, coco_wholebody_figures
 from rtmpose3d.evaluation.coco_results import (
     FoundPeople,
@@ -21,7 +21,7 @@ from rtmpose3d.evaluation.coco_results import (
     write_results,
 )
 from rtmpose3d.evaluation.oks import AveragePrecision
-from rtmpose3d.evaluation.pose_nms import Rescoring, pose_likeness
+from rtmpose3d.evaluation.pose_nms import Rescoring, pose_similarity
 from rtmpose3d.evaluation.skipping import Skips
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "evaluation" / "coco_figures.json"
@@ -48,35 +48,35 @@ def write(path: Path, document: object) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[CocoPicture], Path]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[CocoImage], Path]:
     folder = tmp_path_factory.mktemp("made")
-    pictures = read_coco_wholebody(write(folder / "gt.json", made_annotations()), Skips())
-    return pictures, folder
+    images = read_coco_wholebody(write(folder / "gt.json", made_annotations()), Skips())
+    return images, folder
 
 
 @pytest.mark.parametrize(("name", "parts"), [("with part scores", True), ("one score", False)])
 def test_figures_equal_xtcocotools_on_made_up_people(made, name: str, parts: bool) -> None:
-    pictures, folder = made
+    images, folder = made
     results = made_results(made_annotations(), part_scores=parts)
-    found = read_results(write(folder / "dt.json", results), [p.image_id for p in pictures])
-    assert_equal(coco_wholebody_figures(pictures, found), json.loads(FIXTURE.read_text())[name])
+    found = read_results(write(folder / "dt.json", results), [p.image_id for p in images])
+    assert_equal(coco_wholebody_figures(images, found), json.loads(FIXTURE.read_text())[name])
 
 
 def test_figures_equal_the_official_example(shared: Path) -> None:
     samples = shared / "samples" / "coco_wholebody_eval"
-    pictures = read_coco_wholebody(samples / "example_gt.json", Skips())
-    found = read_results(samples / "example_pred.json", [p.image_id for p in pictures])
+    images = read_coco_wholebody(samples / "example_gt.json", Skips())
+    found = read_results(samples / "example_pred.json", [p.image_id for p in images])
     official = json.loads((shared / "golden" / "eval" / "official_coco_wholebody.json").read_text())
-    assert_equal(coco_wholebody_figures(pictures, found), official["example"]["results"])
+    assert_equal(coco_wholebody_figures(images, found), official["example"]["results"])
 
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_figures_equal_mmposes_metric(name: str, shared: Path) -> None:
     recording = json.loads((shared / "golden" / "eval" / "coco_wholebody_metric.json").read_text())
     annotations = shared / "samples" / "coco" / "test_coco_wholebody.json"
-    pictures = read_coco_wholebody(annotations, Skips())
+    images = read_coco_wholebody(annotations, Skips())
     found = _scored(recording["samples"], Rescoring(**SETTINGS[name]))
-    assert_equal(coco_wholebody_figures(pictures, found), recording["results"][name])
+    assert_equal(coco_wholebody_figures(images, found), recording["results"][name])
 
 
 def test_figures_equal_the_official_ones_of_perturbed_predictions(shared: Path) -> None:
@@ -100,29 +100,29 @@ def _scored(samples: list[dict[str, Any]], rescoring: Rescoring) -> dict[int, Fo
     }
 
 
-def test_the_order_of_pictures_and_of_people_does_not_count(made, tmp_path: Path) -> None:
-    pictures, _ = made
+def test_the_order_of_images_and_of_people_does_not_count(made, tmp_path: Path) -> None:
+    images, _ = made
     results = made_results(made_annotations(), part_scores=False)
     for i, row in enumerate(results):
         row["score"] += 1e-6 * i  # equal scores would be told apart by their order
-    ids = [p.image_id for p in pictures]
+    ids = [p.image_id for p in images]
     found = read_results(write(tmp_path / "a.json", results), ids)
     turned = read_results(write(tmp_path / "b.json", results[::-1]), ids)
-    first = coco_wholebody_figures(pictures, found)
-    assert coco_wholebody_figures(pictures[::-1], turned) == first
+    first = coco_wholebody_figures(images, found)
+    assert coco_wholebody_figures(images[::-1], turned) == first
 
 
 def test_the_truth_scores_one(made) -> None:
-    pictures, _ = made
+    images, _ = made
     found = {
         p.image_id: FoundPeople(
             keypoints=np.concatenate([p.keypoints, p.annotated[..., None]], axis=2),
             scores=np.ones(len(p.ids)),
             part_scores={},
         )
-        for p in pictures
+        for p in images
     }
-    figures = coco_wholebody_figures(pictures, found)
+    figures = coco_wholebody_figures(images, found)
     assert all(f.ap == pytest.approx(1) and f.ar == pytest.approx(1) for f in figures.values())
 
 
@@ -148,8 +148,8 @@ def test_poses_too_much_alike_count_once_and_the_better_one_stays() -> None:
     one = np.linspace(0, 200, 266).reshape(133, 2)
     poses = np.stack([one, one + 0.5, np.add(one, [300, 40])])
     area = np.full(3, 9000.0)
-    likeness = pose_likeness(poses, area)
-    assert likeness[0, 1] > 0.9 > 0.1 > likeness[0, 2]
+    similarity = pose_similarity(poses, area)
+    assert similarity[0, 1] > 0.9 > 0.1 > similarity[0, 2]
     scores = np.array([0.4, 0.8, 0.5])
     assert Rescoring().keep(poses, scores, area).tolist() == [1, 2]
     assert Rescoring(nms="none").keep(poses, scores, area).tolist() == [0, 1, 2]
@@ -210,7 +210,7 @@ def test_broken_annotations_are_named_and_left_out_on_request(
     with pytest.raises(InputError, match=said):
         read_coco_wholebody(path, Skips())
     skips = Skips(allowed=True)
-    people = sum(len(picture.ids) for picture in read_coco_wholebody(path, skips))
+    people = sum(len(image.ids) for image in read_coco_wholebody(path, skips))
     assert people == len(made_annotations(6)["annotations"]) - 1
     assert len(skips.reasons) == 1
     assert str(path) in skips.reasons[0]

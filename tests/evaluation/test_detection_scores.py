@@ -51,14 +51,14 @@ def test_finding_a_person_twice_is_wrong_once() -> None:
 
 def test_ignored_regions_take_any_number_of_finds() -> None:
     crowd = [100.0, 0.0, 200.0, 100.0]
-    picture = image(TALL, crowd, ignored=(1,))
+    annotated = image(TALL, crowd, ignored=(1,))
     scores = score_detections(
-        [picture], [found(TALL, OTHER, [110.0, 5.0, 150.0, 60.0])], score_thr=0.5
+        [annotated], [found(TALL, OTHER, [110.0, 5.0, 150.0, 60.0])], score_thr=0.5
     )
     assert (scores.people, scores.recall, scores.precision) == (1, 1, 1)
 
 
-def test_pictures_with_people_left_out_tell_nothing_of_precision() -> None:
+def test_images_with_people_left_out_tell_nothing_of_precision() -> None:
     scores = score_detections([image(TALL, complete=False)], [found(TALL, OTHER)], score_thr=0.5)
     assert scores.recall == 1
     assert math.isnan(scores.precision)

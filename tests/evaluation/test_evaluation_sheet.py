@@ -1,4 +1,4 @@
-"""Tables and pictures of an evaluation, with a model that knows the answer, or half of it."""
+"""Tables and images of an evaluation, with a model that knows the answer, or half of it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rtmpose3d.viz import standing_person
 
 
 def person(folder: Path, number: int, *, name: str = "coco") -> RealPerson:
-    """Somebody at x = 60 + 200 number in one of the pictures, 170 px tall."""
+    """Somebody at x = 60 + 200 number in one of the images, 170 px tall."""
     path = folder / f"{number // 2}.png"
     if not path.exists():
         cv2.imwrite(str(path), np.full((240, 420, 3), 90, np.uint8))
@@ -36,7 +36,7 @@ def person(folder: Path, number: int, *, name: str = "coco") -> RealPerson:
     camera = Camera(fx=500, fy=500, cx=210, cy=120, width=420, height=240)
     in_space = np.column_stack([metres[:, 0], -metres[:, 2], metres[:, 1] + 4])
     return RealPerson(
-        data_set=name,
+        dataset=name,
         image_path=path,
         shown="person",
         box_xyxy=box,
@@ -100,14 +100,14 @@ def test_a_model_that_is_off_by_a_tenth_scores_at_a_fifth_only(people, standing)
     rows = cells(sheet.pck_table(people, found.keypoints, standing))
     assert rows[2][:5] == ["body", ".00", ".00", "1.00", "1.00 / 1.00 / 1.00"]
     assert rows[5][1:] == ["–", "–", "–", "– / – / –", "0"]  # hands are not annotated
-    by_set = cells(sheet.data_set_table(people, found.keypoints, standing))
+    by_set = cells(sheet.dataset_table(people, found.keypoints, standing))
     assert [row[:3] for row in by_set[2:]] == [
         ["coco", "2", ".00 (1.00)"],
         ["aic", "2", ".00 (1.00)"],
     ]
 
 
-def test_what_is_seen_has_columns_of_its_own_where_the_data_set_tells(people, standing) -> None:
+def test_what_is_seen_has_columns_of_its_own_where_the_dataset_tells(people, standing) -> None:
     found = predict_in_given_boxes(Oracle(people, 0.0, set()), people)
     found.keypoints[:, 5:17] += 100.0
     told = [replace(p, seen=np.arange(133) < 6) for p in people]
@@ -149,7 +149,7 @@ def test_confidence_stands_beside_what_is_right(people) -> None:
     ]
 
 
-def test_pictures_tell_who_is_complete(people) -> None:
+def test_images_tell_who_is_complete(people) -> None:
     found = predict_in_given_boxes(Oracle(people, 0.0, set()), people)
     sizes_wh = {path: result.image_size_wh for path, result in found.results.items()}
     images = sheet.annotated_images(people, sizes_wh)
@@ -164,7 +164,7 @@ def test_results_are_drawn_side_by_side(people) -> None:
     assert [tile.shape for tile in tiles] == [(120, 210, 3)] * 2
     assert lay_out(tiles, width_px=500).shape == (132, 500, 3)
     assert lay_out(tiles, width_px=300).shape == (258, 300, 3)
-    with pytest.raises(InputError, match="at least one picture"):
+    with pytest.raises(InputError, match="at least one image"):
         lay_out([])
 
 
@@ -216,7 +216,7 @@ def test_rendered_people_are_read_and_averaged(tmp_path: Path) -> None:
     np.testing.assert_allclose(placed[:112], first.keypoints[:112], atol=1e-9)
 
 
-def test_data_sets_that_are_none_are_errors(tmp_path: Path) -> None:
+def test_datasets_that_are_none_are_errors(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no finished shard"):
         read_rendered_people(tmp_path)
     (tmp_path / "shard-00000").mkdir()

@@ -22,13 +22,13 @@ PARTS = {  # name in the official results: key of the annotation, places among t
 }
 
 
-def picture(oks: list[list[float]], scores: list[float], ignored: tuple[int, ...] = ()) -> OksImage:
+def image(oks: list[list[float]], scores: list[float], ignored: tuple[int, ...] = ()) -> OksImage:
     matrix = np.array(oks, float).reshape(len(scores), -1 if scores else 0)
     leave = np.isin(np.arange(matrix.shape[1]), ignored)
     return OksImage(oks=matrix, scores=np.array(scores), ignored=leave, crowd=leave)
 
 
-def test_likeness_known_by_hand() -> None:
+def test_similarity_known_by_hand() -> None:
     sigmas = np.array([0.1, 0.05])
     true = np.array([[[40.0, 30.0], [90.0, 10.0]]])
     found = np.add(true, [[[6.0, 8.0], [0.0, 0.0]]])  # the first is off by 10 px
@@ -41,39 +41,39 @@ def test_likeness_known_by_hand() -> None:
 
 
 def test_perfect_detections_score_one() -> None:
-    result = average_precision([picture([[1, 0], [0, 1]], [0.9, 0.8])])
+    result = average_precision([image([[1, 0], [0, 1]], [0.9, 0.8])])
     assert (result.ap, result.ap50, result.ap75, result.ar, result.people) == pytest.approx(
         (1, 1, 1, 1, 2)
     )
 
 
 def test_a_false_detection_above_the_true_one_halves_precision() -> None:
-    result = average_precision([picture([[0.1], [0.97]], [0.9, 0.8])])
+    result = average_precision([image([[0.1], [0.97]], [0.9, 0.8])])
     assert result.ap == pytest.approx(0.5)
     assert result.ar == pytest.approx(1)
 
 
-def test_likeness_counts_up_to_its_threshold() -> None:
-    result = average_precision([picture([[0.72]], [0.9])])
+def test_similarity_counts_up_to_its_threshold() -> None:
+    result = average_precision([image([[0.72]], [0.9])])
     assert result.ap == pytest.approx(0.5)  # thresholds .50 to .70
     assert (result.ap50, result.ap75) == pytest.approx((1, 0))
 
 
 def test_a_person_is_found_once() -> None:
-    result = average_precision([picture([[0.99], [0.98]], [0.9, 0.8])])
+    result = average_precision([image([[0.99], [0.98]], [0.9, 0.8])])
     assert result.ap == pytest.approx(1)
-    result = average_precision([picture([[0.99, 0.0], [0.98, 0.0]], [0.9, 0.8])])
+    result = average_precision([image([[0.99, 0.0], [0.98, 0.0]], [0.9, 0.8])])
     assert result.ap == pytest.approx(51 / 101)  # one of two people: recalls 0 to .50
 
 
 def test_detections_on_crowds_are_neither_right_nor_wrong() -> None:
-    result = average_precision([picture([[0.98, 0], [0.98, 0], [0, 0.99]], [0.9, 0.8, 0.7], (0,))])
+    result = average_precision([image([[0.98, 0], [0.98, 0], [0, 0.99]], [0.9, 0.8, 0.7], (0,))])
     assert (result.ap, result.people) == pytest.approx((1, 1))
 
 
 def test_without_anybody_annotated_there_is_no_figure() -> None:
-    assert math.isnan(average_precision([picture([], [])]).ap)
-    assert math.isnan(average_precision([picture([[0.9]], [0.5], (0,))]).ap)
+    assert math.isnan(average_precision([image([], [])]).ap)
+    assert math.isnan(average_precision([image([[0.9]], [0.5], (0,))]).ap)
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -89,14 +89,14 @@ def test_figures_equal_the_official_evaluation(part: str, shared: Path) -> None:
             sorted(found, key=lambda p: p["image_id"]), lambda p: p["image_id"]
         )
     }
-    result = average_precision([_picture(*pair, part) for pair in by_image.values()])
+    result = average_precision([_image(*pair, part) for pair in by_image.values()])
     assert result.ap == pytest.approx(expected["AP"], abs=1e-9)
     assert result.ap50 == pytest.approx(expected["AP .5"], abs=1e-9)
     assert result.ap75 == pytest.approx(expected["AP .75"], abs=1e-9)
     assert result.ar == pytest.approx(expected["AR"], abs=1e-9)
 
 
-def _picture(truth: list[dict], found: list[dict], part: str) -> OksImage:
+def _image(truth: list[dict], found: list[dict], part: str) -> OksImage:
     key, places, valid = PARTS[part]
     true = np.array([a[key] for a in truth]).reshape(len(truth), -1, 3)
     guess = np.array([p[key] for p in found]).reshape(len(found), -1, 3)

@@ -1,4 +1,4 @@
-"""Readers of real annotation samples: counts, places known by looking at the pictures, refusals."""
+"""Readers of real annotation samples: counts, places known by looking at the images, refusals."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def people(shared: Path) -> list[RealPerson]:
     return read_real_people(shared / "samples")
 
 
-def test_every_data_set_with_pictures_is_read(people: list[RealPerson]) -> None:
-    assert Counter(person.data_set for person in people) == {
+def test_every_dataset_with_images_is_read(people: list[RealPerson]) -> None:
+    assert Counter(person.dataset for person in people) == {
         "coco": 4,
         "aic": 6,
         "crowdpose": 2,
@@ -40,15 +40,15 @@ def test_every_data_set_with_pictures_is_read(people: list[RealPerson]) -> None:
         "h36m": 2,
         "mpi_inf_3dhp": 2,
     }
-    assert set(READERS) == {person.data_set for person in people}
+    assert set(READERS) == {person.dataset for person in people}
 
 
 def test_keypoints_lie_in_or_near_their_boxes(people: list[RealPerson]) -> None:
     for person in people:
-        assert person.annotated.any() or person.data_set == "coco"
+        assert person.annotated.any() or person.dataset == "coco"
         points = person.keypoints[person.annotated]
         size = person.box_xyxy[2:] - person.box_xyxy[:2]
-        margin = size * (0.5 if person.data_set == "aic" else 0.25)  # AIC guesses hidden legs
+        margin = size * (0.5 if person.dataset == "aic" else 0.25)  # AIC guesses hidden legs
         assert (points >= person.box_xyxy[:2] - margin).all(), person.image_path
         assert (points <= person.box_xyxy[2:] + margin).all(), person.image_path
         assert not person.keypoints[~person.annotated].any()
@@ -71,7 +71,7 @@ def test_faces_are_whole_and_the_right_way_up(people: list[RealPerson]) -> None:
         assert y[chin] > y[nose] > min(y[left_eye], y[right_eye])
         assert x[left_eye] > x[right_eye]  # they look at us
         count = int(person.annotated[23:91].sum())
-        assert count == {"cofw": 21}.get(person.data_set, 68)
+        assert count == {"cofw": 21}.get(person.dataset, 68)
 
 
 def test_hands_run_from_the_wrist_to_the_tips(people: list[RealPerson]) -> None:
@@ -97,7 +97,7 @@ def test_points_in_space_project_to_the_annotated_pixels(people: list[RealPerson
         assert person.camera is not None
         known = person.annotated
         pixels = person.camera.project(person.keypoints_camera[known])
-        tolerance = 12 if person.data_set == "h36m" else 2  # its lenses distort
+        tolerance = 12 if person.dataset == "h36m" else 2  # its lenses distort
         assert np.abs(pixels - person.keypoints[known]).max() < tolerance
         counted += 1
     assert counted == 8
@@ -126,7 +126,7 @@ def test_pickled_arrays_are_read(tmp_path: Path) -> None:
 def test_missing_and_broken_folders_are_errors(tmp_path: Path, shared: Path) -> None:
     with pytest.raises(InputError, match="is no folder"):
         read_real_people(tmp_path / "absent")
-    with pytest.raises(InputError, match="holds no annotated picture"):
+    with pytest.raises(InputError, match="holds no annotated image"):
         read_real_people(tmp_path)
     shutil.copytree(shared / "samples" / "aic", tmp_path / "aic")
     (tmp_path / "aic" / "test_aic.json").chmod(0o644)

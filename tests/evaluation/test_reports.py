@@ -12,7 +12,7 @@ import pytest
 
 from rtmpose3d.data import PoseRecord
 from rtmpose3d.errors import InputError
-from rtmpose3d.evaluation.coco_annotations import CocoPicture
+from rtmpose3d.evaluation.coco_annotations import CocoImage
 from rtmpose3d.evaluation.coco_results import FoundPeople
 from rtmpose3d.evaluation.compared import ComparedPeople, compare_coco
 from rtmpose3d.evaluation.given import annotated_boxes, read_boxes
@@ -28,11 +28,11 @@ from rtmpose3d.viz import standing_person
 BASE = np.column_stack([standing_person()[:, 0], 1.8 - standing_person()[:, 2]]) * 100 + [90, 20]
 
 
-def picture(*lefts: float, crowd: tuple[int, ...] = ()) -> CocoPicture:
+def image(*lefts: float, crowd: tuple[int, ...] = ()) -> CocoImage:
     """People that stand side by side, each 170 px tall."""
     count = len(lefts)
     points = np.stack([np.add(BASE, [left, 0]) for left in lefts])
-    return CocoPicture(
+    return CocoImage(
         image_id=4,
         file_name="a.png",
         size_wh=(640, 240),
@@ -52,7 +52,7 @@ def found(*lefts: float) -> FoundPeople:
 
 
 def two_people(folder: Path | None = None) -> ComparedPeople:
-    return compare_coco([picture(0, 200, 400)], {4: found(203, 1)}, folder)
+    return compare_coco([image(0, 200, 400)], {4: found(203, 1)}, folder)
 
 
 def test_each_person_gets_the_detection_most_like_it() -> None:
@@ -65,12 +65,12 @@ def test_each_person_gets_the_detection_most_like_it() -> None:
 
 
 def test_a_detection_belongs_to_one_person_only() -> None:
-    people = compare_coco([picture(0, 4)], {4: found(3)}, None)
+    people = compare_coco([image(0, 4)], {4: found(3)}, None)
     assert people.was_found.tolist() == [False, True]
 
 
 def test_crowds_and_people_without_body_keypoints_are_not_compared() -> None:
-    assert len(compare_coco([picture(0, 200, crowd=(0,))], {4: found(0)}, None)) == 1
+    assert len(compare_coco([image(0, 200, crowd=(0,))], {4: found(0)}, None)) == 1
 
 
 def test_errors_are_relative_to_the_longer_side_and_missed_people_miss() -> None:
@@ -127,13 +127,13 @@ def test_truth_and_prediction_are_drawn_side_by_side(tmp_path: Path) -> None:
     truth, guess = tile[60:, : TILE_WH[0]], tile[60:, TILE_WH[0] + 2 : 2 * TILE_WH[0] + 2]
     drawn = [np.ptp(part.reshape(-1, 3), axis=0).max() for part in (truth, guess)]
     assert drawn[0] > 100  # a skeleton
-    assert drawn[1] < 60  # grey, and the edge of the picture
+    assert drawn[1] < 60  # grey, and the edge of the image
     with pytest.raises(InputError, match="is not at hand"):
         draw_worst(two_people(), [0], ["x"])
 
 
-def test_annotated_boxes_are_cut_at_the_edge_of_the_picture() -> None:
-    people = picture(0, 200)
+def test_annotated_boxes_are_cut_at_the_edge_of_the_image() -> None:
+    people = image(0, 200)
     people.boxes_xyxy[0, :2] = -30
     people.boxes_xyxy[1] = [700, 10, 760, 200]  # wholly outside: left as it is
     boxes = annotated_boxes(people).boxes_xyxy
@@ -152,11 +152,11 @@ def test_boxes_are_read_best_first_and_others_left_out(tmp_path: Path) -> None:
     ]
     path = tmp_path / "boxes.json"
     path.write_text(json.dumps(rows))
-    boxes = read_boxes(path, [picture(0)], bbox_thr=0.1)[4]
+    boxes = read_boxes(path, [image(0)], bbox_thr=0.1)[4]
     assert boxes.boxes_xyxy.tolist() == [[5, 6, 35, 46], [1, 2, 31, 42]]
     path.write_text(json.dumps([{**rows[0], "bbox": [1, 2, 3]}]))
     with pytest.raises(InputError, match="detection 0: bbox: expected 4 numbers, got 3"):
-        read_boxes(path, [picture(0)])
+        read_boxes(path, [image(0)])
 
 
 def test_bad_items_are_errors_unless_they_may_be_left_out() -> None:
@@ -180,7 +180,7 @@ def test_reports_have_dashes_and_nulls_where_there_is_no_figure(tmp_path: Path) 
     assert "| a\\|b | 1.0 |" in lines
 
 
-def test_records_of_data_sets_become_people() -> None:
+def test_records_of_datasets_become_people() -> None:
     visible = (np.arange(133) < 17).astype(np.float32)
     record = PoseRecord(
         image=Path("a.jpg"),
@@ -201,5 +201,5 @@ def test_records_of_data_sets_become_people() -> None:
     partly = record.keypoints_camera_m.copy()
     partly[:, :2] = np.nan  # depths only
     assert person_of_record(replace(record, keypoints_camera_m=partly)).keypoints_camera is None
-    with pytest.raises(InputError, match="needs the file of the picture"):
+    with pytest.raises(InputError, match="needs the file of the image"):
         person_of_record(replace(record, image=np.zeros((9, 9, 3), np.uint8)))

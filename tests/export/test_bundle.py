@@ -18,7 +18,7 @@ from rtmpose3d.runtime import load_weights
 from rtmpose3d.runtime.graph_files import graph_file
 from rtmpose3d.sources import load_image
 from rtmpose3d.weights import fetch, locate, read_checkpoint, write_torch_file
-from rtmpose3d.zoo import DEMO_PICTURE, MODELS, BundledFile, resolve
+from rtmpose3d.zoo import DEMO_IMAGE, MODELS, BundledFile, resolve
 from rtmpose3d.zoo.bundled import BUNDLED_FOLDER
 
 NAMES = ("rtmw3d-n", "rtmdet-n")
@@ -94,7 +94,7 @@ def test_bundled_weights_give_what_the_same_weights_give_from_a_pth(
         report = write_bundled(name, file)
         assert report.weight_difference == 0
         assert set(report.output_difference.values()) == {0.0}
-    image = load_image(DEMO_PICTURE)
+    image = load_image(DEMO_IMAGE)
     ours = RTMPose3D.from_pretrained("rtmw3d-n", backend=backend)
     theirs = RTMPose3D.from_pretrained(
         "rtmw3d-n",
@@ -114,7 +114,7 @@ def test_bundled_weights_give_what_the_same_weights_give_from_a_pth(
 
 def test_both_backends_read_the_package_alike():
     pytest.importorskip("torch")
-    image = load_image(DEMO_PICTURE)
+    image = load_image(DEMO_IMAGE)
     onnx, torch = (
         RTMPose3D.from_pretrained("rtmw3d-n", backend=backend, detector=None)(image, boxes=BOXES)
         for backend in ("onnxruntime", "torch")
@@ -252,7 +252,7 @@ def test_naming_the_model_is_enough_and_touches_no_network(no_network, tmp_path)
         RTMPose3DInference(model_size="n", cache_dir=tmp_path),
     ):
         assert (model.config.model, model.config.detector) == ("rtmw3d-n", "rtmdet-n")
-        result = model(DEMO_PICTURE)
+        result = model(DEMO_IMAGE)
         assert result.model == "rtmw3d-n"
         assert result.keypoints_3d.shape[1:] == (133, 3)
     assert list(tmp_path.iterdir()) == []
@@ -265,7 +265,7 @@ def test_a_detector_that_is_asked_for_wins(made_checkpoint):
         detector_checkpoint=made_checkpoint("rtmdet-nano"),
     )
     assert model.config.detector == "rtmdet-nano"
-    model(DEMO_PICTURE)
+    model(DEMO_IMAGE)
     assert RTMPose3D.from_pretrained("rtmw3d-n", detector=None).config.detector is None
 
 
@@ -277,7 +277,7 @@ def test_a_saved_folder_holds_the_packages_weights(tmp_path, no_network):
     content = json.loads((tmp_path / "mine" / "config.json").read_text("utf-8"))
     assert (content["model"], content["detector"]) == ("rtmw3d-n", "rtmdet-n")
     again = RTMPose3D.from_pretrained(tmp_path / "mine")
-    a, b = model(DEMO_PICTURE), again(DEMO_PICTURE)
+    a, b = model(DEMO_IMAGE), again(DEMO_IMAGE)
     np.testing.assert_array_equal(a.keypoints_3d, b.keypoints_3d)
 
 
@@ -307,7 +307,7 @@ def test_export_takes_the_packages_weights(tmp_path, no_network):
     model = RTMPose3D.from_pretrained("rtmw3d-n", detector_checkpoint=tmp_path / "b.onnx")
     own = RTMPose3D.from_pretrained("rtmw3d-n")
     np.testing.assert_allclose(
-        model(DEMO_PICTURE).bbox_scores, own(DEMO_PICTURE).bbox_scores, atol=1e-3
+        model(DEMO_IMAGE).bbox_scores, own(DEMO_IMAGE).bbox_scores, atol=1e-3
     )
 
 

@@ -85,7 +85,7 @@ def test_principal_point_is_the_middle_and_not_swapped(width, height):
     assert (camera.cx, camera.cy) == (width / 2, height / 2)
 
 
-def test_scaled_camera_sees_the_resized_picture():
+def test_scaled_camera_sees_the_resized_image():
     xyz = np.array([[0.3, -0.2, 2.0], [-1.0, 0.4, 5.0]])
     smaller = CAMERA.scaled(640, 240)
 

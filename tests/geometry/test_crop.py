@@ -31,13 +31,13 @@ def _load(path):
         return {name: archive[name] for name in archive.files}
 
 
-def _picture(height, width, seed=0):
+def _image(height, width, seed=0):
     """Smooth, coloured and nowhere symmetric."""
     random = np.random.default_rng(seed).integers(0, 256, (height // 8 + 2, width // 8 + 2, 3))
     return cv2.resize(random.astype(np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
 
 
-def _assert_same_picture(ours, recorded):
+def _assert_same_image(ours, recorded):
     difference = np.abs(ours.astype(int) - recorded)
     if SAME_WARP:
         assert difference.max() == 0
@@ -72,15 +72,15 @@ def test_regions_and_matrices_equal_the_recorded_ones_bit_by_bit(size_wh):
         ("img_192x256_box2_rot0", 2, 0.0, (192, 256)),
     ],
 )
-def test_warped_pictures_equal_the_recorded_ones(shared, name, box, rotation_deg, size_wh):
+def test_warped_images_equal_the_recorded_ones(shared, name, box, rotation_deg, size_wh):
     recorded = _load(shared / "golden" / "transforms" / "topdown_affine.npz")
     image = cv2.imread(str(shared / "samples" / "coco" / "000000000785.jpg"))
     center, scale = center_scale_from_boxes(recorded["boxes"], size_wh)
     matrix = crop_from_image(center, scale, size_wh, rotation_deg)[box]
-    _assert_same_picture(warp_crop(image, matrix, size_wh), recorded[name])
+    _assert_same_image(warp_crop(image, matrix, size_wh), recorded[name])
 
 
-@pytest.mark.parametrize("picture", ["785", "40083"])
+@pytest.mark.parametrize("image_id", ["785", "40083"])
 @pytest.mark.parametrize(
     ("crops", "results", "size_wh"),
     [
@@ -88,25 +88,25 @@ def test_warped_pictures_equal_the_recorded_ones(shared, name, box, rotation_deg
         ("crops_256x192", "rtmw-l_256x192_noflip", (192, 256)),
     ],
 )
-def test_recorded_crops_of_all_boxes_are_reproduced(shared, picture, crops, results, size_wh):
+def test_recorded_crops_of_all_boxes_are_reproduced(shared, image_id, crops, results, size_wh):
     folder = shared / "golden" / "pipeline3d"
-    boxes = _load(folder / f"{results}.npz")[f"{picture}.bboxes"]
-    image = cv2.imread(str(shared / "samples" / "coco" / f"{int(picture):012d}.jpg"))
+    boxes = _load(folder / f"{results}.npz")[f"{image_id}.bboxes"]
+    image = cv2.imread(str(shared / "samples" / "coco" / f"{int(image_id):012d}.jpg"))
     pixels, _ = crop_people(image, boxes, size_wh)
-    _assert_same_picture(pixels, _load(folder / f"{crops}.npz")[f"{picture}.crops"])
+    _assert_same_image(pixels, _load(folder / f"{crops}.npz")[f"{image_id}.crops"])
 
 
-@pytest.mark.parametrize("picture", ["785", "40083"])
-def test_recorded_crop_points_map_back_to_the_recorded_image_points(golden, picture):
+@pytest.mark.parametrize("image_id", ["785", "40083"])
+def test_recorded_crop_points_map_back_to_the_recorded_image_points(golden, image_id):
     recorded = _load(golden / "pipeline3d" / "rtmw3d-l_3d.npz")
-    center, scale = center_scale_from_boxes(recorded[f"{picture}.bboxes"], (288, 384))
-    np.testing.assert_array_equal(center, recorded[f"{picture}.input_center"])
-    np.testing.assert_array_equal(scale, recorded[f"{picture}.input_scale"])
+    center, scale = center_scale_from_boxes(recorded[f"{image_id}.bboxes"], (288, 384))
+    np.testing.assert_array_equal(center, recorded[f"{image_id}.input_center"])
+    np.testing.assert_array_equal(scale, recorded[f"{image_id}.input_scale"])
     points = apply_affine(
         image_from_crop(center, scale, (288, 384)),
-        recorded[f"{picture}.keypoints_simcc"][..., :2],
+        recorded[f"{image_id}.keypoints_simcc"][..., :2],
     )
-    np.testing.assert_allclose(points, recorded[f"{picture}.keypoints_2d"], atol=1e-3)
+    np.testing.assert_allclose(points, recorded[f"{image_id}.keypoints_2d"], atol=1e-3)
 
 
 # -- round trips -------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def test_a_marked_pixel_of_the_image_is_found_where_the_matrix_says():
 
 
 def test_a_batch_of_people_equals_each_alone():
-    image = _picture(480, 640)
+    image = _image(480, 640)
     boxes = np.array([[30, 50, 200, 400], [-60, 20, 90, 300], [500, 100, 800, 600]])
     pixels, matrices = crop_people(image, boxes, (192, 256))
     assert pixels.shape == (3, 256, 192, 3)
@@ -168,7 +168,7 @@ def test_a_batch_of_people_equals_each_alone():
 
 
 def test_the_warp_lands_in_the_batch_as_opencv_returns_it():
-    image = _picture(480, 640)
+    image = _image(480, 640)
     boxes = check_boxes([[30, 50, 200, 400], [310, 20, 500, 300]])
     matrices = crop_from_image(*center_scale_from_boxes(boxes, (192, 256)), (192, 256))
     pixels, _ = crop_people(image, boxes, (192, 256))
@@ -178,7 +178,7 @@ def test_the_warp_lands_in_the_batch_as_opencv_returns_it():
 
 
 def test_an_image_that_is_a_view_gives_the_same_crops():
-    image = _picture(300, 500)
+    image = _image(300, 500)
     mirrored = image[:, ::-1]
     box = [[60.5, 20, 200, 290]]
     np.testing.assert_array_equal(
@@ -189,7 +189,7 @@ def test_an_image_that_is_a_view_gives_the_same_crops():
 
 def test_nobody_gives_an_empty_batch():
     for boxes in ([], np.zeros((0, 4)), np.zeros((0, 4), np.float32)):
-        pixels, matrices = crop_people(_picture(40, 60), boxes, (192, 256))
+        pixels, matrices = crop_people(_image(40, 60), boxes, (192, 256))
         assert pixels.shape == (0, 256, 192, 3)
         assert matrices.shape == (0, 2, 3)
         assert apply_affine(matrices, np.zeros((0, 133, 2), np.float32)).shape == (0, 133, 2)
@@ -197,7 +197,7 @@ def test_nobody_gives_an_empty_batch():
 
 def test_a_box_outside_the_image_gives_a_black_crop():
     boxes = [[5000, 100, 5100, 400], [-400_000, -400_000, -399_000, -399_000]]
-    pixels, _ = crop_people(_picture(300, 500), boxes, (192, 256))
+    pixels, _ = crop_people(_image(300, 500), boxes, (192, 256))
     assert not pixels.any()
 
 
@@ -214,7 +214,7 @@ def test_the_widest_allowed_box_still_shows_the_image_in_its_middle():
 
 
 def test_arguments_are_left_as_they_are():
-    image, boxes = _picture(300, 500), np.array([[10.0, 20, 200, 290]], np.float32)
+    image, boxes = _image(300, 500), np.array([[10.0, 20, 200, 290]], np.float32)
     copies = image.copy(), boxes.copy()
     crop_people(image, boxes, (192, 256))
     checked = check_boxes(boxes)
@@ -227,9 +227,9 @@ def test_arguments_are_left_as_they_are():
 
 
 def _strip(width, x):
-    """A wide image that is black but for one patch of picture at x."""
+    """A wide image that is black but for one patch of image at x."""
     image = np.zeros((200, width, 3), np.uint8)
-    image[20:180, x : x + 150] = _picture(160, 150)
+    image[20:180, x : x + 150] = _image(160, 150)
     return image
 
 
@@ -284,7 +284,7 @@ def test_boxes_of_any_real_type_become_float32(kind):
 )
 def test_an_unusable_box_is_an_error_that_names_its_index(box, message):
     with pytest.raises(InputError, match=message):
-        crop_people(_picture(60, 80), [[1, 1, 50, 50], box], (192, 256))
+        crop_people(_image(60, 80), [[1, 1, 50, 50], box], (192, 256))
 
 
 @pytest.mark.parametrize(
@@ -320,4 +320,4 @@ def test_what_is_no_image_is_an_error(image):
 
 def test_a_matrix_that_cannot_be_inverted_is_an_error():
     with pytest.raises(InputError, match="invertible"):
-        warp_crop(_picture(40, 60), np.zeros((2, 3)), (192, 256))
+        warp_crop(_image(40, 60), np.zeros((2, 3)), (192, 256))

@@ -18,27 +18,27 @@ def _load(path):
         return {name: archive[name] for name in archive.files}
 
 
-def _picture(height, width):
+def _image(height, width):
     random = np.random.default_rng(0).integers(0, 256, (height, width, 3))
     return random.astype(np.uint8)
 
 
 @pytest.mark.parametrize("name", ["rtmdet-m_640", "rtmdet-nano_320"])
-@pytest.mark.parametrize("picture", ["785", "40083"])
-def test_recorded_detector_inputs_are_reproduced_bit_by_bit(shared, name, picture):
+@pytest.mark.parametrize("image_id", ["785", "40083"])
+def test_recorded_detector_inputs_are_reproduced_bit_by_bit(shared, name, image_id):
     recorded = _load(shared / "golden" / "rtmdet" / f"{name}.npz")
     side = int(name.split("_")[1])
-    image = cv2.imread(str(shared / "samples" / "coco" / f"{int(picture):012d}.jpg"))
+    image = cv2.imread(str(shared / "samples" / "coco" / f"{int(image_id):012d}.jpg"))
     pixels, scale_wh = letterbox(image, (side, side))
     np.testing.assert_array_equal(
-        pixels.transpose(2, 0, 1), recorded[f"{picture}.input_bgr_uint8_chw"]
+        pixels.transpose(2, 0, 1), recorded[f"{image_id}.input_bgr_uint8_chw"]
     )
-    np.testing.assert_array_equal(scale_wh, recorded[f"{picture}.scale_factor"])
+    np.testing.assert_array_equal(scale_wh, recorded[f"{image_id}.scale_factor"])
 
 
 def test_sizes_are_rounded_as_in_the_recordings():
     assert letterbox_size((500, 333), (640, 640)) == (640, 426)
-    _, scale_wh = letterbox(_picture(333, 500), (640, 640))
+    _, scale_wh = letterbox(_image(333, 500), (640, 640))
     assert scale_wh.tolist() == [1.28, 1.2792792792792793]
 
 
@@ -54,13 +54,13 @@ def test_the_rest_is_grey_at_the_bottom_and_right():
 
 
 def test_the_input_is_width_by_height():
-    pixels, scale_wh = letterbox(_picture(200, 400), (640, 384))
+    pixels, scale_wh = letterbox(_image(200, 400), (640, 384))
     assert pixels.shape == (384, 640, 3)
     assert scale_wh.tolist() == [1.6, 1.6]
 
 
 def test_an_image_of_the_input_size_is_taken_as_it_is():
-    image = _picture(320, 320)
+    image = _image(320, 320)
     pixels, scale_wh = letterbox(image, (320, 320))
     np.testing.assert_array_equal(pixels, image)
     assert not np.shares_memory(pixels, image)
@@ -82,7 +82,7 @@ def test_every_size_fits_and_touches_one_side(width, height, input_size_wh):
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (4000, 1), (333, 500)])
 def test_boxes_return_to_where_they_were_in_the_image(shape):
     height, width = shape
-    pixels, scale_wh = letterbox(_picture(height, width), (640, 640))
+    pixels, scale_wh = letterbox(_image(height, width), (640, 640))
     new_w, new_h = letterbox_size((width, height), (640, 640))
     whole = np.array([[0, 0, new_w, new_h]], np.float32)
     np.testing.assert_allclose(
@@ -93,7 +93,7 @@ def test_boxes_return_to_where_they_were_in_the_image(shape):
 
 
 def test_a_mirrored_view_is_taken_like_its_copy():
-    image = _picture(200, 333)[:, ::-1]
+    image = _image(200, 333)[:, ::-1]
     np.testing.assert_array_equal(
         letterbox(image, (320, 320))[0], letterbox(image.copy(), (320, 320))[0]
     )

@@ -18,15 +18,15 @@ def _random_boxes(n, seed):
     return boxes.astype(np.float32), random.permutation(n).astype(np.float32) / max(n, 1)
 
 
-@pytest.mark.parametrize("picture", ["785", "40083"])
+@pytest.mark.parametrize("image_id", ["785", "40083"])
 @pytest.mark.parametrize("name", ["rtmdet-m_640", "rtmdet-nano_320"])
-def test_the_recorded_suppression_is_reproduced(golden, name, picture):
+def test_the_recorded_suppression_is_reproduced(golden, name, image_id):
     recorded = _load(golden / "rtmdet" / f"{name}.npz")
-    boxes, scores = recorded[f"{picture}.pre_boxes"], recorded[f"{picture}.pre_scores"]
+    boxes, scores = recorded[f"{image_id}.pre_boxes"], recorded[f"{image_id}.pre_scores"]
     kept = non_maximum_suppression(boxes, scores, iou_thr=0.6)
     # the recorded 100 candidates are the best of more, so their survivors come first
-    np.testing.assert_array_equal(boxes[kept], recorded[f"{picture}.nms_boxes"][: len(kept)])
-    np.testing.assert_array_equal(scores[kept], recorded[f"{picture}.nms_scores"][: len(kept)])
+    np.testing.assert_array_equal(boxes[kept], recorded[f"{image_id}.nms_boxes"][: len(kept)])
+    np.testing.assert_array_equal(scores[kept], recorded[f"{image_id}.nms_scores"][: len(kept)])
 
 
 def test_iou_of_known_boxes():

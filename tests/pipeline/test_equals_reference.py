@@ -1,7 +1,7 @@
 """The pipeline against the reference's recordings, in ONNX Runtime and in torch alike.
 
 Pose from the recorded crops (random weights amplify the least difference between OpenCV versions
-in the crops' pixels), detection from the recorded letterboxed pictures and from the image files.
+in the crops' pixels), detection from the recorded letterboxed images and from the image files.
 Keypoints are compared wherever the two highest logits lie more than 5e-4 apart.
 """
 
@@ -139,9 +139,9 @@ def test_keypoints_from_the_image_file_equal_the_recording(
 ) -> None:
     recorded = recorded_arrays(golden / "pipeline3d" / "rtmw3d-l_3d.npz")
     session = pose_session("rtmw3d-l", "onnxruntime")
-    picture = load_image(shared / "samples" / "coco" / IMAGES[image])
+    pixels = load_image(shared / "samples" / "coco" / IMAGES[image])
     boxes = recorded[f"{image}.bboxes"]
-    poses = estimate_poses(session, [picture], [boxes])[0]
+    poses = estimate_poses(session, [pixels], [boxes])[0]
     crops = recorded_crops(golden, image, boxes, session.spec.input_size_wh)
     certain = sure(session.run_simcc(crops.pixels))
     np.testing.assert_allclose(

@@ -58,7 +58,7 @@ def test_published_nano_finds_the_annotated_people(published_nano: Path, shared:
     assert found == total
 
 
-def test_detector_file_runs_pictures_of_several_sizes_together(
+def test_detector_file_runs_images_of_several_sizes_together(
     published_nano: Path, shared: Path
 ) -> None:
     session = open_detector(NANO, published_nano)

@@ -207,19 +207,19 @@ def test_csv_cells_that_are_not_finite_are_empty(tmp_path, make_result):
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".JPEG", ".png", ".webp"])
-def test_pictures_are_what_plot_draws(tmp_path, make_result, ending, monkeypatch):
+def test_images_are_what_plot_draws(tmp_path, make_result, ending, monkeypatch):
     result = make_result(1)
     drawn = PIL.Image.new("RGBA", (64, 42), (255, 128, 0, 255))
     monkeypatch.setattr(type(result), "plot", lambda self: drawn)
-    with PIL.Image.open(save_result(result, tmp_path / f"a{ending}")) as picture:
-        assert picture.size == drawn.size
-        pixel = np.array(picture.convert("RGB").getpixel((9, 9)))
+    with PIL.Image.open(save_result(result, tmp_path / f"a{ending}")) as image:
+        assert image.size == drawn.size
+        pixel = np.array(image.convert("RGB").getpixel((9, 9)))
         assert np.abs(pixel - (255, 128, 0)).max() <= 6
 
 
-def test_a_real_picture_is_drawn(tmp_path, make_result):
-    with PIL.Image.open(save_result(make_result(1), tmp_path / "a.jpg")) as picture:
-        assert picture.width >= 100
+def test_a_real_image_is_drawn(tmp_path, make_result):
+    with PIL.Image.open(save_result(make_result(1), tmp_path / "a.jpg")) as image:
+        assert image.width >= 100
 
 
 # -- writing fails -----------------------------------------------------------------------------

@@ -63,7 +63,7 @@ def test_middle_keypoints_are_those_without_a_partner():
 
 
 def test_the_face_starts_on_the_person_s_right():
-    # 300-W's order starts at the picture's left, which is the right of a person facing us.
+    # 300-W's order starts at the image's left, which is the right of a person facing us.
     assert WHOLEBODY.side_of_keypoint[WHOLEBODY.index("face-0")] == "right"
     assert WHOLEBODY.side_of_keypoint[WHOLEBODY.index("face-45")] == "left"
 

@@ -1,4 +1,4 @@
-"""What is typed as inputs becomes a list of pictures, or an error that names the input."""
+"""What is typed as inputs becomes a list of images, or an error that names the input."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rtmpose3d.sources import expand_inputs
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder with pictures (empty files: nothing is opened here), others, and a subfolder."""
+    """A folder with images (empty files: nothing is opened here), others, and a subfolder."""
     for name in (
         "img10.jpg",
         "img2.JPG",
@@ -39,7 +39,7 @@ def names(paths) -> list[str]:
     return [Path(path).as_posix() for path in paths]
 
 
-def test_a_folder_gives_its_pictures_in_natural_order_without_hidden_ones(folder):
+def test_a_folder_gives_its_images_in_natural_order_without_hidden_ones(folder):
     assert names(expand_inputs(["."])) == ["img1.png", "img2.JPG", "img10.jpg", "odd[1].jpg"]
 
 
@@ -97,9 +97,9 @@ def test_the_home_folder_is_found(folder, monkeypatch):
     [
         ("missing.jpg", r"no file or folder 'missing\.jpg' \(looked in"),
         ("missing/*.jpg", r"'missing/\*\.jpg' matches nothing"),
-        ("*.txt", r"'\*\.txt' matches only 1 files that are no pictures"),
-        ("empty", r"no pictures in the folder empty \(0 other files\).*--recursive"),
-        ("other", r"no pictures in the folder other \(1 other files\)"),
+        ("*.txt", r"'\*\.txt' matches only 1 files that are no images"),
+        ("empty", r"no images in the folder empty \(0 other files\).*--recursive"),
+        ("other", r"no images in the folder other \(1 other files\)"),
         ("", "an input is empty"),
         ("a\0b", "NUL"),
         ("x" * 3000, "no file or folder"),

@@ -1,4 +1,4 @@
-"""Every kind of picture becomes (H, W, 3) uint8 BGR, upright; everything else a clear error."""
+"""Every kind of image becomes (H, W, 3) uint8 BGR, upright; everything else a clear error."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ HEIGHT, WIDTH = 60, 84
 
 @pytest.fixture(scope="module")
 def bgr():
-    """A smooth coloured picture, not square, different in every corner."""
+    """A smooth coloured image, not square, different in every corner."""
     coarse = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
     return cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
 
 
-def encoded(picture: PIL.Image.Image, format_name: str, **options) -> bytes:
+def encoded(image: PIL.Image.Image, format_name: str, **options) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, format_name, **options)
+    image.save(buffer, format_name, **options)
     return buffer.getvalue()
 
 
@@ -37,8 +37,8 @@ def pillow(bgr: np.ndarray) -> PIL.Image.Image:
     return PIL.Image.fromarray(np.ascontiguousarray(bgr[..., ::-1]))
 
 
-def pillow_bgr(picture: PIL.Image.Image) -> np.ndarray:
-    return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))[..., ::-1]
+def pillow_bgr(image: PIL.Image.Image) -> np.ndarray:
+    return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))[..., ::-1]
 
 
 def write(folder: Path, name: str, data: bytes) -> Path:
@@ -120,7 +120,7 @@ def test_the_callers_array_is_not_changed(bgr):
         assert np.array_equal(array, before)
 
 
-def test_one_pixel_is_a_picture():
+def test_one_pixel_is_an_image():
     assert load_image(np.full((1, 1, 3), 9, np.uint8)).tolist() == [[[9, 9, 9]]]
 
 
@@ -146,12 +146,12 @@ def test_one_pixel_is_a_picture():
         (np.zeros((), np.uint8), r"shape \(\)"),
     ],
 )
-def test_arrays_that_are_no_picture_are_refused(array, words):
+def test_arrays_that_are_no_image_are_refused(array, words):
     with pytest.raises(InputError, match=words):
         load_image(array)
 
 
-def test_what_is_no_picture_at_all_is_named():
+def test_what_is_no_image_at_all_is_named():
     class Tensor:
         def detach(self):
             pass
@@ -179,8 +179,8 @@ def test_a_pillow_image_becomes_bgr(bgr):
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV"])
 def test_pillow_modes_are_converted_as_pillow_does(bgr, mode):
-    picture = pillow(bgr).convert(mode)
-    assert np.array_equal(load_image(picture), pillow_bgr(picture))
+    image = pillow(bgr).convert(mode)
+    assert np.array_equal(load_image(image), pillow_bgr(image))
 
 
 def test_pillow_modes_with_alpha_lose_it(bgr):
@@ -193,18 +193,18 @@ def test_pillow_modes_with_alpha_lose_it(bgr):
 
 
 def test_a_palette_with_transparent_bytes_gives_no_warning(bgr):
-    picture = pillow(bgr).convert("P")
-    picture.info["transparency"] = bytes([0, 128, 255])
-    assert load_image(picture).shape == bgr.shape
+    image = pillow(bgr).convert("P")
+    image.info["transparency"] = bytes([0, 128, 255])
+    assert load_image(image).shape == bgr.shape
 
 
 def test_sixteen_bit_pillow_modes_give_the_upper_eight_bits(bgr):
     levels = bgr[..., 0].astype(np.uint16) * 256 + 17
     expected = np.stack([bgr[..., 0]] * 3, axis=-1)
     for array in (levels, levels.astype(np.int32)):  # modes I;16 and I
-        picture = PIL.Image.fromarray(array)
-        assert picture.mode.startswith("I")
-        assert np.array_equal(load_image(picture), expected)
+        image = PIL.Image.fromarray(array)
+        assert image.mode.startswith("I")
+        assert np.array_equal(load_image(image), expected)
 
 
 def test_pillow_modes_out_of_range_are_refused():
@@ -217,10 +217,10 @@ def test_pillow_modes_out_of_range_are_refused():
 
 
 def test_a_pillow_image_whose_file_is_closed_is_refused(bgr):
-    picture = PIL.Image.open(io.BytesIO(encoded(pillow(bgr), "PNG")))
-    picture.close()
+    image = PIL.Image.open(io.BytesIO(encoded(pillow(bgr), "PNG")))
+    image.close()
     with pytest.raises(InputError, match="the Pillow image cannot be decoded"):
-        load_image(picture)
+        load_image(image)
 
 
 def test_a_cut_pillow_image_is_refused(bgr):
@@ -259,8 +259,8 @@ def test_exif_orientation_is_applied(tmp_path, bgr, format_name, orientation):
     path = write(tmp_path, "a.img", data)
     assert_is_image(load_image(path))
     assert np.abs(load_image(path).astype(int) - expected).max() <= 1
-    with PIL.Image.open(path) as picture:
-        assert np.abs(load_image(picture).astype(int) - expected).max() <= 1
+    with PIL.Image.open(path) as image:
+        assert np.abs(load_image(image).astype(int) - expected).max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -288,12 +288,12 @@ def test_a_sixteen_bit_png_gives_the_upper_eight_bits(tmp_path, bgr):
 
 
 def test_grey_transparent_and_palette_pngs_are_read(tmp_path, bgr):
-    picture = pillow(bgr)
-    transparent = picture.copy()
-    transparent.putalpha(PIL.Image.new("L", picture.size, 3))
+    image = pillow(bgr)
+    transparent = image.copy()
+    transparent.putalpha(PIL.Image.new("L", image.size, 3))
     assert np.array_equal(load_image(write(tmp_path, "a.png", encoded(transparent, "PNG"))), bgr)
     for mode in ("L", "LA", "P", "1"):
-        data = encoded(picture.convert(mode), "PNG")
+        data = encoded(image.convert(mode), "PNG")
         expected = pillow_bgr(PIL.Image.open(io.BytesIO(data)))
         assert np.array_equal(load_image(write(tmp_path, "b.png", data)), expected)
 
@@ -345,7 +345,7 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path):
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}])
 @pytest.mark.parametrize("part", [0.999, 0.9, 0.5, 0.2])
-def test_a_cut_jpeg_is_an_error_not_a_half_grey_picture(tmp_path, bgr, part, options):
+def test_a_cut_jpeg_is_an_error_not_a_half_grey_image(tmp_path, bgr, part, options):
     big = cv2.resize(bgr, (640, 420), interpolation=cv2.INTER_CUBIC)
     data = encoded(pillow(big), "JPEG", quality=95, **options)
     with pytest.raises(InputError, match="cut short"):
@@ -371,10 +371,10 @@ def test_a_jpeg_with_something_behind_its_end_is_read(tmp_path, bgr):
     ("name", "data", "words"),
     [
         ("a.jpg", b"", r"a\.jpg is empty \(0 bytes\)"),
-        ("a.jpg", b"hello, this is text\n" * 10, r"no picture.*beginning with b'hello"),
+        ("a.jpg", b"hello, this is text\n" * 10, r"no image.*beginning with b'hello"),
         ("a.jpg", b"\xff\xd8\xff\xe0", "JPEG whose header is damaged"),
         ("a.png", b"\x89PNG\r\n\x1a\n", "PNG whose header is damaged"),
-        ("a.heic", b"\0\0\0\x18ftypheic" + bytes(99), r"HEIC picture.*pillow-heif"),
+        ("a.heic", b"\0\0\0\x18ftypheic" + bytes(99), r"HEIC image.*pillow-heif"),
         ("a.avif", b"\0\0\0\x18ftypavif" + bytes(9), "AVIF|damaged|decode"),
         ("a.mp4", b"\0\0\0\x18ftypisom" + bytes(99), r"a video.*VideoCapture"),
         ("a.avi", b"RIFF\0\0\0\0AVI LIST" + bytes(99), "a video"),
@@ -385,12 +385,12 @@ def test_a_jpeg_with_something_behind_its_end_is_read(tmp_path, bgr):
         ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
     ],
 )
-def test_files_that_are_no_picture_say_what_they_are(tmp_path, name, data, words):
+def test_files_that_are_no_image_say_what_they_are(tmp_path, name, data, words):
     with pytest.raises(InputError, match=words):
         load_image(write(tmp_path, name, data))
 
 
-def test_random_bytes_never_give_anything_but_a_picture_or_an_input_error(tmp_path, bgr):
+def test_random_bytes_never_give_anything_but_an_image_or_an_input_error(tmp_path, bgr):
     rng = np.random.default_rng(1)
     for format_name in ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP"):
         data = np.frombuffer(encoded(pillow(bgr), format_name), np.uint8)
@@ -446,19 +446,19 @@ def test_many_threads_read_at_once(tmp_path, bgr):
 
 @pytest.fixture
 def server(bgr):
-    picture = encoded(pillow(bgr), "PNG")
+    image = encoded(pillow(bgr), "PNG")
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             if self.path.startswith("/cut"):
                 self.send_response(200)
-                self.send_header("Content-Length", str(len(picture)))
+                self.send_header("Content-Length", str(len(image)))
                 self.end_headers()
-                self.wfile.write(picture[:50])
+                self.wfile.write(image[:50])
                 return
             self.send_response(200 if self.path.startswith("/a.png") else 404)
             self.end_headers()
-            self.wfile.write(picture)
+            self.wfile.write(image)
 
         def log_message(self, *args):
             pass
@@ -471,11 +471,11 @@ def server(bgr):
         thread.join(5)
 
 
-def test_a_picture_at_an_address_is_read(server, bgr):
+def test_an_image_at_an_address_is_read(server, bgr):
     assert np.array_equal(load_image(f"{server}/a.png?size=large"), bgr)
 
 
-def test_addresses_that_give_no_picture_are_errors(server, monkeypatch):
+def test_addresses_that_give_no_image_are_errors(server, monkeypatch):
     with pytest.raises(InputError, match="the server answered 404"):
         load_image(f"{server}/b.png")
     with pytest.raises(InputError, match="cannot be"):

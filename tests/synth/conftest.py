@@ -63,7 +63,7 @@ def view() -> View:
 
 @pytest.fixture(scope="session")
 def backdrop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve small pictures of six places."""
+    """Twelve small images of six places."""
     folder = tmp_path_factory.mktemp("backdrops")
     (folder / "photos").mkdir()
     rows = ["file,source,path,licence,author,note"]

@@ -35,7 +35,7 @@ def test_about_one_place_in_eight_is_for_validation() -> None:
     assert 0.09 < share < 0.15
 
 
-def test_no_folder_means_painted_pictures() -> None:
+def test_no_folder_means_painted_images() -> None:
     backdrops = Backdrops.open(None, "train")
     first, again = (backdrops.photo(np.random.default_rng(3)) for _ in range(2))
     assert first.ndim == 3
@@ -50,8 +50,8 @@ def test_folders_that_are_not_there_or_empty_are_errors(tmp_path: Path) -> None:
 
 
 def test_a_broken_photograph_is_named(tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").write_bytes(b"no picture")
-    with pytest.raises(InputError, match=r"a\.jpg is no picture"):
+    (tmp_path / "a.jpg").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"a\.jpg is no image"):
         Backdrops.open(tmp_path, "train").photo(np.random.default_rng(0))
 
 

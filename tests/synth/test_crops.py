@@ -56,7 +56,7 @@ def test_the_same_generator_gives_the_same_crops(world: World) -> None:
         assert np.array_equal(values, again[name]), name
 
 
-def test_points_in_the_black_beyond_the_picture_are_outside(world: World) -> None:
+def test_points_in_the_black_beyond_the_image_are_outside(world: World) -> None:
     samples = make_crops(world, np.random.default_rng(1), 30, SIZE_WH, CropJitter())
     assert any((sample.crop == 0).all(axis=2).mean() > 0.1 for sample in samples)
     for sample in samples:

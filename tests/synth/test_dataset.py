@@ -17,7 +17,7 @@ from rtmpose3d.synth import (
     write_dataset,
 )
 from rtmpose3d.synth import dataset as dataset_module
-from rtmpose3d.synth.backdrops import read_picture
+from rtmpose3d.synth.backdrops import read_image
 from rtmpose3d.synth.preview import preview_sheet
 
 SHOT = ShotSettings(size_wh=(160, 120))
@@ -26,7 +26,7 @@ SHOT = ShotSettings(size_wh=(160, 120))
 @pytest.fixture
 def plan(tmp_path: Path, world_settings: WorldSettings) -> DatasetPlan:
     return DatasetPlan(
-        out=tmp_path / "set", count=7, world=world_settings, shot=SHOT, shard_pictures=3
+        out=tmp_path / "set", count=7, world=world_settings, shot=SHOT, shard_images=3
     )
 
 
@@ -53,7 +53,7 @@ def test_a_run_that_was_interrupted_keeps_whole_shards_and_goes_on(
     opengl: None, plan: DatasetPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    write = dataset_module._write_picture
+    write = dataset_module._write_image
 
     def interrupt(*arguments: object) -> None:
         calls.append(arguments)
@@ -61,12 +61,12 @@ def test_a_run_that_was_interrupted_keeps_whole_shards_and_goes_on(
             raise KeyboardInterrupt
         write(*arguments)
 
-    monkeypatch.setattr(dataset_module, "_write_picture", interrupt)
+    monkeypatch.setattr(dataset_module, "_write_image", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_dataset(plan)
     names = sorted(path.name for path in plan.out.iterdir())
     assert names == ["dataset.json", "shard-00000"]
-    monkeypatch.setattr(dataset_module, "_write_picture", write)
+    monkeypatch.setattr(dataset_module, "_write_image", write)
     told: list[int] = []
     assert write_dataset(plan, progress=told.append) == 2
     assert told == [3, 3, 1]
@@ -74,16 +74,16 @@ def test_a_run_that_was_interrupted_keeps_whole_shards_and_goes_on(
     assert [image["id"] for image in document["images"]] == [6]
 
 
-def test_a_folder_of_another_data_set_is_left_alone(opengl: None, plan: DatasetPlan) -> None:
+def test_a_folder_of_another_dataset_is_left_alone(opengl: None, plan: DatasetPlan) -> None:
     write_dataset(plan)
     before = _files(plan.out)
     other = replace(plan, world=replace(plan.world, seed=9))
-    with pytest.raises(InputError, match="another data set \\(seed: 3 there, 9 now\\)"):
+    with pytest.raises(InputError, match="another dataset \\(seed: 3 there, 9 now\\)"):
         write_dataset(other)
     assert _files(plan.out) == before
 
 
-def test_a_longer_run_adds_to_a_data_set(opengl: None, plan: DatasetPlan) -> None:
+def test_a_longer_run_adds_to_a_dataset(opengl: None, plan: DatasetPlan) -> None:
     write_dataset(replace(plan, count=3))
     first = _files(plan.folder(0))
     assert write_dataset(replace(plan, count=6)) == 1
@@ -115,13 +115,13 @@ def test_broken_assets_are_told_by_worker_processes_too(
         write_dataset(replace(plan, world=world), workers=2)
 
 
-def test_a_preview_shows_pictures_that_were_written(opengl: None, plan: DatasetPlan) -> None:
+def test_a_preview_shows_images_that_were_written(opengl: None, plan: DatasetPlan) -> None:
     with pytest.raises(InputError, match="no finished shard"):
         preview_sheet(plan.out)
     write_dataset(plan)
     sheet = preview_sheet(plan.out, 5)
     assert sheet.shape[0] == 3 * 480
-    first = read_picture(plan.folder(0) / "00000000.jpg")
+    first = read_image(plan.folder(0) / "00000000.jpg")
     assert abs(float(sheet[:480, :640].mean()) - float(first.mean())) < 3
 
 

@@ -15,7 +15,7 @@ def _only(name: str) -> Degradation:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_kind_changes_the_picture_and_keeps_its_shape(name: str) -> None:
+def test_each_kind_changes_the_image_and_keeps_its_shape(name: str) -> None:
     before = IMAGE.copy()
     changed = [degrade(IMAGE, np.random.default_rng(seed), _only(name)) for seed in range(6)]
     assert all(one.shape == IMAGE.shape and one.dtype == np.uint8 for one in changed)
@@ -52,7 +52,7 @@ def test_frames_of_a_clip_differ_in_noise_only() -> None:
     assert abs(float(frames[0].mean()) - float(frames[1].mean())) < 2
 
 
-def test_tiny_pictures_can_be_degraded() -> None:
+def test_tiny_images_can_be_degraded() -> None:
     tiny = IMAGE[:3, :2]
     for name in NAMES:
         assert degrade(tiny, np.random.default_rng(1), _only(name)).shape == tiny.shape

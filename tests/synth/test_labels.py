@@ -76,7 +76,7 @@ def test_whoever_stands_before_another_occludes_him(
     assert hidden.full_box_xyxy == pytest.approx(free.full_box_xyxy)
 
 
-def test_points_beside_the_picture_and_behind_the_camera_are_outside() -> None:
+def test_points_beside_the_image_and_behind_the_camera_are_outside() -> None:
     pixels = np.array([[5.0, 5], [-0.6, 5], [19.6, 5], [np.nan, np.nan], [5.0, 9.6], [19.4, 9.4]])
     depth = np.array([2.0, 2, 2, -1, 2, 2])
     seen = visibility(pixels, depth, np.full(6, 0.05), 100.0, np.full((10, 20), 2.0, np.float32))

@@ -36,8 +36,8 @@ def test_what_is_drawn_lies_where_the_camera_projects_it(
     for place in ([0.7, 0.3, 1.6], [-0.6, 0.0, 0.3], [0.1, -0.5, 0.9]):
         place = np.array(place)
         scene = replace(two_people, people=(), props=(_marker(place, 0.05),), floor=False)
-        picture = renderer.render(scene, view)
-        rows, columns = np.nonzero(picture.owner == PROP)
+        image = renderer.render(scene, view)
+        rows, columns = np.nonzero(image.owner == PROP)
         where = view.camera.project(to_camera(view, place))
         assert [columns.mean(), rows.mean()] == pytest.approx(where, abs=0.3)
 
@@ -46,8 +46,8 @@ def test_the_depth_of_a_pixel_is_that_along_the_axis(renderer: Renderer, sun) ->
     wall = PropKit(Backdrops(), 1).wall(np.random.default_rng(0), np.array([0.0, 2.0]), -np.pi / 2)
     camera = Camera(fx=300, fy=300, cx=80, cy=60, width=200, height=120)
     view = looking_at(np.array([0.0, -1.0, 1.0]), np.array([0.0, 2.0, 1.0]), camera)
-    picture = renderer.render(Scene(people=(), props=wall[:1], light=sun, floor=False), view)
-    seen = picture.depth_m[picture.owner == PROP]
+    image = renderer.render(Scene(people=(), props=wall[:1], light=sun, floor=False), view)
+    seen = image.depth_m[image.owner == PROP]
     assert seen.size == 200 * 120
     assert seen == pytest.approx(2.95, abs=1e-3)  # the wall is 0.1 m thick
 
@@ -55,16 +55,16 @@ def test_the_depth_of_a_pixel_is_that_along_the_axis(renderer: Renderer, sun) ->
 def test_people_have_their_numbers_and_the_backdrop_has_none(
     renderer: Renderer, two_people: Scene, view: View
 ) -> None:
-    picture = renderer.render(two_people, view)
+    image = renderer.render(two_people, view)
     for index, person in enumerate(two_people.people):
         nose = view.camera.project(to_camera(view, person.keypoints_world[15]))
         x, y = np.round(nose).astype(int)
-        assert picture.owner[y, x] == index + 1
-    assert picture.owner[0, 0] == NOBODY
-    assert np.isinf(picture.depth_m[0, 0])
+        assert image.owner[y, x] == index + 1
+    assert image.owner[0, 0] == NOBODY
+    assert np.isinf(image.depth_m[0, 0])
 
 
-def test_a_crop_is_drawn_as_if_cut_from_the_whole_picture(
+def test_a_crop_is_drawn_as_if_cut_from_the_whole_image(
     renderer: Renderer, two_people: Scene, view: View
 ) -> None:
     backdrop = cv2.resize(
@@ -107,11 +107,11 @@ def test_a_floor_on_a_photograph_only_darkens_it(
     renderer: Renderer, two_people: Scene, view: View
 ) -> None:
     photo = np.full((100, 120, 3), 180, np.uint8)
-    picture = renderer.render(replace(two_people, backdrop=photo), view)
-    around = cv2.dilate((picture.owner != NOBODY).astype(np.uint8), np.ones((3, 3)))
+    image = renderer.render(replace(two_people, backdrop=photo), view)
+    around = cv2.dilate((image.owner != NOBODY).astype(np.uint8), np.ones((3, 3)))
     free = around == 0  # borders of people are mixed
-    assert picture.image[free].max() == 180
-    assert (picture.image[free] < 160).any()
+    assert image.image[free].max() == 180
+    assert (image.image[free] < 160).any()
     bare = renderer.render(replace(two_people, backdrop=photo, floor=False), view)
     assert (bare.image[free] == 180).all()
 
@@ -125,7 +125,7 @@ def test_a_posed_again_body_is_drawn_in_its_new_pose_without_new_meshes(
     first = renderer.render(replace(two_people, people=(person,)), view)
     again = replace(person, bone_matrices=moved)
     second = renderer.render(replace(two_people, people=(again,)), view)
-    columns = [np.nonzero(picture.owner == 1)[1].mean() for picture in (first, second)]
+    columns = [np.nonzero(image.owner == 1)[1].mean() for image in (first, second)]
     assert columns[1] - columns[0] == pytest.approx(390 * 0.4 / 3.6, rel=0.15)
 
 
@@ -171,7 +171,7 @@ def test_a_renderer_that_is_opened_and_closed_within_anothers_work_leaves_it_alo
     assert np.array_equal(renderer.render(two_people, view).image, expected.image)
 
 
-def test_too_large_a_picture_and_too_many_bones_are_errors(
+def test_too_large_an_image_and_too_many_bones_are_errors(
     renderer: Renderer, two_people: Scene, view: View
 ) -> None:
     large = replace(view, camera=view.camera.scaled(9000, 100))

@@ -37,7 +37,7 @@ def test_train_and_val_have_no_crop_in_common(opengl: None, world_settings: Worl
     assert not np.array_equal(*firsts)
 
 
-def test_scenes_are_letterboxed_and_their_boxes_lie_in_the_picture(
+def test_scenes_are_letterboxed_and_their_boxes_lie_in_the_image(
     opengl: None, world_settings: WorldSettings
 ) -> None:
     plan = StreamPlan(batch_size=6, workers=0)
@@ -45,12 +45,12 @@ def test_scenes_are_letterboxed_and_their_boxes_lie_in_the_picture(
         batch = next(stream)
     assert batch["images"].shape == (6, 96, 128, 3)
     grey = (batch["images"] == LETTERBOX_GREY).all(axis=3)
-    pictures_wh = np.stack([(~grey).any(axis=1).sum(axis=1), (~grey).any(axis=2).sum(axis=1)], 1)
-    assert ((pictures_wh == (128, 96)).any(axis=1)).all()
+    images_wh = np.stack([(~grey).any(axis=1).sum(axis=1), (~grey).any(axis=2).sum(axis=1)], 1)
+    assert ((images_wh == (128, 96)).any(axis=1)).all()
     low, high = batch["boxes"][:, :2], batch["boxes"][:, 2:]
     assert (high > low).all()
     assert (low >= -0.5).all()
-    assert (high <= pictures_wh[batch["image_index"]] - 0.5).all()
+    assert (high <= images_wh[batch["image_index"]] - 0.5).all()
     assert len(batch["visible_share"]) == len(batch["boxes"]) > 0
 
 

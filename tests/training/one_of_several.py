@@ -63,7 +63,7 @@ def with_trouble(engine, what):
             if index != 3 or engine.rank != 1:
                 return good
             if what == "missing":
-                raise InputError("made-up: people.json, annotation 7: the picture is missing")
+                raise InputError("made-up: people.json, annotation 7: the image is missing")
             if what == "interrupt":
                 os.kill(os.getpid(), signal.SIGINT)
                 return good
@@ -73,15 +73,15 @@ def with_trouble(engine, what):
 
 
 def train_a_detector(engine, out):
-    """A tiny one, whose four pictures two processes share."""
+    """A tiny one, whose four images two processes share."""
     sys.path.insert(0, str(Path(__file__).parent / "detector"))
-    from made_pictures import made_picture, tiny_recipe
+    from made_images import made_image, tiny_recipe
 
     from rtmpose3d.training.detector.loop import train_detector
     from rtmpose3d.training.detector.rendered import validation_batches
 
     tiny = tiny_recipe(3, batch_size=4, validate_every=3, learning_rate=3e-4)
-    batches = validation_batches(tiny, [made_picture(i) for i in range(4)])
+    batches = validation_batches(tiny, [made_image(i) for i in range(4)])
     held_out = batches if engine.first else []
     data = TrainingData(open_stage=lambda stage: FixedSource(batches=batches), validation=held_out)
     train_detector(tiny, data, Path(out), engine=engine)

@@ -43,7 +43,7 @@ def test_the_best_map_has_its_mean_at_the_keypoint(x: float, y: float) -> None:
 
 
 @pytest.mark.parametrize("place", [(-0.6, 1.0), (1.0, HEIGHT - 0.4), (WIDTH + 3.0, 2.0)])
-def test_keypoints_outside_the_picture_and_without_weight_count_nothing(
+def test_keypoints_outside_the_image_and_without_weight_count_nothing(
     place: tuple[float, float],
 ) -> None:
     logits = torch.randn(1, 1, HEIGHT, WIDTH)

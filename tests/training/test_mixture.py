@@ -1,4 +1,4 @@
-"""Several data sets in one order: shares, repeats, parts of batches, samples that are bad."""
+"""Several datasets in one order: shares, repeats, parts of batches, samples that are bad."""
 
 from collections import Counter
 from dataclasses import replace
@@ -38,9 +38,9 @@ def mixture(shares, **changes):
 
 def three_sets():
     return [
-        (Share(data_set="all"), records(5)),
-        (Share(data_set="thrice", repeat=3), records(2, 10)),
-        (Share(data_set="half", repeat=0.5), records(8, 20)),
+        (Share(dataset="all"), records(5)),
+        (Share(dataset="thrice", repeat=3), records(2, 10)),
+        (Share(dataset="half", repeat=0.5), records(8, 20)),
     ]
 
 
@@ -83,7 +83,7 @@ def three_sets_opened():
 def test_people_without_3d_have_no_depth_label_beside_those_with():
     flat = [replace(r, keypoints_camera_m=None) for r in records(4)]
     solid = records(4, 10)
-    shares = [(Share(data_set="flat"), flat), (Share(data_set="solid"), solid)]
+    shares = [(Share(dataset="flat"), flat), (Share(dataset="solid"), solid)]
     depth = mixture(shares, batch_size=8).batch(0).relative_depth_m()
     known = np.isfinite(depth).any(axis=1)
     assert known.sum() == 4
@@ -92,21 +92,21 @@ def test_people_without_3d_have_no_depth_label_beside_those_with():
 # -- bad samples -------------------------------------------------------------------------------
 
 
-def with_a_missing_picture(tmp_path, count=4):
+def with_a_missing_image(tmp_path, count=4):
     people = records(count)
     missing = tmp_path / "gone.jpg"
     people[1] = replace(people[1], image=missing, source="made up: labels.json, annotation 1")
-    return [(Share(data_set="made up"), people)]
+    return [(Share(dataset="made up"), people)]
 
 
-def test_a_missing_picture_is_named_with_data_set_file_and_index(tmp_path):
-    source = mixture(with_a_missing_picture(tmp_path), batch_size=4)
+def test_a_missing_image_is_named_with_dataset_file_and_index(tmp_path):
+    source = mixture(with_a_missing_image(tmp_path), batch_size=4)
     with pytest.raises(InputError, match=r"made up: labels.json, annotation 1: .*gone.jpg.*skip"):
         source.batch(0)
 
 
 def test_skipped_samples_are_replaced_the_same_way_every_time_and_noted(tmp_path):
-    source = mixture(with_a_missing_picture(tmp_path), batch_size=4, on_bad="skip")
+    source = mixture(with_a_missing_image(tmp_path), batch_size=4, on_bad="skip")
     batch = source.batch(0)
     assert len(batch) == 4
     assert "annotation 1" in batch.skipped[0]
@@ -122,22 +122,22 @@ def test_skipped_samples_are_replaced_the_same_way_every_time_and_noted(tmp_path
 
 def test_when_all_are_bad_it_stops(tmp_path):
     people = [replace(r, image=tmp_path / "gone.jpg") for r in records(2)]
-    source = mixture([(Share(data_set="made up"), people)], on_bad="skip")
+    source = mixture([(Share(dataset="made up"), people)], on_bad="skip")
     with pytest.raises(InputError, match="50 samples in a row"):
         source.batch(0)
 
 
 def test_shares_that_cannot_be_are_refused(tmp_path):
-    with pytest.raises(InputError, match="no data set"):
+    with pytest.raises(InputError, match="no dataset"):
         mixture([])
     with pytest.raises(InputError, match=r"made up: .* no record"):
-        mixture([(Share(data_set="made up"), [])])
+        mixture([(Share(dataset="made up"), [])])
     for wrong in ({"repeat": 0}, {"every": 0}, {"repeat": float("nan")}):
         with pytest.raises(InputError, match="repeat must be above 0"):
-            Share(data_set="made up", **wrong)
+            Share(dataset="made up", **wrong)
     with pytest.raises(UnknownNameError, match="coco-wholebody"):
-        find_share(Share(data_set="cocoa"), tmp_path)
-    assert "is no folder" in find_share(Share(data_set="mpii"), tmp_path).missing
+        find_share(Share(dataset="cocoa"), tmp_path)
+    assert "is no folder" in find_share(Share(dataset="mpii"), tmp_path).missing
 
 
 # -- how crops vary ----------------------------------------------------------------------------
@@ -181,9 +181,9 @@ def test_colours_are_distorted_within_their_limits_and_half_of_the_time():
 
 def test_the_published_stage_of_rtmw_leaves_labels_alone():
     made = record()
-    crops = mixture([(Share(data_set="made up"), [made])], batch_size=1, augmentation=RTMW_STAGE1)
+    crops = mixture([(Share(dataset="made up"), [made])], batch_size=1, augmentation=RTMW_STAGE1)
     assert crops.batch(0).visible.all()
     plain = mixture(
-        [(Share(data_set="made up"), [made])], batch_size=1, augmentation=NO_AUGMENTATION
+        [(Share(dataset="made up"), [made])], batch_size=1, augmentation=NO_AUGMENTATION
     )
     assert not plain.batch(0).skipped

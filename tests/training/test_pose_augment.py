@@ -26,8 +26,8 @@ from rtmpose3d.training.augment import (
 SIZE_WH = (96, 128)
 
 
-def picture(rng):
-    """An oblong picture with one bright dot a body keypoint, askew."""
+def dotted_image(rng):
+    """An oblong image with one bright dot a body keypoint, askew."""
     image = np.zeros((300, 410, 3), np.uint8)
     keypoints = rng.uniform([60, 40], [330, 260], (133, 2)).astype(np.float32)
     keypoints = np.round(keypoints)
@@ -74,7 +74,7 @@ def test_flipped_keypoints_equal_the_recorded_ones(golden):
 
 def test_without_augmentation_a_crop_is_what_inference_cuts():
     rng = np.random.default_rng(1)
-    image, keypoints = picture(rng)
+    image, keypoints = dotted_image(rng)
     image[...] = rng.integers(0, 255, image.shape, dtype=np.uint8)
     box = np.array([120.0, 30.0, 250.5, 280.0], np.float32)
     sample = cut_crop(image, box, keypoints, np.ones(133), None, SIZE_WH, None, rng)
@@ -86,9 +86,9 @@ def test_without_augmentation_a_crop_is_what_inference_cuts():
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_keypoints_follow_the_picture_through_every_change(seed):
+def test_keypoints_follow_the_image_through_every_change(seed):
     rng = np.random.default_rng(seed)
-    image, keypoints = picture(rng)
+    image, keypoints = dotted_image(rng)
     box = np.array([70.0, 20.0, 350.0, 270.0], np.float32)
     geometry = Geometry(half_body_share=0.0, rotation_share=1.0)
     sample = cut_crop(image, box, keypoints, np.ones(133), None, SIZE_WH, geometry, rng)

@@ -76,7 +76,7 @@ def mixture(records, **changes):
         "seed": 0,
         **changes,
     }
-    return MixtureSource(shares=[(Share(data_set="made up"), records)], **settings)
+    return MixtureSource(shares=[(Share(dataset="made up"), records)], **settings)
 
 
 def test_records_become_batches_that_follow_from_seed_and_index():
@@ -99,7 +99,7 @@ def test_every_record_comes_once_an_epoch():
     assert sorted(seen) == sorted(r.keypoints_camera_m[0, 0] for r in records)
 
 
-def test_an_empty_data_set_says_so():
+def test_an_empty_dataset_says_so():
     with pytest.raises(InputError, match="has no record"):
         mixture([])
 
@@ -247,7 +247,7 @@ def test_without_reuse_every_crop_is_fresh_and_nothing_is_kept(tmp_path):
 def test_rendered_labels_become_training_labels():
     made = pose_batch(FakeStream(0).__next__())
     assert made.visible.max() == 1
-    assert made.box_side_px[0] == pytest.approx(75)  # 150 px of a picture shown at half size
+    assert made.box_side_px[0] == pytest.approx(75)  # 150 px of an image shown at half size
 
 
 def test_crops_survive_being_written(tmp_path):

@@ -233,7 +233,7 @@ def test_an_error_while_making_batches_reaches_the_caller(tmp_path):
 
     class Broken:
         def batch(self, index):
-            raise InputError("picture 7 is missing")
+            raise InputError("image 7 is missing")
 
-    with pytest.raises(InputError, match="picture 7"):
+    with pytest.raises(InputError, match="image 7"):
         next(load_batches(Broken))

@@ -1,4 +1,4 @@
-"""The published trainings, and the command that runs them, on a few pictures."""
+"""The published trainings, and the command that runs them, on a few images."""
 
 import json
 import pickle
@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rtmpose3d.cli.app import app
-from rtmpose3d.data import DATA_SETS
+from rtmpose3d.data import DATASETS
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.training.detector.recipes import DETECTOR_RECIPES
 from rtmpose3d.training.folders import find_share, mixture_data
@@ -45,7 +45,7 @@ def test_a_published_training_becomes_a_recipe(model):
     assert second.schedule.steps == 600
     assert second.schedule.factor(599) == 1
     for share in (*plan.shares, *plan.validation):
-        DATA_SETS[share.data_set].split(share.split)
+        DATASETS[share.dataset].split(share.split)
 
 
 def test_the_learning_rate_of_a_plan_is_the_recorded_one(golden):
@@ -68,14 +68,14 @@ def test_a_plan_without_samples_or_name_is_refused():
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder of data sets with COCO-WholeBody of three people in it, one picture missing."""
+    """A folder of datasets with COCO-WholeBody of three people in it, one image missing."""
     made = tmp_path / "data"
     rng = np.random.default_rng(0)
     for split in ("train", "val"):
-        pictures = made / "coco" / f"{split}2017"
-        pictures.mkdir(parents=True)
+        images = made / "coco" / f"{split}2017"
+        images.mkdir(parents=True)
         for i in (1, 2):
-            cv2.imwrite(str(pictures / f"{i:012d}.jpg"), rng.integers(0, 255, (90, 120, 3)))
+            cv2.imwrite(str(images / f"{i:012d}.jpg"), rng.integers(0, 255, (90, 120, 3)))
         write_labels(made / "coco" / "annotations" / f"coco_wholebody_{split}_v1.0.json", rng)
     return made
 
@@ -122,7 +122,7 @@ def test_dry_run_counts_what_is_there_and_names_what_is_missing(folder, tmp_path
     assert not out.exists()
 
 
-def test_missing_data_sets_and_bad_labels_stop_it_unless_the_user_says_otherwise(folder, tmp_path):
+def test_missing_datasets_and_bad_labels_stop_it_unless_the_user_says_otherwise(folder, tmp_path):
     stopped = run("rtmpose-m-256x192", folder, tmp_path / "a")
     assert stopped.exit_code == 2
     assert "000000000003.jpg is not there" in stopped.output
@@ -135,12 +135,12 @@ def test_missing_data_sets_and_bad_labels_stop_it_unless_the_user_says_otherwise
 
 def test_it_trains_on_a_folder_distils_and_begins_with_given_weights(folder, tmp_path):
     few = ["--bad-samples", "skip", "--steps", 1, "--batch-size", 2, "--validation-sets", "none"]
-    first = run("dwpose-t-256x192", folder, tmp_path / "t", *few, "--data-sets", "coco-wholebody:2")
+    first = run("dwpose-t-256x192", folder, tmp_path / "t", *few, "--datasets", "coco-wholebody:2")
     assert first.exit_code == 0, first.output
     assert "4 an epoch" in first.output
     weights = tmp_path / "t" / "dwpose-t-256x192.pth"
     teacher = ["--teacher", weights, "--teacher-model", "dwpose-t-256x192"]
-    few += ["--data-sets", "coco-wholebody", "--init", weights]
+    few += ["--datasets", "coco-wholebody", "--init", weights]
     taught = run("dwpose-t-256x192", folder, tmp_path / "s1", *few, *teacher, "--distill", "stage1")
     assert taught.exit_code == 0, taught.output
     (row,) = read_log(tmp_path / "s1" / "steps.csv")
@@ -188,8 +188,8 @@ def test_commands_of_the_documentation_have_only_options_that_there_are(command)
         (["--distill", "stage1", "--teacher", "x.pth"], "--teacher-model NAME"),
         (["--distill", "stage3"], "stage1, stage2"),
         (["--freeze", "backbon"], "backbone"),
-        (["--data-sets", "coco-wholebody:x"], "'x' is no number"),
-        (["--data-sets", "cocoa"], "coco-wholebody"),
+        (["--datasets", "coco-wholebody:x"], "'x' is no number"),
+        (["--datasets", "cocoa"], "coco-wholebody"),
         (["--bad-samples", "hide"], "raise, skip"),
         (["--init", "nothing.pth"], "nothing.pth"),
         (["--assets", "."], "one of the two"),

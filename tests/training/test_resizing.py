@@ -1,4 +1,4 @@
-"""Weights for another input size: the same answers about the same picture, shown on more cells."""
+"""Weights for another input size: the same answers about the same image, shown on more cells."""
 
 from __future__ import annotations
 

@@ -123,10 +123,10 @@ def kill_after_row(row, out):
     running.wait()
 
 
-def test_a_bad_picture_of_one_process_stops_both_and_is_named(tmp_path):
+def test_a_bad_image_of_one_process_stops_both_and_is_named(tmp_path):
     status, _ = start("missing", tmp_path)
     assert status != 0
-    told = "annotation 7: the picture is missing"
+    told = "annotation 7: the image is missing"
     assert (tmp_path / "error1.txt").read_text().endswith(told)
     assert (tmp_path / "error0.txt").read_text().startswith("process 1 of 2 stopped: made-up")
 

@@ -70,9 +70,9 @@ def test_curves_are_drawn_where_there_are_figures():
     ]
     nan = float("nan")
     checks = [{"step": 20, "pck10_body": 0.4, "pck10_hands": nan, "mpjpe_mm": 300}]
-    picture = draw_curves(PANELS, steps, checks, "a training")
-    assert picture.dtype == np.uint8
-    assert picture.shape[2] == 3
+    image = draw_curves(PANELS, steps, checks, "a training")
+    assert image.dtype == np.uint8
+    assert image.shape[2] == 3
     blank = draw_curves(PANELS, [], [], "a training")
-    assert blank.shape == picture.shape
-    assert (picture != blank).mean() > 0.01
+    assert blank.shape == image.shape
+    assert (image != blank).mean() > 0.01

@@ -1,4 +1,4 @@
-"""Results of made-up people, seen by a made-up camera, for the tests of the pictures."""
+"""Results of made-up people, seen by a made-up camera, for the tests of the images."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rtmpose3d.viz import standing_person
 CAMERA_HEIGHT_M = 1.3
 
 
-def picture(width: int, height: int) -> Image:
-    """(height, width, 3) a coloured, uneven picture."""
+def image(width: int, height: int) -> Image:
+    """(height, width, 3) a coloured, uneven image."""
     rng = np.random.default_rng(7)
     coarse = rng.integers(60, 190, (height // 8 + 1, width // 8 + 1, 3), np.uint8)
     return np.ascontiguousarray(coarse.repeat(8, axis=0).repeat(8, axis=1)[:height, :width])
@@ -55,6 +55,6 @@ def result_of(
         root_depth_std_m=0.05 * depth if with_3d else None,
         root_depth_source=("estimated",) * n if with_3d else (),
         model="made-up",
-        image=picture(width, height),
+        image=image(width, height),
         image_size_wh=size_wh,
     )

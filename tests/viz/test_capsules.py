@@ -34,14 +34,14 @@ def test_a_dot_is_round_and_centred_on_its_place():
     assert alpha.sum() == pytest.approx(np.pi * 144, rel=0.04)
 
 
-def test_a_line_that_begins_and_ends_far_outside_still_crosses_the_picture():
+def test_a_line_that_begins_and_ends_far_outside_still_crosses_the_image():
     near = covered(capsules([[-300.0, -150]], [[500.0, 250]], 4.0, (255, 0, 0)))
     far = covered(capsules([[-2e9 + 100, -1e9 + 50]], [[2e9 + 100, 1e9 + 50]], 4.0, (255, 0, 0)))
     assert near.sum() > 500
     assert np.abs(near - far).mean() < 0.01
 
 
-def test_capsules_outside_or_without_a_place_leave_the_picture_as_it_is():
+def test_capsules_outside_or_without_a_place_leave_the_image_as_it_is():
     a = [[-500, 20], [np.nan, 5], [np.inf, 5], [50, 900], [400, -300]]
     b = [[-400, 20], [10, 5], [10, 5], [60, 900], [600, 100]]
     assert covered(capsules(a, b, 5.0, (255, 0, 0))).sum() == 0

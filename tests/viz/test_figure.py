@@ -1,4 +1,4 @@
-"""`PoseResult.plot`: the picture of a whole result."""
+"""`PoseResult.plot`: the image of a whole result."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_up_results import picture, result_of
+from made_up_results import image, result_of
 
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.viz import draw_2d, draw_3d, draw_result
@@ -53,7 +53,7 @@ def test_without_a_threshold_it_is_the_models():
 
 
 @pytest.mark.parametrize("size_wh", [(1, 1), (200, 150), (60, 400), (5000, 200), (1, 3000)])
-def test_small_pictures_are_enlarged_and_the_figure_is_never_too_long(size_wh):
+def test_small_images_are_enlarged_and_the_figure_is_never_too_long(size_wh):
     figure = draw_result(result_of(PLACES, size_wh))
     assert 480 <= max(figure.size) <= 4096
     assert min(figure.size) >= 350
@@ -61,7 +61,7 @@ def test_small_pictures_are_enlarged_and_the_figure_is_never_too_long(size_wh):
     assert max(alone.size) == max(720, *size_wh)
 
 
-def test_nobody_gives_the_picture_with_a_note():
+def test_nobody_gives_the_image_with_a_note():
     result = result_of([], (800, 600))
     drawn = np.asarray(result.plot(view="2d"))[..., ::-1]
     differs = (drawn != result.image).any(axis=-1)
@@ -82,7 +82,7 @@ def test_the_image_is_not_changed():
 
 def test_another_image_of_the_same_size_can_be_drawn_on():
     result = result_of(PLACES, (960, 540))
-    other = np.zeros_like(picture(960, 540))
+    other = np.zeros_like(image(960, 540))
     drawn = np.asarray(result.without_image().plot(image=other, view="2d"))[..., ::-1]
     np.testing.assert_array_equal(drawn, draw_2d(other, result))
 
@@ -98,4 +98,4 @@ def test_a_view_that_cannot_be_drawn_says_what_to_do():
     with pytest.raises(UnknownNameError, match="unknown view 'side'"):
         flat.plot(view="side")
     with pytest.raises(InputError, match="resize it first"):
-        flat.plot(image=picture(100, 80))
+        flat.plot(image=image(100, 80))

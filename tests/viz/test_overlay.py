@@ -1,4 +1,4 @@
-"""Skeletons over the picture."""
+"""Skeletons over the image."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from made_up_results import picture, result_of
+from made_up_results import image, result_of
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.skeletons import WHOLEBODY
@@ -85,12 +85,12 @@ def test_unsure_keypoints_are_paler():
     assert difference[1] < 0.8 * difference[0]
 
 
-def test_nobody_leaves_the_picture_as_it_is():
+def test_nobody_leaves_the_image_as_it_is():
     result = result_of([])
     np.testing.assert_array_equal(draw_2d(result.image, result), result.image)
 
 
-def test_keypoints_off_the_picture_or_without_a_number_do_no_harm():
+def test_keypoints_off_the_image_or_without_a_number_do_no_harm():
     result = result_of(PLACES)
     keypoints, boxes = result.keypoints_2d.copy(), result.bboxes.copy()
     keypoints[0, :40] = [np.nan, np.inf]
@@ -105,7 +105,7 @@ def test_keypoints_off_the_picture_or_without_a_number_do_no_harm():
 
 
 @pytest.mark.parametrize("size_wh", [(1, 1), (1, 50), (7, 3), (160, 120), (9000, 40)])
-def test_any_size_of_picture_works(size_wh):
+def test_any_size_of_image_works(size_wh):
     result = result_of(PLACES, size_wh)
     drawn = draw_2d(result.image, result)
     assert drawn.shape == (size_wh[1], size_wh[0], 3)
@@ -135,7 +135,7 @@ def test_a_small_person_is_no_blob():
 @pytest.mark.parametrize(
     "box", [(0, 0, 90, 200), (-40, -30, 60, 100), (580, 5, 700, 470), (300, 100, 420, 300)]
 )
-def test_the_label_lies_whole_within_the_picture(box):
+def test_the_label_lies_whole_within_the_image(box):
     result = result_of(PLACES[:1])
     result = replace(result, bboxes=np.array([box], np.float32))
     without = draw_2d(result.image, result, labels=False)
@@ -155,16 +155,16 @@ def test_a_nearer_person_covers_a_farther_one():
     np.testing.assert_array_equal(draw_2d(result.image, order, boxes=False, labels=False), both)
 
 
-def test_the_same_result_gives_the_same_picture():
+def test_the_same_result_gives_the_same_image():
     result = result_of(PLACES)
     np.testing.assert_array_equal(draw_2d(result.image, result), draw_2d(result.image, result))
 
 
-def test_a_picture_that_the_poses_do_not_belong_to_is_refused():
+def test_an_image_that_the_poses_do_not_belong_to_is_refused():
     result = result_of(PLACES, (640, 480))
     with pytest.raises(InputError, match=r"\(640, 480\).*\(480, 640\)"):
-        draw_2d(picture(480, 640), result)
+        draw_2d(image(480, 640), result)
     with pytest.raises(InputError, match=r"\(H, W, 3\) uint8 BGR"):
-        draw_2d(picture(640, 480)[..., 0], result)
+        draw_2d(image(640, 480)[..., 0], result)
     with pytest.raises(InputError, match="float32"):
-        draw_2d(picture(640, 480).astype(np.float32), result)
+        draw_2d(image(640, 480).astype(np.float32), result)

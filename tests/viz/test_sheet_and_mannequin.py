@@ -1,4 +1,4 @@
-"""The made-up person, the map of the keypoints and the pictures of the documentation."""
+"""The made-up person, the map of the keypoints and the images of the documentation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.viz import skeleton_sheet, standing_person
 
-SCRIPT = Path(__file__).resolve().parents[2] / "docs" / "make_pictures.py"
+SCRIPT = Path(__file__).resolve().parents[2] / "docs" / "make_images.py"
 
 
 def test_the_made_up_person_is_the_same_when_mirrored_and_renamed():
@@ -54,10 +54,10 @@ def test_the_map_shows_both_sides_and_is_the_same_every_time():
     assert (sheet[-1] == sheet[0, 0]).all()
 
 
-def test_the_pictures_of_the_documentation_can_be_drawn(tmp_path, monkeypatch):
+def test_the_images_of_the_documentation_can_be_drawn(tmp_path, monkeypatch):
     if not SCRIPT.is_file():
-        pytest.skip("docs/make_pictures.py is not part of this installation")
-    spec = importlib.util.spec_from_file_location("make_pictures", SCRIPT)
+        pytest.skip("docs/make_images.py is not part of this installation")
+    spec = importlib.util.spec_from_file_location("make_images", SCRIPT)
     assert spec is not None
     assert spec.loader is not None
     script = importlib.util.module_from_spec(spec)

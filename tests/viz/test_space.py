@@ -132,7 +132,7 @@ def test_one_wild_keypoint_below_the_others_does_not_move_the_ground():
     assert drawn.shape == (600, 600, 3)
 
 
-def test_the_same_result_gives_the_same_picture():
+def test_the_same_result_gives_the_same_image():
     result = result_of(PLACES)
     np.testing.assert_array_equal(draw_3d(result, (400, 300)), draw_3d(result, (400, 300)))
 

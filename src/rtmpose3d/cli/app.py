@@ -37,7 +37,7 @@ Examples:
 
 app = typer.Typer(
     name="rtmpose3d",
-    help="Whole-body pose of the people in pictures: 133 keypoints each, in pixels and in metres.",
+    help="Whole-body pose of the people in images: 133 keypoints each, in pixels and in metres.",
     epilog=EXAMPLES,
     rich_markup_mode="markdown",
     no_args_is_help=True,
@@ -73,7 +73,7 @@ def options(
         ),
     ] = False,
 ) -> None:
-    """Whole-body pose of the people in pictures: 133 keypoints each, in pixels and in metres."""
+    """Whole-body pose of the people in images: 133 keypoints each, in pixels and in metres."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Pictures read ahead in threads, poses computed batch by batch, errors kept with their picture."""
+"""Images read ahead in threads, poses computed batch by batch, errors kept with their image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rtmpose3d.structures import Image, PoseResult
 READERS = 2  # threads; decoding lets others run, and the network needs the rest
 
 Estimate = Callable[[Sequence[Source], Sequence[Image]], list[PoseResult]]
-"""Poses of some pictures, one result each."""
+"""Poses of some images, one result each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A picture that was read, or the reason why it could not be."""
+    """An image that was read, or the reason why it could not be."""
 
     source: Source
     image: Image | None = None
@@ -40,15 +40,15 @@ class Loaded:
 def estimate_all(
     sources: Sequence[Source], estimate: Estimate, *, batch_size: int
 ) -> Iterator[Outcome]:
-    """Poses of many pictures, in their order; the next batch is read while one is computed.
+    """Poses of many images, in their order; the next batch is read while one is computed.
 
-    A picture that cannot be read, or for which the estimate fails, does not stop the others;
-    what would fail for every picture (weights that cannot be had) does.
+    An image that cannot be read, or for which the estimate fails, does not stop the others;
+    what would fail for every image (weights that cannot be had) does.
 
     Args:
         sources: files and addresses.
-        estimate: computes the poses of a list of pictures.
-        batch_size: pictures that are handed to it at once.
+        estimate: computes the poses of a list of images.
+        batch_size: images that are handed to it at once.
     """
     waiting: list[Loaded] = []
     for loaded in _read_ahead(sources, 2 * batch_size):
@@ -96,7 +96,7 @@ def _outcomes(loaded: Sequence[Loaded], estimate: Estimate) -> Iterator[Outcome]
 def _estimate(
     sources: Sequence[Source], images: Sequence[Image], estimate: Estimate
 ) -> list[Outcome]:
-    """All at once; where that fails one by one, so that only the picture at fault fails."""
+    """All at once; where that fails one by one, so that only the image at fault fails."""
     if not images:
         return []
     try:

@@ -73,7 +73,7 @@ def benchmark(
     ] = None,
     debug: DebugOption = False,
 ) -> None:
-    """Measure speed: each network alone, and the whole way from a picture to a pose.
+    """Measure speed: each network alone, and the whole way from an image to a pose.
 
     Backends and batch sizes of a model take turns after a warm-up; given are medians and the
     middle half of the runs. Nothing is downloaded: where weights are not on this disk, made-up
@@ -195,16 +195,16 @@ def _network_row(row: Speed) -> tuple[str, ...]:
 
 
 def whole_table(rows: Sequence[Speed]) -> Table:
-    """From a picture to one person's pose."""
+    """From an image to one person's pose."""
     from rtmpose3d.evaluation.report import Table
-    from rtmpose3d.evaluation.speed import PICTURE_WH
+    from rtmpose3d.evaluation.speed import IMAGE_WH
     from rtmpose3d.zoo import PoseSpec
 
     return Table(
         title="Whole way, one person",
         columns=(
             *("model", "detector", "backend", "device", "ms", "middle half, ms"),
-            *("pictures/s", "runs"),
+            *("images/s", "runs"),
         ),
         rows=tuple(
             (
@@ -220,7 +220,7 @@ def whole_table(rows: Sequence[Speed]) -> Table:
             for row in rows
             if row.what == "whole"
         ),
-        note=f"A picture of {PICTURE_WH[0]}x{PICTURE_WH[1]} pixels: detector, one person cropped, "
+        note=f"An image of {IMAGE_WH[0]}x{IMAGE_WH[1]} pixels: detector, one person cropped, "
         "network, decoding, and 3D where the model has it.",
     )
 

@@ -1,4 +1,4 @@
-"""`rtmpose3d datasets`: what data sets there are, and whether a download is in order."""
+"""`rtmpose3d datasets`: what datasets there are, and whether a download is in order."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from rtmpose3d.cli.terminal import FAILED, DebugOption, plural, reports_errors
 from rtmpose3d.errors import InputError, OutputError
 
 if TYPE_CHECKING:
-    from rtmpose3d.data import DataSetSpec, PoseRecord
-    from rtmpose3d.data.checking import DataSetCheck
+    from rtmpose3d.data import DatasetSpec, PoseRecord
+    from rtmpose3d.data.checking import DatasetCheck
 
 MOST_SHOWN = 20
 _PREVIEW_PEOPLE = 12
@@ -39,7 +39,7 @@ Examples:
 
 
 class Unpacked(str, Enum):
-    """Data sets that are no pictures yet when they have been downloaded."""
+    """Datasets that are no images yet when they have been downloaded."""
 
     DNA_RENDERING = "dna-rendering"
     UBODY = "ubody"
@@ -53,7 +53,7 @@ class SplitBy(str, Enum):
 
 
 datasets = typer.Typer(
-    help="The data sets that training and evaluation read: list them, check a download.",
+    help="The datasets that training and evaluation read: list them, check a download.",
     rich_markup_mode="markdown",
 )
 
@@ -63,18 +63,18 @@ def listing(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, with all splits.")] = False,
 ) -> None:
-    """List the data sets: what they label, splits, licence, where to get them."""
+    """List the datasets: what they label, splits, licence, where to get them."""
     if context.invoked_subcommand is not None:
         return
-    from rtmpose3d.data import DATA_SETS
+    from rtmpose3d.data import DATASETS
 
     if as_json:
-        typer.echo(json.dumps([describe(spec) for spec in DATA_SETS.values()], indent=2))
+        typer.echo(json.dumps([describe(spec) for spec in DATASETS.values()], indent=2))
         return
-    _print_table(list(DATA_SETS.values()))
+    _print_table(list(DATASETS.values()))
 
 
-def describe(spec: DataSetSpec) -> dict[str, object]:
+def describe(spec: DatasetSpec) -> dict[str, object]:
     """A row of the table as plain data."""
     return {
         "name": spec.name,
@@ -90,7 +90,7 @@ def describe(spec: DataSetSpec) -> dict[str, object]:
             name: {
                 "annotations": split.annotations,
                 "images": split.images,
-                "pictures": split.pictures,
+                "image_count": split.image_count,
                 "people": split.people,
             }
             for name, split in spec.splits.items()
@@ -98,7 +98,7 @@ def describe(spec: DataSetSpec) -> dict[str, object]:
     }
 
 
-def _print_table(specs: list[DataSetSpec]) -> None:
+def _print_table(specs: list[DatasetSpec]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -126,24 +126,24 @@ def _print_table(specs: list[DataSetSpec]) -> None:
 @datasets.command(epilog=CHECK_EXAMPLES)
 @reports_errors
 def check(
-    name: Annotated[str, typer.Argument(help="Of the data set.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Of the dataset.", show_default=False)],
     folder: Annotated[Path, typer.Argument(help="Where it lies.", show_default=False)],
     split: Annotated[
         str | None,
         typer.Option("--split", help="Only this split; all that are there if not given."),
     ] = None,
     images: Annotated[
-        str, typer.Option("--images", metavar="N", help="How many pictures to open, or `all`.")
+        str, typer.Option("--images", metavar="N", help="How many images to open, or `all`.")
     ] = "200",
     preview: Annotated[
         Path | None,
         typer.Option(
             "--preview",
-            help="Picture to write, of some people with their keypoints; one for each split.",
+            help="Image to write, of some people with their keypoints; one for each split.",
         ),
     ] = None,
     every: Annotated[
-        int, typer.Option("--every", min=1, help="Take every n-th picture, for video frames.")
+        int, typer.Option("--every", min=1, help="Take every n-th image, for video frames.")
     ] = 1,
     annotations: Annotated[
         str | None,
@@ -151,28 +151,28 @@ def check(
     ] = None,
     images_folder: Annotated[
         str | None,
-        typer.Option("--images-folder", help="Another folder of the pictures, from FOLDER."),
+        typer.Option("--images-folder", help="Another folder of the images, from FOLDER."),
     ] = None,
     debug: DebugOption = False,
 ) -> None:
-    """Check a download: files, labels, pictures, and numbers against the published ones.
+    """Check a download: files, labels, images, and numbers against the published ones.
 
     Reads every label. Ends with an error code if anything is wrong, and says which file and which
     label.
     """
-    from rtmpose3d.data import DATA_SETS, ReadOptions
-    from rtmpose3d.data.checking import check_data_set
+    from rtmpose3d.data import DATASETS, ReadOptions
+    from rtmpose3d.data.checking import check_dataset
     from rtmpose3d.errors import UnknownNameError
 
     count = parse_count(images)
-    if name not in DATA_SETS:
-        raise UnknownNameError("data set", name, DATA_SETS)
-    spec = DATA_SETS[name]
+    if name not in DATASETS:
+        raise UnknownNameError("dataset", name, DATASETS)
+    spec = DATASETS[name]
     wrong = False
     there = _splits(spec, folder, split, annotations)
     for found in there:
-        with _progress("labels", "pictures") as tell:
-            result = check_data_set(
+        with _progress("labels", "images") as tell:
+            result = check_dataset(
                 name,
                 folder,
                 found,
@@ -201,12 +201,12 @@ def parse_count(text: str) -> int | None:
     if text == "all":
         return None
     if not text.isdecimal():
-        raise InputError(f"--images is {text!r}; expected a number of pictures, or all")
+        raise InputError(f"--images is {text!r}; expected a number of images, or all")
     return int(text)
 
 
 def _splits(
-    spec: DataSetSpec, folder: Path, split: str | None, annotations: str | None
+    spec: DatasetSpec, folder: Path, split: str | None, annotations: str | None
 ) -> list[str]:
     """The split that was asked for, or all whose annotation files are there."""
     if split is not None:
@@ -218,12 +218,12 @@ def _splits(
     return there or [next(iter(spec.splits))]  # whose error says what is missing
 
 
-def _print_check(result: DataSetCheck) -> None:
+def _print_check(result: DatasetCheck) -> None:
     typer.echo(f"{result.spec.name}, {result.split}: {', '.join(str(p) for p in result.files[:3])}")
     in_3d = f", {result.people_with_3d} with 3D" if result.people_with_3d else ""
     typer.echo(
         f"  {plural(result.people, 'person', 'people')}{in_3d} in "
-        f"{plural(result.pictures, 'picture', 'pictures')}, {result.opened} of them opened"
+        f"{plural(result.images, 'image', 'images')}, {result.opened} of them opened"
     )
     labelled = ", ".join(f"{part} {n}" for part, n in result.keypoints.items() if n)
     typer.echo(f"  labelled keypoints: {labelled}")
@@ -245,7 +245,7 @@ def _write_sheet(records: list[PoseRecord], path: Path) -> Path:
     from rtmpose3d.structures.atomic import atomic_path
 
     if not records:
-        raise InputError("no picture could be read, so there is nothing to draw")
+        raise InputError("no image could be read, so there is nothing to draw")
     ending = path.suffix.lower()
     if ending not in (".jpg", ".jpeg", ".png"):
         raise InputError(f"--preview is {path}; expected a name ending in .jpg or .png")
@@ -261,7 +261,7 @@ def _write_sheet(records: list[PoseRecord], path: Path) -> Path:
 @reports_errors
 def unpack(
     name: Annotated[
-        Unpacked, typer.Argument(help="Of the data set.", show_default=False, metavar="NAME")
+        Unpacked, typer.Argument(help="Of the dataset.", show_default=False, metavar="NAME")
     ],
     folder: Annotated[Path, typer.Argument(help="Where it lies.", show_default=False)],
     every: Annotated[int, typer.Option("--every", min=1, help="Take every n-th frame.")] = 1,
@@ -274,7 +274,7 @@ def unpack(
     ] = SplitBy.INTRA,
     debug: DebugOption = False,
 ) -> None:
-    """Make pictures of a download that holds videos or containers.
+    """Make images of a download that holds videos or containers.
 
     `dna-rendering`: FOLDER/main/*.smc become FOLDER/images; needs h5py. `ubody`: FOLDER/videos
     become FOLDER/images, the labels of all scenes FOLDER/annotations/train_annotations.json and
@@ -292,12 +292,12 @@ def _unpack_ubody(folder: Path, every: int, split_by: SplitBy) -> None:
 
     with _progress("videos") as tell:
         done = unpack_videos(folder, every=every, split_by=split_by.value, tell=tell)
-    typer.echo(f"{plural(done.pictures, 'picture', 'pictures')} written")
+    typer.echo(f"{plural(done.images, 'image', 'images')} written")
     for split, count in done.people.items():
         path = folder / "annotations" / f"{split}_annotations.json"
         typer.echo(f"{path}: {plural(count, 'person', 'people')}")
-    if done.without_picture:
-        typer.echo(f"left out: {done.without_picture} x no such frame", err=True)
+    if done.without_image:
+        typer.echo(f"left out: {done.without_image} x no such frame", err=True)
     for problem in done.problems:
         typer.echo(f"wrong: {problem}", err=True)
     if done.problems:
@@ -305,14 +305,14 @@ def _unpack_ubody(folder: Path, every: int, split_by: SplitBy) -> None:
 
 
 def _unpack_dna_rendering(folder: Path, every: int) -> None:
-    from rtmpose3d.data.dna_rendering import unpack_pictures
+    from rtmpose3d.data.dna_rendering import unpack_images
 
     files = sorted((folder / "main").glob("*.smc"))
     if not files:
         raise InputError(f"{folder / 'main'} holds no .smc file")
     for file in files:
-        written = unpack_pictures(file, folder / "images", every=every)
-        typer.echo(f"{file.name}: {plural(written, 'picture', 'pictures')} written")
+        written = unpack_images(file, folder / "images", every=every)
+        typer.echo(f"{file.name}: {plural(written, 'image', 'images')} written")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`rtmpose3d demo`: what the package does, on one picture, without a network."""
+"""`rtmpose3d demo`: what the package does, on one image, without a network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rtmpose3d.cli import predict_options as option
 from rtmpose3d.cli.outputs import Source, make_folder, plan_outputs
 from rtmpose3d.cli.terminal import DebugOption, plural, reports_errors
 from rtmpose3d.errors import InputError
-from rtmpose3d.zoo import DEMO_PICTURE, OFFLINE_MODEL, BundledFile, resolve_pose, shown_from
+from rtmpose3d.zoo import DEMO_IMAGE, OFFLINE_MODEL, BundledFile, resolve_pose, shown_from
 
 if TYPE_CHECKING:
     from rtmpose3d.structures import PoseResult
@@ -33,7 +33,7 @@ def demo(
         str | None,
         typer.Argument(
             metavar="IMAGE",
-            help="Your picture: a file or an http address. Without one: a rendered picture of "
+            help="Your image: a file or an http address. Without one: a rendered image of "
             "three people that comes with the package.",
             show_default=False,
         ),
@@ -42,9 +42,9 @@ def demo(
     out: option.Out = Path("outputs"),
     debug: DebugOption = False,
 ) -> None:
-    """Find the people in one picture, write and explain the results. Needs no network.
+    """Find the people in one image, write and explain the results. Needs no network.
 
-    Writes OUT/NAME_pose.jpg, the skeletons on the picture beside a view in 3D, and OUT/NAME.json,
+    Writes OUT/NAME_pose.jpg, the skeletons on the image beside a view in 3D, and OUT/NAME.json,
     all numbers. The model is a small one in the package, for demonstration: for real work take
     `rtmpose3d predict`, whose models are fetched once.
     """
@@ -52,10 +52,10 @@ def demo(
     from rtmpose3d.sources import expand_inputs, load_image
 
     choice = ModelChoice(model=model, det=AUTO)
-    source = DEMO_PICTURE if image is None else _one(expand_inputs([image]), image)
+    source = DEMO_IMAGE if image is None else _one(expand_inputs([image]), image)
     drawing, document = plan_outputs([source], out, ("image", "json"))[0]
     make_folder(out)
-    pixels = load_image(source)  # a picture that cannot be read is told before a download
+    pixels = load_image(source)  # an image that cannot be read is told before a download
     loaded = choice.load()
     begun = time.perf_counter()
     result = replace(loaded(pixels), source=source if isinstance(source, Path) else None)
@@ -77,7 +77,7 @@ def demo(
 def _one(sources: list[Source], given: str) -> Source:
     if len(sources) != 1:
         raise InputError(
-            f"demo takes one picture, {given!r} are {len(sources)}; "
+            f"demo takes one image, {given!r} are {len(sources)}; "
             f"for all of them: rtmpose3d predict {given}"
         )
     return sources[0]
@@ -86,20 +86,20 @@ def _one(sources: list[Source], given: str) -> Source:
 def _what_was_done(source: Source, result: PoseResult, taken_s: float, own: bool) -> list[str]:
     spec = resolve_pose(result.model)
     width, height = result.image_size_wh
-    whose = "" if own else ", a rendered picture that comes with the package"
+    whose = "" if own else ", a rendered image that comes with the package"
     kind = "published"
     if isinstance(spec.file, BundledFile):
         kind = "small, for demonstration: trained on rendered people only"
     name = source.name if isinstance(source, Path) else source
     return [
-        f"picture  {name}, {width}x{height}{whose}",
+        f"image  {name}, {width}x{height}{whose}",
         f"model    {spec.name} with the detector {spec.detector} ({kind})",
         f"found    {plural(len(result), 'person', 'people')} in {taken_s:.2f} s",
     ]
 
 
 def _people(result: PoseResult) -> list[str]:
-    """One line for each person: score, distance, and how many keypoints the picture shows."""
+    """One line for each person: score, distance, and how many keypoints the image shows."""
     least = shown_from(result.model)
     lines = []
     for i in range(len(result)):
@@ -116,7 +116,7 @@ def _files(result: PoseResult, drawing: Path, document: Path) -> list[str]:
     """What each file holds."""
     in_space = result.root_depth_m is not None
     what = {
-        str(drawing): "the skeletons on the picture" + (", and a view in 3D" if in_space else ""),
+        str(drawing): "the skeletons on the image" + (", and a view in 3D" if in_space else ""),
         str(document): "133 keypoints a person, in pixels" + (" and metres" if in_space else ""),
     }
     width = max(map(len, what))
@@ -125,14 +125,14 @@ def _files(result: PoseResult, drawing: Path, document: Path) -> list[str]:
 
 def _next_steps(result: PoseResult, own: str | None) -> list[str]:
     """What to try, as commands."""
-    picture = own or "photo.jpg"
-    picture = f'"{picture}"' if " " in picture else picture
+    image = own or "photo.jpg"
+    image = f'"{image}"' if " " in image else image
     steps: list[tuple[str, str]] = []
     if own is None:
-        steps.append(("rtmpose3d demo photo.jpg", "the same on a picture of yours"))
+        steps.append(("rtmpose3d demo photo.jpg", "the same on an image of yours"))
     if isinstance(resolve_pose(result.model).file, BundledFile):
         steps.append(
-            (f"rtmpose3d predict {picture}", "the published model, far better; fetches 330 MB once")
+            (f"rtmpose3d predict {image}", "the published model, far better; fetches 330 MB once")
         )
     steps.append(("rtmpose3d models", "the models that there are"))
     width = max(len(command) for command, _ in steps)

@@ -1,4 +1,4 @@
-"""From the options of `predict` to a function that computes the poses of some pictures."""
+"""From the options of `predict` to a function that computes the poses of some images."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class PoseChoice:
         axes: frame of the 3D keypoints.
         fov_deg: field of view over the longer side, degrees.
         intrinsics: fx, fy, cx, cy in pixels, instead.
-        exif: take the field of view from the picture's EXIF where it is there.
+        exif: take the field of view from the image's EXIF where it is there.
         height_m, root_depth_m: what is known of the people, metres.
     """
 
@@ -155,7 +155,7 @@ class PoseChoice:
     def estimate(
         self, model: RTMPose3D, sources: Sequence[Source], images: Sequence[Image]
     ) -> list[PoseResult]:
-        """Poses of some pictures, one result each; errors as of calling the model."""
+        """Poses of some images, one result each; errors as of calling the model."""
         boxes = None if self.boxes is None else [boxes_for(self.boxes, s) for s in sources]
         cameras = [self.camera(s, i) for s, i in zip(sources, images, strict=True)]
         return model(
@@ -170,7 +170,7 @@ class PoseChoice:
         )
 
     def camera(self, source: Source, image: Image) -> Camera:
-        """The camera of a picture.
+        """The camera of an image.
 
         Raises:
             InputError: the intrinsics cannot be those of a camera.

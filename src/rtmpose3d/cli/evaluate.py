@@ -144,12 +144,12 @@ def h3wb(
         Path | None,
         typer.Argument(
             metavar="[FOLDER]",
-            help="Folder of H3WB with Human3.6M's pictures; see docs/datasets.md.",
+            help="Folder of H3WB with Human3.6M's images; see docs/datasets.md.",
             show_default=False,
         ),
     ] = None,
     split: Annotated[
-        str, typer.Option("--split", help="Part of the data set.", rich_help_panel="Data")
+        str, typer.Option("--split", help="Part of the dataset.", rich_help_panel="Data")
     ] = "val",
     every: shared.Every = 1,
     annotations: Annotated[
@@ -196,7 +196,7 @@ def h3wb(
     from rtmpose3d.cli.estimating import ModelChoice
     from rtmpose3d.cli.evaluate_space import (
         SpaceEvaluation,
-        evaluate_data_set,
+        evaluate_dataset,
         evaluate_h3wb_files,
     )
     from rtmpose3d.cli.outputs import make_folder
@@ -229,18 +229,18 @@ def h3wb(
             flip_test=flip_test,
         ),
     )
-    evaluate_data_set(evaluation, "h3wb", folder, split, every, out, skip_bad=skip_bad)
+    evaluate_dataset(evaluation, "h3wb", folder, split, every, out, skip_bad=skip_bad)
 
 
 @evaluate.command("people", epilog=PEOPLE_EXAMPLES)
 @reports_errors
 def people_command(
-    data_set: Annotated[
+    dataset: Annotated[
         str,
         typer.Argument(
-            metavar="DATA_SET",
+            metavar="DATASET",
             help="rendered (what `rtmpose3d synth` writes), h36m or mpi_inf_3dhp (annotation "
-            "samples of mmpose), or any data set of docs/datasets.md.",
+            "samples of mmpose), or any dataset of docs/datasets.md.",
             show_default=False,
         ),
     ],
@@ -248,7 +248,7 @@ def people_command(
         Path, typer.Argument(metavar="FOLDER", help="Where it lies.", show_default=False)
     ],
     split: Annotated[
-        str, typer.Option("--split", help="Part of the data set.", rich_help_panel="Data")
+        str, typer.Option("--split", help="Part of the dataset.", rich_help_panel="Data")
     ] = "val",
     every: shared.Every = 1,
     boxes: shared.DetectOrNot = "gt",
@@ -267,16 +267,16 @@ def people_command(
     batch_size: shared.BatchSize = 4,
     debug: DebugOption = False,
 ) -> None:
-    """PCK, and errors in 3D where there is 3D, on any data set that this package reads.
+    """PCK, and errors in 3D where there is 3D, on any dataset that this package reads.
 
-    Keypoints that a data set does not label do not count.
+    Keypoints that a dataset does not label do not count.
     """
     from rtmpose3d.cli.estimating import ModelChoice
-    from rtmpose3d.cli.evaluate_space import SpaceEvaluation, evaluate_data_set
+    from rtmpose3d.cli.evaluate_space import SpaceEvaluation, evaluate_dataset
 
     evaluation = SpaceEvaluation(
-        title=data_set,
-        data=f"{data_set} in {folder}" + (f", every {every}th picture" if every > 1 else ""),
+        title=dataset,
+        data=f"{dataset} in {folder}" + (f", every {every}th image" if every > 1 else ""),
         boxes=boxes,
         root_depth=root_depth,
         batch_size=batch_size,
@@ -292,4 +292,4 @@ def people_command(
             flip_test=flip_test,
         ),
     )
-    evaluate_data_set(evaluation, data_set, folder, split, every, out, skip_bad=skip_bad)
+    evaluate_dataset(evaluation, dataset, folder, split, every, out, skip_bad=skip_bad)

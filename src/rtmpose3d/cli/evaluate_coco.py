@@ -11,13 +11,13 @@ import numpy as np
 from rtmpose3d.cli.estimating import ModelChoice
 from rtmpose3d.cli.evaluate_running import (
     DETECTOR_BBOX_THR,
-    PictureTask,
+    ImageTask,
     check_files,
-    estimate_pictures,
+    estimate_images,
 )
 from rtmpose3d.cli.evaluate_writing import Report, write_report
 from rtmpose3d.errors import InputError
-from rtmpose3d.evaluation.coco_annotations import CocoPicture, read_coco_wholebody
+from rtmpose3d.evaluation.coco_annotations import CocoImage, read_coco_wholebody
 from rtmpose3d.evaluation.coco_metric import coco_wholebody_figures
 from rtmpose3d.evaluation.coco_results import FoundPeople, results_document
 from rtmpose3d.evaluation.compared import ComparedPeople, compare_coco
@@ -56,11 +56,11 @@ class CocoEvaluation:
 
     Attributes:
         annotations: JSON file.
-        images: folder of the pictures; None only with predictions.
+        images: folder of the images; None only with predictions.
         boxes: "gt", a file of detections, or None to detect people.
         predictions: poses that exist already; None to run the model.
         bbox_thr: boxes that score less are left out; None: 0.1 of a detector, 0 of a file.
-        batch_size: pictures at once.
+        batch_size: images at once.
         rescoring: how poses are scored and thinned out.
         model: None with predictions.
 
@@ -82,7 +82,7 @@ class CocoEvaluation:
             raise InputError("--predictions hold poses already; --boxes would do nothing with them")
         if self.predictions is None and self.images is None:
             raise InputError(
-                "--images is missing: the folder of the pictures; or give --predictions to "
+                "--images is missing: the folder of the images; or give --predictions to "
                 "evaluate poses that exist already"
             )
         if self.images is not None and not self.images.is_dir():
@@ -98,35 +98,35 @@ def evaluate_coco(evaluation: CocoEvaluation, out: Path, *, skip_bad: bool) -> N
         typer.Exit: bad items were left out.
     """
     skips = Skips(allowed=skip_bad)
-    pictures = read_coco_wholebody(evaluation.annotations, skips)
+    images = read_coco_wholebody(evaluation.annotations, skips)
     if evaluation.predictions is None:
-        pictures, found = _estimated(evaluation, pictures, skips)
+        images, found = _estimated(evaluation, images, skips)
     else:
-        found = read_predictions(evaluation.predictions, pictures, evaluation.rescoring)
-    write_report(_report(evaluation, pictures, found), out, skips)
+        found = read_predictions(evaluation.predictions, images, evaluation.rescoring)
+    write_report(_report(evaluation, images, found), out, skips)
 
 
 def _estimated(
-    evaluation: CocoEvaluation, pictures: Sequence[CocoPicture], skips: Skips
-) -> tuple[list[CocoPicture], dict[int, FoundPeople]]:
-    """The pictures that could be used, and the poses in them."""
+    evaluation: CocoEvaluation, images: Sequence[CocoImage], skips: Skips
+) -> tuple[list[CocoImage], dict[int, FoundPeople]]:
+    """The images that could be used, and the poses in them."""
     assert evaluation.images is not None
     assert evaluation.model is not None
-    given = _given_boxes(evaluation, pictures)
+    given = _given_boxes(evaluation, images)
     ids: dict[Path, int] = {}
     tasks = []
-    for index, picture in enumerate(pictures):
-        path = evaluation.images / picture.file_name
-        ids[path] = picture.image_id
-        boxes = None if given is None else given[picture.image_id].boxes_xyxy
-        where = f"{evaluation.annotations}, image {index} (id {picture.image_id})"
-        tasks.append(PictureTask(path=path, where=where, size_wh=picture.size_wh, boxes_xyxy=boxes))
+    for index, image in enumerate(images):
+        path = evaluation.images / image.file_name
+        ids[path] = image.image_id
+        boxes = None if given is None else given[image.image_id].boxes_xyxy
+        where = f"{evaluation.annotations}, image {index} (id {image.image_id})"
+        tasks.append(ImageTask(path=path, where=where, size_wh=image.size_wh, boxes_xyxy=boxes))
     there = check_files(tasks, skips)
     usable = {ids[task.path] for task in there}
-    # Nothing is to be run where boxes are given and a picture has none.
+    # Nothing is to be run where boxes are given and an image has none.
     busy = [task for task in there if task.boxes_xyxy is None or len(task.boxes_xyxy)]
     thr = DETECTOR_BBOX_THR if evaluation.bbox_thr is None else evaluation.bbox_thr
-    results = estimate_pictures(
+    results = estimate_images(
         evaluation.model.load(), busy, skips, batch_size=evaluation.batch_size, bbox_thr=thr
     )
     usable -= {ids[task.path] for task in busy if task.path not in results}
@@ -134,29 +134,29 @@ def _estimated(
     for path, result in results.items():
         scores = None if given is None else given[ids[path]].scores
         found[ids[path]] = people_of_result(result, evaluation.rescoring, scores)
-    return [picture for picture in pictures if picture.image_id in usable], found
+    return [image for image in images if image.image_id in usable], found
 
 
 def _given_boxes(
-    evaluation: CocoEvaluation, pictures: Sequence[CocoPicture]
+    evaluation: CocoEvaluation, images: Sequence[CocoImage]
 ) -> dict[int, Detections] | None:
     if evaluation.boxes is None:
         return None
     if evaluation.boxes == ANNOTATED:
-        return {picture.image_id: annotated_boxes(picture) for picture in pictures}
-    return read_boxes(Path(evaluation.boxes), pictures, bbox_thr=evaluation.bbox_thr or 0.0)
+        return {image.image_id: annotated_boxes(image) for image in images}
+    return read_boxes(Path(evaluation.boxes), images, bbox_thr=evaluation.bbox_thr or 0.0)
 
 
 def _report(
     evaluation: CocoEvaluation,
-    pictures: Sequence[CocoPicture],
+    images: Sequence[CocoImage],
     found: Mapping[int, FoundPeople],
 ) -> Report:
-    figures = coco_wholebody_figures(pictures, found)
-    people = compare_coco(pictures, found, evaluation.images)
+    figures = coco_wholebody_figures(images, found)
+    people = compare_coco(images, found, evaluation.images)
     parts, keypoints = part_figures(people), keypoint_figures(people)
     errors = 100 * np.where(people.annotated, box_errors(people), np.nan)
-    facts = _facts(evaluation, pictures, people)
+    facts = _facts(evaluation, images, people)
     return Report(
         title=TITLE,
         facts=facts,
@@ -179,11 +179,11 @@ def _report(
 
 
 def _facts(
-    evaluation: CocoEvaluation, pictures: Sequence[CocoPicture], people: ComparedPeople
+    evaluation: CocoEvaluation, images: Sequence[CocoImage], people: ComparedPeople
 ) -> dict[str, str]:
     facts = {
         "annotations": str(evaluation.annotations),
-        "people": f"{len(people)} with labelled body keypoints in {len(pictures)} pictures",
+        "people": f"{len(people)} with labelled body keypoints in {len(images)} images",
     }
     if evaluation.predictions is not None:
         return facts | {"poses": str(evaluation.predictions)}

@@ -14,7 +14,7 @@ Images = Annotated[
     typer.Option(
         "--images",
         "-i",
-        help="Folder of the pictures. With --predictions only the sheet of worst cases needs it.",
+        help="Folder of the images. With --predictions only the sheet of worst cases needs it.",
         show_default=False,
         rich_help_panel=_DATA,
     ),
@@ -33,14 +33,14 @@ SkipBad = Annotated[
     bool,
     typer.Option(
         "--skip-bad",
-        help="Leave out bad annotations and pictures that are missing or broken, list them, and "
+        help="Leave out bad annotations and images that are missing or broken, list them, and "
         "end with exit code 1. Without it the first is an error.",
         rich_help_panel=_DATA,
     ),
 ]
 BatchSize = Annotated[
     int,
-    typer.Option("--batch-size", min=1, help="Pictures at once.", rich_help_panel=_RUNNING),
+    typer.Option("--batch-size", min=1, help="Images at once.", rich_help_panel=_RUNNING),
 ]
 BboxThr = Annotated[
     float | None,
@@ -82,7 +82,7 @@ RootDepth = Annotated[
     str,
     typer.Option(
         "--root-depth",
-        help="Distance of the hips: estimated (from bone lengths, as for your own pictures), "
+        help="Distance of the hips: estimated (from bone lengths, as for your own images), "
         "true (as annotated), or metres for everybody (mmpose's RTMW3D takes 5.14388).",
         rich_help_panel=_SCORING,
     ),
@@ -97,5 +97,5 @@ DetectOrNot = Annotated[
 ]
 Every = Annotated[
     int,
-    typer.Option("--every", min=1, help="Take every n-th picture only.", rich_help_panel=_DATA),
+    typer.Option("--every", min=1, help="Take every n-th image only.", rich_help_panel=_DATA),
 ]

@@ -1,4 +1,4 @@
-"""Annotated pictures through a model: read ahead, a bar, bad pictures as the user wants them."""
+"""Annotated images through a model: read ahead, a bar, bad images as the user wants them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ DETECTOR_BBOX_THR = 0.1  # AP wants also what is not sure; below it hardly anyth
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PictureTask:
-    """One picture to be run through the model.
+class ImageTask:
+    """One image to be run through the model.
 
     Attributes:
-        path: of the picture.
+        path: of the image.
         where: what messages call it: file and place in the annotations.
         size_wh: as annotated, px; None where nothing is said.
         boxes_xyxy: (N, 4) px; None: people are to be detected.
@@ -40,43 +40,43 @@ class PictureTask:
     root_depth_m: FloatArray | float | None = None
 
 
-def check_files(tasks: Sequence[PictureTask], skips: Skips) -> list[PictureTask]:
-    """The tasks whose picture is there; the others are left out, if that is allowed.
+def check_files(tasks: Sequence[ImageTask], skips: Skips) -> list[ImageTask]:
+    """The tasks whose image is there; the others are left out, if that is allowed.
 
     Raises:
-        InputError: a picture is missing and may not be left out, or all are.
+        InputError: an image is missing and may not be left out, or all are.
     """
     there = [task for task in tasks if task.path.is_file()]
     missing = [task for task in tasks if not task.path.is_file()]
     if missing and not skips.allowed:
-        more = f" ({plural(len(missing), 'picture is', 'pictures are')} missing)"
-        skips.note(f"{missing[0].where}: there is no picture {missing[0].path}{more}")
+        more = f" ({plural(len(missing), 'image is', 'images are')} missing)"
+        skips.note(f"{missing[0].where}: there is no image {missing[0].path}{more}")
     for task in missing:
-        skips.note(f"{task.where}: there is no picture {task.path}")
+        skips.note(f"{task.where}: there is no image {task.path}")
     if not there:
-        raise InputError(f"none of the {len(tasks)} pictures is there, e.g. {tasks[0].path}")
+        raise InputError(f"none of the {len(tasks)} images is there, e.g. {tasks[0].path}")
     return there
 
 
-def estimate_pictures(
+def estimate_images(
     model: RTMPose3D,
-    tasks: Sequence[PictureTask],
+    tasks: Sequence[ImageTask],
     skips: Skips,
     *,
     batch_size: int,
     bbox_thr: float | None = None,
 ) -> dict[Path, PoseResult]:
-    """Poses of every picture, without the pictures themselves.
+    """Poses of every image, without the images themselves.
 
     Args:
         model: with a detector where boxes are not given.
-        tasks: one a picture.
-        skips: takes pictures that cannot be read or have another size than annotated.
-        batch_size: pictures at once; those with a known root depth go one by one.
+        tasks: one an image.
+        skips: takes images that cannot be read or have another size than annotated.
+        batch_size: images at once; those with a known root depth go one by one.
         bbox_thr: least score of a detected person.
 
     Raises:
-        InputError: a bad picture that may not be left out.
+        InputError: a bad image that may not be left out.
     """
     by_path = {task.path: task for task in tasks}
 
@@ -89,7 +89,7 @@ def estimate_pictures(
         return _together(model, chosen, images, bbox_thr)
 
     results: dict[Path, PoseResult] = {}
-    with progress_bar(len(tasks), "pictures") as advance:
+    with progress_bar(len(tasks), "images") as advance:
         for outcome in estimate_all(list(by_path), estimate, batch_size=batch_size):
             path = Path(outcome.source)
             if outcome.result is None:
@@ -100,7 +100,7 @@ def estimate_pictures(
     return results
 
 
-def _check_size(task: PictureTask, image: Image) -> None:
+def _check_size(task: ImageTask, image: Image) -> None:
     size = image.shape[1], image.shape[0]
     if task.size_wh not in (None, size):
         raise InputError(
@@ -109,7 +109,7 @@ def _check_size(task: PictureTask, image: Image) -> None:
         )
 
 
-def _one(model: RTMPose3D, task: PictureTask, image: Image, bbox_thr: float | None) -> PoseResult:
+def _one(model: RTMPose3D, task: ImageTask, image: Image, bbox_thr: float | None) -> PoseResult:
     return model(
         image,
         bbox_thr=bbox_thr,
@@ -120,7 +120,7 @@ def _one(model: RTMPose3D, task: PictureTask, image: Image, bbox_thr: float | No
 
 
 def _together(
-    model: RTMPose3D, tasks: Sequence[PictureTask], images: Sequence[Image], bbox_thr: float | None
+    model: RTMPose3D, tasks: Sequence[ImageTask], images: Sequence[Image], bbox_thr: float | None
 ) -> list[PoseResult]:
     cameras = [
         task.camera or Camera.from_fov(width=image.shape[1], height=image.shape[0])

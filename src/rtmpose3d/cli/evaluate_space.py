@@ -11,13 +11,13 @@ import numpy as np
 from rtmpose3d.cli.estimating import ModelChoice
 from rtmpose3d.cli.evaluate_running import (
     DETECTOR_BBOX_THR,
-    PictureTask,
+    ImageTask,
     check_files,
-    estimate_pictures,
+    estimate_images,
 )
 from rtmpose3d.cli.evaluate_writing import Report, write_report
 from rtmpose3d.cli.outputs import make_folder
-from rtmpose3d.data import DATA_SETS, ReadOptions, read_data_set
+from rtmpose3d.data import DATASETS, ReadOptions, read_dataset
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.evaluation.compared import ComparedPeople, compare_people
 from rtmpose3d.evaluation.h3wb_json import compare_h3wb, read_h3wb_json
@@ -29,7 +29,7 @@ from rtmpose3d.evaluation.keypoint_figures import (
     part_figures,
 )
 from rtmpose3d.evaluation.mpjpe import HIPS
-from rtmpose3d.evaluation.predictions import by_picture, collect
+from rtmpose3d.evaluation.predictions import by_image, collect
 from rtmpose3d.evaluation.real_people import RealPerson, person_of_record
 from rtmpose3d.evaluation.real_samples import read_real_people
 from rtmpose3d.evaluation.rendered_people import read_rendered_people
@@ -72,7 +72,7 @@ class SpaceEvaluation:
         data: what people are told of the data.
         boxes: "gt" or "detect".
         root_depth: "estimated", "true" or metres.
-        batch_size: pictures at once.
+        batch_size: images at once.
         bbox_thr: least score of a detected person; None: 0.1.
         model: the pose model.
 
@@ -120,9 +120,9 @@ def evaluate_people(
         OutputError: a file cannot be written.
         typer.Exit: bad items were left out.
     """
-    tasks = [_task(evaluation, path, rows, people) for path, rows in by_picture(people).items()]
+    tasks = [_task(evaluation, path, rows, people) for path, rows in by_image(people).items()]
     there = check_files(tasks, skips)
-    results = estimate_pictures(
+    results = estimate_images(
         evaluation.model.load(),
         there,
         skips,
@@ -143,7 +143,7 @@ def evaluate_people(
     weights = evaluation.model.pose_checkpoint
     facts = {
         "data": evaluation.data,
-        "people": f"{len(compared)} in {len(results)} pictures",
+        "people": f"{len(compared)} in {len(results)} images",
         "poses": evaluation.model.model + (f", weights of {weights}" if weights else ""),
         "boxes": "annotated"
         if evaluation.boxes == ANNOTATED
@@ -164,7 +164,7 @@ def evaluate_h3wb_files(annotations: Path, predictions: Path, out: Path) -> None
     people = compare_h3wb(read_h3wb_json(annotations), read_h3wb_json(predictions))
     tables, document = space_tables(people)
     tables = [table for table in tables if table.title != ROOT_TITLE]  # no camera is known
-    histogram, badness, texts = _space_pictures(H3WB, people)
+    histogram, badness, texts = _space_images(H3WB, people)
     facts = {
         "annotations": str(annotations),
         "poses": str(predictions),
@@ -184,9 +184,9 @@ def evaluate_h3wb_files(annotations: Path, predictions: Path, out: Path) -> None
     write_report(report, out, Skips())
 
 
-def evaluate_data_set(
+def evaluate_dataset(
     evaluation: SpaceEvaluation,
-    data_set: str,
+    dataset: str,
     folder: Path,
     split: str,
     every: int,
@@ -194,11 +194,11 @@ def evaluate_data_set(
     *,
     skip_bad: bool,
 ) -> None:
-    """Read a data set, evaluate everybody in it, write the results.
+    """Read a dataset, evaluate everybody in it, write the results.
 
     Args:
         evaluation: what is asked for.
-        data_set: as `read_people` takes it.
+        dataset: as `read_people` takes it.
         folder: likewise.
         split: likewise.
         every: likewise.
@@ -206,52 +206,52 @@ def evaluate_data_set(
         skip_bad: go on without what cannot be used.
     """
     skips = Skips(allowed=skip_bad)
-    people = read_people(data_set, folder, split, every, skips)
+    people = read_people(dataset, folder, split, every, skips)
     make_folder(out)
     evaluate_people(evaluation, people, out, skips)
 
 
 def read_people(
-    data_set: str, folder: Path, split: str, every: int, skips: Skips
+    dataset: str, folder: Path, split: str, every: int, skips: Skips
 ) -> list[RealPerson]:
-    """Everybody of a data set.
+    """Everybody of a dataset.
 
     Args:
-        data_set: "rendered", a motion capture set of `real_samples`, or a name of `DATA_SETS`.
+        dataset: "rendered", a motion capture set of `real_samples`, or a name of `DATASETS`.
         folder: where it lies.
-        split: of the data sets that have some.
-        every: take every n-th picture.
+        split: of the datasets that have some.
+        every: take every n-th image.
         skips: takes labels that are broken.
 
     Raises:
-        UnknownNameError: no such data set or split.
+        UnknownNameError: no such dataset or split.
         InputError: data that cannot be used.
     """
-    if data_set == "rendered":
-        return _every_picture(read_rendered_people(folder), every)
-    if data_set in MOTION_CAPTURE:
-        people = read_real_people(folder, [data_set], missing=True)
-        return _every_picture(people, every)
-    if data_set not in DATA_SETS:
-        raise UnknownNameError("data set", data_set, ["rendered", *MOTION_CAPTURE, *DATA_SETS])
+    if dataset == "rendered":
+        return _every_image(read_rendered_people(folder), every)
+    if dataset in MOTION_CAPTURE:
+        people = read_real_people(folder, [dataset], missing=True)
+        return _every_image(people, every)
+    if dataset not in DATASETS:
+        raise UnknownNameError("dataset", dataset, ["rendered", *MOTION_CAPTURE, *DATASETS])
     options = ReadOptions(every=every, check_images=False)
     on_bad = "skip" if skips.allowed else "raise"
-    reading = read_data_set(data_set, folder, split, on_bad=on_bad, options=options)
+    reading = read_dataset(dataset, folder, split, on_bad=on_bad, options=options)
     people = [person_of_record(record) for record in reading]
     for bad in reading.bad:
         skips.note(bad.text)
     return people
 
 
-def _every_picture(people: Sequence[RealPerson], every: int) -> list[RealPerson]:
-    """Everybody of every n-th picture."""
-    chosen = set(list(by_picture(people))[::every])
+def _every_image(people: Sequence[RealPerson], every: int) -> list[RealPerson]:
+    """Everybody of every n-th image."""
+    chosen = set(list(by_image(people))[::every])
     return [person for person in people if person.image_path in chosen]
 
 
 def _task(
     evaluation: SpaceEvaluation, path: Path, rows: Sequence[int], people: Sequence[RealPerson]
-) -> PictureTask:
+) -> ImageTask:
     first = people[rows[0]]
     gt = evaluation.boxes == ANNOTATED
     depth = None
@@ -262,9 +262,9 @@ def _task(
     elif (metres := evaluation.given_depth_m()) is not None:
         depth = metres
     camera = first.camera
-    return PictureTask(
+    return ImageTask(
         path=path,
-        where=f"{evaluation.data}, {first.data_set}",
+        where=f"{evaluation.data}, {first.dataset}",
         size_wh=None if camera is None else (camera.width, camera.height),
         boxes_xyxy=np.stack([people[i].box_xyxy for i in rows]) if gt else None,
         camera=camera,
@@ -282,7 +282,7 @@ def _root_depth_m(person: RealPerson) -> float:
 
 
 def people_report(title: str, facts: Mapping[str, str], people: ComparedPeople) -> Report:
-    """All figures, tables and pictures; 3D where data and poses have it."""
+    """All figures, tables and images; 3D where data and poses have it."""
     parts, keypoints = part_figures(people), keypoint_figures(people)
     document: dict[str, object] = {
         "parts": pixel_document(parts),
@@ -296,7 +296,7 @@ def people_report(title: str, facts: Mapping[str, str], people: ComparedPeople) 
         official = [h3wb] if title == H3WB else []
         tables = [*official, *by_part, *tables, by_keypoint, pixel_keypoint_table(keypoints)]
         document |= space
-        histogram, badness, texts = _space_pictures(title, people)
+        histogram, badness, texts = _space_images(title, people)
     else:
         tables.append(pixel_keypoint_table(keypoints))
         errors = 100 * np.where(people.annotated, box_errors(people), np.nan)
@@ -344,7 +344,7 @@ def space_tables(people: ComparedPeople) -> tuple[list[Table], dict[str, object]
     return tables, document
 
 
-def _space_pictures(title: str, people: ComparedPeople) -> tuple[np.ndarray, FloatArray, list[str]]:
+def _space_images(title: str, people: ComparedPeople) -> tuple[np.ndarray, FloatArray, list[str]]:
     errors = 1000 * keypoint_errors_m(people)
     histogram = draw_histograms(errors_by_part(errors, SPACE_PARTS), SPACE_AXIS, title)
     known = np.isfinite(errors)

@@ -14,7 +14,7 @@ import typer
 from rtmpose3d.cli.terminal import FAILED, plural
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation.compared import ComparedPeople
-from rtmpose3d.evaluation.report import Table, write_json, write_markdown, write_picture
+from rtmpose3d.evaluation.report import Table, write_image, write_json, write_markdown
 from rtmpose3d.evaluation.skipping import Skips
 from rtmpose3d.evaluation.worst import draw_worst, worst_rows
 from rtmpose3d.structures import FloatArray, Image
@@ -33,7 +33,7 @@ class Report:
         figures: all figures, for programs.
         tables: for people; the first `shown` go to the terminal, too.
         shown: how many.
-        histogram: picture.
+        histogram: image.
         people: compared, for the sheet of worst cases.
         badness: (N,) larger is worse; nan for people without a figure.
         badness_texts: (N,) what to write of each.
@@ -77,9 +77,9 @@ def write_report(report: Report, out: Path, skips: Skips) -> None:
     sheet = _worst_sheet(report)
     if report.predictions is not None:
         _write_predictions(out / "predictions.json", report.predictions)
-    write_picture(out / "histogram.png", report.histogram)
+    write_image(out / "histogram.png", report.histogram)
     if sheet is not None:
-        write_picture(out / "worst.jpg", sheet)
+        write_image(out / "worst.jpg", sheet)
     write_markdown(out / "results.md", report.title, facts, report.tables)
     write_json(out / "results.json", document)
     for table in report.tables[: report.shown]:
@@ -109,7 +109,7 @@ def _tell_left_out(skips: Skips) -> None:
 
 
 def _worst_sheet(report: Report) -> Image | None:
-    """None where no picture is at hand."""
+    """None where no image is at hand."""
     people = report.people
     at_hand = np.array([p is not None and p.is_file() for p in people.image_paths], bool)
     if not at_hand.any():

@@ -63,6 +63,6 @@ def export(
     typer.echo(
         f"{report.path}: {report.model}, layout {report.layout}, {report.size_bytes:,} bytes"
     )
-    typer.echo("largest difference from torch on the same pictures:")
+    typer.echo("largest difference from torch on the same images:")
     for name, difference in report.max_difference.items():
         typer.echo(f"  {name:<12} {difference:.2g}")

@@ -1,4 +1,4 @@
-"""`rtmpose3d predict`: poses of the people in pictures, written to files."""
+"""`rtmpose3d predict`: poses of the people in images, written to files."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def predict(
     root_depth_m: option.RootDepthM = None,
     debug: DebugOption = False,
 ) -> None:
-    """Find the people in pictures and write their 133 keypoints in 2D and 3D.
+    """Find the people in images and write their 133 keypoints in 2D and 3D.
 
-    Each picture gives OUT/NAME.json and OUT/NAME_pose.jpg, or what --save asks for. Pictures
+    Each image gives OUT/NAME.json and OUT/NAME_pose.jpg, or what --save asks for. Images
     that cannot be read are passed over, listed at the end, and make the exit code 1.
     """
     from rtmpose3d.cli.batches import estimate_all
@@ -99,7 +99,7 @@ def _write_all(
     done = people = 0
     code = 0
     try:
-        with progress_bar(len(sources), "pictures") as advance:
+        with progress_bar(len(sources), "images") as advance:
             for outcome, paths in zip(outcomes, plans, strict=True):
                 if outcome.result is None:
                     print(f"{outcome.source}: failed", flush=True)
@@ -141,7 +141,7 @@ def _summarise(
     """What was done, and what failed and why, on stderr."""
     folder = plans[0][0].parent
     typer.echo(
-        f"{done} of {plural(total, 'picture', 'pictures')} done, "
+        f"{done} of {plural(total, 'image', 'images')} done, "
         f"{plural(people, 'person', 'people')}; results in {folder}",
         err=True,
     )

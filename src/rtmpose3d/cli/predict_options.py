@@ -93,7 +93,7 @@ BatchSize = Annotated[
     typer.Option(
         "--batch-size",
         min=1,
-        help="Pictures at once; more is faster on a GPU and needs more memory.",
+        help="Images at once; more is faster on a GPU and needs more memory.",
         rich_help_panel=_OUTPUT,
     ),
 ]
@@ -117,7 +117,7 @@ Boxes = Annotated[
     str | None,
     typer.Option(
         "--boxes",
-        help="People's boxes in pixels instead of a detector: x1,y1,x2,y2;... for all pictures, "
+        help="People's boxes in pixels instead of a detector: x1,y1,x2,y2;... for all images, "
         "or a file: JSON with a list of boxes for each file name, or CSV rows file,x1,y1,x2,y2.",
         rich_help_panel=_PEOPLE,
     ),

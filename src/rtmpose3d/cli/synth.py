@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rtmpose3d.synth import DatasetPlan
     from rtmpose3d.synth.backdrops import Split
 
-_WHAT, _PICTURES, _RUN = "What is rendered", "Pictures", "Running"
+_WHAT, _IMAGES, _RUN = "What is rendered", "Images", "Running"
 FORMATS = ("coco",)
 PREVIEW = "preview.jpg"
 SYNTH_EXAMPLES = """
@@ -45,23 +45,23 @@ def synth(
         typer.Option(
             "--out",
             "-o",
-            help="Folder of the data set. A run that was interrupted goes on where it stopped.",
+            help="Folder of the dataset. A run that was interrupted goes on where it stopped.",
             show_default=False,
         ),
     ],
     count: Annotated[
-        int, typer.Option("--count", "-n", min=1, help="Pictures.", rich_help_panel=_PICTURES)
+        int, typer.Option("--count", "-n", min=1, help="Images.", rich_help_panel=_IMAGES)
     ] = 100,
     size: Annotated[
-        str, typer.Option("--size", help="WIDTHxHEIGHT in pixels.", rich_help_panel=_PICTURES)
+        str, typer.Option("--size", help="WIDTHxHEIGHT in pixels.", rich_help_panel=_IMAGES)
     ] = "640x480",
     views: Annotated[
         int,
         typer.Option(
             "--views",
             min=1,
-            help="Cameras that see the same moment; each counts as a picture.",
-            rich_help_panel=_PICTURES,
+            help="Cameras that see the same moment; each counts as an image.",
+            rich_help_panel=_IMAGES,
         ),
     ] = 1,
     sequences: Annotated[
@@ -71,12 +71,12 @@ def synth(
             metavar="FRAMES",
             min=1,
             help="Frames of each clip, with smooth motion and a moving camera; 1 for single "
-            "pictures.",
-            rich_help_panel=_PICTURES,
+            "images.",
+            rich_help_panel=_IMAGES,
         ),
     ] = 1,
     fps: Annotated[
-        float, typer.Option("--fps", help="Frames a second.", rich_help_panel=_PICTURES)
+        float, typer.Option("--fps", help="Frames a second.", rich_help_panel=_IMAGES)
     ] = 25.0,
     people: Annotated[
         str,
@@ -114,14 +114,14 @@ def synth(
             "--format",
             help="coco: JPEG and COCO-WholeBody JSON, with keypoints_3d, visibility133, camera, "
             "masks.",
-            rich_help_panel=_PICTURES,
+            rich_help_panel=_IMAGES,
         ),
     ] = "coco",
     preview: Annotated[
         bool,
         typer.Option(
             "--preview",
-            help=f"Also write {PREVIEW}: some of the pictures with their labels drawn.",
+            help=f"Also write {PREVIEW}: some of the images with their labels drawn.",
             rich_help_panel=_RUN,
         ),
     ] = False,
@@ -200,7 +200,7 @@ def _write(plan: DatasetPlan, workers: int, preview: bool) -> None:
     from rtmpose3d.synth import write_dataset
 
     try:
-        with progress_bar(plan.count, "pictures") as advance:
+        with progress_bar(plan.count, "images") as advance:
             written = write_dataset(plan, workers=workers, progress=advance)
     except KeyboardInterrupt:
         typer.echo(
@@ -210,7 +210,7 @@ def _write(plan: DatasetPlan, workers: int, preview: bool) -> None:
     there = plan.shards - written
     known = f", {there} of them there before" if there else ""
     typer.echo(
-        f"{plural(plan.count, 'picture', 'pictures')} in "
+        f"{plural(plan.count, 'image', 'images')} in "
         f"{plural(plan.shards, 'shard', 'shards')}{known}: {plan.out}"
     )
     if preview:

@@ -1,4 +1,4 @@
-"""`rtmpose3d train`: train a model on data sets, or on people rendered while it runs."""
+"""`rtmpose3d train`: train a model on datasets, or on people rendered while it runs."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def train(
     recipe: options.Recipe,
     out: options.Out,
     data: options.Data = None,
-    data_sets: options.DataSets = None,
+    datasets: options.Datasets = None,
     validation_sets: options.ValidationSets = None,
     allow_missing: options.AllowMissing = False,
     bad_samples: options.BadSamples = "raise",
@@ -109,7 +109,7 @@ def train(
     dry_run: options.DryRun = False,
     debug: DebugOption = False,
 ) -> None:
-    """Train a model on data sets, or on people rendered while it runs; on one device or many.
+    """Train a model on datasets, or on people rendered while it runs; on one device or many.
 
     Writes into OUT: checkpoints to resume from, steps.csv and validation.csv, curves.png,
     sheets/ with predictions beside the truth, and at the end the model's .pth file. Ctrl-C stops
@@ -162,7 +162,7 @@ def train(
     if data is not None:
         files = Files(
             folder=data,
-            data_sets=data_sets,
+            datasets=datasets,
             validation_sets=validation_sets,
             allow_missing=allow_missing,
             bad_samples=bad_samples,
@@ -281,7 +281,7 @@ def _run_detector(
             train_world,
             validation_world,
             render_workers=rendering.workers,
-            validation_pictures=rendered.VALIDATION_PICTURES if engine.first else 0,
+            validation_images=rendered.VALIDATION_IMAGES if engine.first else 0,
         )
         return train_detector(
             recipe,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-_FILES, _RENDERED = "Data sets in files", "People rendered while it runs"
+_FILES, _RENDERED = "Datasets in files", "People rendered while it runs"
 _RECIPE, _TEACHER, _RUN = "The recipe", "Given weights and teachers", "Running"
 
 Recipe = Annotated[
@@ -32,16 +32,16 @@ Data = Annotated[
     Path | None,
     typer.Option(
         "--data",
-        help="Folder that holds the data sets' folders; see docs/datasets.md.",
+        help="Folder that holds the datasets' folders; see docs/datasets.md.",
         rich_help_panel=_FILES,
     ),
 ]
-DataSets = Annotated[
+Datasets = Annotated[
     str | None,
     typer.Option(
-        "--data-sets",
+        "--datasets",
         metavar="NAME[@SPLIT][:REPEAT],...",
-        help="Other data sets than the recipe's; REPEAT is how often an epoch holds each person.",
+        help="Other datasets than the recipe's; REPEAT is how often an epoch holds each person.",
         show_default="the recipe's",
         rich_help_panel=_FILES,
     ),
@@ -60,7 +60,7 @@ AllowMissing = Annotated[
     bool,
     typer.Option(
         "--allow-missing",
-        help="Train without those of the data sets that are not there.",
+        help="Train without those of the datasets that are not there.",
         rich_help_panel=_FILES,
     ),
 ]
@@ -68,7 +68,7 @@ BadSamples = Annotated[
     str,
     typer.Option(
         "--bad-samples",
-        help="raise: stop at a label or picture that cannot be used; skip: leave it out and note "
+        help="raise: stop at a label or image that cannot be used; skip: leave it out and note "
         "it in OUT/skipped.txt.",
         rich_help_panel=_FILES,
     ),
@@ -78,7 +78,7 @@ Workers = Annotated[
     typer.Option(
         "--workers",
         min=0,
-        help="Processes that read and cut pictures; 0: a thread.",
+        help="Processes that read and cut images; 0: a thread.",
         rich_help_panel=_FILES,
     ),
 ]
@@ -141,7 +141,7 @@ BatchSize = Annotated[
     typer.Option(
         "--batch-size",
         min=1,
-        help="Pictures a step, of all processes together. Published recipes change their "
+        help="Images a step, of all processes together. Published recipes change their "
         "learning rate in proportion.",
         show_default="the recipe's",
         rich_help_panel=_RECIPE,

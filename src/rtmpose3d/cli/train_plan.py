@@ -1,4 +1,4 @@
-"""What `rtmpose3d train` is going to do: the recipe, its data sets, given weights; and as text."""
+"""What `rtmpose3d train` is going to do: the recipe, its datasets, given weights; and as text."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from rtmpose3d.zoo import resolve_pose
 
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 _ALL_PARTS = ",".join(NETWORK_PARTS)
-_RENDERED = (Share(data_set="rendered"),)
-_PART_SETS = {share.data_set: share.enlarge for share in COCKTAIL14 if share.enlarge}
+_RENDERED = (Share(dataset="rendered"),)
+_PART_SETS = {share.dataset: share.enlarge for share in COCKTAIL14 if share.enlarge}
 _NO_SETS = "none"
 
 
@@ -68,10 +68,10 @@ class Changes:
 
 @dataclass(frozen=True, kw_only=True)
 class Files:
-    """Data sets in files, as the options name them."""
+    """Datasets in files, as the options name them."""
 
     folder: Path
-    data_sets: str | None
+    datasets: str | None
     validation_sets: str | None
     allow_missing: bool
     bad_samples: str
@@ -98,8 +98,8 @@ class PoseJob:
         recipe: what to do.
         plan: the published training that it follows, if any.
         initial, teacher: given weights.
-        files: data sets in files; None: rendered people.
-        found, validation: the data sets, read or missing.
+        files: datasets in files; None: rendered people.
+        found, validation: the datasets, read or missing.
     """
 
     recipe: PoseRecipe
@@ -117,20 +117,20 @@ class PoseJob:
             listing_only: whether the user only wants to know what would happen.
 
         Raises:
-            InputError: a data set is missing.
+            InputError: a dataset is missing.
         """
         if listing_only or self.files is None or self.files.allow_missing:
             return
         missing = [f.missing for f in (*self.found, *self.validation) if f.missing]
         if missing:
             raise InputError(
-                f"{len(missing)} of the data sets are not there: {'; '.join(missing)}. Train "
-                "without them with --allow-missing, or name others with --data-sets and "
+                f"{len(missing)} of the datasets are not there: {'; '.join(missing)}. Train "
+                "without them with --allow-missing, or name others with --datasets and "
                 "--validation-sets"
             )
 
     def data(self, engine: Engine) -> TrainingData[PoseBatch]:
-        """The batches of the data sets.
+        """The batches of the datasets.
 
         Raises:
             InputError: see `mixture_data`.
@@ -168,12 +168,12 @@ def detector_recipe(name: str, changes: Changes, weights: Weights) -> DetectorRe
 def pose_job(
     name: str, changes: Changes, files: Files | None, weights: Weights, *, listing_only: bool
 ) -> PoseJob:
-    """The training that the options ask for; data sets are looked for and read.
+    """The training that the options ask for; datasets are looked for and read.
 
     With `listing_only`, labels that cannot be used are counted, whatever the user chose.
 
     Raises:
-        UnknownNameError: no recipe, data set, part or stage of that name.
+        UnknownNameError: no recipe, dataset, part or stage of that name.
         InputError: options that do not fit each other; a label that cannot be used.
     """
     if name not in RECIPES and name not in PLANS:
@@ -209,7 +209,7 @@ def pose_job(
 
 
 def _find(shares: Sequence[Share], files: Files, listing_only: bool) -> list[FoundShare]:
-    """Read the labels of data sets.
+    """Read the labels of datasets.
 
     Raises:
         InputError: there is no folder, or a label that cannot be used.
@@ -230,7 +230,7 @@ def _published(
 ) -> PoseRecipe:
     """The published recipe, for the samples that are there."""
     if not samples and changes.steps is None:
-        where = "rendered people have no epochs" if files is None else "no data set was found"
+        where = "rendered people have no epochs" if files is None else "no dataset was found"
         raise InputError(
             f"{plan.model} is trained {plan.epochs} epochs, and {where}; say how many --steps"
         )
@@ -264,14 +264,14 @@ def _with_weights(recipe: PoseRecipe, weights: Weights) -> PoseRecipe:
 
 
 def _shares(files: Files, plan: Plan | None) -> Sequence[Share]:
-    """Data sets to train on."""
-    if files.data_sets is not None:
-        return [_share(text, "train") for text in _names(files.data_sets)]
+    """Datasets to train on."""
+    if files.datasets is not None:
+        return [_share(text, "train") for text in _names(files.datasets)]
     return _RENDERED if plan is None else plan.shares
 
 
 def _validation(files: Files, plan: Plan | None) -> Sequence[Share]:
-    """Data sets to validate on."""
+    """Datasets to validate on."""
     if files.validation_sets == _NO_SETS:
         return ()
     if files.validation_sets is not None:
@@ -290,10 +290,8 @@ def _share(text: str, split: str) -> Share:
     try:
         times = float(repeat) if repeat else 1.0
     except ValueError:
-        raise InputError(f"{text!r} in --data-sets: {repeat!r} is no number") from None
-    return Share(
-        data_set=name, split=own_split or split, repeat=times, enlarge=_PART_SETS.get(name)
-    )
+        raise InputError(f"{text!r} in --datasets: {repeat!r} is no number") from None
+    return Share(dataset=name, split=own_split or split, repeat=times, enlarge=_PART_SETS.get(name))
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -304,7 +302,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def lines_of_job(job: PoseJob, engine: Engine) -> list[str]:
-    """What is going to happen, data sets first."""
+    """What is going to happen, datasets first."""
     lines = [_line_of_share("data", f) for f in job.found]
     lines += [_line_of_share("validation", f) for f in job.validation]
     if job.found:
@@ -343,11 +341,11 @@ def lines_of_recipe(recipe: Recipe, engine: Engine) -> list[str]:
     device = f"{engine.device}, {recipe.precision}"
     if engine.world_size > 1:
         part = recipe.batch_size // engine.world_size
-        device = f"{engine.world_size} processes on {engine.device.type}, {part} pictures each"
+        device = f"{engine.world_size} processes on {engine.device.type}, {part} images each"
         device += f", {recipe.precision}"
     return [
         f"model      {spec.name}, {parameters / 1e6:.2f} M parameters, input {width}x{height}",
-        f"steps      {schedule.steps:,} of {recipe.batch_size} pictures; the last "
+        f"steps      {schedule.steps:,} of {recipe.batch_size} images; the last "
         f"{schedule.steps - recipe.stage2_from:,} are stage 2",
         f"rate       {recipe.learning_rate:g} after {schedule.warmup_steps:,} steps of warm-up, "
         f"{then}",
@@ -357,7 +355,7 @@ def lines_of_recipe(recipe: Recipe, engine: Engine) -> list[str]:
 
 def _line_of_share(title: str, found: FoundShare) -> str:
     share = found.share
-    name = f"{share.data_set}@{share.split}"
+    name = f"{share.dataset}@{share.split}"
     if found.records is None:
         return f"{title:<10} {name}: MISSING: {found.missing}"
     bad = f", {found.bad:,} bad ones left out" if found.bad else ""

@@ -1,20 +1,20 @@
-"""Data sets: one checked record of a person for whatever data set it comes from.
+"""Datasets: one checked record of a person for whatever dataset it comes from.
 
-`DATA_SETS` is the table of what can be read, `read_data_set` reads a split of one,
-`load_picture` gives a record's picture, `RecordTable` holds many records in little memory.
+`DATASETS` is the table of what can be read, `read_dataset` reads a split of one,
+`load_record_image` gives a record's image, `RecordTable` holds many records in little memory.
 """
 
 from rtmpose3d.data.candidates import ReadOptions
 from rtmpose3d.data.packed import RecordTable
-from rtmpose3d.data.reading import BadLabel, OnBad, Reading, read_data_set
-from rtmpose3d.data.records import PoseRecord, Shown, load_picture
-from rtmpose3d.data.specs import DataSetSpec, Split
-from rtmpose3d.data.table import DATA_SETS
+from rtmpose3d.data.reading import BadLabel, OnBad, Reading, read_dataset
+from rtmpose3d.data.records import PoseRecord, Shown, load_record_image
+from rtmpose3d.data.specs import DatasetSpec, Split
+from rtmpose3d.data.table import DATASETS
 
 __all__ = [
-    "DATA_SETS",
+    "DATASETS",
     "BadLabel",
-    "DataSetSpec",
+    "DatasetSpec",
     "OnBad",
     "PoseRecord",
     "ReadOptions",
@@ -22,6 +22,6 @@ __all__ = [
     "RecordTable",
     "Shown",
     "Split",
-    "load_picture",
-    "read_data_set",
+    "load_record_image",
+    "read_dataset",
 ]

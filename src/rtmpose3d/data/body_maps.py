@@ -1,4 +1,4 @@
-"""The keypoint maps of data sets with whole bodies or bodies, by name, each with its source.
+"""The keypoint maps of datasets with whole bodies or bodies, by name, each with its source.
 
 Necks, head tops, pelvises and bellies have no partner among the 133 keypoints. The numbers that
 come out are those of the reference (projects/rtmpose3d, rtmw3d-l_8xb64_cocktail14-384x288.py).

@@ -1,4 +1,4 @@
-"""What readers of data sets share: files, options, places, and people that may become records.
+"""What readers of datasets share: files, options, places, and people that may become records.
 
 A reader goes through one annotation file and yields a `Candidate` for each label. Building it gives
 the checked record, or says why it is left out (`LeftOut`: nothing is wrong with it), or raises an
@@ -25,20 +25,20 @@ BOX_SHARE = 0.53  # of a box that a person covers, where no area is annotated (m
 
 CROWD = "a region with many people"
 NO_KEYPOINTS = "no labelled keypoint"
-NO_BOX = "no box, or one without area inside the picture"
+NO_BOX = "no box, or one without area inside the image"
 NOT_FOR_KEYPOINTS = "no keypoints were annotated"
 OTHER_SCENE = "another scene than asked for"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions:
-    """How a data set is read.
+    """How a dataset is read.
 
     Attributes:
-        every: take every n-th picture, for sets of video frames.
+        every: take every n-th image, for sets of video frames.
         keep_ignored: also give regions with many people and people without labelled keypoints:
             evaluation must know them, training must not see them.
-        check_images: raise for pictures that are not there; off where only labels are needed.
+        check_images: raise for images that are not there; off where only labels are needed.
         scenes: Human-Art: scenes to take, by the beginning of the path, such as "real_human".
         reference_quirks: read as the reference does where that is a mistake (UBody3D: boxes and
             order of the keypoints; Human-Art: scenes are not filtered).
@@ -60,17 +60,17 @@ class ReadOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class AnnotationFile:
-    """One file of labels of one split of a data set.
+    """One file of labels of one split of a dataset.
 
     Attributes:
-        data_set: name of the data set.
+        dataset: name of the dataset.
         path: of the file.
-        images: folder from which the names of pictures count.
-        keypoint_map: of the data set.
-        licence: of pictures and labels.
+        images: folder from which the names of images count.
+        keypoint_map: of the dataset.
+        licence: of images and labels.
     """
 
-    data_set: str
+    dataset: str
     path: Path
     images: Path
     keypoint_map: KeypointMap
@@ -84,7 +84,7 @@ class Place:
     Attributes:
         file: that holds it.
         index: in that file, from 0.
-        annotation_id, image_id: in the data set, where it has them.
+        annotation_id, image_id: in the dataset, where it has them.
     """
 
     file: AnnotationFile
@@ -93,13 +93,13 @@ class Place:
     image_id: int | None = None
 
     def __str__(self) -> str:
-        return place_text(self.file.data_set, self.file.path, self.index, self.annotation_id)
+        return place_text(self.file.dataset, self.file.path, self.index, self.annotation_id)
 
 
-def place_text(data_set: str, path: Path, index: int, annotation_id: int | None) -> str:
+def place_text(dataset: str, path: Path, index: int, annotation_id: int | None) -> str:
     """How errors name a label."""
     known = "" if annotation_id is None else f" (id {annotation_id})"
-    return f"{data_set}: {path}, annotation {index}{known}"
+    return f"{dataset}: {path}, annotation {index}{known}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,13 +135,13 @@ Reader: TypeAlias = Callable[[AnnotationFile, ReadOptions], Iterator[Candidate]]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Labels:
-    """One person's labels in the data set's own K keypoints.
+    """One person's labels in the dataset's own K keypoints.
 
     Attributes:
         box_xyxy: (4,) px.
         points: (K, 2) px.
         visible: (K,) in [0, 1].
-        points_camera_m: (K, 3) metres, nan where unknown; None for 2D data sets.
+        points_camera_m: (K, 3) metres, nan where unknown; None for 2D datasets.
     """
 
     box_xyxy: FloatArray
@@ -166,14 +166,14 @@ def make_record(
 
     Args:
         place: where they stand.
-        labels: in the data set's own keypoints.
-        image: file of the picture.
+        labels: in the dataset's own keypoints.
+        image: file of the image.
         keypoint_map: None: the file's.
         image_size_wh: as the labels claim it.
         shown: what the box encloses.
         area_px2: None: about half of the box.
         crowd: COCO's iscrowd.
-        camera: of the picture.
+        camera: of the image.
 
     Raises:
         InputError: they are no usable labels; the text begins with the place.
@@ -196,7 +196,7 @@ def make_record(
         licence=place.file.licence,
         keypoints_camera_m=placed,
         camera=camera,
-        data_set=place.file.data_set,
+        dataset=place.file.dataset,
         annotation_file=place.file.path,
         index=place.index,
         image_size_wh=image_size_wh,

@@ -1,4 +1,4 @@
-"""Readers' common ground for annotation files in COCO's format: pictures, people, clipped boxes.
+"""Readers' common ground for annotation files in COCO's format: images, people, clipped boxes.
 
 The order of people, which of them are left out, and how boxes are clipped follow the reference
 (mmpose, BaseCocoStyleDataset), so that both see the same people with the same boxes.
@@ -35,7 +35,7 @@ from rtmpose3d.structures import FloatArray
 
 
 class CocoImage(TypedDict):
-    """What readers use of a picture's entry; one that a file lacks is a KeyError on access."""
+    """What readers use of an image's entry; one that a file lacks is a KeyError on access."""
 
     id: int
     file_name: str
@@ -66,7 +66,7 @@ class CocoAnnotation(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One annotation with its picture.
+    """One annotation with its image.
 
     Attributes:
         place: where it stands.
@@ -82,7 +82,7 @@ class Row:
 
     @property
     def size_wh(self) -> tuple[int, int]:
-        """Width and height of the picture, as the file claims it."""
+        """Width and height of the image, as the file claims it."""
         return int(self.image["width"]), int(self.image["height"])
 
 
@@ -92,13 +92,13 @@ BuildRow = Callable[[Row], Built]
 def coco_candidates(
     file: AnnotationFile, options: ReadOptions, build: BuildRow, *, first_of_image: bool = False
 ) -> Iterator[Candidate]:
-    """Every annotation of a file, picture by picture.
+    """Every annotation of a file, image by image.
 
     Args:
         file: in COCO's format.
         options: of reading.
         build: makes a record of an annotation.
-        first_of_image: only the first annotation of each picture (InterHand2.6M).
+        first_of_image: only the first annotation of each image (InterHand2.6M).
 
     Raises:
         InputError: the file is no such file, or holds nothing.
@@ -124,7 +124,7 @@ def coco_candidates(
 
 
 def _fail(place: Place, image_id: object) -> Built:
-    raise InputError(f"{place}: its image_id {image_id!r} is none of the file's pictures")
+    raise InputError(f"{place}: its image_id {image_id!r} is none of the file's images")
 
 
 def _read(file: AnnotationFile) -> tuple[dict[int, CocoImage], list[CocoAnnotation]]:
@@ -146,14 +146,14 @@ def _read(file: AnnotationFile) -> tuple[dict[int, CocoImage], list[CocoAnnotati
 
 
 def clipped_box(row: Row, shift: float = 0.0) -> FloatArray:
-    """(4,) float32 corners of the annotated box, inside the picture.
+    """(4,) float32 corners of the annotated box, inside the image.
 
     Args:
         row: with `bbox` as x, y, width, height.
         shift: added to x and y.
 
     Raises:
-        InputError: the box or the picture's size is no number.
+        InputError: the box or the image's size is no number.
     """
     x, y, width, height = numbers(row.annotation["bbox"], "bbox", 4).tolist()
     box = np.array([x, y, x, y]) + shift + [0, 0, width, height]

@@ -1,9 +1,9 @@
-"""Reader of DNA-Rendering, and what unpacks its pictures.
+"""Reader of DNA-Rendering, and what unpacks its images.
 
 Written from the published format (the reader on its GitHub page, scripts/3DGS/SMCReader.py, and
 issue 2 there on the keypoints); no file of it was at hand. A sequence is two HDF5 files:
-NAME.smc with the pictures of 60 cameras, NAME_annots.smc with cameras and keypoints. Pictures are
-read from `images/NAME/CAMERA/FRAME.jpg`, where `unpack_pictures` puts them.
+NAME.smc with the images of 60 cameras, NAME_annots.smc with cameras and keypoints. Images are
+read from `images/NAME/CAMERA/FRAME.jpg`, where `unpack_images` puts them.
 """
 
 from __future__ import annotations
@@ -144,22 +144,22 @@ def _box_around(pixels: FloatArray) -> FloatArray:
     return np.concatenate([middle - half, middle + half])
 
 
-def unpack_pictures(smc_file: Path, images: Path, *, every: int = 1) -> int:
-    """Write a sequence's pictures as the files that its records name.
+def unpack_images(smc_file: Path, images: Path, *, every: int = 1) -> int:
+    """Write a sequence's images as the files that its records name.
 
-    Pictures that are there already are left alone. The JPEG data is copied, not coded again.
+    Images that are there already are left alone. The JPEG data is copied, not coded again.
 
     Args:
         smc_file: NAME.smc.
-        images: the folder `images` of the data set.
+        images: the folder `images` of the dataset.
         every: take every n-th frame, as in `ReadOptions`.
 
     Returns:
-        Number of pictures that were written.
+        Number of images that were written.
 
     Raises:
         InputError: the file is no such file.
-        OutputError: a picture cannot be written.
+        OutputError: an image cannot be written.
         MissingDependencyError: h5py is not installed.
     """
     h5py = _h5py()

@@ -1,4 +1,4 @@
-"""How one data set's keypoints become the 133 of COCO-WholeBody: `KeypointMap`.
+"""How one dataset's keypoints become the 133 of COCO-WholeBody: `KeypointMap`.
 
 The maps themselves stand in `body_maps` and `part_maps`.
 """
@@ -17,12 +17,12 @@ from rtmpose3d.structures import FloatArray
 
 @dataclass(frozen=True, kw_only=True)
 class KeypointMap:
-    """Which keypoint of a data set is which of the 133.
+    """Which keypoint of a dataset is which of the 133.
 
     Attributes:
         name: of the map.
-        source: where the data set's order is documented.
-        names: the data set's K keypoints in its order, as we call them.
+        source: where the dataset's order is documented.
+        names: the dataset's K keypoints in its order, as we call them.
         pairs: (theirs, ours) by number; keypoints without a true partner are left out.
 
     Raises:
@@ -42,27 +42,27 @@ class KeypointMap:
             raise InputError(f"map {self.name}: ours must be in 0 to 132, each once at most")
 
     def __len__(self) -> int:
-        """Number of keypoints that the data set has, K."""
+        """Number of keypoints that the dataset has, K."""
         return len(self.names)
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """The parts of the 133 that the data set has keypoints of."""
+        """The parts of the 133 that the dataset has keypoints of."""
         found = {WHOLEBODY.part_of_keypoint[ours] for _, ours in self.pairs}
         return tuple(part for part in PARTS if part in found)
 
     def place(self, values: FloatArray, fill: float = 0.0) -> FloatArray:
-        """The data set's values in the places of the 133.
+        """The dataset's values in the places of the 133.
 
         Args:
-            values: (K,) or (K, C), one row for each of the data set's keypoints.
-            fill: for the keypoints of ours that the data set does not have.
+            values: (K,) or (K, C), one row for each of the dataset's keypoints.
+            fill: for the keypoints of ours that the dataset does not have.
 
         Returns:
             (133,) or (133, C) float32.
 
         Raises:
-            InputError: another number of rows than the data set has keypoints.
+            InputError: another number of rows than the dataset has keypoints.
         """
         if len(values) != len(self):
             raise InputError(f"expected {len(self)} keypoints ({self.name}), got {len(values)}")
@@ -84,7 +84,7 @@ def map_by_name(
     Args:
         name: of the map.
         source: where the order is documented.
-        names: the data set's keypoints in its order.
+        names: the dataset's keypoints in its order.
         same_as: their name -> ours, for those that are called otherwise.
         also: their name -> one more of ours, for those that stand for two.
     """

@@ -24,16 +24,16 @@ _NONE = -1  # an id, index or size that a record does not have
 
 
 class RecordTable(Sequence[PoseRecord]):
-    """Records of picture files, packed.
+    """Records of image files, packed.
 
     What comes out equals what went in, except that a keypoint that is neither visible nor known
     in 3D lies at (0, 0).
 
     Args:
-        records: of picture files with the labels' file and index, as readers give them.
+        records: of image files with the labels' file and index, as readers give them.
 
     Raises:
-        InputError: a record holds its picture itself, or does not say where it is from.
+        InputError: a record holds its image itself, or does not say where it is from.
     """
 
     def __init__(self, records: Iterable[PoseRecord]) -> None:
@@ -74,7 +74,7 @@ class RecordTable(Sequence[PoseRecord]):
         return self._record(int(index) % len(self))
 
     def _record(self, i: int) -> PoseRecord:
-        data_set, licence, file, index, width, height, shown, image_id, annotation_id, crowd = (
+        dataset, licence, file, index, width, height, shown, image_id, annotation_id, crowd = (
             int(value) for value in self._ints[i]
         )
         path = Path(self._texts[file])
@@ -87,11 +87,11 @@ class RecordTable(Sequence[PoseRecord]):
             box_xyxy=floats[:4].astype(np.float32),
             keypoints_px=keypoints,
             visible=visible,
-            source=place_text(self._texts[data_set], path, index, _known(annotation_id)),
+            source=place_text(self._texts[dataset], path, index, _known(annotation_id)),
             licence=self._texts[licence],
             keypoints_camera_m=metres,
             camera=_camera(floats[5:], size),
-            data_set=self._texts[data_set],
+            dataset=self._texts[dataset],
             annotation_file=path,
             index=index,
             image_size_wh=size,
@@ -144,7 +144,7 @@ class _Packer:
         path, index = record.annotation_file, record.index
         if not isinstance(record.image, Path) or path is None or index is None:
             raise InputError(
-                f"{record.source}: only records of picture files that know their label's file and "
+                f"{record.source}: only records of image files that know their label's file and "
                 "index can be packed"
             )
         self._add_keypoints(record)
@@ -152,7 +152,7 @@ class _Packer:
         lens = [np.nan] * 4 if camera is None else [camera.fx, camera.fy, camera.cx, camera.cy]
         area = np.nan if record.area_px2 is None else record.area_px2
         self.floats.extend([*record.box_xyxy.tolist(), area, *lens])
-        texts = (record.data_set, record.licence, str(path))
+        texts = (record.dataset, record.licence, str(path))
         ids = (record.image_id, record.annotation_id)
         self.ints.extend(
             [

@@ -1,4 +1,4 @@
-"""The keypoint maps of data sets of faces and hands, and of DNA-Rendering, each with its source.
+"""The keypoint maps of datasets of faces and hands, and of DNA-Rendering, each with its source.
 
 Faces are counted within the 68 points of 300-W, which is the order of our face. The numbers are
 those of the reference (projects/rtmpose3d, rtmw3d-l_8xb64_cocktail14-384x288.py).

@@ -59,7 +59,7 @@ def _build_face(row: Row, *, square: bool) -> Built:
 
 
 def read_interhand(file: AnnotationFile, options: ReadOptions) -> Iterator[Candidate]:
-    """Reader of InterHand2.6M: both hands of a picture as one record, with 3D and camera.
+    """Reader of InterHand2.6M: both hands of an image as one record, with 3D and camera.
 
     Beside NAME_data.json must lie NAME_camera.json and NAME_joint_3d.json.
 
@@ -119,7 +119,7 @@ def _build_hands(row: Row, *, cameras: _Beside, joints: _Beside) -> Built:
 def _in_camera(
     cameras: Mapping[str, Mapping[str, list[float]]], row: Row, world_mm: FloatArray
 ) -> tuple[Camera, FloatArray]:
-    """The picture's camera, and the points in its frame, mm."""
+    """The image's camera, and the points in its frame, mm."""
     number = str(row.image["camera"])
     fx, fy = numbers(cameras["focal"][number], "focal", 2).tolist()
     cx, cy = numbers(cameras["princpt"][number], "princpt", 2).tolist()

@@ -1,4 +1,4 @@
-"""A sheet of a data set's people with their keypoints, for looking before training."""
+"""A sheet of a dataset's people with their keypoints, for looking before training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from rtmpose3d.data.records import PoseRecord, load_picture
+from rtmpose3d.data.records import PoseRecord, load_record_image
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures import FloatArray, Image, PoseResult
 from rtmpose3d.viz import draw_2d
@@ -23,16 +23,16 @@ _OUT_OF_SIGHT = -1e4  # where drawing ignores a keypoint
 
 
 def label_sheet(records: Sequence[PoseRecord]) -> Image:
-    """Each record as a square cell: its picture about the box, box and keypoints drawn.
+    """Each record as a square cell: its image about the box, box and keypoints drawn.
 
     Args:
-        records: at least one; their pictures are read.
+        records: at least one; their images are read.
 
     Returns:
         (H, W, 3) uint8 BGR.
 
     Raises:
-        InputError: there are none, or a picture cannot be read.
+        InputError: there are none, or an image cannot be read.
     """
     if not records:
         raise InputError("a sheet needs at least one record")
@@ -49,7 +49,7 @@ def label_sheet(records: Sequence[PoseRecord]) -> Image:
 
 def _cell(record: PoseRecord) -> Image:
     """(CELL_PX, CELL_PX, 3) the record's surroundings with its labels."""
-    image = load_picture(record)
+    image = load_record_image(record)
     corners = record.box_xyxy.astype(np.float64)
     side = max(float((corners[2:] - corners[:2]).max()) * _MARGIN, 1.0)
     scale = CELL_PX / side
@@ -67,7 +67,7 @@ def _cell(record: PoseRecord) -> Image:
     drawn = draw_2d(cell, _result(cell, points, record.visible, box), labels=False)
     where = "" if record.index is None else f" {record.index}"
     depth = "  3D" if record.has_3d else ""
-    text = f"{record.data_set}{where}  {int(seen.sum())} keypoints{depth}"
+    text = f"{record.dataset}{where}  {int(seen.sum())} keypoints{depth}"
     draw_label(drawn, 8, 8, text, 15)
     return drawn
 

@@ -1,6 +1,6 @@
-"""Reading a split of a data set: `read_data_set` gives a `Reading` to iterate over.
+"""Reading a split of a dataset: `read_dataset` gives a `Reading` to iterate over.
 
-Records come one by one, in the order of the files, without any picture being opened. What is left
+Records come one by one, in the order of the files, without any image being opened. What is left
 out on purpose is counted by reason; what is wrong is an error that names file and index, or, if
 the caller wants it skipped, an entry of `Reading.bad`.
 """
@@ -15,8 +15,8 @@ from typing import Literal, TypeAlias
 
 from rtmpose3d.data.candidates import AnnotationFile, Candidate, LeftOut, Reader, ReadOptions
 from rtmpose3d.data.records import PoseRecord
-from rtmpose3d.data.specs import DataSetSpec
-from rtmpose3d.data.table import DATA_SETS
+from rtmpose3d.data.specs import DatasetSpec
+from rtmpose3d.data.table import DATASETS
 from rtmpose3d.errors import InputError, UnknownNameError
 
 OnBad: TypeAlias = Literal["raise", "skip"]
@@ -42,7 +42,7 @@ class Reading:
     """The records of a split. Iterating again begins anew.
 
     Attributes:
-        spec: of the data set.
+        spec: of the dataset.
         files: that are read.
         reader: that reads them.
         options: of reading.
@@ -52,7 +52,7 @@ class Reading:
         bad: what was skipped because it is wrong.
     """
 
-    spec: DataSetSpec
+    spec: DatasetSpec
     files: Sequence[AnnotationFile]
     reader: Reader
     options: ReadOptions
@@ -126,13 +126,13 @@ def _check_image(record: PoseRecord, there: dict[Path, bool]) -> None:
     if not isinstance(record.image, Path):
         return
     if record.image not in there:
-        there.clear()  # people of one picture follow each other
+        there.clear()  # people of one image follow each other
         there[record.image] = record.image.is_file()
     if not there[record.image]:
-        raise InputError(f"{record.source}: its picture {record.image} is not there")
+        raise InputError(f"{record.source}: its image {record.image} is not there")
 
 
-def read_data_set(
+def read_dataset(
     name: str,
     folder: Path | str,
     split: str = "train",
@@ -142,33 +142,33 @@ def read_data_set(
     annotations: str | None = None,
     images: str | None = None,
 ) -> Reading:
-    """The people of one split of a data set.
+    """The people of one split of a dataset.
 
     Args:
-        name: of the data set, a key of `DATA_SETS`.
+        name: of the dataset, a key of `DATASETS`.
         folder: where it lies.
-        split: a key of the data set's splits.
+        split: a key of the dataset's splits.
         on_bad: what happens at a label that is wrong: "raise", or "skip" and count it.
         options: how it is read; None: as it is meant for training.
         annotations: another place of the annotation file, from the folder.
-        images: another folder of the pictures, from the data set's folder.
+        images: another folder of the images, from the dataset's folder.
 
     Returns:
         The reading; iterate over it for the records.
 
     Raises:
-        UnknownNameError: there is no such data set or split.
+        UnknownNameError: there is no such dataset or split.
         InputError: its files are not there; `on_bad` is neither.
 
     Example:
-        >>> reading = read_data_set("coco-wholebody", "data/coco", "val")
+        >>> reading = read_dataset("coco-wholebody", "data/coco", "val")
         >>> records = list(reading)
     """
-    if name not in DATA_SETS:
-        raise UnknownNameError("data set", name, DATA_SETS)
+    if name not in DATASETS:
+        raise UnknownNameError("dataset", name, DATASETS)
     if on_bad not in ("raise", "skip"):
         raise InputError(f"on_bad must be 'raise' or 'skip', got {on_bad!r}")
-    spec = DATA_SETS[name]
+    spec = DATASETS[name]
     return Reading(
         spec=spec,
         files=spec.files(Path(folder), split, annotations=annotations, images=images),

@@ -1,6 +1,6 @@
-"""The one record of a person that every reader of a data set yields.
+"""The one record of a person that every reader of a dataset yields.
 
-A picture (an array or a file), one person's box in it, the 133 points of COCO-WholeBody with their
+An image (an array or a file), one person's box in it, the 133 points of COCO-WholeBody with their
 validity, 3D and camera where there are any, and the licence of all that; for evaluation also what
 COCO's scores need. Frames and units are those of `rtmpose3d.geometry`. What is wrong with a record
 is said with the name of its sample.
@@ -27,27 +27,27 @@ Shown = Literal["person", "face", "hands"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PoseRecord:
-    """One person of one picture, checked.
+    """One person of one image, checked.
 
     Attributes:
         image: (H, W, 3) uint8 BGR, or the file that holds it.
-        box_xyxy: (4,) float32, pixels of the picture; may lie partly outside it.
-        keypoints_px: (133, 2) float32, pixels of the picture; without meaning where not visible.
-        visible: (133,) float32 in [0, 1]: 0 where the data set says nothing about a keypoint or
+        box_xyxy: (4,) float32, pixels of the image; may lie partly outside it.
+        keypoints_px: (133, 2) float32, pixels of the image; without meaning where not visible.
+        visible: (133,) float32 in [0, 1]: 0 where the dataset says nothing about a keypoint or
             it is outside, 1 where it is labelled, seen or occluded.
         keypoints_camera_m: (133, 3) float32, metres in camera space; nan for keypoints without
-            3D; None for 2D data sets. A set that only has depths relative to a root gives those
+            3D; None for 2D datasets. A set that only has depths relative to a root gives those
             as z, with nan as x and y.
-        camera: that took the picture, where it is known; without its distortion.
-        source: data set, file and index, as errors name the sample.
-        licence: of the picture and its labels.
-        data_set: name of the data set, a key of `rtmpose3d.data.DATA_SETS`; "" if it is none.
+        camera: that took the image, where it is known; without its distortion.
+        source: dataset, file and index, as errors name the sample.
+        licence: of the image and its labels.
+        dataset: name of the dataset, a key of `rtmpose3d.data.DATASETS`; "" if it is none.
         annotation_file: that the labels come from.
         index: of the label in that file, from 0.
-        image_size_wh: width and height of the picture as the labels claim it, where they do.
+        image_size_wh: width and height of the image as the labels claim it, where they do.
         shown: what the box encloses.
-        image_id: of the picture in the data set, where it has one.
-        annotation_id: of the label in the data set, where it has one.
+        image_id: of the image in the dataset, where it has one.
+        annotation_id: of the label in the dataset, where it has one.
         area_px2: of the person, as OKS needs it.
         crowd: COCO's iscrowd: a region with many people, never trained on.
 
@@ -64,7 +64,7 @@ class PoseRecord:
     licence: str
     keypoints_camera_m: FloatArray | None = None
     camera: Camera | None = None
-    data_set: str = ""
+    dataset: str = ""
     annotation_file: Path | None = None
     index: int | None = None
     image_size_wh: tuple[int, int] | None = None
@@ -141,19 +141,19 @@ class PoseRecord:
 
 
 def size_mismatch(source: str, size_wh: tuple[int, int], image: Image) -> InputError:
-    """The error of a picture of another size than its labels were made on."""
+    """The error of an image of another size than its labels were made on."""
     height, width = image.shape[:2]
     return InputError(
-        f"{source}: the labels are of a picture of {size_wh[0]} x {size_wh[1]} px, but the picture "
+        f"{source}: the labels are of an image of {size_wh[0]} x {size_wh[1]} px, but the image "
         f"has {width} x {height} px; it was resized, turned or exchanged"
     )
 
 
-def load_picture(record: PoseRecord) -> Image:
-    """The record's picture.
+def load_record_image(record: PoseRecord) -> Image:
+    """The record's image.
 
     Args:
-        record: whose picture is read, if it is a file.
+        record: whose image is read, if it is a file.
 
     Returns:
         (H, W, 3) uint8 BGR.

@@ -142,9 +142,9 @@ def read_ubody3d(file: AnnotationFile, options: ReadOptions) -> Iterator[Candida
     """Reader of UBody3D, SMPL-X fits as mmpose's ubody_smplx_to_coco.py writes them.
 
     137 keypoints, or the last 133 of them. Depths are metres behind the pelvis; x and y in
-    metres are not in the file (nan). Keypoints that lie outside the picture, where only the fit
+    metres are not in the file (nan). Keypoints that lie outside the image, where only the fit
     puts them, are not visible. The camera is that of the fit, far away with a long lens; it says
-    nothing about the one that took the picture.
+    nothing about the one that took the image.
     """
     return coco_candidates(file, options, _build_ubody3d)
 
@@ -194,7 +194,7 @@ def _ubody_map(row: Row, count: int) -> KeypointMap:
 
 
 def _checked_ubody(row: Row, labels: Labels, chosen: KeypointMap, xyz: FloatArray) -> Labels:
-    """Labels with metric depth, what lies outside the picture not visible.
+    """Labels with metric depth, what lies outside the image not visible.
 
     Raises:
         InputError: the keypoints are not in SMPL-X's order, whose eyes come twice.

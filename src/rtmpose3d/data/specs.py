@@ -1,4 +1,4 @@
-"""What the table of data sets says of each: `DataSetSpec` and `Split`.
+"""What the table of datasets says of each: `DatasetSpec` and `Split`.
 
 The rows stand in `table`, one folder layout each.
 """
@@ -18,27 +18,27 @@ from rtmpose3d.skeletons import Part
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """One split of a data set, as it lies in the data set's folder.
+    """One split of a dataset, as it lies in the dataset's folder.
 
     Attributes:
         annotations: file of labels, from the folder; a pattern with * where there are several.
-        images: folder from which the names of pictures count, from the data set's folder; None:
+        images: folder from which the names of images count, from the dataset's folder; None:
             the folder of the annotation file.
-        pictures: how many pictures the owners say it has.
+        image_count: how many images the owners say it has.
         people: how many people (faces, pairs of hands) with labels they say it has.
-        reader: another one than the data set's.
+        reader: another one than the dataset's.
     """
 
     annotations: str
     images: str | None
-    pictures: int | None = None
+    image_count: int | None = None
     people: int | None = None
     reader: Reader | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataSetSpec:
-    """A data set that this package reads.
+class DatasetSpec:
+    """A dataset that this package reads.
 
     Attributes:
         name: by which it is known here.
@@ -50,7 +50,7 @@ class DataSetSpec:
         splits: by name.
         shown: what its boxes enclose.
         has_3d: whether it has 3D.
-        counted_by: where the numbers of pictures and people are from.
+        counted_by: where the numbers of images and people are from.
         verified: whether the reader was held against a real file of it.
     """
 
@@ -92,10 +92,10 @@ class DataSetSpec:
         """The annotation files of a split that are there.
 
         Args:
-            folder: of the data set.
+            folder: of the dataset.
             split: its name.
             annotations: another place of the annotation file, from the folder; may be a pattern.
-            images: another folder of the pictures, from the data set's folder.
+            images: another folder of the images, from the dataset's folder.
 
         Raises:
             UnknownNameError: there is no such split.
@@ -114,7 +114,7 @@ class DataSetSpec:
         counted = found.images if images is None else images
         return [
             AnnotationFile(
-                data_set=self.name,
+                dataset=self.name,
                 path=path,
                 images=path.parent if counted is None else folder / counted,
                 keypoint_map=self.keypoint_map,

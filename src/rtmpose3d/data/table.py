@@ -1,4 +1,4 @@
-"""The table of data sets, `DATA_SETS`.
+"""The table of datasets, `DATASETS`.
 
 Those that RTMW was trained on (arXiv:2407.08634) and rendered people. Layouts are mmpose's
 (docs/en/dataset_zoo), so that its users need nothing new.
@@ -14,37 +14,37 @@ from rtmpose3d.data.coco_files import read_plain
 from rtmpose3d.data.dna_rendering import ANNOTATIONS_ENDING, read_dna_rendering
 from rtmpose3d.data.part_sets import read_faces, read_interhand, read_square_faces
 from rtmpose3d.data.space_sets import H3WB_VAL, read_h3wb, read_ubody3d
-from rtmpose3d.data.specs import DataSetSpec, Split
+from rtmpose3d.data.specs import DatasetSpec, Split
 from rtmpose3d.data.wholebody_sets import read_coco_wholebody, read_rendered
 
 _RESEARCH = "research, not commercial"
 _ON_PAGE = "terms on its page; take it for research only until you have read them"
 
 _WHOLEBODY = (
-    DataSetSpec(
+    DatasetSpec(
         name="coco-wholebody",
         title="COCO-WholeBody V1.0: photographs, 133 keypoints",
         page="https://github.com/jin-s13/COCO-WholeBody",
-        licence=f"labels CC BY-NC 4.0, {_RESEARCH}; pictures under Flickr's terms",
+        licence=f"labels CC BY-NC 4.0, {_RESEARCH}; images under Flickr's terms",
         keypoint_map=body_maps.COCO_WHOLEBODY,
         reader=read_coco_wholebody,
         splits={
             "train": Split(
                 annotations="annotations/coco_wholebody_train_v1.0.json",
                 images="train2017",
-                pictures=118_287,
+                image_count=118_287,
                 people=149_813,
             ),
             "val": Split(
                 annotations="annotations/coco_wholebody_val_v1.0.json",
                 images="val2017",
-                pictures=5_000,
+                image_count=5_000,
                 people=6_352,
             ),
         },
         counted_by="COCO 2017; people as HRNet and mmpose load them",
     ),
-    DataSetSpec(
+    DatasetSpec(
         name="ubody",
         title="UBody: upper bodies in video scenes, 133 keypoints",
         page="https://osx-ubody.github.io",
@@ -57,11 +57,11 @@ _WHOLEBODY = (
         },
         verified=False,
     ),
-    DataSetSpec(
+    DatasetSpec(
         name="halpe",
         title="Halpe Full-Body: people with objects, 136 keypoints",
         page="https://github.com/Fang-Haoshu/Halpe-FullBody",
-        licence=f"{_ON_PAGE}; pictures of HICO-DET and COCO",
+        licence=f"{_ON_PAGE}; images of HICO-DET and COCO",
         keypoint_map=body_maps.HALPE,
         reader=read_plain,
         splits={
@@ -75,7 +75,7 @@ _WHOLEBODY = (
 )
 
 _BODY = (
-    DataSetSpec(
+    DatasetSpec(
         name="aic",
         title="AI Challenger: everyday photographs, 14 keypoints",
         page="https://github.com/AIChallenger/AI_Challenger_2017",
@@ -86,18 +86,18 @@ _BODY = (
             "train": Split(
                 annotations="annotations/aic_train.json",
                 images="ai_challenger_keypoint_train_20170902/keypoint_train_images_20170902",
-                pictures=210_000,
+                image_count=210_000,
             ),
             "val": Split(
                 annotations="annotations/aic_val.json",
                 images="ai_challenger_keypoint_validation_20170911/"
                 "keypoint_validation_images_20170911",
-                pictures=30_000,
+                image_count=30_000,
             ),
         },
         counted_by="arXiv:1711.06475",
     ),
-    DataSetSpec(
+    DatasetSpec(
         name="crowdpose",
         title="CrowdPose: crowds, 14 keypoints",
         page="https://github.com/Jeff-sjtu/CrowdPose",
@@ -108,18 +108,18 @@ _BODY = (
             name: Split(
                 annotations=f"annotations/mmpose_crowdpose_{name}.json",
                 images="images",
-                pictures=pictures,
+                image_count=image_count,
             )
-            for name, pictures in (
+            for name, image_count in (
                 ("train", 10_000),
                 ("val", 2_000),
                 ("trainval", 12_000),
                 ("test", 8_000),
             )
         },
-        counted_by="arXiv:1812.00324: 20,000 pictures, 5 to 1 to 4",
+        counted_by="arXiv:1812.00324: 20,000 images, 5 to 1 to 4",
     ),
-    DataSetSpec(
+    DatasetSpec(
         name="mpii",
         title="MPII Human Pose: activities, 16 keypoints",
         page="http://human-pose.mpi-inf.mpg.de",
@@ -132,7 +132,7 @@ _BODY = (
         },
         counted_by="the JSON files of HRNet and mmpose",
     ),
-    DataSetSpec(
+    DatasetSpec(
         name="sub-jhmdb",
         title="sub-JHMDB: frames of action videos, whole bodies, 15 keypoints",
         page="http://jhmdb.is.tue.mpg.de/dataset",
@@ -147,7 +147,7 @@ _BODY = (
             for split, file in (("train", "train"), ("val", "test"))
         },
     ),
-    DataSetSpec(
+    DatasetSpec(
         name="posetrack18",
         title="PoseTrack18: people in videos, 15 keypoints",
         page="https://posetrack.net",
@@ -159,7 +159,7 @@ _BODY = (
             for name in ("train", "val")
         },
     ),
-    DataSetSpec(
+    DatasetSpec(
         name="human-art",
         title="Human-Art: people in art and photographs, 21 keypoints",
         page="https://github.com/IDEA-Research/HumanArt",
@@ -174,7 +174,7 @@ _BODY = (
 )
 
 _FACES = (
-    DataSetSpec(
+    DatasetSpec(
         name="wflw",
         title="WFLW: faces in the wild, 98 keypoints",
         page="https://wywu.github.io/projects/LAB/WFLW.html",
@@ -196,7 +196,7 @@ _FACES = (
         shown="face",
         counted_by="its page",
     ),
-    DataSetSpec(
+    DatasetSpec(
         name="300w",
         title="300W: faces, 68 keypoints",
         page="https://ibug.doc.ic.ac.uk/resources/300-W",
@@ -218,7 +218,7 @@ _FACES = (
         shown="face",
         counted_by="the usual split: 3,148 and 554 + 135; challenge 300 + 300",
     ),
-    DataSetSpec(
+    DatasetSpec(
         name="cofw",
         title="COFW: faces behind things, 29 keypoints",
         page="http://www.vision.caltech.edu/xpburgos/ICCV13",
@@ -234,7 +234,7 @@ _FACES = (
         shown="face",
         counted_by="Burgos-Artizzu et al., ICCV 2013",
     ),
-    DataSetSpec(
+    DatasetSpec(
         name="lapa",
         title="LaPa: faces, 106 keypoints",
         page="https://github.com/JDAI-CV/lapa-dataset",
@@ -256,7 +256,7 @@ _FACES = (
 )
 
 _HANDS = (
-    DataSetSpec(
+    DatasetSpec(
         name="interhand2.6m",
         title="InterHand2.6M v1.0, 5 fps: one or two hands, 42 keypoints, 3D",
         page="https://mks0601.github.io/InterHand2.6M",
@@ -267,9 +267,9 @@ _HANDS = (
             name: Split(
                 annotations=f"annotations/all/InterHand2.6M_{name}_data.json",
                 images=f"images/{name}",
-                pictures=pictures,
+                image_count=image_count,
             )
-            for name, pictures in (("train", 1_361_062), ("val", 380_125), ("test", 849_160))
+            for name, image_count in (("train", 1_361_062), ("val", 380_125), ("test", 849_160))
         },
         shown="hands",
         has_3d=True,
@@ -278,11 +278,11 @@ _HANDS = (
 )
 
 _SPACE = (
-    DataSetSpec(
+    DatasetSpec(
         name="h3wb",
         title="H3WB: Human3.6M with 133 keypoints, 3D",
         page="https://github.com/wholebody3d/wholebody3d",
-        licence=f"labels MIT; pictures of Human3.6M, {_RESEARCH}",
+        licence=f"labels MIT; images of Human3.6M, {_RESEARCH}",
         keypoint_map=body_maps.COCO_WHOLEBODY,
         reader=read_h3wb,
         splits={
@@ -295,7 +295,7 @@ _SPACE = (
         },
         has_3d=True,
     ),
-    DataSetSpec(
+    DatasetSpec(
         name="ubody3d",
         title="UBody3D: UBody with SMPL-X fits, depth relative to the pelvis",
         page="https://osx-ubody.github.io",
@@ -310,7 +310,7 @@ _SPACE = (
         },
         has_3d=True,
     ),
-    DataSetSpec(
+    DatasetSpec(
         name="dna-rendering",
         title="DNA-Rendering: actors seen by 60 cameras, 133 of 190 keypoints, 3D",
         page="https://dna-rendering.github.io",
@@ -321,7 +321,7 @@ _SPACE = (
         has_3d=True,
         verified=False,
     ),
-    DataSetSpec(
+    DatasetSpec(
         name="rendered",
         title="Rendered people: what `rtmpose3d synth` writes, 133 keypoints, 3D",
         page="docs/datasets.md",
@@ -333,7 +333,7 @@ _SPACE = (
     ),
 )
 
-DATA_SETS: dict[str, DataSetSpec] = {
+DATASETS: dict[str, DatasetSpec] = {
     spec.name: spec for spec in (*_WHOLEBODY, *_BODY, *_FACES, *_HANDS, *_SPACE)
 }
-"""Every data set that this package reads, by name."""
+"""Every dataset that this package reads, by name."""

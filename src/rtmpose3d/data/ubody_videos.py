@@ -1,10 +1,10 @@
 """Makes of UBody as it is downloaded, videos and labels by scenes, what its reader reads.
 
 The download holds `videos/SCENE/VIDEO.mp4`, `annotations/SCENE/keypoint_annotation.json`, whose
-pictures are frames of the videos at 30 a second, and `splits/*.npy` with the names of the videos
+images are frames of the videos at 30 a second, and `splits/*.npy` with the names of the videos
 to test on. The reader wants `images/SCENE/VIDEO/000001.png` and one label file for each split
-(mmpose: tools/dataset_converters/ubody_kpts_to_coco.py). Frames are cut by ffmpeg with the data
-set's own settings, so that their numbers are those of the labels.
+(mmpose: tools/dataset_converters/ubody_kpts_to_coco.py). Frames are cut by ffmpeg with the
+dataset's own settings, so that their numbers are those of the labels.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ class UnpackedVideos:
     """What became of a download.
 
     Attributes:
-        pictures: frames that were written now.
+        images: frames that were written now.
         people: labels in each split's file.
-        without_picture: labels that were left out, as their frame is not there.
+        without_image: labels that were left out, as their frame is not there.
         problems: videos that could not be cut, with the reason.
     """
 
-    pictures: int
+    images: int
     people: Mapping[str, int]
-    without_picture: int
+    without_image: int
     problems: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Scene:
-    """Labels of one scene, their pictures named as seen from the folder `images`."""
+    """Labels of one scene, their images named as seen from the folder `images`."""
 
     images: Mapping[int, dict]
     annotations: list[dict]
@@ -113,10 +113,10 @@ def unpack_videos(
         for image in _Scene.read(file, every).images.values():
             name = Path(image["file_name"])
             frames[name.parent].add(name.name)
-    pictures, problems = _cut_all(folder, frames, tell or (lambda step, done, total: None))
+    images, problems = _cut_all(folder, frames, tell or (lambda step, done, total: None))
     people, missing = _join(folder, files, every, tested)
     return UnpackedVideos(
-        pictures=pictures, people=people, without_picture=missing, problems=tuple(problems)
+        images=images, people=people, without_image=missing, problems=tuple(problems)
     )
 
 
@@ -226,7 +226,7 @@ class _LabelWriter:
         handle.write('{"annotations": [')
 
     def add(self, image: dict, annotation: dict) -> None:
-        """One more label, and its picture if that is new."""
+        """One more label, and its image if that is new."""
         name = image["file_name"]
         if name not in self._images:
             self._images[name] = {**image, "id": len(self._images)}

@@ -1,4 +1,4 @@
-"""Pickled dictionaries of arrays, read without running what is in them: data sets' camera files."""
+"""Pickled dictionaries of arrays, read without running what is in them: datasets' camera files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Annotation files of COCO-WholeBody: people of each picture, their 133 keypoints, boxes, areas.
+"""Annotation files of COCO-WholeBody: people of each image, their 133 keypoints, boxes, areas.
 
 Read as published (V1.0: `keypoints`, `foot_kpts`, `face_kpts`, `lefthand_kpts`,
 `righthand_kpts`); what `rtmpose3d synth` writes is of the same format. What is wrong is said with
@@ -30,8 +30,8 @@ FIELDS: Mapping[str, slice] = {  # of an annotation and of a result: places amon
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class CocoPicture:
-    """One picture with its G annotated people.
+class CocoImage:
+    """One image with its G annotated people.
 
     Attributes:
         image_id: of the annotation file.
@@ -61,8 +61,8 @@ class CocoPicture:
         return np.flatnonzero(~self.crowd & self.annotated[:, :17].any(axis=1))
 
 
-def read_coco_wholebody(path: Path, skips: Skips) -> list[CocoPicture]:
-    """The pictures of an annotation file, by rising id, also those without anybody.
+def read_coco_wholebody(path: Path, skips: Skips) -> list[CocoImage]:
+    """The images of an annotation file, by rising id, also those without anybody.
 
     Args:
         path: the JSON file.
@@ -74,9 +74,9 @@ def read_coco_wholebody(path: Path, skips: Skips) -> list[CocoPicture]:
     document = read_json(path)
     if not isinstance(document, dict):
         raise InputError(f"{path} must hold an object with images and annotations")
-    images, annotations = (_list_of(document, key, path) for key in ("images", "annotations"))
-    pictures = _pictures(images, path)
-    people: dict[int, list[_Person]] = {image_id: [] for image_id in pictures}
+    image_rows, annotations = (_list_of(document, key, path) for key in ("images", "annotations"))
+    images = _images(image_rows, path)
+    people: dict[int, list[_Person]] = {image_id: [] for image_id in images}
     for index, annotation in enumerate(annotations):
         where = f"{path}, annotation {index}"
         try:
@@ -89,7 +89,7 @@ def read_coco_wholebody(path: Path, skips: Skips) -> list[CocoPicture]:
         people[person.image_id].append(person)
     if not any(people.values()):
         raise InputError(f"{path} holds no usable annotation of a person")
-    return [_picture(pictures[i], people[i]) for i in sorted(pictures)]
+    return [_image(images[i], people[i]) for i in sorted(images)]
 
 
 def read_json(path: Path) -> object:
@@ -179,7 +179,7 @@ class _Person:
     crowd: bool
 
 
-def _pictures(images: Sequence[object], path: Path) -> dict[int, _Image]:
+def _images(images: Sequence[object], path: Path) -> dict[int, _Image]:
     """Images by id."""
     by_id: dict[int, _Image] = {}
     for index, image in enumerate(images):
@@ -217,9 +217,9 @@ def _checked(annotation: object, where: str) -> _Person:
     )
 
 
-def _picture(image: _Image, people: Sequence[_Person]) -> CocoPicture:
+def _image(image: _Image, people: Sequence[_Person]) -> CocoImage:
     points = np.array([person.points for person in people]).reshape(-1, 133, 3)
-    return CocoPicture(
+    return CocoImage(
         image_id=image.image_id,
         file_name=image.file_name,
         size_wh=image.size_wh,

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from rtmpose3d.evaluation.coco_annotations import CocoPicture
+from rtmpose3d.evaluation.coco_annotations import CocoImage
 from rtmpose3d.evaluation.coco_results import NOBODY, FoundPeople
 from rtmpose3d.evaluation.oks import AveragePrecision, OksImage, average_precision, oks_matrix
 from rtmpose3d.skeletons import WHOLEBODY
@@ -41,43 +41,43 @@ COLUMNS: Mapping[str, str] = {  # the official names of the figures
 
 
 def coco_wholebody_figures(
-    pictures: Sequence[CocoPicture], found: Mapping[int, FoundPeople]
+    images: Sequence[CocoImage], found: Mapping[int, FoundPeople]
 ) -> dict[str, AveragePrecision]:
     """AP and AR of every part.
 
     Args:
-        pictures: annotated.
-        found: by image id; pictures that are not in it are pictures where nobody was found.
+        images: annotated.
+        found: by image id; images that are not in it are images where nobody was found.
     """
-    ordered = sorted(pictures, key=lambda picture: picture.image_id)
+    ordered = sorted(images, key=lambda image: image.image_id)
     return {
         part: average_precision(
-            [part_image(picture, found.get(picture.image_id, NOBODY), part) for picture in ordered]
+            [part_image(image, found.get(image.image_id, NOBODY), part) for image in ordered]
         )
         for part in COCO_PARTS
     }
 
 
-def part_image(picture: CocoPicture, people: FoundPeople, part: str) -> OksImage:
-    """One picture's detections against its annotations, for one of `COCO_PARTS`."""
+def part_image(image: CocoImage, people: FoundPeople, part: str) -> OksImage:
+    """One image's detections against its annotations, for one of `COCO_PARTS`."""
     places = COCO_PARTS[part]
     there = (people.keypoints[:, places, 2] > 0).any(axis=1)
     points = people.keypoints[there]
     body = points[:, BODY, :2]
     extent = np.ptp(body, axis=1) if len(body) else np.zeros((0, 2))
-    annotated = picture.annotated[:, places]
+    annotated = image.annotated[:, places]
     return OksImage(
         oks=oks_matrix(
             points[:, places, :2],
-            picture.keypoints[:, places],
+            image.keypoints[:, places],
             annotated,
-            picture.area_px2,
-            picture.boxes_xyxy,
+            image.area_px2,
+            image.boxes_xyxy,
             WHOLEBODY.sigmas[places],
         ),
         scores=(people.scores if part == "body" else people.scores_of(part))[there],
-        ignored=picture.crowd | ~annotated.any(axis=1),
-        crowd=picture.crowd,
+        ignored=image.crowd | ~annotated.any(axis=1),
+        crowd=image.crowd,
         found_area_px2=extent.prod(axis=1),
-        true_area_px2=picture.area_px2,
+        true_area_px2=image.area_px2,
     )

@@ -27,7 +27,7 @@ PART_SCORES = ("foot", "face", "lefthand", "righthand", "wholebody")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FoundPeople:
-    """The D poses of one picture, as they are scored.
+    """The D poses of one image, as they are scored.
 
     Attributes:
         keypoints: (D, 133, 3) px, px and score; a part whose scores are all 0 or less was not
@@ -58,7 +58,7 @@ def scored_people(
     area_px2: FloatArray,
     rescoring: Rescoring,
 ) -> FoundPeople:
-    """What counts of a picture's top-down poses.
+    """What counts of an image's top-down poses.
 
     Args:
         keypoints: (D, 133, 2) px.
@@ -74,14 +74,14 @@ def scored_people(
 
 
 def read_results(path: Path, image_ids: Iterable[int]) -> dict[int, FoundPeople]:
-    """The poses of a results file, by picture.
+    """The poses of a results file, by image.
 
     Args:
         path: JSON in the official format.
         image_ids: those of the annotations.
 
     Raises:
-        InputError: the file is no such JSON, or a result is broken or of an unknown picture.
+        InputError: the file is no such JSON, or a result is broken or of an unknown image.
     """
     document = read_json(path)
     if not isinstance(document, list):
@@ -116,7 +116,7 @@ def _together(people: Sequence[tuple[FloatArray, Mapping[str, float]]]) -> Found
 
 
 def results_document(found: Mapping[int, FoundPeople]) -> list[dict[str, object]]:
-    """The poses in the official format, pictures by rising id."""
+    """The poses in the official format, images by rising id."""
     return [
         _row(image_id, found[image_id], i)
         for image_id in sorted(found)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rtmpose3d.evaluation.coco_annotations import CocoPicture
+from rtmpose3d.evaluation.coco_annotations import CocoImage
 from rtmpose3d.evaluation.coco_results import NOBODY, FoundPeople
 from rtmpose3d.evaluation.oks import oks_matrix
 from rtmpose3d.evaluation.real_people import RealPerson
@@ -23,13 +23,13 @@ class ComparedPeople:
     """N annotated people and what was found of them.
 
     Attributes:
-        names: what tables and sheets call them, with picture and annotation.
-        image_paths: their pictures; None where they are not at hand.
+        names: what tables and sheets call them, with image and annotation.
+        image_paths: their images; None where they are not at hand.
         boxes_xyxy: (N, 4) px, annotated.
         true: (N, 133, 2) px.
         annotated: (N, 133) bool.
         found: (N, 133, 2) px; nan for people who were not found.
-        oks: (N,) likeness over all keypoints; 0 for people who were not found.
+        oks: (N,) similarity over all keypoints; 0 for people who were not found.
         true_camera: (N, 133, 3) metres, camera space; None for 2D data.
         found_camera: (N, 133, 3) metres; nan for people who were not found; None for 2D models.
     """
@@ -54,27 +54,29 @@ class ComparedPeople:
 
 
 def compare_coco(
-    pictures: Sequence[CocoPicture], found: Mapping[int, FoundPeople], images: Path | None
+    images: Sequence[CocoImage], found: Mapping[int, FoundPeople], image_dir: Path | None
 ) -> ComparedPeople:
     """Everybody with a labelled body keypoint, each with the detection that is most like them.
 
     Pairs are made by falling OKS over all keypoints, down to 0.1, each detection once.
 
     Args:
-        pictures: annotated.
+        images: annotated.
         found: poses by image id.
-        images: folder of the pictures, if at hand.
+        image_dir: folder of the images, if at hand.
     """
     names, paths, rows = [], [], []
-    for picture in pictures:
-        people = found.get(picture.image_id, NOBODY)
-        chosen = picture.with_body
-        owner, oks = _pairs(picture, people, chosen)
-        for row, find, likeness in zip(chosen.tolist(), owner.tolist(), oks.tolist(), strict=True):
-            names.append(f"{picture.file_name}, annotation {picture.ids[row]}")
-            paths.append(None if images is None else images / picture.file_name)
+    for image in images:
+        people = found.get(image.image_id, NOBODY)
+        chosen = image.with_body
+        owner, oks = _pairs(image, people, chosen)
+        for row, find, similarity in zip(
+            chosen.tolist(), owner.tolist(), oks.tolist(), strict=True
+        ):
+            names.append(f"{image.file_name}, annotation {image.ids[row]}")
+            paths.append(None if image_dir is None else image_dir / image.file_name)
             points = people.keypoints[find, :, :2] if find >= 0 else np.full((133, 2), np.nan)
-            rows.append((picture, row, points, likeness))
+            rows.append((image, row, points, similarity))
     return ComparedPeople(
         names=tuple(names),
         image_paths=tuple(paths),
@@ -82,36 +84,34 @@ def compare_coco(
         true=np.array([p.keypoints[i] for p, i, _, _ in rows]).reshape(-1, 133, 2),
         annotated=np.array([p.annotated[i] for p, i, _, _ in rows], bool).reshape(-1, 133),
         found=np.array([points for _, _, points, _ in rows]).reshape(-1, 133, 2),
-        oks=np.array([likeness for *_, likeness in rows], np.float64),
+        oks=np.array([similarity for *_, similarity in rows], np.float64),
     )
 
 
-def _pairs(
-    picture: CocoPicture, people: FoundPeople, chosen: IntArray
-) -> tuple[IntArray, FloatArray]:
-    """(G',) row of each person's detection or -1, and their likeness or 0."""
-    owner, likeness = np.full(len(chosen), -1), np.zeros(len(chosen))
+def _pairs(image: CocoImage, people: FoundPeople, chosen: IntArray) -> tuple[IntArray, FloatArray]:
+    """(G',) row of each person's detection or -1, and their similarity or 0."""
+    owner, similarity = np.full(len(chosen), -1), np.zeros(len(chosen))
     if not len(people) or not len(chosen):
-        return owner, likeness
+        return owner, similarity
     oks = oks_matrix(
         people.keypoints[..., :2],
-        picture.keypoints[chosen],
-        picture.annotated[chosen],
-        picture.area_px2[chosen],
-        picture.boxes_xyxy[chosen],
+        image.keypoints[chosen],
+        image.annotated[chosen],
+        image.area_px2[chosen],
+        image.boxes_xyxy[chosen],
         WHOLEBODY.sigmas,
     )
     while (best := oks.max()) >= LEAST_OKS:
         find, person = np.unravel_index(int(oks.argmax()), oks.shape)
-        owner[person], likeness[person] = find, best
+        owner[person], similarity[person] = find, best
         oks[find], oks[:, person] = -1, -1
-    return owner, likeness
+    return owner, similarity
 
 
 def compare_people(
     people: Sequence[RealPerson], found: FloatArray, found_camera: FloatArray | None
 ) -> ComparedPeople:
-    """People of other data sets, each with what was found in their box.
+    """People of other datasets, each with what was found in their box.
 
     Args:
         people: annotated.
@@ -152,7 +152,7 @@ def _own_oks(person: RealPerson, points: FloatArray) -> float:
 
 
 def _names(people: Sequence[RealPerson]) -> list[str]:
-    """Picture and place in it."""
+    """Image and place in it."""
     seen: dict[Path, int] = {}
     names = []
     for person in people:

@@ -16,13 +16,13 @@ LEAST_HEIGHT = 0.2  # of the image: smaller people need not be found
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AnnotatedImage:
-    """The people of one picture.
+    """The people of one image.
 
     Attributes:
         boxes_xyxy: (G, 4) px.
         ignored: (G,) bool, regions that need not be found and may be (crowds).
-        size_wh: of the picture, px.
-        complete: whether everybody is annotated; if not, the picture tells nothing of precision.
+        size_wh: of the image, px.
+        complete: whether everybody is annotated; if not, the image tells nothing of precision.
     """
 
     boxes_xyxy: FloatArray
@@ -33,12 +33,12 @@ class AnnotatedImage:
 
 @dataclass(frozen=True, kw_only=True)
 class DetectionScores:
-    """Counts over many pictures, at one score threshold.
+    """Counts over many images, at one score threshold.
 
     Attributes:
-        people: annotated, taller than a fifth of the picture.
+        people: annotated, taller than a fifth of the image.
         hits: of them found.
-        finds: detections taller than a fifth of the picture, in completely annotated pictures.
+        finds: detections taller than a fifth of the image, in completely annotated images.
         false: of them on nobody.
     """
 
@@ -66,7 +66,7 @@ def score_detections(
     A detection on a small person or on an ignored region is neither right nor wrong.
 
     Args:
-        images: annotated pictures.
+        images: annotated images.
         found: each one's detections.
         score_thr: detections with less do not count.
     """

@@ -1,4 +1,4 @@
-"""A sheet of pictures: every evaluated picture with what the model found in it."""
+"""A sheet of images: every evaluated image with what the model found in it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAPER = 255
 
 
 def draw_results(results: Iterable[PoseResult], *, height_px: int = ROW_HEIGHT_PX) -> list[Image]:
-    """Every result drawn over its picture, all of one height.
+    """Every result drawn over its image, all of one height.
 
     Keypoints are shown from the confidence on that suits the model.
 
@@ -46,7 +46,7 @@ def lay_out(tiles: Sequence[Image], *, width_px: int = SHEET_WIDTH_PX) -> Image:
         InputError: there are none.
     """
     if not tiles:
-        raise InputError("a sheet needs at least one picture, got none")
+        raise InputError("a sheet needs at least one image, got none")
     rows: list[list[Image]] = [[]]
     for tile in tiles:
         used = sum(t.shape[1] + GAP_PX for t in rows[-1])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.evaluation.coco_annotations import CocoPicture, number, numbers, read_json
+from rtmpose3d.evaluation.coco_annotations import CocoImage, number, numbers, read_json
 from rtmpose3d.evaluation.coco_results import PERSON, FoundPeople, read_results, scored_people
 from rtmpose3d.evaluation.pose_nms import Rescoring
 from rtmpose3d.geometry.crop import center_scale_from_boxes
@@ -18,13 +18,13 @@ from rtmpose3d.structures import Detections, FloatArray, PoseResult
 CROP_WH = (192, 256)  # of the aspect that all models share
 
 
-def annotated_boxes(picture: CocoPicture) -> Detections:
-    """Boxes of everybody with a labelled body keypoint, cut at the picture's edge as mmpose does.
+def annotated_boxes(image: CocoImage) -> Detections:
+    """Boxes of everybody with a labelled body keypoint, cut at the image's edge as mmpose does.
 
     A box that would have no extent then is left as it is.
     """
-    boxes = picture.boxes_xyxy[picture.with_body]
-    width, height = picture.size_wh
+    boxes = image.boxes_xyxy[image.with_body]
+    width, height = image.size_wh
     cut = np.clip(boxes, 0, [width - 1, height - 1, width - 1, height - 1])
     usable = np.asarray((cut[:, 2:] - cut[:, :2] > 1).all(axis=1))
     chosen = np.where(usable[:, None], cut, boxes).astype(np.float32)
@@ -32,23 +32,23 @@ def annotated_boxes(picture: CocoPicture) -> Detections:
 
 
 def read_boxes(
-    path: Path, pictures: Sequence[CocoPicture], *, bbox_thr: float = 0.0
+    path: Path, images: Sequence[CocoImage], *, bbox_thr: float = 0.0
 ) -> dict[int, Detections]:
     """Detections in COCO's format, by image id, best first; other categories are left out.
 
     Args:
         path: JSON list of objects with image_id, bbox (x, y, width, height), score and
             category_id; boxes without extent are left out.
-        pictures: annotated; boxes of other pictures are left out.
+        images: annotated; boxes of other images are left out.
         bbox_thr: boxes that score less are left out.
 
     Raises:
-        InputError: the file is no such JSON, or there is no box for any of the pictures.
+        InputError: the file is no such JSON, or there is no box for any of the images.
     """
     document = read_json(path)
     if not isinstance(document, list):
         raise InputError(f"{path} must hold a list of detections, got a {type(document).__name__}")
-    boxes: dict[int, list[tuple[float, FloatArray]]] = {p.image_id: [] for p in pictures}
+    boxes: dict[int, list[tuple[float, FloatArray]]] = {p.image_id: [] for p in images}
     for index, row in enumerate(document):
         where = f"{path}, detection {index}"
         if not isinstance(row, dict):
@@ -59,7 +59,7 @@ def read_boxes(
         if usable and score >= bbox_thr and row.get("image_id") in boxes:
             boxes[row["image_id"]].append((score, np.concatenate([box[:2], box[:2] + box[2:]])))
     if not any(boxes.values()):
-        raise InputError(f"{path} has no box with a score of {bbox_thr:g} or more for the pictures")
+        raise InputError(f"{path} has no box with a score of {bbox_thr:g} or more for the images")
     return {image_id: _best_first(rows) for image_id, rows in boxes.items()}
 
 
@@ -77,7 +77,7 @@ def people_of_result(
     """What counts of a result of this package.
 
     Args:
-        result: of one picture.
+        result: of one image.
         rescoring: how poses are scored and thinned out.
         box_scores: (N,) where the boxes were given with scores; None: the result's.
     """
@@ -92,18 +92,18 @@ def people_of_result(
 
 
 def read_predictions(
-    path: Path, pictures: Sequence[CocoPicture], rescoring: Rescoring
+    path: Path, images: Sequence[CocoImage], rescoring: Rescoring
 ) -> dict[int, FoundPeople]:
     """Poses that exist already, by image id.
 
     Args:
         path: results JSON in the official format, whose scores are taken as they are; or a .json
             or .npz file that `rtmpose3d predict` wrote, or a folder of them, which are rescored.
-        pictures: annotated.
+        images: annotated.
         rescoring: of our own files.
 
     Raises:
-        InputError: neither, or poses of a picture that is not annotated.
+        InputError: neither, or poses of an image that is not annotated.
     """
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if file.suffix in (".json", ".npz"))
@@ -112,26 +112,26 @@ def read_predictions(
     elif path.suffix == ".npz" or isinstance(read_json(path), dict):
         files = [path]
     else:
-        return read_results(path, [picture.image_id for picture in pictures])
-    return _of_own_files(files, {Path(p.file_name).name: p for p in pictures}, rescoring)
+        return read_results(path, [image.image_id for image in images])
+    return _of_own_files(files, {Path(p.file_name).name: p for p in images}, rescoring)
 
 
 def _of_own_files(
-    files: Sequence[Path], by_name: Mapping[str, CocoPicture], rescoring: Rescoring
+    files: Sequence[Path], by_name: Mapping[str, CocoImage], rescoring: Rescoring
 ) -> dict[int, FoundPeople]:
     found: dict[int, FoundPeople] = {}
     for file in files:
         result = load_result(file)
         name = result.source.name if result.source else ""
         if name not in by_name:
-            raise InputError(f"{file}: its picture {name!r} is not in the annotations")
-        picture = by_name[name]
-        if picture.image_id in found:
+            raise InputError(f"{file}: its image {name!r} is not in the annotations")
+        image = by_name[name]
+        if image.image_id in found:
             raise InputError(f"{file}: there are poses of {name!r} in another file, too")
-        if result.image_size_wh not in ((0, 0), picture.size_wh):
+        if result.image_size_wh not in ((0, 0), image.size_wh):
             raise InputError(
-                f"{file}: its picture has {result.image_size_wh} (width, height) pixels, the "
-                f"annotations say {picture.size_wh}"
+                f"{file}: its image has {result.image_size_wh} (width, height) pixels, the "
+                f"annotations say {image.size_wh}"
             )
-        found[picture.image_id] = people_of_result(result, rescoring)
+        found[image.image_id] = people_of_result(result, rescoring)
     return found

@@ -73,7 +73,7 @@ def write_h3wb_json(path: Path, names: Sequence[str], keypoints_m: FloatArray) -
 
 
 def compare_h3wb(true: Mapping[str, FloatArray], found: Mapping[str, FloatArray]) -> ComparedPeople:
-    """Samples beside their poses; nothing is known of pictures, boxes and pixels.
+    """Samples beside their poses; nothing is known of images, boxes and pixels.
 
     Raises:
         InputError: samples without a pose, or poses of no sample.

@@ -1,4 +1,4 @@
-"""Histograms of errors, one a part, as a picture: `draw_histograms`."""
+"""Histograms of errors, one a part, as an image: `draw_histograms`."""
 
 from __future__ import annotations
 

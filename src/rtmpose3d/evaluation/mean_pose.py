@@ -1,4 +1,4 @@
-"""The mean pose: the same figure put into every box. What knows nothing of the picture scores."""
+"""The mean pose: the same figure put into every box. What knows nothing of the image scores."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""OKS, the likeness of two sets of keypoints, and the average precision that COCO makes of it.
+"""OKS, the similarity of two sets of keypoints, and the average precision that COCO makes of it.
 
-Steps and numbers are those of COCO's and COCO-WholeBody's official evaluation: likeness relative
+Steps and numbers are those of COCO's and COCO-WholeBody's official evaluation: similarity relative
 to the person's area and each keypoint's tolerance, greedy matching by falling score, precision
-interpolated at 101 recalls, mean over ten thresholds, at most 20 detections a picture, people of
+interpolated at 101 recalls, mean over ten thresholds, at most 20 detections an image, people of
 all sizes and of medium and large ones by themselves.
 """
 
@@ -17,7 +17,7 @@ from rtmpose3d.structures import BoolArray, FloatArray
 
 OKS_THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).round(2).tolist())
 RECALLS = np.linspace(0, 1, 101)
-MAX_DETECTIONS = 20  # a picture; COCO's evaluation of keypoints
+MAX_DETECTIONS = 20  # an image; COCO's evaluation of keypoints
 MEDIUM_PX2 = (32.0**2, 96.0**2)  # areas of medium and large people; COCO's evaluation of keypoints
 LARGE_PX2 = (96.0**2, 1e5**2)
 EPS = float(np.spacing(1))
@@ -25,10 +25,10 @@ EPS = float(np.spacing(1))
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OksImage:
-    """One picture's detections against its annotations.
+    """One image's detections against its annotations.
 
     Attributes:
-        oks: (D, G) likeness of every detection with every annotated person.
+        oks: (D, G) similarity of every detection with every annotated person.
         scores: (D,) of the detections.
         ignored: (G,) bool, annotations that may be found but need not be (crowds, no keypoints).
         crowd: (G,) bool, ignored annotations that may be found more than once.
@@ -49,10 +49,10 @@ class AveragePrecision:
     """Figures of COCO's evaluation, 0 to 1; nan where nobody is annotated.
 
     Attributes:
-        ap, ap50, ap75: mean over the ten thresholds, and at likeness 0.5 and 0.75.
+        ap, ap50, ap75: mean over the ten thresholds, and at similarity 0.5 and 0.75.
         ar: mean of the highest recalls over the thresholds.
         people: how many annotated people count.
-        ar50, ar75: highest recall at likeness 0.5 and 0.75.
+        ar50, ar75: highest recall at similarity 0.5 and 0.75.
         ap_medium, ap_large, ar_medium, ar_large: people of 32 x 32 to 96 x 96 pixels of area, and
             of more; nan also where areas are not given.
     """
@@ -78,7 +78,7 @@ def oks_matrix(
     boxes_xyxy: FloatArray,
     sigmas: FloatArray,
 ) -> FloatArray:
-    """Likeness of every detection with every annotated person.
+    """Similarity of every detection with every annotated person.
 
     Args:
         found: (D, K, 2) px.
@@ -105,7 +105,7 @@ def oks_matrix(
 
 
 def average_precision(images: Sequence[OksImage]) -> AveragePrecision:
-    """COCO's AP and AR over all pictures."""
+    """COCO's AP and AR over all images."""
     kept = [_best_detections(image) for image in images]
     everybody = _figures(kept)
     if everybody is None:

@@ -33,7 +33,7 @@ class Rescoring:
         keypoint_thr: see above.
         nms: "oks": of two poses that are too much alike the one with less score is dropped;
             "soft-oks": it loses score instead, and at most 20 stay; "none".
-        nms_thr: likeness above which two poses are too much alike.
+        nms_thr: similarity above which two poses are too much alike.
 
     Raises:
         UnknownNameError: no such mode.
@@ -73,7 +73,7 @@ class Rescoring:
         return box_scores * total / np.maximum(high.sum(axis=1), 1)
 
     def keep(self, keypoints: FloatArray, scores: FloatArray, area_px2: FloatArray) -> IntArray:
-        """Which of a picture's poses stay.
+        """Which of an image's poses stay.
 
         Args:
             keypoints: (D, 133, 2) px.
@@ -85,14 +85,14 @@ class Rescoring:
         """
         if self.nms == "none":
             return np.arange(len(scores))
-        likeness = pose_likeness(keypoints, area_px2)
+        similarity = pose_similarity(keypoints, area_px2)
         if self.nms == "oks":
-            return _suppressed(likeness, scores, self.nms_thr)
-        return _softly_suppressed(likeness, scores, self.nms_thr)
+            return _suppressed(similarity, scores, self.nms_thr)
+        return _softly_suppressed(similarity, scores, self.nms_thr)
 
 
-def pose_likeness(keypoints: FloatArray, area_px2: FloatArray) -> FloatArray:
-    """OKS of every two poses of one picture, over all keypoints, relative to both areas' mean.
+def pose_similarity(keypoints: FloatArray, area_px2: FloatArray) -> FloatArray:
+    """OKS of every two poses of one image, over all keypoints, relative to both areas' mean.
 
     Args:
         keypoints: (D, 133, 2) px.
@@ -108,24 +108,24 @@ def pose_likeness(keypoints: FloatArray, area_px2: FloatArray) -> FloatArray:
     return np.exp(-exponent).mean(axis=2)
 
 
-def _suppressed(likeness: FloatArray, scores: FloatArray, thr: float) -> IntArray:
+def _suppressed(similarity: FloatArray, scores: FloatArray, thr: float) -> IntArray:
     order = np.argsort(-scores, kind="stable")
     keep: list[int] = []
     while len(order):
         best, order = int(order[0]), order[1:]
         keep.append(best)
-        order = order[likeness[best, order] <= thr]
+        order = order[similarity[best, order] <= thr]
     return np.array(keep, np.int64)
 
 
-def _softly_suppressed(likeness: FloatArray, scores: FloatArray, thr: float) -> IntArray:
+def _softly_suppressed(similarity: FloatArray, scores: FloatArray, thr: float) -> IntArray:
     order = np.argsort(-scores, kind="stable")
     left = scores[order]
     keep: list[int] = []
     while len(order) and len(keep) < MAX_DETECTIONS:
         best, order = int(order[0]), order[1:]
         keep.append(best)
-        left = left[1:] * np.exp(-np.square(likeness[best, order]) / thr)
+        left = left[1:] * np.exp(-np.square(similarity[best, order]) / thr)
         again = np.argsort(-left, kind="stable")
         order, left = order[again], left[again]
     return np.array(keep, np.int64)

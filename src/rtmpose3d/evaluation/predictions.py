@@ -24,7 +24,7 @@ class Predictions:
         keypoints_camera: (N, 133, 3) m, or None for models without 3D; nan likewise.
         confidence: (N, 133); 0 likewise.
         box_scores: (N,) of the box, 1 for given ones, 0 for people who were not found.
-        results: every result, by picture, people in the order of their annotations if given.
+        results: every result, by image, people in the order of their annotations if given.
     """
 
     keypoints: FloatArray
@@ -34,8 +34,8 @@ class Predictions:
     results: dict[Path, PoseResult]
 
 
-def by_picture(people: Sequence[RealPerson]) -> dict[Path, list[int]]:
-    """Rows of the people of each picture, pictures in order of appearance."""
+def by_image(people: Sequence[RealPerson]) -> dict[Path, list[int]]:
+    """Rows of the people of each image, images in order of appearance."""
     rows: dict[Path, list[int]] = {}
     for i, person in enumerate(people):
         rows.setdefault(person.image_path, []).append(i)
@@ -54,9 +54,9 @@ def predict_in_given_boxes(model: RTMPose3D, people: Sequence[RealPerson]) -> Pr
             boxes=np.stack([people[i].box_xyxy for i in rows]),
             camera=people[rows[0]].camera,
         )
-        for path, rows in by_picture(people).items()
+        for path, rows in by_image(people).items()
     }
-    owners = {path: np.arange(len(rows)) for path, rows in by_picture(people).items()}
+    owners = {path: np.arange(len(rows)) for path, rows in by_image(people).items()}
     return _collect(people, results, owners)
 
 
@@ -74,7 +74,7 @@ def predict_in_found_boxes(
         InputError: nobody is given.
     """
     results, owners = {}, {}
-    for path, rows in by_picture(people).items():
+    for path, rows in by_image(people).items():
         results[path] = model(path, bbox_thr=bbox_thr, camera=people[rows[0]].camera)
         owners[path] = _matched(results[path], people, rows)
     return _collect(people, results, owners)
@@ -86,16 +86,16 @@ def collect(
     """Poses of results that exist already, in the order of the people.
 
     Args:
-        people: annotated; every picture has a result.
-        results: by picture.
-        given_boxes: whether a result's people are those of the picture, in their order; else each
+        people: annotated; every image has a result.
+        results: by image.
+        given_boxes: whether a result's people are those of the image, in their order; else each
             person gets the detection that matches at an IoU of 0.5.
 
     Raises:
         InputError: nobody is given.
     """
     owners = {}
-    for path, rows in by_picture(people).items():
+    for path, rows in by_image(people).items():
         owners[path] = (
             np.arange(len(rows)) if given_boxes else _matched(results[path], people, rows)
         )
@@ -123,14 +123,14 @@ def _collect(
     results: dict[Path, PoseResult],
     owners: dict[Path, np.ndarray],
 ) -> Predictions:
-    """Put every picture's people back into the order of the annotations."""
+    """Put every image's people back into the order of the annotations."""
     if not people:
         raise InputError("there is nobody to evaluate on")
     count, has_3d = len(people), all(result.has_3d for result in results.values())
     keypoints = np.full((count, 133, 2), np.nan)
     in_space = np.full((count, 133, 3), np.nan)
     confidence, scores = np.zeros((count, 133)), np.zeros(count)
-    for path, rows in by_picture(people).items():
+    for path, rows in by_image(people).items():
         result = results[path]
         for row, find in zip(rows, owners[path].tolist(), strict=True):
             if find < 0:

@@ -1,4 +1,4 @@
-"""Annotated people of real pictures, whatever data set they come from, in the 133 keypoints."""
+"""Annotated people of real images, whatever dataset they come from, in the 133 keypoints."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ class RealPerson:
     """One annotation.
 
     Attributes:
-        data_set: short name, e.g. "coco".
-        image_path: the picture.
+        dataset: short name, e.g. "coco".
+        image_path: the image.
         shown: what the box encloses: the whole person, a face, or one hand or both.
         box_xyxy: (4,) px, annotated.
         keypoints: (133, 2) px; 0 where not annotated.
         annotated: (133,) bool.
         area_px2: of the person, for OKS.
         crowd: who need not be found: a region with many people, or somebody who hardly shows.
-        seen: (133,) bool, annotated and not hidden, where the data set tells; else None.
+        seen: (133,) bool, annotated and not hidden, where the dataset tells; else None.
         keypoints_camera: (133, 3) m, camera space, where known in 3D; else None.
-        camera: of the picture, where known.
+        camera: of the image, where known.
     """
 
-    data_set: str
+    dataset: str
     image_path: Path
     shown: Shown
     box_xyxy: FloatArray
@@ -53,17 +53,17 @@ def person_of_record(record: PoseRecord) -> RealPerson:
     """A record of `rtmpose3d.data`; its 3D counts where all labelled keypoints have it.
 
     Raises:
-        InputError: the record holds its picture itself, not the file.
+        InputError: the record holds its image itself, not the file.
     """
     if not isinstance(record.image, Path):
-        raise InputError(f"{record.source}: evaluation needs the file of the picture")
+        raise InputError(f"{record.source}: evaluation needs the file of the image")
     annotated = record.visible > 0
     space = record.keypoints_camera_m
     in_3d = space is not None and bool(np.isfinite(space[annotated]).all())
     box = record.box_xyxy.astype(np.float64)
     area = record.area_px2
     return RealPerson(
-        data_set=record.data_set,
+        dataset=record.dataset,
         image_path=record.image,
         shown="hand" if record.shown == "hands" else record.shown,
         box_xyxy=box,
@@ -79,7 +79,7 @@ def person_of_record(record: PoseRecord) -> RealPerson:
 
 
 def person_from_points(
-    data_set: str,
+    dataset: str,
     image_path: Path,
     points: FloatArray,
     annotated: BoolArray,
@@ -92,12 +92,12 @@ def person_from_points(
     points_camera: FloatArray | None = None,
     camera: Camera | None = None,
 ) -> RealPerson:
-    """Put a data set's points in their places among the 133.
+    """Put a dataset's points in their places among the 133.
 
     Args:
-        data_set: as in `RealPerson`.
+        dataset: as in `RealPerson`.
         image_path: as in `RealPerson`.
-        points: (K', 2) px, the data set's own.
+        points: (K', 2) px, the dataset's own.
         annotated: (K',) bool.
         ours: number among theirs -> number among the 133.
         box_xyxy: px.
@@ -117,7 +117,7 @@ def person_from_points(
         keypoints_camera = np.zeros((133, 3))
         keypoints_camera[places] = points_camera[theirs]
     return RealPerson(
-        data_set=data_set,
+        dataset=dataset,
         image_path=image_path,
         shown=shown,
         box_xyxy=box,

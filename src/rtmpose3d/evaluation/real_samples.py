@@ -1,7 +1,7 @@
-"""Readers of the annotation samples of public data sets: `read_real_people`.
+"""Readers of the annotation samples of public datasets: `read_real_people`.
 
-In: a folder with one folder a data set (their annotation files as published, some pictures). Out:
-every annotated person whose picture is there. For evaluation only, never for training. Sets that
+In: a folder with one folder a dataset (their annotation files as published, some images). Out:
+every annotated person whose image is there. For evaluation only, never for training. Sets that
 one can train on are read by `rtmpose3d.data`; here are those that nobody trains on.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rtmpose3d.data import ReadOptions, read_data_set
+from rtmpose3d.data import ReadOptions, read_dataset
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation.array_pickle import read_pickled_arrays
 from rtmpose3d.evaluation.real_people import RealPerson, person_from_points, person_of_record
@@ -28,34 +28,34 @@ JOINTS_BOX = 1.2  # motion capture: the joints' box, enlarged about its middle t
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A sample of a data set of `rtmpose3d.data`.
+    """A sample of a dataset of `rtmpose3d.data`.
 
     Attributes:
-        data_set: its name there.
-        annotations: file, from the sample's folder; pictures lie as the file names them.
+        dataset: its name there.
+        annotations: file, from the sample's folder; images lie as the file names them.
         split: whose layout the file has.
     """
 
-    data_set: str
+    dataset: str
     annotations: str
     split: str = "train"
 
 
 SAMPLES: Mapping[str, Sample] = {
-    "coco": Sample(data_set="coco-wholebody", annotations="test_coco_wholebody.json"),
-    "aic": Sample(data_set="aic", annotations="test_aic.json"),
-    "crowdpose": Sample(data_set="crowdpose", annotations="test_crowdpose.json"),
-    "jhmdb": Sample(data_set="sub-jhmdb", annotations="test_jhmdb_sub1.json", split="train1"),
+    "coco": Sample(dataset="coco-wholebody", annotations="test_coco_wholebody.json"),
+    "aic": Sample(dataset="aic", annotations="test_aic.json"),
+    "crowdpose": Sample(dataset="crowdpose", annotations="test_crowdpose.json"),
+    "jhmdb": Sample(dataset="sub-jhmdb", annotations="test_jhmdb_sub1.json", split="train1"),
     "posetrack18": Sample(
-        data_set="posetrack18", annotations="annotations/test_posetrack18_val.json"
+        dataset="posetrack18", annotations="annotations/test_posetrack18_val.json"
     ),
-    "humanart": Sample(data_set="human-art", annotations="test_humanart.json"),
-    "mpii": Sample(data_set="mpii", annotations="test_mpii.json"),
-    "300w": Sample(data_set="300w", annotations="test_300w.json"),
-    "wflw": Sample(data_set="wflw", annotations="test_wflw.json"),
-    "lapa": Sample(data_set="lapa", annotations="test_lapa.json"),
-    "cofw": Sample(data_set="cofw", annotations="test_cofw.json"),
-    "interhand2.6m": Sample(data_set="interhand2.6m", annotations="test_interhand2.6m_data.json"),
+    "humanart": Sample(dataset="human-art", annotations="test_humanart.json"),
+    "mpii": Sample(dataset="mpii", annotations="test_mpii.json"),
+    "300w": Sample(dataset="300w", annotations="test_300w.json"),
+    "wflw": Sample(dataset="wflw", annotations="test_wflw.json"),
+    "lapa": Sample(dataset="lapa", annotations="test_lapa.json"),
+    "cofw": Sample(dataset="cofw", annotations="test_cofw.json"),
+    "interhand2.6m": Sample(dataset="interhand2.6m", annotations="test_interhand2.6m_data.json"),
 }
 """Folder of the sample -> how it is read."""
 
@@ -72,22 +72,22 @@ MPI_INF_3DHP = _limbs((5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10))
 
 
 def read_real_people(
-    samples: Path, data_sets: Sequence[str] | None = None, *, missing: bool = False
+    samples: Path, datasets: Sequence[str] | None = None, *, missing: bool = False
 ) -> list[RealPerson]:
-    """Every annotated person whose picture is there.
+    """Every annotated person whose image is there.
 
     Args:
-        samples: the folder with one folder a data set; data sets that are absent are left out.
-        data_sets: names of `READERS`; None for all.
-        missing: also give people whose picture is not there.
+        samples: the folder with one folder a dataset; datasets that are absent are left out.
+        datasets: names of `READERS`; None for all.
+        missing: also give people whose image is not there.
 
     Raises:
-        InputError: there is no such folder, no known data set in it, or a file that is broken.
+        InputError: there is no such folder, no known dataset in it, or a file that is broken.
     """
     if not samples.is_dir():
         raise InputError(f"{samples} is no folder of annotated samples")
     people: list[RealPerson] = []
-    for name in READERS if data_sets is None else data_sets:
+    for name in READERS if datasets is None else datasets:
         folder = samples / name
         if not folder.is_dir():
             continue
@@ -98,14 +98,14 @@ def read_real_people(
         except (KeyError, TypeError, IndexError, ValueError, OSError) as error:
             raise InputError(f"the annotations in {folder} are broken: {error!r}") from error
     if not people:
-        raise InputError(f"{samples} holds no annotated picture of {', '.join(READERS)}")
+        raise InputError(f"{samples} holds no annotated image of {', '.join(READERS)}")
     return people
 
 
 def _sample(name: str, folder: Path) -> Iterator[RealPerson]:
     sample = SAMPLES[name]
-    reading = read_data_set(
-        sample.data_set,
+    reading = read_dataset(
+        sample.dataset,
         folder,
         sample.split,
         annotations=sample.annotations,
@@ -113,7 +113,7 @@ def _sample(name: str, folder: Path) -> Iterator[RealPerson]:
         options=ReadOptions(keep_ignored=True, check_images=False),
     )
     for record in reading:
-        yield replace(person_of_record(record), data_set=name)
+        yield replace(person_of_record(record), dataset=name)
 
 
 def _ochuman(folder: Path) -> Iterator[RealPerson]:
@@ -159,7 +159,7 @@ def _mpi_inf_3dhp(folder: Path) -> Iterator[RealPerson]:
 
 
 def _motion_capture(
-    data_set: str,
+    dataset: str,
     image_path: Path,
     row: Mapping[str, FloatArray],
     camera: Mapping[str, FloatArray],
@@ -171,7 +171,7 @@ def _motion_capture(
     low, high = row["part"][:, :2].min(axis=0), row["part"][:, :2].max(axis=0)
     middle, half = (low + high) / 2, JOINTS_BOX * (high - low) / 2
     return person_from_points(
-        data_set,
+        dataset,
         image_path,
         row["part"][:, :2],
         row["part"][:, 2] > 0,

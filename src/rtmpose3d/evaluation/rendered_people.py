@@ -1,4 +1,4 @@
-"""Rendered people of a data set that `rtmpose3d synth` wrote, as annotated like real ones."""
+"""Rendered people of a dataset that `rtmpose3d synth` wrote, as annotated like real ones."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from rtmpose3d.evaluation.mpjpe import HIPS
 from rtmpose3d.evaluation.real_people import RealPerson
 from rtmpose3d.geometry import Camera
 
-DATA_SET = "rendered"
-LEAST_KEYPOINTS = 8  # of the body and feet in the picture; who shows less does not count
+DATASET = "rendered"
+LEAST_KEYPOINTS = 8  # of the body and feet in the image; who shows less does not count
 LEAST_VISIBLE = 4  # of them not hidden
 
 
@@ -32,12 +32,12 @@ class _Annotation(TypedDict):
     keypoints_3d: list[list[float]]
 
 
-def read_rendered_people(folder: Path, *, pictures: int | None = None) -> list[RealPerson]:
-    """Everybody in the finished shards of a data set; who hardly shows is marked as crowd.
+def read_rendered_people(folder: Path, *, max_images: int | None = None) -> list[RealPerson]:
+    """Everybody in the finished shards of a dataset; who hardly shows is marked as crowd.
 
     Args:
-        folder: of the data set.
-        pictures: how many to read at most; None for all.
+        folder: of the dataset.
+        max_images: how many to read at most; None for all.
 
     Raises:
         InputError: there is no finished shard, or one is broken.
@@ -47,25 +47,25 @@ def read_rendered_people(folder: Path, *, pictures: int | None = None) -> list[R
     for path in sorted(folder.glob("*/annotations.json")):
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
-            images = document["images"][: None if pictures is None else pictures - seen]
-            people += _people_of(path.parent, images, document["annotations"])
+            rows = document["images"][: None if max_images is None else max_images - seen]
+            people += _people_of(path.parent, rows, document["annotations"])
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"{path} is no annotation file of rendered pictures ({error!r})"
+                f"{path} is no annotation file of rendered max_images ({error!r})"
             ) from error
-        seen += len(images)
-        if pictures is not None and seen >= pictures:
+        seen += len(rows)
+        if max_images is not None and seen >= max_images:
             break
     if not people:
         raise InputError(
-            f"{folder} holds no finished shard of rendered pictures with people in it; "
+            f"{folder} holds no finished shard of rendered max_images with people in it; "
             "make one with: rtmpose3d synth"
         )
     return people
 
 
 def mean_pose_of_rendered(folder: Path) -> MeanPose:
-    """The mean pose of a data set: what a model trained on it must beat.
+    """The mean pose of a dataset: what a model trained on it must beat.
 
     Raises:
         InputError: as `read_rendered_people`.
@@ -95,7 +95,7 @@ def _people_of(
         camera = {name: image["camera"][name] for name in ("fx", "fy", "cx", "cy")}
         x, y, width, height = a["bbox"]
         yield RealPerson(
-            data_set=DATA_SET,
+            dataset=DATASET,
             image_path=folder / image["file_name"],
             shown="person",
             box_xyxy=np.array([x, y, x + width, y + height], np.float64),

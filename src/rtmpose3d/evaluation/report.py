@@ -94,8 +94,8 @@ def write_markdown(
         file.write("\n".join([*head, *(table.markdown() for table in tables)]))
 
 
-def write_picture(path: Path, image: Image) -> None:
-    """Write a picture as its ending says, whole or not at all.
+def write_image(path: Path, image: Image) -> None:
+    """Write an image as its ending says, whole or not at all.
 
     Raises:
         OutputError: it cannot be encoded or written.
@@ -103,6 +103,6 @@ def write_picture(path: Path, image: Image) -> None:
     options = [cv2.IMWRITE_JPEG_QUALITY, 90] if path.suffix in (".jpg", ".jpeg") else []
     done, data = cv2.imencode(path.suffix, image, options)
     if not done:
-        raise OutputError(f"{path}: the picture could not be encoded")
+        raise OutputError(f"{path}: the image could not be encoded")
     with atomic_path(path) as temporary:
         temporary.write_bytes(data.tobytes())

@@ -14,7 +14,7 @@ from rtmpose3d.evaluation.mpjpe import HIPS, mpjpe, pa_mpjpe, relative_to_root
 from rtmpose3d.evaluation.oks import AveragePrecision, OksImage, average_precision, oks_matrix
 from rtmpose3d.evaluation.parts import EVALUATED_PARTS, EvaluatedPart
 from rtmpose3d.evaluation.pck import PCK_THRESHOLDS, PartPck, pck, relative_errors
-from rtmpose3d.evaluation.predictions import Predictions, by_picture
+from rtmpose3d.evaluation.predictions import Predictions, by_image
 from rtmpose3d.evaluation.real_people import RealPerson
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.structures import BoolArray, FloatArray
@@ -26,7 +26,7 @@ NO_PERSON_BOX = frozenset({"mpii"})  # a square of the person's height, which is
 def pck_table(people: Sequence[RealPerson], found: FloatArray, mean: MeanPose) -> Iterator[str]:
     """PCK of every part at three thresholds, model and mean pose.
 
-    Where the data set tells what is hidden, the model's also over what is seen.
+    Where the dataset tells what is hidden, the model's also over what is seen.
 
     Args:
         people: annotated.
@@ -51,14 +51,14 @@ def pck_table(people: Sequence[RealPerson], found: FloatArray, mean: MeanPose) -
         )
 
 
-def data_set_table(
+def dataset_table(
     people: Sequence[RealPerson], found: FloatArray, mean: MeanPose, threshold: float = 0.1
 ) -> Iterator[str]:
-    """PCK at one threshold for each data set, the mean pose in brackets."""
+    """PCK at one threshold for each dataset, the mean pose in brackets."""
     yield _row("data", "boxes", *EVALUATED_PARTS)
     yield _rule(2 + len(EVALUATED_PARTS))
-    for name in dict.fromkeys(person.data_set for person in people):
-        rows = [i for i, person in enumerate(people) if person.data_set == name]
+    for name in dict.fromkeys(person.dataset for person in people):
+        rows = [i for i, person in enumerate(people) if person.dataset == name]
         chosen = [people[i] for i in rows]
         true, annotated, boxes = truth(chosen)
         ours = pck(found[rows], true, annotated, boxes, [threshold])
@@ -108,7 +108,7 @@ def part_ap(
     area = np.array([person.area_px2 for person in people])
     crowd = np.array([person.crowd for person in people])
     images = []
-    for rows in by_picture(people).values():
+    for rows in by_image(people).values():
         seen = [i for i in rows if np.isfinite(found[i]).all()]
         oks = oks_matrix(
             found[seen][:, index],
@@ -126,12 +126,12 @@ def part_ap(
 def space_table(
     people: Sequence[RealPerson], predictions: Predictions, mean: MeanPose
 ) -> Iterator[str]:
-    """Errors in 3D by data set and part, hip-centred and best aligned, in millimetres."""
+    """Errors in 3D by dataset and part, hip-centred and best aligned, in millimetres."""
     if predictions.keypoints_camera is None:
         return
     yield _row("data", "part", "MPJPE, mm", "PA-MPJPE, mm", "mean pose", "mean pose, PA", "people")
     yield _rule(7)
-    names = [person.data_set for person in people]
+    names = [person.dataset for person in people]
     for name in dict.fromkeys(names):
         rows = [
             i
@@ -199,20 +199,20 @@ def detector_table(scores: Iterable[tuple[float, DetectionScores]]) -> Iterator[
 def annotated_images(
     people: Sequence[RealPerson], sizes_wh: Mapping[Path, tuple[int, int]]
 ) -> list[AnnotatedImage]:
-    """The pictures' true boxes, in the order of `by_picture`, for `score_detections`.
+    """The images' true boxes, in the order of `by_image`, for `score_detections`.
 
     Args:
-        people: everybody in the pictures.
-        sizes_wh: of the pictures, px.
+        people: everybody in the images.
+        sizes_wh: of the images, px.
     """
     images = []
-    for path, rows in by_picture(people).items():
+    for path, rows in by_image(people).items():
         images.append(
             AnnotatedImage(
                 boxes_xyxy=np.stack([people[i].box_xyxy for i in rows]),
                 ignored=np.array([people[i].crowd for i in rows]),
                 size_wh=sizes_wh[path],
-                complete=people[rows[0]].data_set in COMPLETE,
+                complete=people[rows[0]].dataset in COMPLETE,
             )
         )
     return images
@@ -220,7 +220,7 @@ def annotated_images(
 
 def with_person_box(people: Sequence[RealPerson]) -> list[RealPerson]:
     """Those whose annotated box encloses the whole person, as a detector is to find it."""
-    return [p for p in people if p.shown == "person" and p.data_set not in NO_PERSON_BOX]
+    return [p for p in people if p.shown == "person" and p.dataset not in NO_PERSON_BOX]
 
 
 def truth(people: Sequence[RealPerson]) -> tuple[FloatArray, BoolArray, FloatArray]:

@@ -1,4 +1,4 @@
-"""Bad items of a data set: an error that names the first, or, where the user says so, a list."""
+"""Bad items of a dataset: an error that names the first, or, where the user says so, a list."""
 
 from __future__ import annotations
 

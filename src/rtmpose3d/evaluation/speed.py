@@ -1,4 +1,4 @@
-"""How fast models are here: networks alone, and the whole way from one picture to a pose.
+"""How fast models are here: networks alone, and the whole way from one image to a pose.
 
 What is compared takes turns, so that whatever else the machine does hits all alike; medians and
 the middle half of the runs are given. Weights that are not on this disk are made up: the time does
@@ -27,8 +27,8 @@ from rtmpose3d.zoo import DetectorSpec, ModelSpec, PoseSpec, resolve_detector
 
 BackendName = Literal["onnxruntime", "torch"]
 What = Literal["network", "whole"]
-PICTURE_WH = (1280, 720)
-PERSON_XYXY = (420.0, 60.0, 760.0, 700.0)  # in the picture
+IMAGE_WH = (1280, 720)
+PERSON_XYXY = (420.0, 60.0, 760.0, 700.0)  # in the image
 LEAST_RUNS = 3
 WARM_UP_RUNS = 2
 SETTLE_S = 0.02  # ONNX Runtime's threads spin on for a while, on cores that the next one needs
@@ -69,7 +69,7 @@ class SpeedPlan:
 
     Attributes:
         backends: to run it in.
-        batch_sizes: crops, or pictures of a detector, that go through the network at once.
+        batch_sizes: crops, or images of a detector, that go through the network at once.
         seconds: that each entry is run for, at least three times.
         device: "auto", "cpu", "cuda", ...
         threads: of the CPU; None: as many as there are cores.
@@ -102,7 +102,7 @@ class Speed:
     Attributes:
         spec: of the model.
         backend, device: where it ran.
-        what: "network" (uint8 crops in, decoded keypoints out), or "whole" (picture in, detector,
+        what: "network" (uint8 crops in, decoded keypoints out), or "whole" (image in, detector,
             crop, network, decoding, 3D, pose of one person out).
         batch_size: crops at once; 1 for "whole".
         timing: of one call.
@@ -119,7 +119,7 @@ class Speed:
 
     @property
     def per_second(self) -> float:
-        """Crops or pictures a second."""
+        """Crops or images a second."""
         return 1e3 * self.batch_size / self.timing.median_ms
 
 
@@ -266,13 +266,13 @@ def _network(
 
 
 def _whole(pose: PoseSession, people: DetectorSession) -> Callable[[], object]:
-    """From a picture to one person's pose. The box is always the same, whatever is detected."""
-    picture, box = noise(PICTURE_WH), np.array([PERSON_XYXY], np.float32)
-    camera = Camera.from_fov(width=PICTURE_WH[0], height=PICTURE_WH[1])
+    """From an image to one person's pose. The box is always the same, whatever is detected."""
+    image, box = noise(IMAGE_WH), np.array([PERSON_XYXY], np.float32)
+    camera = Camera.from_fov(width=IMAGE_WH[0], height=IMAGE_WH[1])
 
     def run() -> object:
-        detect_people(people, [picture], bbox_thr=0.3)
-        poses = estimate_poses(pose, [picture], [box])[0]
+        detect_people(people, [image], bbox_thr=0.3)
+        poses = estimate_poses(pose, [image], [box])[0]
         if poses.depth_m is None:
             return poses
         return lift_people(poses.keypoints_2d, poses.depth_m, poses.confidence, camera)

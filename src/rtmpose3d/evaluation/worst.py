@@ -1,4 +1,4 @@
-"""The worst cases as a picture sheet: truth and prediction side by side on each person's crop."""
+"""The worst cases as an image sheet: truth and prediction side by side on each person's crop."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from rtmpose3d.structures import FloatArray, Image, PoseResult
 from rtmpose3d.viz import draw_2d
 from rtmpose3d.viz.text import draw_label, draw_text
 
-TILE_WH = (300, 400)  # of each of the two pictures of a case
+TILE_WH = (300, 400)  # of each of the two images of a case
 MARGIN = 0.15  # about the person, of the box's longer side
 LABEL_PX = 15
 CAPTION_PX = 44
 INK, QUIET = (40, 46, 58), (110, 118, 132)
-MIDDLE_PX = 2  # between the two pictures of a case
+MIDDLE_PX = 2  # between the two images of a case
 COLUMNS = 4  # of cases
 CASES = 24
 MOST_MISSED = 0.5  # of the cases may be people who were not found: they show nothing of the pose
@@ -44,12 +44,12 @@ def worst_rows(errors: FloatArray, missed: np.ndarray, count: int = CASES) -> li
 
 
 def draw_worst(people: ComparedPeople, rows: Sequence[int], texts: Sequence[str]) -> Image:
-    """A sheet of some people, two pictures each: the truth left, what was found right.
+    """A sheet of some people, two images each: the truth left, what was found right.
 
-    Only annotated keypoints are drawn, so that the two pictures can be compared.
+    Only annotated keypoints are drawn, so that the two images can be compared.
 
     Args:
-        people: with their pictures.
+        people: with their images.
         rows: which of them, in the order to show.
         texts: what to write of each, e.g. its error.
 
@@ -57,7 +57,7 @@ def draw_worst(people: ComparedPeople, rows: Sequence[int], texts: Sequence[str]
         (H, W, 3) uint8 BGR.
 
     Raises:
-        InputError: nobody, or a picture that cannot be read.
+        InputError: nobody, or an image that cannot be read.
     """
     tiles = [_case(people, row, text) for row, text in zip(rows, texts, strict=True)]
     columns = min(COLUMNS, max(len(tiles), 1))
@@ -67,7 +67,7 @@ def draw_worst(people: ComparedPeople, rows: Sequence[int], texts: Sequence[str]
 def _case(people: ComparedPeople, row: int, text: str) -> Image:
     path = people.image_paths[row]
     if path is None:
-        raise InputError(f"{people.names[row]}: its picture is not at hand; give --images")
+        raise InputError(f"{people.names[row]}: its image is not at hand; give --images")
     image = load_image(path)
     image_from_tile = _tile_to_image(people, row)
     tile = _warped(image, image_from_tile)
@@ -97,7 +97,7 @@ def _tile_to_image(people: ComparedPeople, row: int) -> FloatArray:
 
 
 def _warped(image: Image, image_from_tile: FloatArray) -> Image:
-    """The tile's part of the picture; shrunk pictures are averaged first, against flicker."""
+    """The tile's part of the image; shrunk images are averaged first, against flicker."""
     factor = int(image_from_tile[0, 0])
     if factor >= 2:
         height, width = image.shape[:2]

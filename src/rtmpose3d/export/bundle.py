@@ -2,7 +2,7 @@
 
 In: the .pth of a training. Out: `bundled/NAME.safetensors` with what the graph needs and no more,
 matrices in half precision, and the table of facts in the model's card. Nothing is put in place
-before it is small enough and the outputs on a picture have been compared.
+before it is small enough and the outputs on an image have been compared.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from rtmpose3d.structures import Image
 from rtmpose3d.structures.atomic import atomic_write
 from rtmpose3d.weights import read_meta, write_safetensors
 from rtmpose3d.zoo import (
-    DEMO_PICTURE,
+    DEMO_IMAGE,
     MODELS,
     BundledFile,
     DetectorSpec,
@@ -41,7 +41,7 @@ from rtmpose3d.zoo import (
 
 # Half precision keeps 11 bits; more than this of a tensor's largest value is not rounding.
 MOST_DIFFERENCE = 2.0**-11
-STRIPS = 3  # boxes that the pose network gets: so many upright strips of the picture
+STRIPS = 3  # boxes that the pose network gets: so many upright strips of the image
 BEST_BOXES = 10  # of the detector's, whose change is told
 _FACTS = re.compile(r"(?<=<!-- facts: begin -->\n).*?(?=<!-- facts: end -->)", re.DOTALL)
 
@@ -59,7 +59,7 @@ class BundleReport:
         left_out: names in the checkpoint that are not stored: counters, tensors stored already
             under another name.
         weight_difference: largest difference of a tensor, relative to its own largest value.
-        output_difference: {what: how much it changes on the picture}.
+        output_difference: {what: how much it changes on the image}.
     """
 
     path: Path
@@ -75,7 +75,7 @@ def write_bundled(
     source: Path,
     *,
     facts: Mapping[str, str] | None = None,
-    picture: Path = DEMO_PICTURE,
+    image_file: Path = DEMO_IMAGE,
 ) -> BundleReport:
     """Write a model's file in the package from trained weights.
 
@@ -83,7 +83,7 @@ def write_bundled(
         model: name of a bundled model.
         source: its .pth file, or the folder of its finished training.
         facts: further rows of the card's table: {"commit": ..., "hours": ...}.
-        picture: on which the outputs are compared.
+        image_file: the image on which the outputs are compared.
 
     Raises:
         InputError: a model that is not bundled, or a fact that cannot stand in the table.
@@ -98,7 +98,7 @@ def write_bundled(
         known = [name for name, one in MODELS.items() if isinstance(one.file, BundledFile)]
         raise InputError(f"{spec.name} is not in the package; those are: {', '.join(known)}")
     checkpoint = checkpoint_of(source, spec.name)
-    image = load_image(picture)
+    image = load_image(image_file)
     weights = load_weights(spec, checkpoint)
     stored, shared = stored_tensors(weights, graph_file(spec))
     difference = half_precision_difference(weights, stored, checkpoint)
@@ -203,7 +203,7 @@ def half_precision_difference(weights: Weights, stored: Weights, path: Path) -> 
 
 
 def output_difference(spec: ModelSpec, before: Path, after: Path, image: Image) -> dict[str, float]:
-    """How much the outputs on a picture change from one weights file to another."""
+    """How much the outputs on an image change from one weights file to another."""
     if isinstance(spec, PoseSpec):
         return _pose_difference(spec, before, after, image)
     assert isinstance(spec, DetectorSpec)
@@ -299,19 +299,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="further rows of the model card's table, such as commit=1a2b3c4 'hours=2.1 on ...'",
     )
     parser.add_argument(
-        "--picture", type=Path, default=DEMO_PICTURE, help="on which the outputs are compared"
+        "--image", type=Path, default=DEMO_IMAGE, help="on which the outputs are compared"
     )
     options = parser.parse_args(arguments)
     try:
         pairs = [fact.partition("=") for fact in options.card_facts]
         facts = {name: value for name, _, value in pairs}
-        report = write_bundled(options.model, options.source, facts=facts, picture=options.picture)
+        report = write_bundled(options.model, options.source, facts=facts, image_file=options.image)
     except RTMPose3DError as error:
         sys.exit(f"error: {error}")
     print(f"{report.path}: {report.size_bytes:,} bytes, at most {report.most_bytes:,}")
     print(f"left out: {len(report.left_out)} tensors (counters, tensors stored already)")
     print(f"largest change of a tensor, against its largest value: {report.weight_difference:.2g}")
-    print(f"changes of the outputs on {options.picture.name}:")
+    print(f"changes of the outputs on {options.image.name}:")
     for name, value in report.output_difference.items():
         print(f"  {name:<44} {value:.3g}")
 

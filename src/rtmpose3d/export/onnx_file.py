@@ -20,7 +20,7 @@ from rtmpose3d.zoo import DetectorSpec, ModelSpec, PoseSpec, resolve
 if TYPE_CHECKING:
     import onnx
 
-PROOF_INPUTS = 3  # pictures that both run; an odd number, so that the batch is really dynamic
+PROOF_INPUTS = 3  # images that both run; an odd number, so that the batch is really dynamic
 LOGIT_TOLERANCE = 1e-3  # ONNX Runtime and torch sum in different orders
 BOX_TOLERANCE_PX = 0.1
 SCORE_TOLERANCE = 1e-3
@@ -28,7 +28,7 @@ SCORE_TOLERANCE = 1e-3
 
 @dataclass(frozen=True, kw_only=True)
 class ExportReport:
-    """What was written, and how near it comes to torch on the same pictures.
+    """What was written, and how near it comes to torch on the same images.
 
     Attributes:
         path: the file.
@@ -147,7 +147,7 @@ def _describe(proto: onnx.ModelProto, spec: ModelSpec, layout: str) -> None:
 def _prove_equal(
     spec: ModelSpec, weights: Mapping[str, np.ndarray], content: bytes, layout: Layout
 ) -> tuple[dict[str, float], int]:
-    """Run both on the same pictures.
+    """Run both on the same images.
 
     Raises:
         WeightsError: they differ by more than the tolerances.
@@ -195,7 +195,7 @@ def _run_both(
     network = build_network(spec)
     load_arrays(network, weights)
     graph = build_graph(spec, network)
-    pixels = _proof_pictures(spec)
+    pixels = _proof_images(spec)
     session = onnxruntime.InferenceSession(
         content, session_options(), providers=["CPUExecutionProvider"]
     )
@@ -211,8 +211,8 @@ def _run_both(
     return names, got, [output.numpy() for output in expected]
 
 
-def _proof_pictures(spec: ModelSpec) -> np.ndarray:
-    """Smooth random pictures, a fixed seed: nearer to photographs than noise is."""
+def _proof_images(spec: ModelSpec) -> np.ndarray:
+    """Smooth random images, a fixed seed: nearer to photographs than noise is."""
     import cv2
 
     rng = np.random.default_rng(0)

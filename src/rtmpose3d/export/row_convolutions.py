@@ -1,6 +1,6 @@
 """Large convolutions rewritten so that ONNX Runtime's CPU kernels run them up to twice as fast.
 
-A k x k convolution equals a 1 x k convolution over k copies of the picture, each moved by a row,
+A k x k convolution equals a 1 x k convolution over k copies of the image, each moved by a row,
 stacked as channels. The 7x7 convolutions of the heads take up to a third of a model's time;
 docs/results.md says what this brings.
 """
@@ -85,7 +85,7 @@ def _as_rows(
     nodes = [made("Pad", [source, padding], "padded")]
     for row in range(side):
         begin = constant(f"begin_{row}", [row])
-        # Ends count from below, so that the picture's height need not be known.
+        # Ends count from below, so that the image's height need not be known.
         end = constant(f"end_{row}", [row - side + 1 if row < side - 1 else 2**31 - 1])
         nodes.append(made("Slice", [f"{result}/padded", begin, end, rows_axis], f"row_{row}"))
     rows = [f"{result}/row_{row}" for row in range(side)]

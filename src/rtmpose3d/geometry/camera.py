@@ -95,7 +95,7 @@ class Camera:
         """The camera that the Exif tags of a photo tell of.
 
         Uses the focal length as on 35 mm film, else focal length and the sensor's resolution.
-        Says nothing about pictures that were cropped afterwards.
+        Says nothing about images that were cropped afterwards.
 
         Args:
             source: an image of Pillow, or its tags by number (`image.getexif()`).
@@ -127,7 +127,7 @@ class Camera:
         )
 
     def scaled(self, width: int, height: int) -> Camera:
-        """The camera of the same picture resized to another width and height, px.
+        """The camera of the same image resized to another width and height, px.
 
         Raises:
             InputError: a size that is not positive.

@@ -1,4 +1,4 @@
-"""From a person's box to the network's input picture, and points back to the image.
+"""From a person's box to the network's input image, and points back to the image.
 
 Boxes are padded and widened to the input's aspect, then warped by the affine map that mmpose
 builds of three points (not UDP). Inference and training use these same functions. Matrices are

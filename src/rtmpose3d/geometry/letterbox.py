@@ -1,4 +1,4 @@
-"""The detector's input picture: resized with its aspect kept, grey at the bottom and right.
+"""The detector's input image: resized with its aspect kept, grey at the bottom and right.
 
 The sizes and the resize are those of mmdet's RTMDet configurations (mmcv's `rescale_size`), so
 the two axes may scale by slightly different factors.
@@ -64,7 +64,7 @@ def image_boxes_from_letterbox(
     """Boxes in input pixels to boxes in image pixels.
 
     Args:
-        boxes_xyxy: (N, 4) pixels of the letterboxed picture.
+        boxes_xyxy: (N, 4) pixels of the letterboxed image.
         scale_wh: (2,) as `letterbox` gives it.
 
     Returns:

@@ -85,7 +85,7 @@ class CSPNeXtBlock(nn.Module):
 
 
 class ChannelAttention(nn.Module):
-    """Scales each channel by a gate computed from its mean over the picture."""
+    """Scales each channel by a gate computed from its mean over the image."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

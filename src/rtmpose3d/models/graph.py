@@ -1,4 +1,4 @@
-"""What a session runs and an export holds: raw uint8 pictures in, decoded bins or boxes out.
+"""What a session runs and an export holds: raw uint8 images in, decoded bins or boxes out.
 
 Normalisation and channel order are inside, so that training, torch and ONNX cannot drift apart.
 """
@@ -95,7 +95,7 @@ class PoseGraph(nn.Module):
 
 
 class DetectorGraph(nn.Module):
-    """Letterboxed pictures to boxes and scores of every cell, before any selection."""
+    """Letterboxed images to boxes and scores of every cell, before any selection."""
 
     def __init__(self, network: RTMDet, spec: DetectorSpec) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
 """RTMDet, the person detector: backbone, neck, and a head whose levels share their convolutions.
 
-Pictures in, for every cell of three grids a class logit and four distances out.
+Images in, for every cell of three grids a class logit and four distances out.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _share_convolutions(branches: nn.ModuleList) -> None:
 
 
 class RTMDet(nn.Module):
-    """The detector's network, for normalised pictures.
+    """The detector's network, for normalised images.
 
     Keys: ``backbone.*``, ``neck.*``, ``bbox_head.*``, as published.
     """

@@ -44,14 +44,14 @@ def detect_people(
 def select_people(
     candidates: Candidates, session: DetectorSession, scale_wh: FloatArray, *, bbox_thr: float
 ) -> Detections:
-    """The people among a picture's candidates, in the reference's order of steps.
+    """The people among an image's candidates, in the reference's order of steps.
 
     Score above 0.05, the best 1000 of each scale, clipped to the network's input, back to image
     pixels, empty boxes dropped, non-maximum suppression at an IoU of 0.6, the best 100; then the
     caller's threshold.
 
     Args:
-        candidates: of one picture.
+        candidates: of one image.
         session: the detector they come from.
         scale_wh: (2,) input pixels per image pixel over x and y.
         bbox_thr: people must score above this.

@@ -112,7 +112,7 @@ class RTMDetFileSession:
         self._outputs = [output.name for output in session.get_outputs()]
 
     def run(self, images: UInt8Array) -> list[Candidates]:
-        """See `DetectorSession.run`. Such files take one picture at a time."""
+        """See `DetectorSession.run`. Such files take one image at a time."""
         x = _normalise(images, self.spec)
         results = [
             run(self._session, self._outputs, {self._input: x[i : i + 1]}) for i in range(len(x))

@@ -1,4 +1,4 @@
-"""What a session is: a network on a device, raw uint8 pictures in, numpy arrays out."""
+"""What a session is: a network on a device, raw uint8 images in, numpy arrays out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class PoseSession(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Candidates:
-    """Every box that a detector considers in one picture, before any selection.
+    """Every box that a detector considers in one image, before any selection.
 
     Attributes:
         boxes_xyxy: (P, 4) float32, pixels of the network's input.
@@ -52,7 +52,7 @@ class DetectorSession(Protocol):
     input_size_wh: tuple[int, int]
 
     def run(self, images: UInt8Array) -> list[Candidates]:
-        """All candidates of N pictures in one call of the network.
+        """All candidates of N images in one call of the network.
 
         Args:
             images: (N, H, W, 3) uint8 BGR, N at least 1, letterboxed to `input_size_wh`.

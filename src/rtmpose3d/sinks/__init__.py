@@ -1,4 +1,4 @@
-"""Where results go: JSON, NPZ and CSV files and pictures; and back from JSON and NPZ.
+"""Where results go: JSON, NPZ and CSV files and images; and back from JSON and NPZ.
 
 The JSON document is described by `pose_result.schema.json` beside this file (JSON Schema draft
 2020-12); `FORMAT_VERSION` is raised when the meaning of a field changes, not when one is added.

@@ -1,4 +1,4 @@
-"""Results written to files: JSON, NPZ, CSV, or a picture; the file's ending says which.
+"""Results written to files: JSON, NPZ, CSV, or an image; the file's ending says which.
 
 Each is made in memory first and then written through `atomic_write`, so that a file is there whole
 or not at all, also on a full disk.
@@ -39,13 +39,13 @@ def save_result(result: PoseResult, path: str | Path) -> Path:
         result: the poses.
         path: ends with .json (see `result_to_dict`), .npz (exact arrays, and `meta`, a JSON
             string), .csv (a row per person and keypoint, columns as `to_dataframe`), or .jpg,
-            .jpeg, .png or .webp (the picture that `plot` draws). Its folder must exist.
+            .jpeg, .png or .webp (the image that `plot` draws). Its folder must exist.
 
     Returns:
         The path.
 
     Raises:
-        InputError: an ending that is not known; a picture without an image to draw on.
+        InputError: an ending that is not known; an image without an image to draw on.
         OutputError: the file cannot be written; what stood there is unchanged.
     """
     path = Path(path)
@@ -120,7 +120,7 @@ def _cells(numbers: np.ndarray | np.floating, decimals: int) -> list[str]:
     ]
 
 
-def _picture(format_name: str) -> Callable[[PoseResult], bytes]:
+def _image(format_name: str) -> Callable[[PoseResult], bytes]:
     def encode(result: PoseResult) -> bytes:
         buffer = io.BytesIO()
         result.plot().convert("RGB").save(buffer, format_name, quality=JPEG_QUALITY)
@@ -133,9 +133,9 @@ _ENCODERS: dict[str, Callable[[PoseResult], bytes]] = {
     ".json": _json,
     ".npz": _npz,
     ".csv": _csv,
-    ".jpg": _picture("JPEG"),
-    ".jpeg": _picture("JPEG"),
-    ".png": _picture("PNG"),
-    ".webp": _picture("WEBP"),
+    ".jpg": _image("JPEG"),
+    ".jpeg": _image("JPEG"),
+    ".png": _image("PNG"),
+    ".webp": _image("WEBP"),
 }
 FILE_ENDINGS: tuple[str, ...] = tuple(_ENCODERS)

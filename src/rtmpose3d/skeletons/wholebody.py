@@ -31,7 +31,7 @@ class Skeleton:
         part_of_keypoint: the part of each keypoint.
         side_of_keypoint: the person's side that each keypoint is on.
         flip_index: (K,) int64; `keypoints[..., flip_index, :]` exchanges left and right, as a
-            mirrored picture needs it. Keypoints in the middle have their own index.
+            mirrored image needs it. Keypoints in the middle have their own index.
         bones: (B, 2) int64, pairs of keypoints to connect: the links that the field draws, plus
             the contours of the face (jaw, brows, nose; eyes and lips are closed).
         bone_part: the part of each bone.

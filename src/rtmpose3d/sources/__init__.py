@@ -1,4 +1,4 @@
-"""Where pictures come from: files, folders, globs, URLs, arrays and Pillow images.
+"""Where images come from: files, folders, globs, URLs, arrays and Pillow images.
 
 Everything leaves here as one thing: a contiguous (H, W, 3) uint8 array in OpenCV's order (BGR),
 upright. `load_image` makes it, `expand_inputs` turns what a user typed into a list of files.

@@ -1,4 +1,4 @@
-"""Encoded pictures (JPEG, PNG, ...) and Pillow images, turned into upright BGR pixels.
+"""Encoded images (JPEG, PNG, ...) and Pillow images, turned into upright BGR pixels.
 
 Pillow reads the header and decides; OpenCV decodes what both read alike, because it is faster and
 gives what `cv2.imread` gives; Pillow decodes the rest (CMYK, animations, TIFF, palettes, ...).
@@ -33,10 +33,10 @@ _PNG_END = b"IEND\xaeB`\x82"  # the chunk and its checksum
 _WARNINGS_LOCK = threading.Lock()  # warnings.catch_warnings is not safe between threads
 
 _SIGNS: tuple[tuple[int, bytes, str], ...] = (
-    (4, b"ftyphei", "a HEIC picture; `pip install pillow-heif` and call its register_heif_opener()"
+    (4, b"ftyphei", "a HEIC image; `pip install pillow-heif` and call its register_heif_opener()"
                     " before, or save it as JPEG"),
-    (4, b"ftypmif1", "a HEIF picture; save it as JPEG or PNG"),
-    (4, b"ftypavi", "an AVIF picture, which needs Pillow 11.3 or newer; or save it as JPEG or PNG"),
+    (4, b"ftypmif1", "a HEIF image; save it as JPEG or PNG"),
+    (4, b"ftypavi", "an AVIF image, which needs Pillow 11.3 or newer; or save it as JPEG or PNG"),
     (4, b"ftyp", "a video (MP4 or MOV); take its frames with cv2.VideoCapture"),
     (0, b"\x1aE\xdf\xa3", "a video (WebM or MKV); take its frames with cv2.VideoCapture"),
     (8, b"AVI ", "a video (AVI); take its frames with cv2.VideoCapture"),
@@ -48,13 +48,13 @@ _SIGNS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"%!PS", "a PostScript document; export it as PNG"),
     (0, b"<svg", "an SVG drawing; export it as PNG"),
     (0, b"version https://git-lfs", "a Git LFS pointer; run `git lfs pull` to get the file itself"),
-    (0, b"<!DOCTYPE", "a web page, not a picture; check where it was downloaded from"),
-    (0, b"<html", "a web page, not a picture; check where it was downloaded from"),
+    (0, b"<!DOCTYPE", "a web page, not an image; check where it was downloaded from"),
+    (0, b"<html", "a web page, not an image; check where it was downloaded from"),
 )  # fmt: skip
 
 
 def decode_image(data: bytes, name: str) -> Image:
-    """Decode a picture.
+    """Decode an image.
 
     Args:
         data: the whole file.
@@ -65,20 +65,20 @@ def decode_image(data: bytes, name: str) -> Image:
         16 bits the upper eight, without alpha. Colour profiles are ignored, as OpenCV does.
 
     Raises:
-        InputError: no picture, of a kind that cannot be read, damaged, cut short, or too large.
+        InputError: no image, of a kind that cannot be read, damaged, cut short, or too large.
     """
     if not data:
         raise InputError(f"{name} is empty (0 bytes)")
-    with _open(data, name) as picture:
-        if _opencv_reads_it(picture, data):
-            orientation = 1 if picture.format == "PNG" else _orientation(picture)
+    with _open(data, name) as image:
+        if _opencv_reads_it(image, data):
+            orientation = 1 if image.format == "PNG" else _orientation(image)
             pixels = _decode_with_opencv(data)
             if pixels is not None:
                 return _upright(pixels, orientation)
-        return bgr_from_pillow(picture, name)
+        return bgr_from_pillow(image, name)
 
 
-def bgr_from_pillow(picture: PIL.Image.Image, name: str) -> Image:
+def bgr_from_pillow(image: PIL.Image.Image, name: str) -> Image:
     """The current frame of a Pillow image as (H, W, 3) uint8 BGR, upright, contiguous.
 
     16-bit grey (modes I;16 and I) gives its upper eight bits; mode F must lie in [0, 1].
@@ -88,15 +88,15 @@ def bgr_from_pillow(picture: PIL.Image.Image, name: str) -> Image:
     """
     try:
         with _no_warnings():
-            picture.load()
+            image.load()
     except (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError) as error:
         raise InputError(f"{name} cannot be decoded: {_reason(error)}") from error
-    if picture.mode.startswith("I") or picture.mode == "F":
-        grey = np.ascontiguousarray(_grey_levels(picture, name))
+    if image.mode.startswith("I") or image.mode == "F":
+        grey = np.ascontiguousarray(_grey_levels(image, name))
         pixels = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
     else:
-        pixels = cv2.cvtColor(np.asarray(_rgb(picture, name)), cv2.COLOR_RGB2BGR)
-    return _upright(np.asarray(pixels, np.uint8), _orientation(picture))
+        pixels = cv2.cvtColor(np.asarray(_rgb(image, name)), cv2.COLOR_RGB2BGR)
+    return _upright(np.asarray(pixels, np.uint8), _orientation(image))
 
 
 def _open(data: bytes, name: str) -> PIL.Image.Image:
@@ -120,7 +120,7 @@ def _open(data: bytes, name: str) -> PIL.Image.Image:
 
 @contextmanager
 def _no_warnings() -> Iterator[None]:
-    """Keep Pillow's remarks on large pictures and damaged EXIF or TIFF tags to itself."""
+    """Keep Pillow's remarks on large images and damaged EXIF or TIFF tags to itself."""
     with _WARNINGS_LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -136,16 +136,16 @@ def _what_it_is(data: bytes) -> str:
         if head[offset:].startswith(sign):
             return what
     return (
-        f"no picture, or a damaged one ({len(data)} bytes, beginning with {data[:12]!r}); "
+        f"no image, or a damaged one ({len(data)} bytes, beginning with {data[:12]!r}); "
         "expected JPEG, PNG, WebP, BMP, TIFF, GIF, ..."
     )
 
 
-def _opencv_reads_it(picture: PIL.Image.Image, data: bytes) -> bool:
+def _opencv_reads_it(image: PIL.Image.Image, data: bytes) -> bool:
     """Whether OpenCV decodes this file whole, and as Pillow would."""
-    if picture.mode not in _DECODED_BY_OPENCV.get(picture.format or "", ()):
+    if image.mode not in _DECODED_BY_OPENCV.get(image.format or "", ()):
         return False
-    if picture.format == "PNG":  # its EXIF may stand behind the pixels: Pillow finds it there
+    if image.format == "PNG":  # its EXIF may stand behind the pixels: Pillow finds it there
         return _PNG_END in data and b"eXIf" not in data and b"acTL" not in data
     # JPEG: an end marker must follow the start of the last scan. OpenCV 4 fills what is missing
     # with grey; Pillow says that it is truncated.
@@ -161,25 +161,24 @@ def _decode_with_opencv(data: bytes) -> Image | None:
     return None if pixels is None else np.asarray(pixels, np.uint8)
 
 
-def _rgb(picture: PIL.Image.Image, name: str) -> PIL.Image.Image:
+def _rgb(image: PIL.Image.Image, name: str) -> PIL.Image.Image:
     """Convert to mode RGB, without alpha."""
     try:
-        if picture.mode in ("PA", "RGBa", "P"):  # the detour that Pillow asks for, with a warning
-            picture = picture.convert("RGBA")
-        elif picture.mode == "La":
-            picture = picture.convert("LA")
-        return picture.convert("RGB")
+        if image.mode in ("PA", "RGBa", "P"):  # the detour that Pillow asks for, with a warning
+            image = image.convert("RGBA")
+        elif image.mode == "La":
+            image = image.convert("LA")
+        return image.convert("RGB")
     except ValueError as error:
         raise InputError(
-            f"{name} has the Pillow mode {picture.mode!r}, which has no way to RGB; "
-            "convert it before"
+            f"{name} has the Pillow mode {image.mode!r}, which has no way to RGB; convert it before"
         ) from error
 
 
-def _grey_levels(picture: PIL.Image.Image, name: str) -> np.ndarray:
+def _grey_levels(image: PIL.Image.Image, name: str) -> np.ndarray:
     """(H, W) uint8 of the modes with more than eight bits: I;16 and its kin, I, F."""
-    levels = np.asarray(picture)
-    if picture.mode == "I":  # 32 bits, in which older Pillow holds 16-bit PNGs
+    levels = np.asarray(image)
+    if image.mode == "I":  # 32 bits, in which older Pillow holds 16-bit PNGs
         low, high = int(levels.min()), int(levels.max())
         if low < 0 or high > 0xFFFF:
             raise InputError(
@@ -190,13 +189,13 @@ def _grey_levels(picture: PIL.Image.Image, name: str) -> np.ndarray:
     return uint8_from_array(levels, name)
 
 
-def _orientation(picture: PIL.Image.Image) -> int:
+def _orientation(image: PIL.Image.Image) -> int:
     """EXIF orientation, 1 to 8; 1 if there is none or the EXIF block is damaged."""
     try:
         with _no_warnings():
-            orientation = picture.getexif().get(_ORIENTATION_TAG, 1)
+            orientation = image.getexif().get(_ORIENTATION_TAG, 1)
     except (OSError, SyntaxError, ValueError, KeyError, TypeError, IndexError, struct.error):
-        return 1  # a damaged note about the camera does not make the picture unusable
+        return 1  # a damaged note about the camera does not make the image unusable
     return orientation if orientation in range(1, 9) else 1
 
 

@@ -1,4 +1,4 @@
-"""Pictures at http(s) addresses, within bounds of size and time."""
+"""Images at http(s) addresses, within bounds of size and time."""
 
 from __future__ import annotations
 

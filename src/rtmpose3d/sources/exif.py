@@ -1,4 +1,4 @@
-"""The EXIF notes of a picture's file, for what the camera tells of itself."""
+"""The EXIF notes of an image's file, for what the camera tells of itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def exif_of(path: Path) -> PIL.Image.Exif:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with PIL.Image.open(path) as picture:
-                return picture.getexif()
+            with PIL.Image.open(path) as image:
+                return image.getexif()
     except (OSError, SyntaxError, ValueError, KeyError, TypeError, IndexError, struct.error):
         return PIL.Image.Exif()

@@ -1,4 +1,4 @@
-"""One picture of whatever kind, turned into what the pipeline takes.
+"""One image of whatever kind, turned into what the pipeline takes.
 
 In: a path, an http(s) address, a numpy array or a Pillow image. Out: a contiguous (H, W, 3) uint8
 array, BGR. Nothing is guessed: an array whose values could mean two things is an error.
@@ -29,7 +29,7 @@ _EXPECTED = (
 
 
 def load_image(source: ImageSource) -> Image:
-    """Load a picture.
+    """Load an image.
 
     Args:
         source: a path; an http(s) address; a Pillow image of any mode, its EXIF orientation is
@@ -43,7 +43,7 @@ def load_image(source: ImageSource) -> Image:
         is, not copied; nothing in this package writes into it.
 
     Raises:
-        InputError: the source is no picture that can be used; the text says what came.
+        InputError: the source is no image that can be used; the text says what came.
     """
     if isinstance(source, np.ndarray):
         return image_from_array(source)

@@ -19,13 +19,13 @@ _ENDINGS = (
     "jpg jpeg jpe jfif png webp bmp dib tif tiff gif ppm pgm pnm jp2 j2k mpo tga avif heic heif"
 )
 IMAGE_ENDINGS = frozenset(f".{ending}" for ending in _ENDINGS.split())
-"""What counts as a picture in a folder or glob. A file that is named itself may end as it likes."""
+"""What counts as an image in a folder or glob. A file that is named itself may end as it likes."""
 
 
 def expand_inputs(inputs: Sequence[str], *, recursive: bool = False) -> list[Path | str]:
-    """List the pictures that the inputs stand for.
+    """List the images that the inputs stand for.
 
-    A folder gives the pictures in it, in natural order (2 before 10), without hidden files and,
+    A folder gives the images in it, in natural order (2 before 10), without hidden files and,
     unless `recursive`, without those in its subfolders. A glob (`*`, `?`, `[...]`, `**`) is
     expanded here where the shell did not. What was listed before is not listed again.
 
@@ -37,7 +37,7 @@ def expand_inputs(inputs: Sequence[str], *, recursive: bool = False) -> list[Pat
         Paths in the order of the inputs; addresses stay strings.
 
     Raises:
-        InputError: an input that stands for no picture; the message names it.
+        InputError: an input that stands for no image; the message names it.
     """
     if not inputs:
         raise InputError("no input; give image files, folders or globs")
@@ -68,7 +68,7 @@ def _expand(text: str, *, recursive: bool) -> list[Path]:
 
 
 def _images_in(folder: Path, *, recursive: bool) -> list[Path]:
-    """The pictures in a folder.
+    """The images in a folder.
 
     Raises:
         InputError: none, or the folder cannot be listed.
@@ -87,12 +87,12 @@ def _images_in(folder: Path, *, recursive: bool) -> list[Path]:
         folders[:] = [name for name in folders if recursive and not name.startswith(".")]
     if not images:
         hint = "" if recursive else "; --recursive looks into its subfolders, too"
-        raise InputError(f"no pictures in the folder {folder} ({others} other files){hint}")
+        raise InputError(f"no images in the folder {folder} ({others} other files){hint}")
     return sorted(images, key=natural_key)
 
 
 def _images_matching(pattern: str, text: str, *, recursive: bool) -> list[Path]:
-    """The pictures that a glob matches, and with `recursive` those in matching folders.
+    """The images that a glob matches, and with `recursive` those in matching folders.
 
     Raises:
         InputError: none.
@@ -105,7 +105,7 @@ def _images_matching(pattern: str, text: str, *, recursive: bool) -> list[Path]:
         elif _is_image(path.name):
             images.append(path)
     if not images:
-        what = f"only {len(matches)} files that are no pictures" if matches else "nothing"
+        what = f"only {len(matches)} files that are no images" if matches else "nothing"
         raise InputError(f"{text!r} matches {what}")
     return images
 

@@ -29,7 +29,7 @@ def uint8_from_array(array: np.ndarray, name: str) -> UInt8Array:
         return _uint8_from_floats(array, name)
     hint = "image.astype(numpy.uint8) if the values lie in 0 to 255"
     if array.dtype == np.bool_:
-        hint = "a mask is no picture; image.astype(numpy.uint8) * 255 makes it black and white"
+        hint = "a mask is no image; image.astype(numpy.uint8) * 255 makes it black and white"
     raise InputError(
         f"{name} is of dtype {array.dtype}; expected uint8, uint16 or floats in [0, 1] ({hint})"
     )

@@ -35,7 +35,7 @@ class Detections:
 
 @dataclass(frozen=True, kw_only=True)
 class Crops:
-    """The network's input pictures.
+    """The network's input images.
 
     Attributes:
         pixels: (N, h, w, 3) uint8, BGR.

@@ -1,4 +1,4 @@
-"""The result of one image: a mapping of arrays that also has attributes, pictures and files.
+"""The result of one image: a mapping of arrays that also has attributes, images and files.
 
 `result["keypoints_2d"]` and `result.keypoints_2d` are the same array. `len(result)` is the number
 of people, `result[0]` or `result[1:3]` are results with those people only.
@@ -173,7 +173,7 @@ class PoseResult(Mapping[str, FloatArray]):
         return f"PoseResult({len(self)} {people}, {self.model}, {keys})"
 
     def without_image(self) -> PoseResult:
-        """The same result without its reference to the picture, to keep many in memory."""
+        """The same result without its reference to the image, to keep many in memory."""
         return replace(self, image=None)
 
     # -- other forms ---------------------------------------------------------------------------
@@ -217,7 +217,7 @@ class PoseResult(Mapping[str, FloatArray]):
         view: Literal["auto", "2d", "3d", "both"] = "auto",
         confidence_thr: float | None = None,
     ) -> PIL.Image.Image:
-        """A picture of boxes and skeletons on the image, beside a view of the poses in 3D.
+        """An image of boxes and skeletons on the image, beside a view of the poses in 3D.
 
         Args:
             image: (H, W, 3) uint8 BGR to draw on, instead of the one the result refers to.

@@ -1,4 +1,4 @@
-"""Rendered people with exact labels: scenes, a renderer, data sets and streams for training.
+"""Rendered people with exact labels: scenes, a renderer, datasets and streams for training.
 
 `write_dataset` writes COCO-WholeBody folders, `CropStream` and `SceneStream` feed training,
 `Renderer` draws any `Scene`. Needs the extra `synth` (moderngl) and OpenGL without a display,

@@ -110,7 +110,7 @@ class MakeHumanAssets:
         return self._proxies[kind]
 
     def textures(self, kind: str) -> Sequence[Path]:
-        """Pictures of a kind's materials, by name (eyes: one for each colour)."""
+        """Images of a kind's materials, by name (eyes: one for each colour)."""
         found = {file for place in self._places(kind) for file in place.rglob("*.png")}
         return sorted(found, key=lambda file: file.name)
 

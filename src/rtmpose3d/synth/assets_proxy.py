@@ -34,7 +34,7 @@ class Proxy:
         scale_refs: per axis x, y, z the two body vertices and the distance (decimetres) at which
             offsets count as they are.
         hidden: body vertices under it, (H,) int32.
-        texture_file, shade_file: pictures of its colour and of its ambient shade, where they are.
+        texture_file, shade_file: images of its colour and of its ambient shade, where they are.
         tags: of the author, in lower case.
     """
 
@@ -93,7 +93,7 @@ class Proxy:
 
 
 def read_texture(file: Path) -> UInt8Array:
-    """A picture as (H, W, 4) uint8 RGBA, at most 512 pixels wide and high.
+    """An image as (H, W, 4) uint8 RGBA, at most 512 pixels wide and high.
 
     Raises:
         InputError: it is missing or damaged.
@@ -215,14 +215,14 @@ def _scale(parts: list[str] | None) -> tuple[int, int, float] | None:
 
 
 def _material(file: Path) -> dict[str, Path]:
-    """The pictures that a .mhmat names and that are there."""
+    """The images that a .mhmat names and that are there."""
     if not file.is_file():
         return {}
     found: dict[str, Path] = {}
     for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
         parts = line.split()
         if len(parts) == 2 and parts[0] in ("diffuseTexture", "aomapTexture"):
-            picture = file.parent / parts[1]
-            if picture.is_file():
-                found[parts[0]] = picture
+            image = file.parent / parts[1]
+            if image.is_file():
+                found[parts[0]] = image
     return found

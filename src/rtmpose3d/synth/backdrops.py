@@ -1,7 +1,7 @@
-"""Photographs and painted pictures that stand behind the people, and textures cut from them.
+"""Photographs and painted images that stand behind the people, and textures cut from them.
 
 In: a folder that the user names (`photos/` in it, or itself; a `SOURCES.csv` beside them tells
-licences and which photographs show one place). Out: (H, W, 3) uint8 BGR pictures. The split is
+licences and which photographs show one place). Out: (H, W, 3) uint8 BGR images. The split is
 by place, so no view of a place is in both halves.
 """
 
@@ -42,7 +42,7 @@ class Backdrops:
     """The photographs and objects of one split.
 
     Attributes:
-        photos: picture files.
+        photos: image files.
         objects: .glb files.
     """
 
@@ -56,11 +56,11 @@ class Backdrops:
         """List a folder's files of one split.
 
         Args:
-            folder: to look into; None for no files, painted pictures only.
+            folder: to look into; None for no files, painted images only.
             split: "train" or "val".
 
         Raises:
-            InputError: there is no such folder, or no picture in it.
+            InputError: there is no such folder, or no image in it.
         """
         if folder is None:
             return cls()
@@ -82,16 +82,16 @@ class Backdrops:
         )
 
     def photo(self, rng: np.random.Generator) -> Image:
-        """A photograph, mirrored half of the time; a painted picture if there are none."""
+        """A photograph, mirrored half of the time; a painted image if there are none."""
         if not self.photos:
-            return painted_picture(rng)
+            return painted_image(rng)
         image = self._read(self.photos[rng.integers(len(self.photos))].path)
         return np.ascontiguousarray(image[:, ::-1]) if rng.random() < 0.5 else image
 
     def _read(self, path: Path) -> Image:
         image = self._cache.pop(path, None)
         if image is None:
-            image = read_picture(path)
+            image = read_image(path)
             self._bytes += image.nbytes
         self._cache[path] = image
         while self._bytes > _CACHE_BYTES and len(self._cache) > 1:
@@ -99,15 +99,15 @@ class Backdrops:
         return image
 
 
-def read_picture(path: Path) -> Image:
-    """A picture file as (H, W, 3) uint8 BGR, halved until it is no larger than is useful.
+def read_image(path: Path) -> Image:
+    """An image file as (H, W, 3) uint8 BGR, halved until it is no larger than is useful.
 
     Raises:
         InputError: it cannot be read.
     """
     image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
-        raise InputError(f"{path} is no picture that can be read; remove or replace it")
+        raise InputError(f"{path} is no image that can be read; remove or replace it")
     while max(image.shape[:2]) > _LONGEST_PX:
         image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     return np.asarray(image, np.uint8)
@@ -118,8 +118,8 @@ def split_of(place: str) -> Split:
     return "val" if zlib.crc32(place.encode()) % 1000 < 1000 * _VAL_SHARE else "train"
 
 
-def painted_picture(rng: np.random.Generator, size_wh: tuple[int, int] = (320, 240)) -> Image:
-    """A made-up picture: soft clouds of colour with shapes and lines on them."""
+def painted_image(rng: np.random.Generator, size_wh: tuple[int, int] = (320, 240)) -> Image:
+    """A made-up image: soft clouds of colour with shapes and lines on them."""
     width, height = size_wh
     canvas = clouds(rng, size_wh)
     for _ in range(rng.integers(0, 30)):

@@ -1,7 +1,7 @@
 """Cameras: views that look at something, the part of a view that a crop shows, and random ones.
 
-World: z up, metres. Camera: OpenCV's frame. A crop of a picture, turned or not, is again a
-picture of a pinhole camera, so a crop is drawn directly and its 3D labels stay exact.
+World: z up, metres. Camera: OpenCV's frame. A crop of an image, turned or not, is again a
+image of a pinhole camera, so a crop is drawn directly and its 3D labels stay exact.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ def to_camera(view: View, points_world: FloatArray) -> FloatArray:
 
 
 def cropped_view(view: View, crop_from_image: FloatArray, size_wh: tuple[int, int]) -> View:
-    """The view that shows exactly a crop of another view's picture.
+    """The view that shows exactly a crop of another view's image.
 
     Args:
-        view: of the whole picture; its pixels must be square.
+        view: of the whole image; its pixels must be square.
         crop_from_image: (2, 3) turn, uniform scale and shift of pixels, as
             `geometry.crop.crop_from_image` makes them; no mirror.
         size_wh: width and height of the crop, px.
@@ -82,7 +82,7 @@ def cropped_view(view: View, crop_from_image: FloatArray, size_wh: tuple[int, in
 
 
 def clip_from_world(view: View, near_m: float, far_m: float) -> FloatArray:
-    """(4, 4) float64 for OpenGL; the picture's first row is the framebuffer's first.
+    """(4, 4) float64 for OpenGL; the image's first row is the framebuffer's first.
 
     Whole numbers of pixels are the middles of pixels, as everywhere in this package.
     """

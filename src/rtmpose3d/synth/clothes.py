@@ -102,9 +102,9 @@ def _cloth_mesh(rng: np.random.Generator, garment: Garment, body: Body) -> Mesh:
             two_sided=True,
         )
         return garment_mesh(garment, body, material)
-    picture = _recoloured(rng, own, shade)
+    image = _recoloured(rng, own, shade)
     return garment_mesh(
-        garment, body, Material(kind="cloth", texture=picture, roughness=roughness, two_sided=True)
+        garment, body, Material(kind="cloth", texture=image, roughness=roughness, two_sided=True)
     )
 
 

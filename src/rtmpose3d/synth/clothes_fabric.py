@@ -51,17 +51,17 @@ def sample_tile(rng: np.random.Generator) -> UInt8Array:
     chance = np.array([_PATTERNS[name][1] for name in names])
     name = names[int(rng.choice(len(names), p=chance / chance.sum()))]
     first, second = (np.array(sample_colour(rng), np.float32) for _ in range(2))
-    picture = _PATTERNS[name][0](rng, first, second)
-    return finish(rng, picture)
+    image = _PATTERNS[name][0](rng, first, second)
+    return finish(rng, image)
 
 
-def finish(rng: np.random.Generator, picture: FloatArray) -> UInt8Array:
-    """Weave and wear over a picture (H, W, 3) of 0 to 1."""
-    h, w = picture.shape[:2]
+def finish(rng: np.random.Generator, image: FloatArray) -> UInt8Array:
+    """Weave and wear over an image (H, W, 3) of 0 to 1."""
+    h, w = image.shape[:2]
     weave = 1.0 + rng.uniform(0.0, 0.07) * rng.standard_normal((h, w)).astype(np.float32)
     worn = 1.0 + rng.uniform(0.0, 0.10) * _noise(rng, 6, (w, h))
     rgba = np.full((h, w, 4), 255, np.uint8)
-    rgba[..., :3] = np.clip(picture * (weave * worn)[..., None] * 255.0, 0, 255)
+    rgba[..., :3] = np.clip(image * (weave * worn)[..., None] * 255.0, 0, 255)
     return rgba
 
 
@@ -116,12 +116,12 @@ def _checks(rng: np.random.Generator, first: FloatArray, second: FloatArray) -> 
 def _tartan(rng: np.random.Generator, first: FloatArray, second: FloatArray) -> FloatArray:
     third = np.array(sample_colour(rng), np.float32)
     u, v = _axes()
-    picture = _checks(rng, first, second)
+    image = _checks(rng, first, second)
     count, shift = int(rng.integers(1, 5)), rng.random()
     for axis in (u, v):
         line = ((axis * count + shift) % 1.0 < 0.06).astype(np.float32)
-        picture = _mixed(picture, third, 0.8 * line)
-    return picture
+        image = _mixed(image, third, 0.8 * line)
+    return image
 
 
 def _dots(rng: np.random.Generator, first: FloatArray, second: FloatArray) -> FloatArray:
@@ -135,12 +135,12 @@ def _print(rng: np.random.Generator, first: FloatArray, second: FloatArray) -> F
     """Flowers, camouflage and the like: clouds cut at some heights."""
     cells = int(rng.integers(4, 26))
     field = _noise(rng, cells, (TILE_PX, TILE_PX))
-    picture = _mixed(first, second, (field > rng.uniform(-0.3, 0.9)).astype(np.float32))
+    image = _mixed(first, second, (field > rng.uniform(-0.3, 0.9)).astype(np.float32))
     if rng.random() < 0.6:
         third = np.array(sample_colour(rng), np.float32)
         other = _noise(rng, cells, (TILE_PX, TILE_PX))
-        picture = _mixed(picture, third, (other > rng.uniform(0.3, 1.2)).astype(np.float32))
-    return picture
+        image = _mixed(image, third, (other > rng.uniform(0.3, 1.2)).astype(np.float32))
+    return image
 
 
 def _denim(rng: np.random.Generator, first: FloatArray, second: FloatArray) -> FloatArray:
@@ -165,9 +165,9 @@ def _knit(rng: np.random.Generator, first: FloatArray, second: FloatArray) -> Fl
 def _blocks(rng: np.random.Generator, first: FloatArray, second: FloatArray) -> FloatArray:
     _, v = _axes()
     third = np.array(sample_colour(rng), np.float32)
-    picture = _mixed(first, second, (v > rng.uniform(0.3, 0.7)).astype(np.float32))
+    image = _mixed(first, second, (v > rng.uniform(0.3, 0.7)).astype(np.float32))
     middle = rng.uniform(0.2, 0.8)
-    return _mixed(picture, third, (np.abs(v - middle) < rng.uniform(0.02, 0.12)).astype(np.float32))
+    return _mixed(image, third, (np.abs(v - middle) < rng.uniform(0.02, 0.12)).astype(np.float32))
 
 
 _Painter = Callable[[np.random.Generator, FloatArray, FloatArray], FloatArray]

@@ -75,8 +75,8 @@ def head_meshes(
         meshes.append(worn)
         wears["glasses"] = "yes"
     eye = wardrobe.parts["eyes"][-1]  # by name: the low-poly one
-    picture = _eye_picture(rng, body, wardrobe)
-    meshes.append(garment_mesh(eye, body, Material(kind="eye", texture=picture, roughness=0.15)))
+    image = _eye_image(rng, body, wardrobe)
+    meshes.append(garment_mesh(eye, body, Material(kind="eye", texture=image, roughness=0.15)))
     surface, colours = wardrobe.mouth
     looks = Material(kind="teeth", texture=colours, roughness=0.4)
     mouth = base_mesh(surface, body, looks, None)
@@ -84,7 +84,7 @@ def head_meshes(
     return meshes
 
 
-def _eye_picture(rng: np.random.Generator, body: Body, wardrobe: Wardrobe) -> UInt8Array | None:
+def _eye_image(rng: np.random.Generator, body: Body, wardrobe: Wardrobe) -> UInt8Array | None:
     """Brown for most, light eyes mainly with light hair and skin."""
     names = list(wardrobe.eyes)
     if not names:

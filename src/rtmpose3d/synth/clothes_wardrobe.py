@@ -33,7 +33,7 @@ class Wardrobe:
         skins: textures of body and hands by tone, painted as they are needed.
         seed: of what is shared.
         eyes: textures of eyes by colour.
-        mouth: surface of mouth, sockets, teeth and tongue, and its picture.
+        mouth: surface of mouth, sockets, teeth and tongue, and its image.
         greys: grey textures of hair, filled as they are needed.
     """
 
@@ -77,7 +77,7 @@ class Wardrobe:
         )
 
     def skin(self, tone: float, rng: np.random.Generator) -> tuple[float, UInt8Array, UInt8Array]:
-        """One of the shared skins near a tone: its own tone, and pictures of body and hands."""
+        """One of the shared skins near a tone: its own tone, and images of body and hands."""
         nearest = int(np.clip(round((tone - 0.2) / 8.6 * (TONES - 1)), 0, TONES - 1))
         number = nearest * SKINS_A_TONE + int(rng.integers(SKINS_A_TONE))
         tone = 0.2 + 8.6 * nearest / (TONES - 1)
@@ -123,7 +123,7 @@ def _part(assets: MakeHumanAssets, kind: str) -> list[Garment]:
 
 
 def _mouth(assets: MakeHumanAssets, regions: SkinRegions) -> tuple[Surface, UInt8Array]:
-    """One surface for all that is seen through lips and lids, coloured by blocks of a picture."""
+    """One surface for all that is seen through lips and lids, coloured by blocks of an image."""
     base = assets.base
     teeth = surface_of(base, base.faces_of("helper-upper-teeth", "helper-lower-teeth"))
     tongue = surface_of(base, base.faces_of("helper-tongue"))
@@ -134,13 +134,13 @@ def _mouth(assets: MakeHumanAssets, regions: SkinRegions) -> tuple[Surface, UInt
         triangles.append(surface.triangles + shift)
         vertex_triangles.append(surface.vertex_triangles)
         shift += len(surface.source)
-    picture = np.full((16, 64, 4), 255, np.uint8)
+    image = np.full((16, 64, 4), 255, np.uint8)
     for block, colour in enumerate((_DARK_INSIDE, _TEETH, _TONGUE)):
-        picture[:, block * 16 : block * 16 + 16, :3] = np.array(colour) * 255
+        image[:, block * 16 : block * 16 + 16, :3] = np.array(colour) * 255
     whole = Surface(
         source=np.concatenate(source),
         uv=np.concatenate(uv),
         triangles=np.concatenate(triangles),
         vertex_triangles=np.concatenate(vertex_triangles),
     )
-    return whole, picture
+    return whole, image

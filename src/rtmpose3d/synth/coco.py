@@ -1,4 +1,4 @@
-"""Rendered pictures as COCO-WholeBody JSON, with what rendering knows beyond it.
+"""Rendered images as COCO-WholeBody JSON, with what rendering knows beyond it.
 
 Standard fields are as in COCO-WholeBody V1.0 (body keypoints, foot_kpts, face_kpts, hands, boxes
 with pixel corners at whole numbers, masks as compressed RLE). Beyond it, for every person:
@@ -19,7 +19,7 @@ from rtmpose3d.synth.scene import Person
 from rtmpose3d.synth.shots import SynthSample
 
 Json = dict[str, object]
-PEOPLE_A_PICTURE = 100  # annotation ids are image id * this + person + 1
+PEOPLE_A_IMAGE = 100  # annotation ids are image id * this + person + 1
 LICENCE = (
     "Rendered people: bodies, clothes and hair from MakeHuman assets, CC0-1.0. Backgrounds and "
     "objects keep the licences of their files, see `backdrops`."
@@ -30,7 +30,7 @@ _HANDS = {"lefthand": slice(91, 112), "righthand": slice(112, 133)}
 def coco_document(
     samples: Sequence[SynthSample], first_image_id: int, info: Json, credits_: Sequence[str]
 ) -> Json:
-    """The JSON of some pictures.
+    """The JSON of some images.
 
     Args:
         samples: in the order of their ids.
@@ -57,7 +57,7 @@ def coco_document(
 
 
 def file_name(image_id: int) -> str:
-    """Of a picture, in its shard's folder."""
+    """Of an image, in its shard's folder."""
     return f"{image_id:08d}.jpg"
 
 
@@ -110,7 +110,7 @@ def _annotation(sample: SynthSample, labels: PersonLabels, image_id: int) -> Jso
     points = _points(labels)
     body = points[:17]
     annotation: Json = {
-        "id": image_id * PEOPLE_A_PICTURE + labels.person_index + 1,
+        "id": image_id * PEOPLE_A_IMAGE + labels.person_index + 1,
         "image_id": image_id,
         "category_id": 1,
         "iscrowd": 0,

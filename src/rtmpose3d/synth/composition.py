@@ -27,7 +27,7 @@ _MOST_HIDDEN = 0.5
 _LOWEST_SEAT_M = 0.2
 _NEAR_EYE_M = 0.45
 _HORIZON = 0.46  # of a photograph, from the top, in parts of its height
-_LARGEST_STRETCH = 2.2  # of a photograph, beyond what covers the picture
+_LARGEST_STRETCH = 2.2  # of a photograph, beyond what covers the image
 _SITTING = (
     *("sit", "sit_wide", "sit_forward", "sit_legs_crossed"),
     *("sit_ankle_on_knee", "sit_stretched", "cycle"),
@@ -39,7 +39,7 @@ class SceneSettings:
     """How scenes are composed; probabilities are 0 to 1.
 
     Attributes:
-        photo: a photograph behind; otherwise walls, sky or a painted picture.
+        photo: a photograph behind; otherwise walls, sky or a painted image.
         room: without a photograph: walls around.
         floor: with a photograph: a floor is drawn, too, instead of shadows on the photograph.
         clutter: mean number of things around.
@@ -130,10 +130,10 @@ def random_light(rng: np.random.Generator, backdrop: Image | None, *, shadows: b
 
 
 def backdrop_place(view: View, backdrop: Image | None) -> FloatArray | None:
-    """(3, 3) backdrop from picture: fitted so that people stand on the photograph's ground.
+    """(3, 3) backdrop from image: fitted so that people stand on the photograph's ground.
 
     Photographs are mostly taken level: their horizon is laid on the view's, as far as the
-    photograph then still covers the picture and is not stretched too much.
+    photograph then still covers the image and is not stretched too much.
 
     Returns:
         The matrix for `RenderJob.backdrop_from_image`; None for the middle of the backdrop, where
@@ -145,12 +145,12 @@ def backdrop_place(view: View, backdrop: Image | None) -> FloatArray | None:
     down = -view.camera_from_world[2, 2]  # sine of the angle by which the camera looks down
     horizon = camera.cy - camera.fy * down / math.sqrt(max(1 - down * down, 1e-6))
     above, below = horizon / camera.height, 1 - horizon / camera.height
-    stretch = max(above / _HORIZON, below / (1 - _HORIZON))  # of heights, in picture heights
-    picture_px_a_texel = max(camera.width / width, camera.height / height * max(stretch, 1.0))
+    stretch = max(above / _HORIZON, below / (1 - _HORIZON))  # of heights, in image heights
+    image_px_a_texel = max(camera.width / width, camera.height / height * max(stretch, 1.0))
     least = max(camera.width / width, camera.height / height)
-    if not 0 < horizon < camera.height or picture_px_a_texel > _LARGEST_STRETCH * least:
+    if not 0 < horizon < camera.height or image_px_a_texel > _LARGEST_STRETCH * least:
         return None
-    scale = 1 / picture_px_a_texel
+    scale = 1 / image_px_a_texel
     return np.array(
         [
             [scale, 0.0, (width - 1) / 2 - scale * (camera.width - 1) / 2],
@@ -256,7 +256,7 @@ def _room(rng: np.random.Generator, people: tuple[Person, ...], kit: PropKit) ->
 
 
 def _mood(backdrop: Image) -> FloatArray:
-    """(3,) RGB factors on the light, from the mean colour of a picture."""
+    """(3,) RGB factors on the light, from the mean colour of an image."""
     small = cv2.resize(backdrop, (8, 8), interpolation=cv2.INTER_AREA).astype(np.float64) / 255
     mean = np.square(small).mean(axis=(0, 1))[::-1]
     factor = np.sqrt(np.maximum(mean, 0.02) / 0.22)  # as bright as a middling photograph: 1

@@ -1,7 +1,7 @@
 """Crops of single people for training a pose network, drawn directly, with labels in crop pixels.
 
 A crop is what inference would cut: a box around the visible person, padded, of the input's
-aspect, jittered, black outside the picture. People who are small in their picture are drawn
+aspect, jittered, black outside the image. People who are small in their image are drawn
 small, degraded, and enlarged, as inference does.
 """
 
@@ -42,8 +42,8 @@ from rtmpose3d.synth.renderer import Rendered, RenderJob
 from rtmpose3d.synth.scene import Person, Scene, View
 from rtmpose3d.synth.world import World
 
-_PICTURES_WH = ((640, 480), (480, 640), (640, 427), (427, 640), (640, 360), (360, 640), (512, 512))
-_LONGER_SIDE_PX = (220.0, 1400.0)  # of the pictures that crops are cut from
+_IMAGES_WH = ((640, 480), (480, 640), (640, 427), (427, 640), (640, 360), (360, 640), (512, 512))
+_LONGER_SIDE_PX = (220.0, 1400.0)  # of the images that crops are cut from
 _LEAST_BOX_PX = 24.0  # longer side of a box that is cut out
 _PARTS: Mapping[Part, float] = {"face": 1.0, "left_hand": 0.5, "right_hand": 0.5}
 _NEAREST_PART_M = 0.1
@@ -63,7 +63,7 @@ class CropJitter:
         scale: least and largest factor on the size.
         rotate_deg: largest turn; 0 for none.
         rotate_probability: how often it is turned.
-        part_probability: how often the box is that of a face or a hand, as data sets of faces
+        part_probability: how often the box is that of a face or a hand, as datasets of faces
             and hands have them.
     """
 
@@ -92,11 +92,11 @@ class CropBatch(TypedDict):
 
     crops: (B, h, w, 3) uint8 BGR.
     keypoints_px: (B, 133, 2) float32, pixels of the crop; 0 for points behind the camera.
-    visible: (B, 133) float32, 0 outside the picture or behind the camera, 1 occluded, 2 visible.
+    visible: (B, 133) float32, 0 outside the image or behind the camera, 1 occluded, 2 visible.
     keypoints_camera_m: (B, 133, 3) float32, metres, camera space of the crop (turned with it).
     has_3d: (B,) bool, all True.
     box: (B, 4) float32, x1 y1 x2 y2 of the person, or of the face or hand that is cut out, in
-        the picture that the crop is cut from, px.
+        the image that the crop is cut from, px.
     image_from_crop: (B, 2, 3) float32.
     camera: (B, 4) float32, fx fy cx cy of the crop: project(keypoints_camera_m) is keypoints_px.
     """
@@ -160,9 +160,9 @@ def make_crops(
     while len(samples) < count:
         at_once = min(_JOBS_AT_ONCE, max(4, count - len(samples)))
         chosen = [next(proposals) for _ in range(at_once)]
-        pictures = world.renderer.render_jobs([proposal.job for proposal in chosen])
-        for proposal, picture in zip(chosen, pictures, strict=True):
-            sample = _finished(world, proposal, picture, size_wh)
+        images = world.renderer.render_jobs([proposal.job for proposal in chosen])
+        for proposal, image in zip(chosen, images, strict=True):
+            sample = _finished(world, proposal, image, size_wh)
             if sample is not None:
                 samples.append(sample)
     return samples[:count]
@@ -207,7 +207,7 @@ def _crops_of_a_view(
     settings = world.settings.scene
     target = int(rng.integers(len(people)))
     others = tuple(p for i, p in enumerate(people) if i != target)
-    view = frame_person(rng, people[target], others, _picture_size(rng), choose_framing(rng))
+    view = frame_person(rng, people[target], others, _image_size(rng), choose_framing(rng))
     scene = compose_scene(rng, people, world.backdrops, world.kit, settings)
     if rng.random() < settings.occluder:
         scene = with_occluder(rng, scene, view, people[target], world.kit)
@@ -232,7 +232,7 @@ def _proposal(
     jitter: CropJitter,
     padding: float,
 ) -> _Proposal | None:
-    """How to draw a person's crop; None if too little of the person is in the picture."""
+    """How to draw a person's crop; None if too little of the person is in the image."""
     full = silhouette_box(scene.people[index], view)
     if full is None:
         return None
@@ -287,7 +287,7 @@ def _part_box(rng: np.random.Generator, person: Person, view: View) -> FloatArra
 
 
 def _finished(
-    world: World, proposal: _Proposal, picture: Rendered, size_wh: tuple[int, int]
+    world: World, proposal: _Proposal, rendered: Rendered, size_wh: tuple[int, int]
 ) -> CropSample | None:
     """Labels and the degraded crop; None if next to nothing of the person is seen."""
     view = proposal.job.view
@@ -299,15 +299,15 @@ def _finished(
         places[:, 2],
         hidden_depth_m(person),
         crop_view.camera.fx / proposal.crop_from_tile,
-        picture.depth_m,
+        rendered.depth_m,
     )
-    in_picture, _ = project(view, person.keypoints_world)
-    inside = within(in_picture, view.camera) & within(pixels, crop_view.camera)
+    in_image, _ = project(view, person.keypoints_world)
+    inside = within(in_image, view.camera) & within(pixels, crop_view.camera)
     seen = np.where(inside, seen, OUTSIDE).astype(np.uint8)
-    if (seen == VISIBLE).sum() < 8 or (picture.owner == proposal.person_index + 1).mean() < 0.02:
+    if (seen == VISIBLE).sum() < 8 or (rendered.owner == proposal.person_index + 1).mean() < 0.02:
         return None
     rng = np.random.default_rng(proposal.degrade_seed)
-    image = degrade(picture.image, rng, world.settings.degradation)
+    image = degrade(rendered.image, rng, world.settings.degradation)
     image = _enlarged(image, proposal.crop_from_tile, size_wh)
     image_from_crop = np.asarray(cv2.invertAffineTransform(proposal.crop_from_image), np.float64)
     camera = crop_view.camera
@@ -334,7 +334,7 @@ def _enlarged(image: Image, factor: float, size_wh: tuple[int, int]) -> Image:
 
 
 def _black_outside(crop: Image, crop_from_image: FloatArray, view: View) -> Image:
-    """A crop's pixels outside the picture are black."""
+    """A crop's pixels outside the image are black."""
     width, height = view.camera.width - 0.5, view.camera.height - 0.5
     corners = np.array([[-0.5, -0.5], [width, -0.5], [width, height], [-0.5, height]])
     corners = corners @ crop_from_image[:, :2].T + crop_from_image[:, 2]
@@ -345,8 +345,8 @@ def _black_outside(crop: Image, crop_from_image: FloatArray, view: View) -> Imag
     return crop * mask[..., None]
 
 
-def _picture_size(rng: np.random.Generator) -> tuple[int, int]:
-    width, height = _PICTURES_WH[rng.integers(len(_PICTURES_WH))]
+def _image_size(rng: np.random.Generator) -> tuple[int, int]:
+    width, height = _IMAGES_WH[rng.integers(len(_IMAGES_WH))]
     longer = math.exp(rng.uniform(*np.log(_LONGER_SIDE_PX)))
     factor = longer / max(width, height)
     return max(16, round(width * factor)), max(16, round(height * factor))

@@ -1,4 +1,4 @@
-"""Writes rendered pictures as a data set: folders (shards) of JPEG files with one JSON each.
+"""Writes rendered images as a dataset: folders (shards) of JPEG files with one JSON each.
 
 A shard appears whole or not at all, so what an interrupted run has finished stays valid and the
 same call goes on where it stopped. The same settings give the same bytes (on the same device and
@@ -25,7 +25,7 @@ from rtmpose3d.errors import (
 from rtmpose3d.structures.atomic import atomic_write, output_errors
 from rtmpose3d.synth.coco import coco_document, file_name
 from rtmpose3d.synth.processes import as_error, as_text, one_thread_each
-from rtmpose3d.synth.shots import PICTURES_AT_ONCE, ShotSettings, SynthSample, make_shots
+from rtmpose3d.synth.shots import IMAGES_AT_ONCE, ShotSettings, SynthSample, make_shots
 from rtmpose3d.synth.world import World, WorldSettings
 
 FORMAT_VERSION = 1
@@ -34,7 +34,7 @@ _DATASET = "dataset.json"
 _JPEG_QUALITY = 92
 
 Progress = Callable[[int], None]
-"""Called with the number of pictures that were just finished."""
+"""Called with the number of images that were just finished."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,47 +42,47 @@ class DatasetPlan:
     """What is written.
 
     Attributes:
-        out: folder of the data set; made if it is not there.
-        count: pictures.
+        out: folder of the dataset; made if it is not there.
+        count: images.
         world: what is rendered.
         shot: size, cameras, frames.
-        shard_pictures: about how many pictures a shard holds; whole shots.
+        shard_images: about how many images a shard holds; whole shots.
     """
 
     out: Path
     count: int
     world: WorldSettings
     shot: ShotSettings
-    shard_pictures: int = 200
+    shard_images: int = 200
 
     def __post_init__(self) -> None:
         if self.count < 1:
-            raise InputError(f"count must be 1 picture or more, got {self.count}")
-        if self.shard_pictures < 1:
-            raise InputError(f"a shard holds 1 picture or more, got {self.shard_pictures}")
+            raise InputError(f"count must be 1 image or more, got {self.count}")
+        if self.shard_images < 1:
+            raise InputError(f"a shard holds 1 image or more, got {self.shard_images}")
 
     @property
     def shots_a_shard(self) -> int:
         """Whole shots."""
-        return max(1, self.shard_pictures // self.shot.pictures)
+        return max(1, self.shard_images // self.shot.images)
 
     @property
-    def pictures_a_shard(self) -> int:
+    def images_a_shard(self) -> int:
         """Of all shards but the last."""
-        return self.shots_a_shard * self.shot.pictures
+        return self.shots_a_shard * self.shot.images
 
     @property
     def shards(self) -> int:
         """How many."""
-        return -(-self.count // self.pictures_a_shard)
+        return -(-self.count // self.images_a_shard)
 
     def folder(self, shard: int) -> Path:
         """Of a shard."""
         return self.out / f"shard-{shard:05d}"
 
-    def pictures_in(self, shard: int) -> int:
+    def images_in(self, shard: int) -> int:
         """In a shard."""
-        return min(self.pictures_a_shard, self.count - shard * self.pictures_a_shard)
+        return min(self.images_a_shard, self.count - shard * self.images_a_shard)
 
 
 def write_dataset(plan: DatasetPlan, *, workers: int = 1, progress: Progress | None = None) -> int:
@@ -97,7 +97,7 @@ def write_dataset(plan: DatasetPlan, *, workers: int = 1, progress: Progress | N
         Number of shards that were written now.
 
     Raises:
-        InputError: the folder holds another data set, or assets are missing or broken.
+        InputError: the folder holds another dataset, or assets are missing or broken.
         OutputError: the folder cannot be written.
         BackendError, MissingDependencyError: there is no OpenGL.
     """
@@ -107,7 +107,7 @@ def write_dataset(plan: DatasetPlan, *, workers: int = 1, progress: Progress | N
     missing = [s for s in range(plan.shards) if not (plan.folder(s) / ANNOTATIONS).is_file()]
     tell = progress or (lambda _: None)
     for shard in sorted(set(range(plan.shards)) - set(missing)):
-        tell(plan.pictures_in(shard))
+        tell(plan.images_in(shard))
     if workers == 1 or len(missing) <= 1:
         _write_here(plan, missing, tell)
     else:
@@ -121,7 +121,7 @@ def _write_here(plan: DatasetPlan, shards: list[int], tell: Progress) -> None:
     with World(plan.world) as world:
         for shard in shards:
             write_shard(world, plan, shard)
-            tell(plan.pictures_in(shard))
+            tell(plan.images_in(shard))
 
 
 def _write_with_workers(plan: DatasetPlan, shards: list[int], workers: int, tell: Progress) -> None:
@@ -136,7 +136,7 @@ def _write_with_workers(plan: DatasetPlan, shards: list[int], workers: int, tell
             failure = future.result()
             if failure is not None:
                 raise as_error(failure)
-            tell(plan.pictures_in(futures[future]))
+            tell(plan.images_in(futures[future]))
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -169,7 +169,7 @@ def write_shard(world: World, plan: DatasetPlan, shard: int) -> None:
 
     Args:
         world: opened, with the plan's settings.
-        plan: of the data set.
+        plan: of the dataset.
         shard: its number.
 
     Raises:
@@ -177,14 +177,14 @@ def write_shard(world: World, plan: DatasetPlan, shard: int) -> None:
     """
     folder = plan.folder(shard)
     temporary = plan.out / f".{folder.name}.{os.getpid()}.tmp"
-    first = shard * plan.pictures_a_shard
+    first = shard * plan.images_a_shard
     try:
         with output_errors(folder, temporary):
             temporary.mkdir()
         world.source.turn_to(shard)
         samples = _samples(world, plan, shard)
         for image_id, sample in enumerate(samples, first):
-            _write_picture(temporary / file_name(image_id), sample)
+            _write_image(temporary / file_name(image_id), sample)
         credits_ = [
             f"{source.path.name}: {source.credit}"
             for source in (*world.backdrops.photos, *world.backdrops.objects)
@@ -200,25 +200,25 @@ def write_shard(world: World, plan: DatasetPlan, shard: int) -> None:
 
 
 def _samples(world: World, plan: DatasetPlan, shard: int) -> list[SynthSample]:
-    """All pictures of a shard; only as many shots as are needed, some of them at once."""
-    count = plan.pictures_in(shard)
+    """All images of a shard; only as many shots as are needed, some of them at once."""
+    count = plan.images_in(shard)
     first = shard * plan.shots_a_shard
-    shots = [(first + i, plan.shot) for i in range(-(-count // plan.shot.pictures))]
-    together = max(1, PICTURES_AT_ONCE // plan.shot.pictures)
+    shots = [(first + i, plan.shot) for i in range(-(-count // plan.shot.images))]
+    together = max(1, IMAGES_AT_ONCE // plan.shot.images)
     samples: list[SynthSample] = []
     for start in range(0, len(shots), together):
         samples += make_shots(world, shots[start : start + together])
     return samples[:count]
 
 
-def _write_picture(path: Path, sample: SynthSample) -> None:
+def _write_image(path: Path, sample: SynthSample) -> None:
     _, data = cv2.imencode(".jpg", sample.image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     with output_errors(path):
         path.write_bytes(data.tobytes())
 
 
 def _prepare(plan: DatasetPlan) -> None:
-    """Make the folder, or see that it holds the same data set; clear what crashed runs left."""
+    """Make the folder, or see that it holds the same dataset; clear what crashed runs left."""
     with output_errors(plan.out):
         plan.out.mkdir(parents=True, exist_ok=True)
     description = plan.out / _DATASET
@@ -232,10 +232,10 @@ def _prepare(plan: DatasetPlan) -> None:
         if different:
             pairs = "; ".join(f"{k}: {found.get(k)!r} there, {wanted[k]!r} now" for k in different)
             raise InputError(
-                f"{plan.out} holds another data set ({pairs}); choose another folder or delete it"
+                f"{plan.out} holds another dataset ({pairs}); choose another folder or delete it"
             )
     elif any(plan.out.iterdir()):
-        raise InputError(f"{plan.out} is not empty and holds no data set; choose another folder")
+        raise InputError(f"{plan.out} is not empty and holds no dataset; choose another folder")
     for left_over in plan.out.glob(".shard-*.tmp"):
         shutil.rmtree(left_over, ignore_errors=True)
     with atomic_write(description, "w") as handle:
@@ -243,7 +243,7 @@ def _prepare(plan: DatasetPlan) -> None:
 
 
 def _info(plan: DatasetPlan) -> dict[str, object]:
-    """What decides the bytes of a data set; goes into every JSON, too."""
+    """What decides the bytes of a dataset; goes into every JSON, too."""
     world = plan.world
     return {
         "description": "People rendered by rtmpose3d synth",
@@ -256,7 +256,7 @@ def _info(plan: DatasetPlan) -> dict[str, object]:
         "views": plan.shot.views,
         "frames": plan.shot.frames,
         "fps": plan.shot.fps,
-        "shard_pictures": plan.shard_pictures,
+        "shard_images": plan.shard_images,
         "backdrops": world.backdrops is not None,
         "scene": asdict(world.scene),
         "degradation": asdict(world.degradation),

@@ -1,4 +1,4 @@
-"""Fewer triangles for people who are small in the picture: vertices that share a cell become one.
+"""Fewer triangles for people who are small in the image: vertices that share a cell become one.
 
 A dressed body has some 27,000 triangles; in a crop of 256 px most are smaller than a pixel, and a
 renderer on a CPU pays for each about as much as for sixteen pixels. Cells are taken in the rest

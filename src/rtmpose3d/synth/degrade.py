@@ -1,6 +1,6 @@
-"""What cameras and files do to pictures: blur, noise, colour casts, JPEG, little resolution.
+"""What cameras and files do to images: blur, noise, colour casts, JPEG, little resolution.
 
-In: a clean (H, W, 3) uint8 BGR picture and a random generator. Out: a new one of the same size.
+In: a clean (H, W, 3) uint8 BGR image and a random generator. Out: a new one of the same size.
 The same generator state gives the same bytes.
 """
 
@@ -18,10 +18,10 @@ _LEAST_SIDE_PX = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Degradation:
-    """How often and how strongly pictures suffer; probabilities are 0 to 1.
+    """How often and how strongly images suffer; probabilities are 0 to 1.
 
     Attributes:
-        blur: probability of defocus; blur_px is the largest sigma for a picture 256 px high.
+        blur: probability of defocus; blur_px is the largest sigma for an image 256 px high.
         motion: probability of motion blur; motion_px its largest length likewise.
         low_resolution: probability of being shrunk and enlarged again.
         tone: probability of another gamma, contrast and brightness.
@@ -54,7 +54,7 @@ def degrade(
     settings: Degradation,
     noise_rng: np.random.Generator | None = None,
 ) -> Image:
-    """A worse copy of a picture.
+    """A worse copy of an image.
 
     Args:
         image: (H, W, 3) uint8 BGR.

@@ -1,6 +1,6 @@
 """Random views of people as photographers take them: whole, cut, close to face or hand, far.
 
-A view is chosen for one person: which part of the body fills how much of the picture, from
+A view is chosen for one person: which part of the body fills how much of the image, from
 which side and height, through which lens. The others are in it as they happen to stand.
 """
 
@@ -33,7 +33,7 @@ _FOV_DEG = (25.0, 48.0, 90.0)  # least, most frequent, most, over the longer sid
 _NEAREST_M = 0.35  # camera to what it looks at
 _LOWEST_M = 0.12  # camera above the ground
 _CLEAR_M = 0.3  # camera to anybody's keypoints
-_SHARES: dict[Framing, tuple[float, float]] = {  # part of the picture that the target fills
+_SHARES: dict[Framing, tuple[float, float]] = {  # part of the image that the target fills
     "whole": (0.45, 1.05),
     "far": (0.12, 0.45),
     "upper": (0.55, 1.15),
@@ -64,7 +64,7 @@ def frame_person(
         rng: chooses.
         person: whom it shows.
         others: in whose bodies the camera shall not stand.
-        size_wh: width and height of the picture, px.
+        size_wh: width and height of the image, px.
         framing: how much of the person it shows.
     """
     camera = Camera.from_fov(
@@ -167,7 +167,7 @@ def _placed(
     away: FloatArray,
     framing: Framing,
 ) -> tuple[View, FloatArray]:
-    """The view in which the target fills a share of the picture, and where its camera is."""
+    """The view in which the target fills a share of the image, and where its camera is."""
     low, high = _SHARES[framing]
     share = math.exp(rng.uniform(math.log(low), math.log(high)))
     middle = (target.min(axis=0) + target.max(axis=0)) / 2
@@ -179,7 +179,7 @@ def _placed(
     distance = max(float((half[:2] / (slopes * share)).max()) + float(half[2]), _NEAREST_M)
     eye = middle + away * distance
     eye[2] = max(eye[2], _LOWEST_M)
-    # aim beside the middle, so that the target is anywhere in the picture
+    # aim beside the middle, so that the target is anywhere in the image
     room = np.maximum(slopes * (distance - half[2]) - half[:2], 0.12 * half[:2])
     right, down = level.camera_from_world[0, :3], level.camera_from_world[1, :3]
     offset = room * rng.uniform(-0.9, 0.9, 2)

@@ -1,7 +1,7 @@
-"""Exact labels of a rendered picture: keypoints, visibility, boxes and masks of every person.
+"""Exact labels of a rendered image: keypoints, visibility, boxes and masks of every person.
 
 A keypoint is visible if nothing lies further before it than it lies under its own skin
-(`Person.keypoint_radius_m`); occluded if something does; outside if the picture does not show
+(`Person.keypoint_radius_m`); occluded if something does; outside if the image does not show
 its place or it is behind the camera.
 """
 
@@ -30,15 +30,15 @@ _DIRECTIONS = np.array(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PersonLabels:
-    """What is known of one person in one picture.
+    """What is known of one person in one image.
 
     Attributes:
         person_index: in the scene.
         keypoints_px: (133, 2) float64; NaN behind the camera.
-        keypoints_camera_m: (133, 3) float64, camera space of the picture.
+        keypoints_camera_m: (133, 3) float64, camera space of the image.
         visibility: (133,) uint8, 0 outside, 1 occluded, 2 visible.
         box_xyxy: (4,) float64, pixel borders of the whole silhouette, hidden parts included,
-            cut at the picture's border.
+            cut at the image's border.
         full_box_xyxy: (4,) float64, the same, not cut.
         visible_box_xyxy: (4,) float64 of what is seen; zeros if nothing is.
         visible_area_px: number of pixels that are seen.
@@ -54,19 +54,19 @@ class PersonLabels:
     visible_area_px: int
 
 
-def label_people(people: tuple[Person, ...], view: View, picture: Rendered) -> list[PersonLabels]:
-    """Labels of everybody whose silhouette touches the picture.
+def label_people(people: tuple[Person, ...], view: View, image: Rendered) -> list[PersonLabels]:
+    """Labels of everybody whose silhouette touches the image.
 
     Args:
         people: of the scene, in its order.
-        view: of the picture.
-        picture: as rendered with this view, before it is degraded.
+        view: of the image.
+        image: as rendered with this view, before it is degraded.
     """
     labels = []
     for index, person in enumerate(people):
         box = silhouette_box(person, view)
         if box is not None and _touches(box, view):
-            labels.append(_label(index, person, view, picture, box))
+            labels.append(_label(index, person, view, image, box))
     return labels
 
 
@@ -77,13 +77,13 @@ def project(view: View, points_world: FloatArray) -> tuple[FloatArray, FloatArra
 
 
 def clipped(box_xyxy: FloatArray, size_wh: tuple[int, int]) -> FloatArray:
-    """(4,) the part of a box that lies in a picture; its borders are at -0.5 and size - 0.5."""
+    """(4,) the part of a box that lies in an image; its borders are at -0.5 and size - 0.5."""
     limits = np.array([size_wh[0], size_wh[1], size_wh[0], size_wh[1]]) - 0.5
     return np.clip(box_xyxy, -0.5, limits)
 
 
 def within(keypoints_px: FloatArray, camera: Camera) -> BoolArray:
-    """(K,) whether (K, 2) pixels, NaN behind the camera, lie in a camera's picture."""
+    """(K,) whether (K, 2) pixels, NaN behind the camera, lie in a camera's image."""
     size = np.array([camera.width, camera.height])
     return np.all((keypoints_px >= -0.5) & (keypoints_px < size - 0.5), axis=1)
 
@@ -162,17 +162,17 @@ def mask_box(mask: BoolArray) -> FloatArray:
 
 
 def _label(
-    index: int, person: Person, view: View, picture: Rendered, full_box: FloatArray
+    index: int, person: Person, view: View, image: Rendered, full_box: FloatArray
 ) -> PersonLabels:
     pixels, places = project(view, person.keypoints_world)
-    mask = picture.owner == index + 1
+    mask = image.owner == index + 1
     camera = view.camera
     return PersonLabels(
         person_index=index,
         keypoints_px=pixels,
         keypoints_camera_m=places,
         visibility=visibility(
-            pixels, places[:, 2], hidden_depth_m(person), camera.fx, picture.depth_m
+            pixels, places[:, 2], hidden_depth_m(person), camera.fx, image.depth_m
         ),
         box_xyxy=clipped(full_box, (camera.width, camera.height)),
         full_box_xyxy=full_box,

@@ -153,7 +153,7 @@ def hold(
     if kind == "ball":
         away = 0.01 + float(np.abs(positions).max())
     sign = SIDES[side]
-    if sign < 0:  # the right hand is the left one's mirror picture
+    if sign < 0:  # the right hand is the left one's mirror image
         positions, normals = positions * (-1, 1, 1), normals * (-1, 1, 1)
         triangles = triangles[:, ::-1]
     palm = hand_offset(body, side, "palm")

@@ -1,7 +1,7 @@
-"""A sheet of written pictures with their labels drawn: what one looks at before training.
+"""A sheet of written images with their labels drawn: what one looks at before training.
 
 Reads the shards themselves, so what it shows is what is on the disk. Visible keypoints are drawn
-solid, occluded ones pale; beside each picture stand the people in 3D.
+solid, occluded ones pale; beside each image stand the people in 3D.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import PoseResult
 from rtmpose3d.structures.arrays import Image
-from rtmpose3d.synth.backdrops import read_picture
+from rtmpose3d.synth.backdrops import read_image
 from rtmpose3d.synth.dataset import ANNOTATIONS
 from rtmpose3d.viz import draw_2d, draw_3d
 
@@ -27,11 +27,11 @@ _CELL_HEIGHT_PX = 480
 
 
 def preview_sheet(folder: Path, count: int = 12) -> Image:
-    """Pictures of a data set with skeletons and masks, and their people in 3D.
+    """Images of a dataset with skeletons and masks, and their people in 3D.
 
     Args:
-        folder: of the data set.
-        count: pictures, spread evenly over the data set's shards.
+        folder: of the dataset.
+        count: images, spread evenly over the dataset's shards.
 
     Returns:
         (H, W, 3) uint8 BGR.
@@ -55,10 +55,10 @@ def preview_sheet(folder: Path, count: int = 12) -> Image:
 
 
 def result_of(image: Image | None, row: dict, annotations: list[dict]) -> PoseResult:
-    """A picture's labels as a result.
+    """An image's labels as a result.
 
     Args:
-        image: the picture.
+        image: the image.
         row: its entry in `images`.
         annotations: its people.
     """
@@ -89,9 +89,9 @@ def result_of(image: Image | None, row: dict, annotations: list[dict]) -> PoseRe
 
 
 def _cell(shard: Path, row: dict, annotations: list[dict]) -> Image:
-    """The picture, the same with its labels, and the people in 3D."""
+    """The image, the same with its labels, and the people in 3D."""
     path = shard / row["file_name"]
-    image = read_picture(path)
+    image = read_image(path)
     result = result_of(image, row, annotations)
     drawn = draw_2d(image, result)
     complete = replace(result, confidence=np.ones_like(result.confidence))

@@ -82,7 +82,7 @@ class PropKit:
     def wall(
         self, rng: np.random.Generator, middle_xy: FloatArray, facing_rad: float
     ) -> tuple[Prop, ...]:
-        """A wall with, at times, a picture on it."""
+        """A wall with, at times, an image on it."""
         height, width = rng.uniform(2.2, 4.0), rng.uniform(4, 12)
         forward = np.array([np.cos(facing_rad), np.sin(facing_rad), 0.0])
         place = np.array([*middle_xy, height / 2])

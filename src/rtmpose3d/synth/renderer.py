@@ -1,8 +1,8 @@
-"""Draws scenes: several pictures at once into one large one, which is read back in one go.
+"""Draws scenes: several images at once into one large one, which is read back in one go.
 
-In: `RenderJob`s (a scene, a view, the part of it that is wanted). Out: `Rendered` pictures with
+In: `RenderJob`s (a scene, a view, the part of it that is wanted). Out: `Rendered` images with
 the depth of every pixel and whose it is. Skinning runs in the vertex shader; shadows come from
-one small map for each picture. Needs the extra `synth` and OpenGL 3.3 without a display.
+one small map for each image. Needs the extra `synth` and OpenGL 3.3 without a display.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rtmpose3d.synth.cameras import depth_from_clip
 from rtmpose3d.synth.renderer_atlas import Atlas, grid
 from rtmpose3d.synth.renderer_context import current, open_context
 from rtmpose3d.synth.renderer_frames import FAR_M, FRAME_FLOATS, NEAR_M, RenderJob, paint_backdrop
-from rtmpose3d.synth.renderer_plan import Plan, plan_pictures, shadow_size_px
+from rtmpose3d.synth.renderer_plan import Plan, plan_images, shadow_size_px
 from rtmpose3d.synth.renderer_programs import BONES_BINDING, FRAME_BINDING, SHADOW_UNIT
 from rtmpose3d.synth.renderer_surfaces import BACKDROP, Floors, Screens, Surfaces
 from rtmpose3d.synth.scene import Scene, View
@@ -32,14 +32,14 @@ NOBODY, PROP = 0, 255
 """Owners of pixels: backdrop and floor; props. The people are 1, 2, ... in the scene's order."""
 MOST_PEOPLE = BACKDROP - 1
 MOST_BONES = 256
-_SOFT_SHADOWS_FROM_PX = 320  # in smaller pictures one lookup, bilinear, is soft enough
+_SOFT_SHADOWS_FROM_PX = 320  # in smaller images one lookup, bilinear, is soft enough
 _BLOCK_ALIGNMENT = 256  # the largest that OpenGL allows a device to ask for
 _BONES_BYTES = MOST_BONES * 3 * 4 * 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rendered:
-    """A drawn picture.
+    """A drawn image.
 
     Attributes:
         image: (h, w, 3) uint8 BGR.
@@ -97,17 +97,17 @@ class Renderer:
         self.context.release()
 
     def render(self, scene: Scene, view: View) -> Rendered:
-        """One whole picture of a scene."""
+        """One whole image of a scene."""
         return self.render_jobs([RenderJob(scene=scene, view=view)])[0]
 
     def render_jobs(self, jobs: Sequence[RenderJob]) -> list[Rendered]:
-        """Many pictures; those of a like size are drawn together.
+        """Many images; those of a like size are drawn together.
 
         Args:
             jobs: what to draw. For the same bytes in every run, give the same jobs together.
 
         Raises:
-            InputError: a picture that is too large, or more people or bones than can be told
+            InputError: an image that is too large, or more people or bones than can be told
                 apart.
             BackendError: the device failed.
         """
@@ -127,7 +127,7 @@ class Renderer:
     def _check(self, job: RenderJob) -> None:
         largest = self._atlas.largest_px
         if max(job.size_wh) > largest or min(job.size_wh) < 1:
-            raise InputError(f"a picture's sides must be 1 to {largest} px, got {job.size_wh}")
+            raise InputError(f"an image's sides must be 1 to {largest} px, got {job.size_wh}")
         people = job.scene.people
         if len(people) > MOST_PEOPLE:
             raise InputError(f"a scene holds at most {MOST_PEOPLE} people, got {len(people)}")
@@ -144,19 +144,19 @@ class Renderer:
         try:
             self._surfaces.store.release_unused()
             layout = grid([job.size_wh for job in jobs])
-            plan = plan_pictures(jobs)
+            plan = plan_images(jobs)
             self._atlas.ensure(layout.size_wh)
             self._surfaces.send_textures(plan.materials)
             self._send_blocks(plan)
             self._draw_shadows(plan)
             self._clear(jobs, layout.places, layout.size_wh)
-            self._draw_pictures(plan, layout.places)
+            self._draw_images(plan, layout.places)
             pixels, depths = self._screens.resolve(self._atlas, layout.size_wh)
         except moderngl.Error as error:
             raise BackendError(f"{self.device_name} failed to draw: {error}") from error
         if (failure := self.context.error) != "GL_NO_ERROR":
             raise BackendError(
-                f"{self.device_name} failed to draw {len(jobs)} pictures: {failure}; if that is "
+                f"{self.device_name} failed to draw {len(jobs)} images: {failure}; if that is "
                 "GL_OUT_OF_MEMORY, draw fewer or smaller ones at once"
             )
         return [
@@ -165,11 +165,11 @@ class Renderer:
         ]
 
     def _send_blocks(self, plan: Plan) -> None:
-        """All pictures' frames and all people's bones, in one buffer each."""
+        """All images' frames and all people's bones, in one buffer each."""
         stride = -(-FRAME_FLOATS * 4 // _BLOCK_ALIGNMENT) * _BLOCK_ALIGNMENT
-        frames = np.zeros((len(plan.pictures), stride // 4), np.float32)
-        for row, picture in zip(frames, plan.pictures, strict=True):
-            row[:FRAME_FLOATS] = picture.frame
+        frames = np.zeros((len(plan.images), stride // 4), np.float32)
+        for row, image in zip(frames, plan.images, strict=True):
+            row[:FRAME_FLOATS] = image.frame
         bones = np.zeros((max(len(plan.bones), 1), MOST_BONES, 3, 4), np.float32)
         for block, matrices in zip(bones, plan.bones, strict=False):
             block[: len(matrices)] = matrices
@@ -225,26 +225,26 @@ class Renderer:
             paint_backdrop(job, canvas[y : y + h, x : x + w])
         self._screens.clear(self._atlas, canvas)
 
-    def _draw_pictures(self, plan: Plan, places: Sequence[tuple[int, int]]) -> None:
+    def _draw_images(self, plan: Plan, places: Sequence[tuple[int, int]]) -> None:
         import moderngl
 
-        target, scale = self._atlas.pictures, self._supersample
+        target, scale = self._atlas.images, self._supersample
         self._atlas.shadow_map.use(SHADOW_UNIT)
         target.use()
-        self.context.front_face = "cw"  # the picture's first row is the framebuffer's first
-        for index, (picture, (x, y)) in enumerate(zip(plan.pictures, places, strict=True)):
+        self.context.front_face = "cw"  # the image's first row is the framebuffer's first
+        for index, (image, (x, y)) in enumerate(zip(plan.images, places, strict=True)):
             self.context.enable_only(moderngl.DEPTH_TEST)
             self._use_frame(index)
-            w, h = picture.size_wh
+            w, h = image.size_wh
             soft = self._surfaces.soft_shadows = max(w, h) > _SOFT_SHADOWS_FROM_PX
             target.viewport = x * scale, y * scale, w * scale, h * scale
-            for person in picture.people:
+            for person in image.people:
                 self._use_bones(person.bones_index)
                 owner = person.index + 1
                 self._surfaces.draw_person(person.person, person.level, owner, shadow_pass=False)
-            for prop in picture.props:
+            for prop in image.props:
                 self._surfaces.draw_prop(prop.prop, prop.level, PROP, shadow_pass=False)
-            self._floors.draw(picture.scene, soft_shadows=soft)
+            self._floors.draw(image.scene, soft_shadows=soft)
 
 
 def _cut_out(

@@ -1,4 +1,4 @@
-"""The large pictures that many small ones are drawn into: colours, depths, shadows.
+"""The large images that many small ones are drawn into: colours, depths, shadows.
 
 They grow when a batch needs more room and are kept.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SHADOW_MAP_PX = 2048
 """Side of the map of all shadows of a batch: always the same, so that rounding is, too."""
 _STEP_PX = 64  # llvmpipe shades tiles of 64 x 64
-_LARGEST_SIDE_PX = 8192  # of the larger picture; every OpenGL 3.3 device has textures of 16384
+_LARGEST_SIDE_PX = 8192  # of the larger image; every OpenGL 3.3 device has textures of 16384
 _MOST_PIXELS = 1 << 21  # of a batch; beyond it nothing is gained
 
 
@@ -38,7 +38,7 @@ def grid(sizes_wh: Sequence[tuple[int, int]]) -> Layout:
 
 
 class Atlas:
-    """The device's pictures."""
+    """The device's images."""
 
     def __init__(self, context: moderngl.Context, supersample: int) -> None:
         self._context = context
@@ -48,11 +48,11 @@ class Atlas:
 
     @property
     def largest_px(self) -> int:
-        """The longest side that a picture may have."""
+        """The longest side that an image may have."""
         return _LARGEST_SIDE_PX // self._supersample
 
     def fitting(self, sizes_wh: Sequence[tuple[int, int]], shadow_px: Sequence[int]) -> int:
-        """How many of the first pictures can be drawn together; at least one."""
+        """How many of the first images can be drawn together; at least one."""
         count = 1
         while count < len(sizes_wh):
             width, height = grid(sizes_wh[: count + 1]).size_wh
@@ -82,7 +82,7 @@ class Atlas:
         self.depths = context.depth_texture(large)
         self.depths.compare_func = ""
         self.depths.filter = moderngl.NEAREST, moderngl.NEAREST
-        self.pictures = context.framebuffer(self.colours, self.depths)
+        self.images = context.framebuffer(self.colours, self.depths)
         self.pixels = context.texture(size_wh, 4)
         self.pixel_depths = context.texture(size_wh, 1, dtype="f4")
         self.resolved = context.framebuffer([self.pixels, self.pixel_depths])
@@ -92,11 +92,11 @@ class Atlas:
         self.shadow_map.filter = moderngl.LINEAR, moderngl.LINEAR
         self.shadows = context.framebuffer(depth_attachment=self.shadow_map)
         self._held = [
-            *(self.pictures, self.resolved, self.shadows),
+            *(self.images, self.resolved, self.shadows),
             *(self.colours, self.depths, self.pixels, self.pixel_depths),
             *(self.backdrops, self.shadow_map),
         ]
-        self.pictures.use()  # moderngl binds again what was bound before: it must still be there
+        self.images.use()  # moderngl binds again what was bound before: it must still be there
         for held in smaller:
             held.release()
 

@@ -1,4 +1,4 @@
-"""Numbers that the shaders need for one picture: matrices, light, contacts, tiles of the atlas.
+"""Numbers that the shaders need for one image: matrices, light, contacts, tiles of the atlas.
 
 Pure arithmetic on scenes; nothing here touches OpenGL.
 """
@@ -31,16 +31,16 @@ _SEATS = (11, 12, 13, 14, 5, 6, 9, 10)  # what touches the ground when one sits,
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RenderJob:
-    """One picture to draw.
+    """One image to draw.
 
     Attributes:
         scene: what is in it.
-        view: the whole picture.
+        view: the whole image.
         tile_from_image: (2, 3) which part of it is drawn, as `cameras.cropped_view` takes it;
             None for all of it.
-        tile_size_wh: width and height of what is drawn, px; None for the whole picture's.
+        tile_size_wh: width and height of what is drawn, px; None for the whole image's.
         backdrop_from_image: (3, 3) where in the scene's backdrop each pixel of the whole
-            picture looks; None fits the backdrop over the picture.
+            image looks; None fits the backdrop over the image.
     """
 
     scene: Scene
@@ -100,7 +100,7 @@ def sphere_around(spheres: Sequence[Sphere]) -> Sphere:
 
 
 def is_seen(view: View, sphere: Sphere) -> bool:
-    """Whether a ball may show in a view's picture."""
+    """Whether a ball may show in a view's image."""
     x, y, z = to_camera(view, sphere.middle)
     if z < NEAR_M - sphere.radius_m:
         return False
@@ -110,7 +110,7 @@ def is_seen(view: View, sphere: Sphere) -> bool:
         (y, camera.cy, camera.fy, camera.height),
     ):
         for edge, sign in ((-0.5, 1.0), (size - 0.5, -1.0)):
-            # distance to the plane through the camera and this edge of the picture
+            # distance to the plane through the camera and this edge of the image
             slope = (edge - at) / focal
             if sign * (centre - slope * z) / math.hypot(1.0, slope) < -radius:
                 return False
@@ -246,7 +246,7 @@ def paint_backdrop(job: RenderJob, canvas: Image) -> None:
 
 
 def cover(camera: Camera, backdrop: Image) -> FloatArray:
-    """(3, 3) backdrop from picture: as large as covers the picture, in the middle."""
+    """(3, 3) backdrop from image: as large as covers the image, in the middle."""
     height, width = backdrop.shape[:2]
     scale = min(width / camera.width, height / camera.height)
     return np.array(

@@ -1,4 +1,4 @@
-"""Decides what is drawn where: who is seen in each picture, how finely, and whose shadows.
+"""Decides what is drawn where: who is seen in each image, how finely, and whose shadows.
 
 Pure arithmetic on scenes; nothing here touches OpenGL.
 """
@@ -26,7 +26,7 @@ from rtmpose3d.synth.renderer_frames import (
 )
 from rtmpose3d.synth.scene import Material, Person, Prop, Scene
 
-_SHADOW_SIZES_PX = ((320, 256), (800, 512), (1 << 30, 1024))  # picture's longer side, map's side
+_SHADOW_SIZES_PX = ((320, 256), (800, 512), (1 << 30, 1024))  # image's longer side, map's side
 _LARGEST_LIT_M = 6.0  # a map for a larger ball would be too coarse: the nearest people have it
 _SHADOW_CELL_PX = 2.5
 _BORDER_PX = 1.5  # of a shadow tile, which filtering must not cross
@@ -51,7 +51,7 @@ class PlannedProp:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Picture:
+class Image:
     """One tile of the atlas; `frame` is its uniform block."""
 
     scene: Scene
@@ -63,7 +63,7 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shadow:
-    """One tile (x, y, w, h) of the map of shadows, drawn with the frame of that picture."""
+    """One tile (x, y, w, h) of the map of shadows, drawn with the frame of that image."""
 
     frame_index: int
     tile: tuple[int, int, int, int]
@@ -73,29 +73,29 @@ class Shadow:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
-    """All of a batch: pictures, shadows, and the bones (each (B, 3, 4)) of everybody in them."""
+    """All of a batch: images, shadows, and the bones (each (B, 3, 4)) of everybody in them."""
 
-    pictures: tuple[Picture, ...]
+    images: tuple[Image, ...]
     shadows: tuple[Shadow, ...]
     bones: tuple[FloatArray, ...]
 
     @property
     def materials(self) -> Iterator[Material]:
         """Of all that is drawn."""
-        floors = (picture.scene.floor_material for picture in self.pictures)
+        floors = (image.scene.floor_material for image in self.images)
         yield from (material for material in floors if material is not None)
-        for drawn in (*self.pictures, *self.shadows):
+        for drawn in (*self.images, *self.shadows):
             for planned in drawn.people:
                 yield from (mesh.material for mesh in planned.person.meshes)
             yield from (planned.prop.mesh.material for planned in drawn.props)
 
 
-def plan_pictures(jobs: Sequence[RenderJob]) -> Plan:
-    """Plan a batch of pictures."""
+def plan_images(jobs: Sequence[RenderJob]) -> Plan:
+    """Plan a batch of images."""
     sizes = [shadow_size_px(job) for job in jobs]
     layout = grid([(size, size) for size in sizes])
     bones: dict[int, tuple[int, FloatArray]] = {}
-    pictures: list[Picture] = []
+    images: list[Image] = []
     shadows: list[Shadow] = []
     for index, (job, size, place) in enumerate(zip(jobs, sizes, layout.places, strict=True)):
         seen = _people_seen(job, bones)
@@ -105,16 +105,16 @@ def plan_pictures(jobs: Sequence[RenderJob]) -> Plan:
         if lit is not None and job.scene.light.shadows:
             matrix = _shadow_tile(job.scene, lit, size, place)
             shadows.append(_shadow(job.scene, index, lit, (*place, size, size), matrix[2], bones))
-        picture = Picture(
+        image = Image(
             scene=job.scene,
             size_wh=job.size_wh,
             people=tuple(seen),
             props=tuple(props),
             frame=frame_block(job, job.tile_view, [p.person for p in seen], matrix),
         )
-        pictures.append(picture)
+        images.append(image)
     return Plan(
-        pictures=tuple(pictures),
+        images=tuple(images),
         shadows=tuple(shadows),
         bones=tuple(matrices for _, matrices in bones.values()),
     )
@@ -130,7 +130,7 @@ def sphere_of_prop(prop: Prop) -> Sphere:
 
 
 def shadow_size_px(job: RenderJob) -> int:
-    """Side of a picture's tile in the map of shadows."""
+    """Side of an image's tile in the map of shadows."""
     longer = max(job.size_wh)
     return next(size for most, size in _SHADOW_SIZES_PX if longer <= most)
 

@@ -186,8 +186,8 @@ class Screens:
         height, width = canvas.shape[:2]
         atlas.backdrops.write(canvas, viewport=(0, 0, width, height), alignment=1)
         whole = (0, 0, width * self._supersample, height * self._supersample)
-        atlas.pictures.use()
-        atlas.pictures.clear(1.0, 1.0, 1.0, BACKDROP / 255, depth=1.0, viewport=whole)
+        atlas.images.use()
+        atlas.images.clear(1.0, 1.0, 1.0, BACKDROP / 255, depth=1.0, viewport=whole)
 
     def resolve(self, atlas: Atlas, size_wh: tuple[int, int]) -> tuple[UInt8Array, FloatArray]:
         """(H, W, 4) uint8 BGR and owner, and (H, W) float32 depth buffer of the whole atlas."""

@@ -102,7 +102,7 @@ class View:
     """A camera at its place.
 
     Attributes:
-        camera: intrinsics and picture size.
+        camera: intrinsics and image size.
         camera_from_world: (3, 4) float64 rigid transform.
     """
 
@@ -130,13 +130,13 @@ class Light:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
-    """Everything that a picture shows.
+    """Everything that an image shows.
 
     Attributes:
         people: in it; some may be outside a view.
         props: objects that distract or occlude.
         light: of the scene.
-        backdrop: (H, W, 3) uint8 BGR photograph or procedural picture behind everything, fitted
+        backdrop: (H, W, 3) uint8 BGR photograph or procedural image behind everything, fitted
             to the view; None for a plain floor and sky.
         floor: whether a floor is drawn that receives shadows; without one the backdrop shows.
         floor_material: how the floor looks; one metre of floor is one unit of UV. None: a plain

@@ -1,6 +1,6 @@
-"""Whole pictures with all labels: one moment or a clip of it, from one camera or several.
+"""Whole images with all labels: one moment or a clip of it, from one camera or several.
 
-A shot is what happens: the same people, things and light. It gives views x frames pictures.
+A shot is what happens: the same people, things and light. It gives views x frames images.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from rtmpose3d.synth.scene import Person, Scene, View
 from rtmpose3d.synth.world import World
 
 MOST_VIEWS, MOST_FRAMES = 8, 600
-PICTURES_AT_ONCE = 8
+IMAGES_AT_ONCE = 8
 _WALK_M = 0.5  # the camera of a clip moves about this far a second
 _SHAKE_M = 0.015
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShotSettings:
-    """What pictures a shot gives.
+    """What images a shot gives.
 
     Attributes:
         size_wh: width and height, px.
         views: cameras that see it at the same time.
-        frames: moments; 1 for single pictures.
+        frames: moments; 1 for single images.
         fps: frames a second of a clip.
     """
 
@@ -52,7 +52,7 @@ class ShotSettings:
 
     def __post_init__(self) -> None:
         if min(self.size_wh) < 32 or max(self.size_wh) > 4096:
-            raise InputError(f"a picture's sides must be 32 to 4096 px, got {self.size_wh}")
+            raise InputError(f"an image's sides must be 32 to 4096 px, got {self.size_wh}")
         if not 1 <= self.views <= MOST_VIEWS:
             raise InputError(f"views must be 1 to {MOST_VIEWS}, got {self.views}")
         if not 1 <= self.frames <= MOST_FRAMES:
@@ -61,22 +61,22 @@ class ShotSettings:
             raise InputError(f"fps must be 1 to 240, got {self.fps}")
 
     @property
-    def pictures(self) -> int:
+    def images(self) -> int:
         """Of a shot."""
         return self.views * self.frames
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SynthSample:
-    """A rendered picture with its labels.
+    """A rendered image with its labels.
 
     Attributes:
         image: (H, W, 3) uint8 BGR, degraded as cameras do.
         owner: (H, W) uint8, 0 nobody, 255 props, i + 1 for `people[i]`.
-        labels: of those whose silhouette touches the picture; `person_index` into `people`.
+        labels: of those whose silhouette touches the image; `person_index` into `people`.
         people: of the scene, in their poses.
         view: the camera.
-        shot, view_index, frame_index: which picture of which shot.
+        shot, view_index, frame_index: which image of which shot.
         time_s: since the shot's first frame.
     """
 
@@ -110,22 +110,22 @@ def make_shot(world: World, shot: int, settings: ShotSettings) -> list[SynthSamp
         settings: size, cameras, frames.
 
     Returns:
-        Pictures ordered by frame, then by view.
+        Images ordered by frame, then by view.
     """
     return make_shots(world, [(shot, settings)])
 
 
 def make_shots(world: World, shots: Sequence[tuple[int, ShotSettings]]) -> list[SynthSample]:
-    """Render several shots, drawing some pictures at once; arguments as for `make_shot`."""
-    planned = [picture for shot, settings in shots for picture in _plan(world, shot, settings)]
+    """Render several shots, drawing some images at once; arguments as for `make_shot`."""
+    planned = [image for shot, settings in shots for image in _plan(world, shot, settings)]
     samples: list[SynthSample] = []
-    for start in range(0, len(planned), PICTURES_AT_ONCE):
-        samples += _render(world, planned[start : start + PICTURES_AT_ONCE])
+    for start in range(0, len(planned), IMAGES_AT_ONCE):
+        samples += _render(world, planned[start : start + IMAGES_AT_ONCE])
     return samples
 
 
 def _plan(world: World, shot: int, settings: ShotSettings) -> list[_Planned]:
-    rng = world.settings.rng("picture", shot)
+    rng = world.settings.rng("image", shot)
     count = world.how_many(rng)
     if settings.frames == 1:
         moments = [world.source.people(rng, count)]
@@ -214,12 +214,12 @@ def _middle(people: Sequence[Person]) -> FloatArray:
 
 
 def _render(world: World, planned: Sequence[_Planned]) -> list[SynthSample]:
-    pictures = world.renderer.render_jobs([p.job for p in planned])
+    renders = world.renderer.render_jobs([p.job for p in planned])
     samples: list[SynthSample] = []
-    for plan, picture in zip(planned, pictures, strict=True):
+    for plan, rendered in zip(planned, renders, strict=True):
         scene, view = plan.job.scene, plan.job.view
         image = degrade(
-            picture.image,
+            rendered.image,
             np.random.default_rng(plan.degrade_seed),
             world.settings.degradation,
             np.random.default_rng([plan.degrade_seed, plan.frame_index]),
@@ -227,8 +227,8 @@ def _render(world: World, planned: Sequence[_Planned]) -> list[SynthSample]:
         samples.append(
             SynthSample(
                 image=image,
-                owner=picture.owner,
-                labels=tuple(label_people(scene.people, view, picture)),
+                owner=rendered.owner,
+                labels=tuple(label_people(scene.people, view, rendered)),
                 people=scene.people,
                 view=view,
                 shot=plan.shot,

@@ -1,6 +1,6 @@
 """Procedural skin: tones, blotches, freckles, lips, lids, beard, nails; textures for a person.
 
-`SkinTextures` are RGBA pictures for head, body and hands. The body's and hands' are shared by all
+`SkinTextures` are RGBA images for head, body and hands. The body's and hands' are shared by all
 people of a tone; the head's is made for each.
 """
 
@@ -32,7 +32,7 @@ _POLISHES = np.array([(190, 20, 40), (40, 30, 90), (230, 150, 170), (30, 30, 30)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SkinTextures:
-    """Pictures of a person's skin, (H, W, 4) uint8 RGBA."""
+    """Images of a person's skin, (H, W, 4) uint8 RGBA."""
 
     head: UInt8Array
     body: UInt8Array
@@ -146,11 +146,11 @@ def _freckles(rng: np.random.Generator) -> FloatArray:
     return np.clip(cv2.GaussianBlur(spots, (0, 0), 1.2) * 7.0, 0.0, 1.0)
 
 
-def _mix(picture: FloatArray, colour: FloatArray, share: FloatArray) -> FloatArray:
-    return picture * (1.0 - share[..., None]) + colour * share[..., None]
+def _mix(image: FloatArray, colour: FloatArray, share: FloatArray) -> FloatArray:
+    return image * (1.0 - share[..., None]) + colour * share[..., None]
 
 
-def _finish(picture: FloatArray) -> UInt8Array:
-    rgba = np.full((*picture.shape[:2], 4), 255, np.uint8)
-    rgba[..., :3] = np.clip(picture, 0, 255).astype(np.uint8)
+def _finish(image: FloatArray) -> UInt8Array:
+    rgba = np.full((*image.shape[:2], 4), 255, np.uint8)
+    rgba[..., :3] = np.clip(image, 0, 255).astype(np.uint8)
     return rgba

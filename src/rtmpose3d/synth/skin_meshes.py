@@ -34,17 +34,17 @@ def skin_meshes(
         tone: of the skin, 0 light to 9 dark.
         hair_rgb: colour of the hair, sRGB.
     """
-    tone, body_picture, hands_picture = wardrobe.skin(tone, rng)
-    head_picture = head_texture(rng, tone, body.traits, hair_rgb, wardrobe.regions)
+    tone, body_image, hands_image = wardrobe.skin(tone, rng)
+    head_image = head_texture(rng, tone, body.traits, hair_rgb, wardrobe.regions)
     regions = wardrobe.regions
     looks = Material(kind="skin", roughness=float(rng.uniform(0.45, 0.75)))
     normals = _skin_normals(body, regions)
     return [
-        base_mesh(surface, body, replace(looks, texture=picture), hidden, normals)
-        for surface, picture in (
-            (regions.head, head_picture),
-            (regions.body, body_picture),
-            (regions.hands, hands_picture),
+        base_mesh(surface, body, replace(looks, texture=image), hidden, normals)
+        for surface, image in (
+            (regions.head, head_image),
+            (regions.body, body_image),
+            (regions.hands, hands_image),
         )
     ]
 

@@ -165,15 +165,15 @@ def paint(surface: Surface, values: FloatArray, size_wh: tuple[int, int]) -> Flo
 
 def fill_holes(total: FloatArray | IntArray, count: IntArray) -> FloatArray:
     """Total / count where there is a count, elsewhere what lies around, ever wider."""
-    picture = np.where(count > 0, total / np.maximum(count, 1), 0.0).astype(np.float32)
+    image = np.where(count > 0, total / np.maximum(count, 1), 0.0).astype(np.float32)
     known = (count > 0).astype(np.float32)
     for radius in (3, 9, 31, 101):
         weight = cv2.blur(known, (radius, radius))
-        mean = cv2.blur(picture * known, (radius, radius)) / np.maximum(weight, 1e-6)
+        mean = cv2.blur(image * known, (radius, radius)) / np.maximum(weight, 1e-6)
         missing = (known == 0) & (weight > 1e-6)
-        picture[missing] = mean[missing]
+        image[missing] = mean[missing]
         known[missing] = 1.0
-    return picture
+    return image
 
 
 def _face_masks(positions: FloatArray, keypoints: KeypointMap) -> dict[str, FloatArray]:

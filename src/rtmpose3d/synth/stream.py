@@ -1,4 +1,4 @@
-"""Endless rendered batches straight into training: crops for pose, whole pictures for detection.
+"""Endless rendered batches straight into training: crops for pose, whole images for detection.
 
 Worker processes, each with its own context (and GPU, if several are named), make batch after
 batch; batch n is always the same for the same seed and number of workers. Use as a context
@@ -34,19 +34,19 @@ if TYPE_CHECKING:
 
 _AHEAD = 2  # batches that each worker may have ready
 _PATIENCE_S = 1.0  # between looks whether a worker has died
-CROPS_OF_A_CAST, PICTURES_OF_A_CAST = 4096, 1024  # then other bodies and clothes are taken
+CROPS_OF_A_CAST, IMAGES_OF_A_CAST = 4096, 1024  # then other bodies and clothes are taken
 LETTERBOX_GREY = 114  # mmdet's pad value for RTMDet
 
 T = TypeVar("T")
 
 
 class SceneBatch(TypedDict):
-    """B whole pictures, letterboxed to one size, for training a detector.
+    """B whole images, letterboxed to one size, for training a detector.
 
-    images: (B, h, w, 3) uint8 BGR; grey below and to the right of the picture.
-    boxes: (N, 4) float32 x1 y1 x2 y2 of what is seen of all people of all pictures, as annotators
+    images: (B, h, w, 3) uint8 BGR; grey below and to the right of the image.
+    boxes: (N, 4) float32 x1 y1 x2 y2 of what is seen of all people of all images, as annotators
         draw boxes: parts behind others do not count.
-    image_index: (N,) int64, whose picture in the batch each box is in.
+    image_index: (N,) int64, whose image in the batch each box is in.
     visible_share: (N,) float32, visible pixels by the area of the box with the
         hidden parts: near 0 is hidden.
     """
@@ -62,7 +62,7 @@ class StreamPlan:
     """Who makes a stream's batches.
 
     Attributes:
-        batch_size: crops or pictures of a batch.
+        batch_size: crops or images of a batch.
         workers: processes; 0 renders in this one.
         devices: EGL devices, shared out among the workers; none for the settings' one.
         first_batch: number of the first batch, to go on where a run stopped.
@@ -139,11 +139,11 @@ class CropStream(_Stream[CropBatch]):
 
 
 class SceneStream(_Stream[SceneBatch]):
-    """Batches of whole pictures with boxes, without end.
+    """Batches of whole images with boxes, without end.
 
     Args:
         settings: what is rendered.
-        image_size_wh: width and height of the letterboxed pictures, px.
+        image_size_wh: width and height of the letterboxed images, px.
         plan: batch size and workers.
 
     Raises:
@@ -158,7 +158,7 @@ class SceneStream(_Stream[SceneBatch]):
         plan: StreamPlan | None = None,
     ) -> None:
         if min(image_size_wh) < 64:
-            raise InputError(f"pictures must be 64 px or larger, got {image_size_wh}")
+            raise InputError(f"images must be 64 px or larger, got {image_size_wh}")
         plan = plan or StreamPlan(batch_size=16)
         super().__init__(settings, _SceneMaker(image_size_wh, plan), plan)
 
@@ -168,7 +168,7 @@ class _Maker:
     """What makes batches.
 
     Attributes:
-        size_wh: of crops or pictures.
+        size_wh: of crops or images.
         plan: of the stream.
     """
 
@@ -200,14 +200,14 @@ class _CropMaker(_Maker):
 @dataclass(frozen=True)
 class _SceneMaker(_Maker):
     def __call__(self, world: World, number: int) -> SceneBatch:
-        world.source.turn_to(self.cast(number, PICTURES_OF_A_CAST))
+        world.source.turn_to(self.cast(number, IMAGES_OF_A_CAST))
         rng = world.settings.rng("scenes", number)
         images = np.full((self.plan.batch_size, *self.size_wh[::-1], 3), LETTERBOX_GREY, np.uint8)
         boxes: list[FloatArray] = []
         index: list[int] = []
         share: list[float] = []
         first = number * self.plan.batch_size
-        sizes = [_picture_within(rng, self.size_wh) for _ in range(self.plan.batch_size)]
+        sizes = [_image_within(rng, self.size_wh) for _ in range(self.plan.batch_size)]
         shots = [(first + row, ShotSettings(size_wh=size)) for row, size in enumerate(sizes)]
         samples = make_shots(world, shots)
         for row, (size_wh, sample) in enumerate(zip(sizes, samples, strict=True)):
@@ -227,8 +227,8 @@ class _SceneMaker(_Maker):
         )
 
 
-def _picture_within(rng: np.random.Generator, size_wh: tuple[int, int]) -> tuple[int, int]:
-    """The size of a picture of a common aspect that fills one side of a letterbox."""
+def _image_within(rng: np.random.Generator, size_wh: tuple[int, int]) -> tuple[int, int]:
+    """The size of an image of a common aspect that fills one side of a letterbox."""
     aspect = (4 / 3, 3 / 2, 16 / 9, 1.0, 3 / 4, 2 / 3, 9 / 16)[rng.integers(7)]
     width, height = size_wh
     if aspect > width / height:

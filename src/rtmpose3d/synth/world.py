@@ -23,7 +23,7 @@ from rtmpose3d.synth.renderer import Renderer
 from rtmpose3d.synth.scene import Person
 
 MOST_PEOPLE_COMPOSED = 12
-_KINDS = {"picture": 1, "crops": 2, "scenes": 3, "kit": 4}
+_KINDS = {"image": 1, "crops": 2, "scenes": 3, "kit": 4}
 
 
 class PeopleSource(Protocol):
@@ -51,12 +51,12 @@ class WorldSettings:
     Attributes:
         assets: MakeHuman's folder.
         make_people: opens the source of people; a function that can be pickled.
-        backdrops: folder of photographs and objects; None for painted pictures only.
+        backdrops: folder of photographs and objects; None for painted images only.
         split: bodies, clothes, backdrops and seeds of "train" and "val" have nothing in common.
         seed: decides everything.
         people: least and most people of a scene.
         scene: how scenes are composed.
-        degradation: what pictures suffer.
+        degradation: what images suffer.
         device: EGL device; None for the first.
     """
 

@@ -114,7 +114,7 @@ class Augmentation:
     """Settings of one stage of training; None switches a half off.
 
     Attributes:
-        geometry: of crops cut from pictures.
+        geometry: of crops cut from images.
         look: of all crops.
         jitter: small turns and scalings of crops that were cut before (rendered ones).
     """
@@ -179,18 +179,18 @@ def cut_crop(
     *,
     enlarge: tuple[float, float] | None = None,
 ) -> Sample:
-    """Cut a person out of a picture.
+    """Cut a person out of an image.
 
     Args:
         image: (H, W, 3) uint8 BGR.
-        box_xyxy: (4,) pixels of the picture.
-        keypoints_px: (K, 2) pixels of the picture.
+        box_xyxy: (4,) pixels of the image.
+        keypoints_px: (K, 2) pixels of the image.
         visible: (K,).
         keypoints_camera_m: (K, 3) metres, or None.
         input_size_wh: width and height of the crop.
         geometry: how it is varied; None: exactly as inference cuts it.
         rng: where chance comes from.
-        enlarge: least and greatest factor on the box before everything else, for data sets of
+        enlarge: least and greatest factor on the box before everything else, for datasets of
             faces or hands, whose crops shall show more than those; only with a `geometry`.
     """
     center, scale = center_scale_from_boxes(box_xyxy[None], input_size_wh)

@@ -1,4 +1,4 @@
-"""The curves of a training as one picture, drawn from its logs."""
+"""The curves of a training as one image, drawn from its logs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Panel:
 
 
 LEARNING_RATE = Panel(title="learning rate", columns={"learning_rate": ""}, of_steps=True)
-SPEED = Panel(title="pictures a second", columns={"images_per_s": ""}, of_steps=True)
+SPEED = Panel(title="images a second", columns={"images_per_s": ""}, of_steps=True)
 
 
 def draw_curves(panels: Sequence[Panel], steps: Rows, validations: Rows, title: str) -> Image:
@@ -56,7 +56,7 @@ def draw_curves(panels: Sequence[Panel], steps: Rows, validations: Rows, title: 
         panels: which.
         steps: rows of the step log.
         validations: rows of the validation log.
-        title: of the picture.
+        title: of the image.
 
     Returns:
         (H, W, 3) uint8 BGR.

@@ -3,7 +3,7 @@
 A `BatchSource` gives batch number i, always the same one, so that a resumed training continues
 with the very next batch and two workers need not agree on anything. `AugmentedSource` varies crops
 that are already cut, `FixedSource` repeats a few; `training.mixture` cuts crops out of records'
-pictures. `training.loading` runs a source ahead of the training step.
+images. `training.loading` runs a source ahead of the training step.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ class AugmentedSource:
 
 
 def replace_crop(sample: Sample, crop: Image) -> Sample:
-    """The sample with another picture of the same keypoints."""
+    """The sample with another image of the same keypoints."""
     return Sample(
         crop=crop,
         keypoints_px=sample.keypoints_px,

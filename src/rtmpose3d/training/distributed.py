@@ -171,7 +171,7 @@ class _Total(torch.autograd.Function):
 
 
 class SharedNorm(nn.BatchNorm2d):
-    """Batch norm whose mean and variance are those of all processes' pictures."""
+    """Batch norm whose mean and variance are those of all processes' images."""
 
     @classmethod
     def of(cls, norm: nn.BatchNorm2d) -> SharedNorm:

@@ -27,7 +27,7 @@ class Engine:
     Args:
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         precision: of the network's arithmetic; weights, losses and averages stay float32.
-        channels_last: memory order of pictures and convolutions.
+        channels_last: memory order of images and convolutions.
 
     Attributes:
         device: where tensors live.
@@ -48,7 +48,7 @@ class Engine:
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes logs, checkpoints and pictures."""
+        """Whether this is the process that writes logs, checkpoints and images."""
         return self.rank == 0
 
     def setup(self, network: nn.Module) -> nn.Module:

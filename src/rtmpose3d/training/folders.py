@@ -1,6 +1,6 @@
-"""The data sets of a mixture in a folder: which are there, how many people, and their batches.
+"""The datasets of a mixture in a folder: which are there, how many people, and their batches.
 
-Each lies in a folder of its own, named as in `rtmpose3d.data.DATA_SETS` or as mmpose names it.
+Each lies in a folder of its own, named as in `rtmpose3d.data.DATASETS` or as mmpose names it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from rtmpose3d.data import DATA_SETS, ReadOptions, RecordTable, read_data_set
+from rtmpose3d.data import DATASETS, ReadOptions, RecordTable, read_dataset
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.training.augment import NO_AUGMENTATION
 from rtmpose3d.training.data import PoseBatch
@@ -59,31 +59,31 @@ class FoundShare:
 
 
 def find_share(share: Share, folder: Path, *, on_bad: OnBadSample = "raise") -> FoundShare:
-    """Read the labels of a data set in the common folder; no picture is opened.
+    """Read the labels of a dataset in the common folder; no image is opened.
 
     Args:
         share: which.
-        folder: that holds the data sets' folders.
+        folder: that holds the datasets' folders.
         on_bad: what happens at a label that is wrong: "raise", or "skip" and count it.
 
     Raises:
-        UnknownNameError: there is no such data set or split.
+        UnknownNameError: there is no such dataset or split.
         InputError: a label is wrong, or all are.
     """
-    name = share.data_set
-    if name not in DATA_SETS:
-        raise UnknownNameError("data set", name, DATA_SETS)
+    name = share.dataset
+    if name not in DATASETS:
+        raise UnknownNameError("dataset", name, DATASETS)
     names = [name, *([MMPOSE_FOLDERS[name]] if name in MMPOSE_FOLDERS else [])]
     own = next((folder / n for n in names if (folder / n).is_dir()), folder / name)
     pattern = _OTHER_ANNOTATIONS.get(name, "").format(split=share.split)
     annotations = None
     try:
-        DATA_SETS[name].files(own, share.split)
+        DATASETS[name].files(own, share.split)
     except InputError as error:
         if not pattern or not own.is_dir() or not any(own.glob(pattern)):
             return FoundShare(share=share, folder=own, records=None, missing=str(error))
         annotations = pattern
-    reading = read_data_set(
+    reading = read_dataset(
         name,
         own,
         share.split,
@@ -104,22 +104,22 @@ def mixture_data(
     workers: int = 0,
     validation_crops: int = VALIDATION_CROPS,
 ) -> TrainingData[PoseBatch]:
-    """Batches of the data sets that were found.
+    """Batches of the datasets that were found.
 
     Args:
         recipe: of the training.
-        found: data sets to train on; missing ones are left out.
-        validation: data sets to validate on, in equal parts.
+        found: datasets to train on; missing ones are left out.
+        validation: datasets to validate on, in equal parts.
         on_bad: see `MixtureSource`.
         workers: processes that make batches; 0: a thread.
         validation_crops: how many; 0 for processes that do not validate.
 
     Raises:
-        InputError: nothing was found; a picture to validate on cannot be used.
+        InputError: nothing was found; an image to validate on cannot be used.
     """
     shares = [(f.share, f.records) for f in found if f.records is not None]
     if not shares:
-        raise InputError("none of the data sets is there: " + "; ".join(f.missing for f in found))
+        raise InputError("none of the datasets is there: " + "; ".join(f.missing for f in found))
     sources = {
         stage: MixtureSource(
             shares=shares,
@@ -145,7 +145,7 @@ def _stage(sources: Mapping[int, MixtureSource], stage: int) -> MixtureSource:
 def _validation_batches(
     recipe: PoseRecipe, found: Sequence[FoundShare], crops: int
 ) -> list[PoseBatch]:
-    """The same crops each time, evenly from each data set, cut as inference cuts them."""
+    """The same crops each time, evenly from each dataset, cut as inference cuts them."""
     there = [(f.share, f.records) for f in found if f.records is not None]
     batches: list[PoseBatch] = []
     for share, records in there if crops else []:

@@ -21,7 +21,7 @@ from rtmpose3d.training.checkpointing import (
 from rtmpose3d.training.curves import draw_curves
 from rtmpose3d.training.log import STEP_LOG, VALIDATION_LOG, CsvLog, read_log
 from rtmpose3d.training.recipe import Recipe
-from rtmpose3d.training.sheets import write_picture
+from rtmpose3d.training.sheets import write_image
 from rtmpose3d.training.task import B, Task
 
 if TYPE_CHECKING:
@@ -123,10 +123,10 @@ class Journal(Generic[B]):
         sheets = self.out / "sheets"
         with output_errors(sheets):
             sheets.mkdir(exist_ok=True)
-        write_picture(sheets / f"step_{self.state.step:08d}.jpg", sheet)
+        write_image(sheets / f"step_{self.state.step:08d}.jpg", sheet)
         logs = [self.out / STEP_LOG, self.out / VALIDATION_LOG]
         steps, validations = (read_log(path) if path.exists() else [] for path in logs)
-        write_picture(
+        write_image(
             self.out / "curves.png", draw_curves(self.task.panels, steps, validations, title)
         )
         if self._board is not None:

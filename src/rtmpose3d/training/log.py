@@ -53,7 +53,7 @@ class CsvLog:
 class SkippedLog:
     """Samples that were left out because something is wrong with them: `skipped.txt`.
 
-    One line each: the step, a tab, what is wrong, with the data set, file and index. The file is
+    One line each: the step, a tab, what is wrong, with the dataset, file and index. The file is
     there only if there is something to tell.
 
     Args:

@@ -239,7 +239,7 @@ def distribution_distillation(
 def feature_distillation(
     student: Tensor, teacher: Tensor, weight: float = FEATURE_WEIGHT
 ) -> Tensor:
-    """DWPose's FeaLoss: squared error of features (N, C, H, W), summed, per picture, weighted.
+    """DWPose's FeaLoss: squared error of features (N, C, H, W), summed, per image, weighted.
 
     A student of other width passes through a 1x1 convolution of its own before.
     """

@@ -55,7 +55,7 @@ def map_loss(logits: Tensor, keypoints_px: Tensor, weights: Tensor, stride: int)
     """Cross entropy over the cells, in nats: sum over keypoints and people, divided by K.
 
     The label is shared by the four cells around the keypoint, bilinearly, so that their mean is
-    exactly where it is. Keypoints outside the picture have none.
+    exactly where it is. Keypoints outside the image have none.
 
     Args:
         logits: (B, K, H, W).

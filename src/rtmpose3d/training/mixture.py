@@ -1,4 +1,4 @@
-"""Batches over several data sets at once: `Share` says how much of each, `MixtureSource` cuts them.
+"""Batches over several datasets at once: `Share` says how much of each, `MixtureSource` cuts them.
 
 An epoch holds every record of a share `repeat` times, all shares shuffled into one order. A sample
 follows from seed and place in that order alone, so any number of workers and processes makes the
@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from rtmpose3d.data import PoseRecord, load_picture
+from rtmpose3d.data import PoseRecord, load_record_image
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures import IntArray
 from rtmpose3d.training.augment import Augmentation, Sample, change_look, cut_crop
@@ -21,22 +21,22 @@ from rtmpose3d.training.data import PoseBatch, batch_of_samples, box_side_px, re
 
 OnBadSample = Literal["raise", "skip"]
 ON_BAD: tuple[OnBadSample, ...] = ("raise", "skip")
-_MOST_SKIPPED = 50  # in a row: then something is wrong with more than single pictures
+_MOST_SKIPPED = 50  # in a row: then something is wrong with more than single images
 
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """One data set in a mixture.
+    """One dataset in a mixture.
 
     Attributes:
-        data_set: its name (`rtmpose3d.data.DATA_SETS`).
+        dataset: its name (`rtmpose3d.data.DATASETS`).
         split: of it.
-        every: take every n-th picture only (configurations: sample_interval).
+        every: take every n-th image only (configurations: sample_interval).
         repeat: how often an epoch holds each record; 0.5: every other one, others each epoch.
         enlarge: see `cut_crop`.
     """
 
-    data_set: str
+    dataset: str
     split: str = "train"
     every: int = 1
     repeat: float = 1.0
@@ -45,7 +45,7 @@ class Share:
     def __post_init__(self) -> None:
         if not self.repeat > 0 or self.every < 1:
             raise InputError(
-                f"{self.data_set}: repeat must be above 0 and every at least 1, got {self.repeat} "
+                f"{self.dataset}: repeat must be above 0 and every at least 1, got {self.repeat} "
                 f"and {self.every}"
             )
 
@@ -56,15 +56,15 @@ class Share:
 
 @dataclass(eq=False, kw_only=True)
 class MixtureSource:
-    """A `BatchSource` over several data sets, and a `RowSource`.
+    """A `BatchSource` over several datasets, and a `RowSource`.
 
     Attributes:
-        shares: with their records; pictures are read when needed.
+        shares: with their records; images are read when needed.
         input_size_wh: of the crops.
         batch_size: crops of a whole batch.
         augmentation: of this stage.
         seed: of order and chance.
-        on_bad: what happens at a picture that cannot be used: "raise" an error that names it, or
+        on_bad: what happens at an image that cannot be used: "raise" an error that names it, or
             "skip" it: another one of its share takes its place and `PoseBatch.skipped` tells.
 
     Raises:
@@ -81,10 +81,10 @@ class MixtureSource:
 
     def __post_init__(self) -> None:
         if not self.shares:
-            raise InputError("there is no data set to train on")
+            raise InputError("there is no dataset to train on")
         for share, records in self.shares:
             if not len(records):
-                raise InputError(f"{share.data_set}: the data set has no record to train on")
+                raise InputError(f"{share.dataset}: the dataset has no record to train on")
 
     @property
     def samples(self) -> int:
@@ -145,15 +145,15 @@ class MixtureSource:
                 skipped.append(str(error))
             index = int(rng.integers(len(records)))
         raise InputError(
-            f"{share.data_set}: {_MOST_SKIPPED} samples in a row cannot be used, the last: "
-            f"{skipped[-1]}. `rtmpose3d datasets check {share.data_set} FOLDER` lists what is wrong"
+            f"{share.dataset}: {_MOST_SKIPPED} samples in a row cannot be used, the last: "
+            f"{skipped[-1]}. `rtmpose3d datasets check {share.dataset} FOLDER` lists what is wrong"
         )
 
     def _cut(
         self, record: PoseRecord, share: Share, rng: np.random.Generator
     ) -> tuple[Sample, float]:
         sample = cut_crop(
-            load_picture(record),
+            load_record_image(record),
             record.box_xyxy,
             record.keypoints_px,
             record.visible,

@@ -128,7 +128,7 @@ class Meter:
             self._sums[name] = self._sums.get(name, 0.0) + value
 
     def means(self) -> dict[str, float]:
-        """Means over the steps, pictures a second, share of the time spent waiting for batches."""
+        """Means over the steps, images a second, share of the time spent waiting for batches."""
         figures = {name: total / self._steps for name, total in self._sums.items()}
         seconds = max(self._seconds, 1e-9)
         figures |= {"images_per_s": self._images / seconds, "waiting": self._waiting / seconds}

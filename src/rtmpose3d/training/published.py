@@ -35,10 +35,10 @@ WARMUP_STEPS = 1000  # all configurations: LinearLR, end
 # 2.0, and 1.25 because both of their GetBBoxCenterScale pad.
 PART_ENLARGE = (1.875, 2.5)
 
-COCO = (Share(data_set="coco-wholebody"),)
-UCOCO = (*COCO, Share(data_set="ubody", every=10))
+COCO = (Share(dataset="coco-wholebody"),)
+UCOCO = (*COCO, Share(dataset="ubody", every=10))
 FACES = tuple(
-    Share(data_set=name, split=split, enlarge=PART_ENLARGE)
+    Share(dataset=name, split=split, enlarge=PART_ENLARGE)
     for name, split in (
         ("wflw", "train"),
         ("300w", "train"),
@@ -47,28 +47,28 @@ FACES = tuple(
     )
 )
 BODIES = (
-    Share(data_set="aic"),
-    Share(data_set="crowdpose", split="trainval"),
-    Share(data_set="mpii"),
-    Share(data_set="sub-jhmdb", split="train1"),
-    Share(data_set="posetrack18"),
+    Share(dataset="aic"),
+    Share(dataset="crowdpose", split="trainval"),
+    Share(dataset="mpii"),
+    Share(dataset="sub-jhmdb", split="train1"),
+    Share(dataset="posetrack18"),
 )
-HALPE = Share(data_set="halpe")
+HALPE = Share(dataset="halpe")
 COCKTAIL14 = (
-    *(*COCO, HALPE, Share(data_set="ubody", every=10)),
-    *(*BODIES, Share(data_set="human-art")),
+    *(*COCO, HALPE, Share(dataset="ubody", every=10)),
+    *(*BODIES, Share(dataset="human-art")),
     *FACES,
-    Share(data_set="interhand2.6m", every=10, enlarge=PART_ENLARGE),
+    Share(dataset="interhand2.6m", every=10, enlarge=PART_ENLARGE),
 )
 COCKTAIL_3D = (
     *(*COCO, HALPE),
     *BODIES,
     *FACES,
-    Share(data_set="ubody3d", repeat=0.1),  # configurations: subset_frac
-    Share(data_set="h3wb"),
+    Share(dataset="ubody3d", repeat=0.1),  # configurations: subset_frac
+    Share(dataset="h3wb"),
 )
-VALIDATION_2D = (Share(data_set="coco-wholebody", split="val"),)
-VALIDATION_3D = (*VALIDATION_2D, Share(data_set="h3wb", split="val"))
+VALIDATION_2D = (Share(dataset="coco-wholebody", split="val"),)
+VALIDATION_3D = (*VALIDATION_2D, Share(dataset="h3wb", split="val"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ class Plan:
     Attributes:
         model: row of the model table.
         configuration: file that it comes from.
-        shares: data sets; validation: those to validate on.
+        shares: datasets; validation: those to validate on.
         gpus, people_per_gpu: of the published batch.
         learning_rate, weight_decay, clip_norm, seed: as there.
         epochs, stage2_epochs: of all, and of the second stage of augmentation at their end.
@@ -117,7 +117,7 @@ class Plan:
 
     @property
     def validation(self) -> tuple[Share, ...]:
-        """Data sets to validate on."""
+        """Datasets to validate on."""
         return VALIDATION_3D if resolve_pose(self.model).codec.has_depth else VALIDATION_2D
 
     def recipe(
@@ -131,7 +131,7 @@ class Plan:
         """The recipe for so many samples an epoch; distillation and frozen parts not yet in it.
 
         Args:
-            samples: of an epoch, all data sets together.
+            samples: of an epoch, all datasets together.
             batch_size: of all devices together; None: the published one. With another one the
                 rate is in proportion, as mmengine's auto_scale_lr has it.
             steps: of the whole training; None: the published epochs.
@@ -188,7 +188,7 @@ def rtmpose(model: str) -> Plan:
     `rtmpose3d train rtmpose-m-256x192 --data DIR --out DIR --init CSPNEXT.pth --init-parts
     backbone`. AP 58.2 (m), 61.1 (l), 64.8 (l, 384x288), 65.3 (x, 384x288). x clips gradients and
     varies boxes more. The backbones begin with CSPNeXt trained on AI Challenger and COCO (x: on
-    seven body data sets).
+    seven body datasets).
     """
     letter, size = _size(model)
     large, wide = size == "384x288", letter == "x"
@@ -239,7 +239,7 @@ def dwpose(model: str) -> Plan:
 
 
 def rtmw(model: str) -> Plan:
-    """RTMW on fourteen data sets (arXiv:2407.08634, Table 1).
+    """RTMW on fourteen datasets (arXiv:2407.08634, Table 1).
 
     `rtmpose3d train rtmw-l-384x288 --data DIR --out DIR --init DWPOSE.pth --init-parts backbone`.
     AP 58.2 (m), 66.0 (l), 67.2 (x), 70.1 (l, 384x288), 70.2 (x, 384x288). Faces count half. m and
@@ -270,10 +270,10 @@ def rtmw(model: str) -> Plan:
 
 
 def rtmw3d(model: str) -> Plan:
-    """RTMW3D on 2D and 3D data sets together (arXiv:2407.08634, Table 2).
+    """RTMW3D on 2D and 3D datasets together (arXiv:2407.08634, Table 2).
 
     `rtmpose3d train rtmw3d-l --data DIR --out DIR --init DWPOSE.pth --init-parts backbone`. AP
-    67.8 (l), 68.0 (x); MPJPE on H3WB 56 and 57 mm. The paper counts seventeen data sets; the
+    67.8 (l), 68.0 (x); MPJPE on H3WB 56 and 57 mm. The paper counts seventeen datasets; the
     published configurations read thirteen: DNA-Rendering is not among them, Human-Art and
     InterHand2.6M are defined and left out, and UBody comes with its 3D fits only. The published
     bone loss has no gradient; ours, of the weight here, begins when half is done. That weight is

@@ -24,7 +24,7 @@ class Recipe:
     Attributes:
         model: what is trained.
         schedule: number of steps, and the learning rate over them.
-        batch_size: pictures a step, of all devices together.
+        batch_size: images a step, of all devices together.
         learning_rate: base of the schedule.
         weight_decay: of AdamW, where it applies.
         clip_norm: greatest norm of all gradients; None: as they are.

@@ -193,18 +193,18 @@ def pose_batch(rendered: CropBatch) -> PoseBatch:
 
 
 def write_crops(path: Path, batch: PoseBatch) -> None:
-    """Write a batch, its pictures as JPEG; whole or not at all.
+    """Write a batch, its images as JPEG; whole or not at all.
 
     Raises:
         OutputError: it cannot be written.
     """
     quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
-    pictures = [cv2.imencode(".jpg", crop, quality)[1].reshape(-1) for crop in batch.crops]
+    images = [cv2.imencode(".jpg", crop, quality)[1].reshape(-1) for crop in batch.crops]
     with atomic_write(path) as file:
         np.savez(
             file,
-            jpeg=np.concatenate(pictures),
-            ends=np.cumsum([len(picture) for picture in pictures]),
+            jpeg=np.concatenate(images),
+            ends=np.cumsum([len(image) for image in images]),
             keypoints_px=batch.keypoints_px,
             visible=batch.visible,
             keypoints_camera_m=batch.keypoints_camera_m,
@@ -220,9 +220,9 @@ def read_crops(path: Path) -> PoseBatch:
     """
     try:
         with np.load(path, allow_pickle=False) as data:
-            pictures = np.split(data["jpeg"], data["ends"][:-1])
+            images = np.split(data["jpeg"], data["ends"][:-1])
             return PoseBatch(
-                crops=np.stack([_decoded(picture) for picture in pictures]),
+                crops=np.stack([_decoded(image) for image in images]),
                 keypoints_px=data["keypoints_px"],
                 visible=data["visible"],
                 keypoints_camera_m=data["keypoints_camera_m"],
@@ -232,10 +232,10 @@ def read_crops(path: Path) -> PoseBatch:
         raise InputError(f"{path} is damaged: {error}; remove it, it is made anew") from error
 
 
-def _decoded(picture: np.ndarray) -> Image:
-    crop = cv2.imdecode(picture, cv2.IMREAD_COLOR)
+def _decoded(image: np.ndarray) -> Image:
+    crop = cv2.imdecode(image, cv2.IMREAD_COLOR)
     if crop is None:
-        raise ValueError("a picture in it cannot be decoded")
+        raise ValueError("an image in it cannot be decoded")
     return np.asarray(crop, np.uint8)
 
 

@@ -89,13 +89,13 @@ def _drawn(large: Image, keypoints_px: FloatArray, confidence: FloatArray) -> Im
     return draw_2d(large, result, confidence_thr=0.2, boxes=False, labels=False)
 
 
-def write_picture(path: Path, picture: Image) -> None:
-    """Write a picture whole or not at all; the format goes by the name's ending.
+def write_image(path: Path, image: Image) -> None:
+    """Write an image whole or not at all; the format goes by the name's ending.
 
     Raises:
         OutputError: it could not be written.
     """
     with atomic_path(path) as temporary:
-        done, data = cv2.imencode(path.suffix, picture)
+        done, data = cv2.imencode(path.suffix, image)
         assert done
         temporary.write_bytes(data.tobytes())

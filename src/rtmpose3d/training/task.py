@@ -15,7 +15,7 @@ from rtmpose3d.training.curves import Panel
 
 
 class Batch(Protocol):
-    """Pictures with their labels."""
+    """Images with their labels."""
 
     @property
     def skipped(self) -> Sequence[str]:
@@ -25,7 +25,7 @@ class Batch(Protocol):
     def __len__(self) -> int: ...
 
     def part(self: B, rows: range) -> B:
-        """Some of its pictures."""
+        """Some of its images."""
         ...
 
     def arrays(self) -> Mapping[str, np.ndarray]:

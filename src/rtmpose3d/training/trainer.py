@@ -122,7 +122,7 @@ def check(recipe: Recipe, out: Path, engine: Engine, resume: bool) -> None:
     """
     if recipe.batch_size % engine.world_size:
         raise InputError(
-            f"{engine.world_size} processes cannot share a batch of {recipe.batch_size} pictures "
+            f"{engine.world_size} processes cannot share a batch of {recipe.batch_size} images "
             "equally; choose a batch size that can be divided among them"
         )
     checkpoints = out / CHECKPOINTS
@@ -158,7 +158,7 @@ def open_part(open_stage: OpenStage[B], stage: int, part: tuple[int, int, int]) 
     Args:
         open_stage: makes the whole source.
         stage: 1 or 2.
-        part: rank, number of processes, pictures of a whole batch.
+        part: rank, number of processes, images of a whole batch.
     """
     source = open_stage(stage)
     rank, world_size, batch_size = part

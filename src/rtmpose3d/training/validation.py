@@ -117,7 +117,7 @@ def crop_camera(
 ) -> tuple[float, float, float] | None:
     """Focal length and principal point of a crop, px, from its labels; None if they do not tell.
 
-    A crop that is not turned is a pinhole picture itself, with the image's camera scaled and
+    A crop that is not turned is a pinhole image itself, with the image's camera scaled and
     shifted: three numbers that 133 points fix.
     """
     use = use & np.isfinite(keypoints_camera_m).all(axis=1) & np.isfinite(keypoints_px).all(axis=1)

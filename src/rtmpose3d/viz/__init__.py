@@ -1,4 +1,4 @@
-"""Pictures of results: skeletons over the image, people in 3D, and both side by side.
+"""Images of results: skeletons over the image, people in 3D, and both side by side.
 
 Left and right are told apart by colour (cool: the person's left, warm: the right). Nothing here
 changes the image that it draws on.

@@ -1,7 +1,7 @@
 """The one shape that everything is drawn with: a line with round ends, of any width, see-through.
 
 A capsule whose ends coincide is a dot. `paint` draws any number of them, in their order, with
-smooth edges onto a picture of any size; capsules may reach outside the picture or far from it.
+smooth edges onto an image of any size; capsules may reach outside the image or far from it.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def concatenate(groups: Sequence[Capsules]) -> Capsules:
 
 
 def outlined(shapes: Capsules, width: FloatArray | float, opacity: float = 0.75) -> Capsules:
-    """The same capsules with a dark rim under them, which shows on bright and busy pictures.
+    """The same capsules with a dark rim under them, which shows on bright and busy images.
 
     Args:
         shapes: the capsules.
@@ -102,7 +102,7 @@ def outlined(shapes: Capsules, width: FloatArray | float, opacity: float = 0.75)
 
 
 def paint(image: Image, shapes: Capsules, *, supersample: int = 2) -> None:
-    """Draw capsules onto a picture, in place.
+    """Draw capsules onto an image, in place.
 
     Where capsules overlap, the later one covers the earlier one, also if it is see-through: lines
     of one skeleton do not darken each other.
@@ -110,7 +110,7 @@ def paint(image: Image, shapes: Capsules, *, supersample: int = 2) -> None:
     Args:
         image: (H, W, 3) uint8 BGR, changed.
         shapes: the capsules; those with a non-finite place or size are left out.
-        supersample: the picture is drawn this many times larger and scaled down.
+        supersample: the image is drawn this many times larger and scaled down.
     """
     height, width = image.shape[:2]
     shapes = _within(shapes, width, height)
@@ -146,7 +146,7 @@ def _fixed(places: FloatArray) -> IntArray:
 
 
 def _blend(view: Image, layer: Image) -> None:
-    """Put a layer (BGRA, premultiplied, maybe larger) over a part of a picture."""
+    """Put a layer (BGRA, premultiplied, maybe larger) over a part of an image."""
     height, width = view.shape[:2]
     if layer.shape[:2] != (height, width):
         smaller = cv2.resize(layer, (width, height), interpolation=cv2.INTER_AREA)
@@ -182,7 +182,7 @@ def _outlines(shapes: Capsules) -> FloatArray:
 
 
 def _within(shapes: Capsules, width: int, height: int) -> Capsules:
-    """The capsules that may touch the picture, cut to its neighbourhood (Liang and Barsky)."""
+    """The capsules that may touch the image, cut to its neighbourhood (Liang and Barsky)."""
     numbers = [shapes.a_xy, shapes.b_xy, shapes.radius_a[:, None], shapes.radius_b[:, None]]
     usable = np.isfinite(np.concatenate(numbers, axis=1)).all(axis=1) & (shapes.opacity > 0)
     shapes = shapes.select(np.flatnonzero(usable))

@@ -1,4 +1,4 @@
-"""The picture of a whole result: the image with skeletons, beside them in 3D: `draw_result`."""
+"""The image of a whole result: the image with skeletons, beside them in 3D: `draw_result`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rtmpose3d.zoo import shown_from
 
 FigureView = Literal["auto", "2d", "3d", "both"]
 
-_LEAST_SIDE_PX = 720  # smaller pictures are enlarged, so that skeletons can be read
+_LEAST_SIDE_PX = 720  # smaller images are enlarged, so that skeletons can be read
 _MOST_SIDE_PX = 4096  # of the figure of both
 _PANEL_SHAPE = (0.75, 1.0)  # width of the 3D panel, times its height
 _PANEL_ALONE_WH = (960, 960)
@@ -46,7 +46,7 @@ def draw_result(
             for the published ones.
 
     Returns:
-        An RGB picture.
+        An RGB image.
 
     Raises:
         InputError: a 3D view of a 2D model, no image at hand, or an image of another size than
@@ -57,14 +57,14 @@ def draw_result(
         raise UnknownNameError("view", view, get_args(FigureView))
     if confidence_thr is None:
         confidence_thr = shown_from(result.model)
-    picture = result.image if image is None else image
+    background = result.image if image is None else image
     if view == "auto":
-        view = "2d" if not result.has_3d else "3d" if picture is None else "both"
+        view = "2d" if not result.has_3d else "3d" if background is None else "both"
     if view == "3d":
         return _pillow(draw_3d(result, _PANEL_ALONE_WH, confidence_thr=confidence_thr))
-    checked = _given(picture, result)
+    checked = _given(background, result)
     if view == "2d":
-        return _pillow(_picture(checked, result, _enlargement(checked), confidence_thr))
+        return _pillow(_image(checked, result, _enlargement(checked), confidence_thr))
     return _pillow(_both(checked, result, confidence_thr))
 
 
@@ -85,8 +85,8 @@ def _enlargement(image: Image) -> float:
     return max(1.0, _LEAST_SIDE_PX / max(image.shape[:2]))
 
 
-def _picture(image: Image, result: PoseResult, factor: float, confidence_thr: float) -> Image:
-    """The picture, `factor` times as large, with its skeletons."""
+def _image(image: Image, result: PoseResult, factor: float, confidence_thr: float) -> Image:
+    """The image, `factor` times as large, with its skeletons."""
     height, width = image.shape[:2]
     new_wh = max(1, round(factor * width)), max(1, round(factor * height))
     if new_wh != (width, height):
@@ -109,14 +109,14 @@ def _picture(image: Image, result: PoseResult, factor: float, confidence_thr: fl
 
 
 def _both(image: Image, result: PoseResult, confidence_thr: float) -> Image:
-    """The picture and the 3D view, of the same height."""
+    """The image and the 3D view, of the same height."""
     height, width = image.shape[:2]
     factor = _enlargement(image)
     _, _, whole_wh = _layout(width * factor, height * factor)
     factor *= min(1.0, _MOST_SIDE_PX / max(whole_wh))
     panel_width, side, _ = _layout(width * factor, height * factor)
     factor = min(factor, (_MOST_SIDE_PX - panel_width) / width)  # beside a panel of least size
-    left = _picture(image, result, factor, confidence_thr)
+    left = _image(image, result, factor, confidence_thr)
     above = max(0, side - left.shape[0])
     framed = np.full((left.shape[0] + above, left.shape[1], 3), 255, np.uint8)
     framed[above // 2 : above // 2 + left.shape[0]] = left

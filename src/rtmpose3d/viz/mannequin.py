@@ -1,4 +1,4 @@
-"""A made-up person of 133 keypoints who stands upright, for pictures, examples and tests."""
+"""A made-up person of 133 keypoints who stands upright, for images, examples and tests."""
 
 from __future__ import annotations
 

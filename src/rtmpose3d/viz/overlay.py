@@ -1,4 +1,4 @@
-"""Boxes and skeletons drawn over the picture: `draw_2d`.
+"""Boxes and skeletons drawn over the image: `draw_2d`.
 
 Widths follow the size of each person and of each hand and face, so that a far person is no blob
 and a near hand has fine lines.
@@ -49,7 +49,7 @@ def draw_2d(
     boxes: bool = True,
     labels: bool = True,
 ) -> Image:
-    """A copy of the picture with boxes and skeletons.
+    """A copy of the image with boxes and skeletons.
 
     Args:
         image: (H, W, 3) uint8 BGR that the result's pixels refer to; not changed.
@@ -101,7 +101,7 @@ def check_image(image: Image, result: PoseResult) -> Image:
 
 
 def person_size_px(result: PoseResult, i: int, confidence_thr: float) -> float:
-    """Size of person i on the picture: the square root of the box's area, px.
+    """Size of person i on the image: the square root of the box's area, px.
 
     Of the keypoints' box where the given box is unusable or smaller.
     """
@@ -241,7 +241,7 @@ def _label_place(
     right, left = (x2 + gap, y1), (x1 - gap - width, y1)
     for x, y in (above, right, left, below):
         inside_x = x >= 0 and x + width <= image_width
-        # Above and below, a label may be moved sideways to lie within the picture.
+        # Above and below, a label may be moved sideways to lie within the image.
         movable = x == x1 and x < image_width and x + width > 0
         if y >= 0 and y + height <= image_height and (inside_x or movable):
             return x, y

@@ -1,7 +1,7 @@
 """Which colour each keypoint and bone has: cool colours on the person's left, warm on the right.
 
 The hues are those of Okabe and Ito's palette for colour-blind readers, made a little lighter so
-that they stand out on dark pictures too. What belongs to neither side is a light grey.
+that they stand out on dark images too. What belongs to neither side is a light grey.
 """
 
 from __future__ import annotations

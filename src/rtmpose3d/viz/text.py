@@ -1,4 +1,4 @@
-"""Words on pictures: measured and drawn with Pillow's own font, at any size."""
+"""Words on images: measured and drawn with Pillow's own font, at any size."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def draw_text(
     anchor: Anchor = "left",
     opacity: float = 1.0,
 ) -> None:
-    """Write onto a picture, in place; what falls outside the picture is cut off.
+    """Write onto an image, in place; what falls outside the image is cut off.
 
     Args:
         image: (H, W, 3) uint8 BGR, changed.
@@ -88,7 +88,7 @@ def draw_label(
     back: RGB = (18, 22, 30),
     opacity: float = 0.8,
 ) -> None:
-    """Write onto a rounded tag, in place, moved so that it lies within the picture if it can.
+    """Write onto a rounded tag, in place, moved so that it lies within the image if it can.
 
     Args:
         image: (H, W, 3) uint8 BGR, changed.
@@ -120,7 +120,7 @@ def _tag(width: int, height: int, radius: int) -> UInt8Array:
 
 
 def _stamp(image: Image, x: int, y: int, mask: UInt8Array, rgb: RGB, opacity: float) -> None:
-    """Put a colour onto a picture where a mask is, as far as it lies within."""
+    """Put a colour onto an image where a mask is, as far as it lies within."""
     x1, y1 = max(x, 0), max(y, 0)
     x2 = min(x + mask.shape[1], image.shape[1])
     y2 = min(y + mask.shape[0], image.shape[0])

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 MAX_OPCODES = 2_000_000  # a training checkpoint of 837 tensors with optimizer has about 200,000
 MAX_NAME = 1000  # characters of a module or class name
-_MAX_KEY_TUPLE = 8  # items; data sets index by (subject, action, camera, frame)
+_MAX_KEY_TUPLE = 8  # items; datasets index by (subject, action, camera, frame)
 _MAX_KEY_INT = 2**32  # larger ints as keys could be chosen to collide
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from rtmpose3d.errors import UnknownNameError
-from rtmpose3d.zoo.bundled import DEMO_PICTURE, BundledFile
+from rtmpose3d.zoo.bundled import DEMO_IMAGE, BundledFile
 from rtmpose3d.zoo.remote import RemoteFile
 from rtmpose3d.zoo.specs import SHOWN_FROM, DetectorSpec, ModelSpec, PoseSpec, WeightsFile
 from rtmpose3d.zoo.table import ALIASES, HUB_REPO, MODELS, OFFLINE_MODEL
 
 __all__ = [
     "ALIASES",
-    "DEMO_PICTURE",
+    "DEMO_IMAGE",
     "HUB_REPO",
     "MODELS",
     "OFFLINE_MODEL",
@@ -65,7 +65,7 @@ def resolve_detector(name: str) -> DetectorSpec:
 
 
 def shown_from(model: str) -> float:
-    """Confidence from which pictures of a model's results show a keypoint; 0.3 if none is named."""
+    """Confidence from which images of a model's results show a keypoint; 0.3 if none is named."""
     spec = MODELS.get(model)
     return spec.shown_from if isinstance(spec, PoseSpec) else SHOWN_FROM
 

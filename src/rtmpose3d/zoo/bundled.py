@@ -1,4 +1,4 @@
-"""Files that come with the package: small weights that need no network, and a picture."""
+"""Files that come with the package: small weights that need no network, and an image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from rtmpose3d.errors import InputError
 
 BUNDLED_FOLDER = Path(__file__).parents[1] / "bundled"
-DEMO_PICTURE = BUNDLED_FOLDER / "people.jpg"
+DEMO_IMAGE = BUNDLED_FOLDER / "people.jpg"
 
 
 @dataclass(frozen=True, kw_only=True)

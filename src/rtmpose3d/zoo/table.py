@@ -326,7 +326,7 @@ _POSE_MODELS = (
         ar=74.3,
     ),
     # Ours. RTMW3D with a quarter of the width and a sixth of the depth: half of the parameters are
-    # in the head's 7x7 convolutions. The published blocks train at 44 to 51 pictures a second on
+    # in the head's 7x7 convolutions. The published blocks train at 44 to 51 images a second on
     # one core of a recent CPU (bfloat16, channels last, batch 32), dense 3x3 convolutions in their
     # place at 46 to 53.
     PoseSpec(
@@ -386,7 +386,7 @@ _DETECTORS = (
         data_licence=DETECTOR_DATA_LICENCE,
     ),
     # Ours. RTMDet with 3/16 of the width and dense 3x3 convolutions: on one CPU core (bfloat16,
-    # batch 32) it trains at 37 pictures a second, where RTMDet-nano's separable convolutions
+    # batch 32) it trains at 37 images a second, where RTMDet-nano's separable convolutions
     # (0.99 M parameters) reach 29 and the dense width 1/4 (2.23 M, above the package's limit) 30.
     DetectorSpec(
         name="rtmdet-n",

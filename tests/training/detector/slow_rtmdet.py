@@ -1,7 +1,7 @@
 """RTMDet's assignment and losses once more, in loops and numpy, straight from the definition.
 
 Written from the paper (RTMDet, section 3.3; Generalized Focal Loss, eq. 2; GIoU, algorithm 1) and
-from what the published code does where the paper is silent. One picture, one class.
+from what the published code does where the paper is silent. One image, one class.
 """
 
 from __future__ import annotations

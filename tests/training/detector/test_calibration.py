@@ -14,7 +14,7 @@ from rtmpose3d.training.detector.calibration import calibrate, write_shifted
 from rtmpose3d.weights import read_checkpoint, write_torch_file
 
 
-def pictures(count: int = 50) -> tuple[list[AnnotatedImage], list[Detections]]:
+def scenes(count: int = 50) -> tuple[list[AnnotatedImage], list[Detections]]:
     """A person each, found with 0.6, and something else, found with 0.01 to 0.5."""
     person, thing = [10, 10, 60, 90], [70, 5, 95, 95]
     images = [
@@ -35,7 +35,7 @@ def pictures(count: int = 50) -> tuple[list[AnnotatedImage], list[Detections]]:
 
 
 def test_the_least_score_with_the_precision_becomes_inferences_threshold() -> None:
-    result = calibrate(*pictures(), precision=0.8)
+    result = calibrate(*scenes(), precision=0.8)
     # n things at or above the score: 50 / (50 + n) >= 0.8 from n = 12 on, which is 0.39
     assert result.score == pytest.approx(0.39, abs=0.011)
     assert result.at_score.precision >= 0.8
@@ -44,7 +44,7 @@ def test_the_least_score_with_the_precision_becomes_inferences_threshold() -> No
 
 
 def test_a_precision_that_no_score_has_is_an_error() -> None:
-    images, found = pictures()
+    images, found = scenes()
     lower = [Detections(boxes_xyxy=f.boxes_xyxy[1:], scores=f.scores[1:]) for f in found]
     with pytest.raises(InputError, match="no score of these detections"):
         calibrate(images, lower, precision=0.8)

@@ -14,7 +14,7 @@ from rtmpose3d.training.detector.losses import pad_people
 SIZES_HW = [(6, 10), (3, 5), (2, 3)]  # of an input 80 px wide and 48 px high
 
 
-def random_picture(rng: np.random.Generator, people: list[list[float]], spread: float = 6.0):
+def random_image(rng: np.random.Generator, people: list[list[float]], spread: float = 6.0):
     """Logits, proposed boxes near the people, cells, people; in float64."""
     cells = cell_points(SIZES_HW).double().numpy()
     logits = rng.normal(-1, 1.5, len(cells))
@@ -32,16 +32,16 @@ def random_picture(rng: np.random.Generator, people: list[list[float]], spread: 
     return logits, boxes, cells, np.array(people, np.float64).reshape(-1, 4)
 
 
-def run(pictures, ignored=None) -> Assignment:
-    """The fast assignment of a batch of such pictures."""
+def run(images, ignored=None) -> Assignment:
+    """The fast assignment of a batch of such images."""
     people = pad_people(
-        [torch.tensor(p[3]).float() for p in pictures],
+        [torch.tensor(p[3]).float() for p in images],
         None if ignored is None else [torch.tensor(i) for i in ignored],
     )
     return assign(
-        torch.tensor(np.stack([p[0] for p in pictures])).float(),
-        torch.tensor(np.stack([p[1] for p in pictures])).float(),
-        torch.tensor(pictures[0][2]).float(),
+        torch.tensor(np.stack([p[0] for p in images])).float(),
+        torch.tensor(np.stack([p[1] for p in images])).float(),
+        torch.tensor(images[0][2]).float(),
         people.boxes_xyxy,
         people.is_person,
         people.ignored,
@@ -63,9 +63,9 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("seed", range(4))
 def test_every_cell_gets_the_person_that_the_definition_gives_it(name: str, seed: int) -> None:
-    picture = random_picture(np.random.default_rng(seed), CASES[name])
-    owner, quality = slow_rtmdet.assignment(*picture)
-    found = run([picture])
+    image = random_image(np.random.default_rng(seed), CASES[name])
+    owner, quality = slow_rtmdet.assignment(*image)
+    found = run([image])
     if name != "the same box twice":  # equal costs: either is right
         assert found.person[0].tolist() == owner
     assert (found.person[0] >= 0).tolist() == [who >= 0 for who in owner]
@@ -73,26 +73,24 @@ def test_every_cell_gets_the_person_that_the_definition_gives_it(name: str, seed
     assert bool(found.counts.all())
 
 
-def test_a_batch_is_assigned_as_its_pictures_are_alone() -> None:
+def test_a_batch_is_assigned_as_its_images_are_alone() -> None:
     rng = np.random.default_rng(5)
-    pictures = [random_picture(rng, people) for people in CASES.values()]
-    together = run(pictures)
-    for i, picture in enumerate(pictures):
-        alone = run([picture])
+    images = [random_image(rng, people) for people in CASES.values()]
+    together = run(images)
+    for i, image in enumerate(images):
+        alone = run([image])
         assert together.person[i].tolist() == alone.person[0].tolist()
         np.testing.assert_array_equal(together.iou[i].numpy(), alone.iou[0].numpy())
 
 
 def test_without_people_everything_is_background() -> None:
-    found = run([random_picture(np.random.default_rng(0), [])])
+    found = run([random_image(np.random.default_rng(0), [])])
     assert found.person.unique().tolist() == [-1]
     assert float(found.iou.sum()) == 0
 
 
 def test_a_single_perfect_cell_takes_its_person_alone() -> None:
-    logits, boxes, cells, people = random_picture(
-        np.random.default_rng(0), [[9.0, 9.0, 31.0, 39.0]]
-    )
+    logits, boxes, cells, people = random_image(np.random.default_rng(0), [[9.0, 9.0, 31.0, 39.0]])
     boxes[:] = [70.0, 0.0, 79.0, 3.0]  # far from the person ...
     best = int(np.flatnonzero((cells == [16, 24, 8]).all(1))[0])
     boxes[best] = people[0]  # ... but for one
@@ -102,20 +100,18 @@ def test_a_single_perfect_cell_takes_its_person_alone() -> None:
 
 
 def test_as_many_cells_as_the_best_ious_add_up_to() -> None:
-    logits, boxes, cells, people = random_picture(
-        np.random.default_rng(0), [[1.0, 1.0, 79.0, 47.0]]
-    )
+    logits, boxes, cells, people = random_image(np.random.default_rng(0), [[1.0, 1.0, 79.0, 47.0]])
     boxes[:] = [1.0, 1.0, 40.0, 47.0]  # every IoU is a half: thirteen halves make six cells
     found = run([(logits, boxes, cells, people)])
     assert int(found.positive.sum()) == 6
 
 
 def test_an_ignored_region_is_neither_person_nor_background() -> None:
-    picture = random_picture(
+    image = random_image(
         np.random.default_rng(1), [[3.0, 3.0, 38.0, 44.0], [44.0, 3.0, 77.0, 45.0]]
     )
-    found = run([picture], ignored=[[False, True]])
-    x, y = torch.tensor(picture[2][:, :2]).unbind(1)
+    found = run([image], ignored=[[False, True]])
+    x, y = torch.tensor(image[2][:, :2]).unbind(1)
     inside = (x > 44) & (x < 77) & (y > 3) & (y < 45)
     assert not bool(found.counts[0][inside].any())
     assert bool(found.counts[0][~inside].all())

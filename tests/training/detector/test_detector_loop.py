@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_pictures import made_picture, tiny_recipe
+from made_images import made_image, tiny_recipe
 
 from rtmpose3d.errors import InputError, RTMPose3DError
-from rtmpose3d.training.detector.augment import AS_INFERENCE, VariedPictures
+from rtmpose3d.training.detector.augment import AS_INFERENCE, VariedImages
+from rtmpose3d.training.detector.images import DetectorBatch, GivenImages
 from rtmpose3d.training.detector.loop import train_detector
-from rtmpose3d.training.detector.pictures import DetectorBatch, GivenPictures
 from rtmpose3d.training.detector.recipes import DetectorRecipe, detector_nano
 from rtmpose3d.training.engine import Engine
 from rtmpose3d.training.log import read_log
@@ -23,11 +23,11 @@ from rtmpose3d.weights import read_checkpoint
 from rtmpose3d.zoo import resolve_detector
 
 
-def made_data(recipe: DetectorRecipe, pictures: int = 4) -> TrainingData[DetectorBatch]:
-    source = GivenPictures(pictures=[made_picture(i) for i in range(pictures)])
+def made_data(recipe: DetectorRecipe, images: int = 4) -> TrainingData[DetectorBatch]:
+    source = GivenImages(images=[made_image(i) for i in range(images)])
 
-    def open_stage(stage: int) -> VariedPictures:
-        return VariedPictures(
+    def open_stage(stage: int) -> VariedImages:
+        return VariedImages(
             source=source,
             size_wh=recipe.model.input_size_wh,
             batch_size=recipe.batch_size,
@@ -35,7 +35,7 @@ def made_data(recipe: DetectorRecipe, pictures: int = 4) -> TrainingData[Detecto
             seed=stage,
         )
 
-    validation = VariedPictures(
+    validation = VariedImages(
         source=source,
         size_wh=recipe.model.input_size_wh,
         batch_size=4,
@@ -72,7 +72,7 @@ class _Stop(Exception):
 
 @dataclass
 class _StopsAt:
-    source: VariedPictures
+    source: VariedImages
     last: int
 
     def batch(self, index: int) -> DetectorBatch:
@@ -81,7 +81,7 @@ class _StopsAt:
         return self.source.batch(index)
 
 
-def _stops_at(open_stage: Callable[[int], VariedPictures], last: int, stage: int) -> _StopsAt:
+def _stops_at(open_stage: Callable[[int], VariedImages], last: int, stage: int) -> _StopsAt:
     return _StopsAt(open_stage(stage), last)
 
 

@@ -19,11 +19,11 @@ from rtmpose3d.zoo import resolve_detector
 SIZES_HW = [(6, 10), (3, 5), (2, 3)]
 
 
-def random_outputs(seed: int, pictures: int) -> tuple[tuple[torch.Tensor, ...], ...]:
-    """Logits and distances of a network for pictures of 80 x 48 px."""
+def random_outputs(seed: int, images: int) -> tuple[tuple[torch.Tensor, ...], ...]:
+    """Logits and distances of a network for images of 80 x 48 px."""
     rng = torch.Generator().manual_seed(seed)
-    logits = tuple(torch.randn(pictures, 1, *size, generator=rng) - 1 for size in SIZES_HW)
-    distances = tuple(torch.rand(pictures, 4, *size, generator=rng) * 30 + 1 for size in SIZES_HW)
+    logits = tuple(torch.randn(images, 1, *size, generator=rng) - 1 for size in SIZES_HW)
+    distances = tuple(torch.rand(images, 4, *size, generator=rng) * 30 + 1 for size in SIZES_HW)
     return logits, distances
 
 
@@ -75,7 +75,7 @@ def test_ignored_regions_teach_nothing() -> None:
     assert all(level.grad is not None and not bool(level.grad.any()) for level in logits)
 
 
-def test_a_small_network_learns_two_pictures_by_heart() -> None:
+def test_a_small_network_learns_two_images_by_heart() -> None:
     torch.manual_seed(0)
     spec = replace(
         resolve_detector("rtmdet-nano"),
@@ -86,15 +86,15 @@ def test_a_small_network_learns_two_pictures_by_heart() -> None:
         exp_on_reg=True,
     )
     network = RTMDet(spec).train()
-    pictures = torch.randn(2, 3, 64, 96) * 0.1
+    images = torch.randn(2, 3, 64, 96) * 0.1
     boxes = [torch.tensor([[12.0, 6.0, 42.0, 58.0]]), torch.tensor([[50.0, 20.0, 90.0, 52.0]])]
-    for picture, box in zip(pictures, boxes, strict=True):
+    for image, box in zip(images, boxes, strict=True):
         x1, y1, x2, y2 = box[0].int().tolist()
-        picture[:, y1:y2, x1:x2] += 1.5
+        image[:, y1:y2, x1:x2] += 1.5
     people = pad_people(boxes)
     optimiser = torch.optim.AdamW(network.parameters(), lr=4e-3)
     for _ in range(90):
-        logits, distances = network(pictures)
+        logits, distances = network(images)
         losses = detector_losses(logits, distances, people)
         optimiser.zero_grad()
         losses.total.backward()

@@ -1,7 +1,7 @@
-// What all passes of one picture share. Colours are linear light.
+// What all passes of one image share. Colours are linear light.
 layout(std140) uniform Frame {
     mat4 clip_from_world;
-    mat4 shadow_from_world;   // to the picture's tile of the shadow atlas, 0 to 1
+    mat4 shadow_from_world;   // to the image's tile of the shadow atlas, 0 to 1
     vec4 shadow_tile;         // low x, low y, high x, high y of that tile; low > high: no shadows
     vec4 eye;                 // world
     vec4 light_direction;     // world, towards the light; w: exposure

@@ -1,4 +1,4 @@
-// How much of the light reaches a place, and from linear light to the picture's numbers.
+// How much of the light reaches a place, and from linear light to the image's numbers.
 uniform sampler2DShadow shadow_map;
 
 float lit(vec3 at) {

@@ -1,4 +1,4 @@
-// From the larger picture to the one that is read: mean colour in BGR, owner and depth of a sample.
+// From the larger image to the one that is read: mean colour in BGR, owner and depth of a sample.
 // Where nothing was drawn, samples hold factors on the backdrop.
 uniform sampler2D colours;
 uniform sampler2D depths;

@@ -1,4 +1,4 @@
-// Moves vertices by their bones (four each) or by one matrix, into the picture.
+// Moves vertices by their bones (four each) or by one matrix, into the image.
 #ifdef SKINNED
 layout(std140) uniform Bones { vec4 bone_rows[768]; };
 in uvec4 in_bones;

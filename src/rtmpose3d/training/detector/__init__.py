@@ -1,1 +1,1 @@
-"""Training of the person detector, RTMDet: assignment, losses, pictures, recipe."""
+"""Training of the person detector, RTMDet: assignment, losses, images, recipe."""

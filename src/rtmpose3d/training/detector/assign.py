@@ -2,7 +2,7 @@
 
 In: what the network says now and the true boxes. Out: for every cell its person and how well its
 box fits already (`Assignment`). Cost and order of steps are those of the paper (RTMDet, section
-3.3) and of its published code, for one class; all pictures of a batch at once.
+3.3) and of its published code, for one class; all images of a batch at once.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ IOU_FLOOR = 1e-7  # of the logarithm of an IoU
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """Who every cell answers for; P cells of B pictures.
+    """Who every cell answers for; P cells of B images.
 
     Attributes:
-        person: (B, P) int64 row of the picture's boxes, -1 for background.
+        person: (B, P) int64 row of the image's boxes, -1 for background.
         iou: (B, P) of the cell's box with its person's, 0 for background.
         counts: (B, P) bool, False for background cells inside a region to be ignored.
     """

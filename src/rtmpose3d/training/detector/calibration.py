@@ -22,7 +22,7 @@ import numpy as np
 from rtmpose3d.errors import InputError, RTMPose3DError
 from rtmpose3d.evaluation import score_detections
 from rtmpose3d.evaluation.detection import AnnotatedImage, DetectionScores
-from rtmpose3d.evaluation.predictions import by_picture
+from rtmpose3d.evaluation.predictions import by_image
 from rtmpose3d.evaluation.rendered_people import read_rendered_people
 from rtmpose3d.evaluation.sheet import annotated_images
 from rtmpose3d.pipeline.detect import detect_people
@@ -58,7 +58,7 @@ def calibrate(
     """The least score with a precision.
 
     Args:
-        images: annotated pictures.
+        images: annotated images.
         found: each one's detections, from low scores on.
         precision: that is wished for, 0 to 1.
 
@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("source", type=Path, help="its .pth")
     parser.add_argument("--model", default="rtmdet-n")
     parser.add_argument(
-        "--rendered", type=Path, required=True, help="data set of rtmpose3d synth, to measure on"
+        "--rendered", type=Path, required=True, help="dataset of rtmpose3d synth, to measure on"
     )
     parser.add_argument("--precision", type=float, default=0.8, help="that 0.3 is to have")
     parser.add_argument("--out", type=Path, required=True, help="the .pth to write")
@@ -113,17 +113,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         session = open_detector(resolve_detector(given.model), given.source, device="cpu")
         sizes_wh: dict[Path, tuple[int, int]] = {}
         found: list[Detections] = []
-        for path in by_picture(people):
-            picture = load_image(path)
-            sizes_wh[path] = picture.shape[1], picture.shape[0]
-            found += detect_people(session, [picture], bbox_thr=LEAST_SCORE)
+        for path in by_image(people):
+            image = load_image(path)
+            sizes_wh[path] = image.shape[1], image.shape[0]
+            found += detect_people(session, [image], bbox_thr=LEAST_SCORE)
         result = calibrate(annotated_images(people, sizes_wh), found, given.precision)
         write_shifted(given.source, result.shift, given.out)
     except RTMPose3DError as error:
         sys.exit(f"error: {error}")
     print(
         f"score {result.score:.2f} has precision {result.at_score.precision:.3f} and recall "
-        f"{result.at_score.recall:.3f} in {len(found)} pictures; {given.out} has its logits "
+        f"{result.at_score.recall:.3f} in {len(found)} images; {given.out} has its logits "
         f"shifted by {result.shift:+.3f}"
     )
 

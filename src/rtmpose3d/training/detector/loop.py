@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rtmpose3d.training.detector.pictures import DetectorBatch
+from rtmpose3d.training.detector.images import DetectorBatch
 from rtmpose3d.training.detector.recipes import DetectorRecipe
 from rtmpose3d.training.detector.task import prepare_detector
 from rtmpose3d.training.engine import Engine

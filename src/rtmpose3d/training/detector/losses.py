@@ -22,7 +22,7 @@ BOX_WEIGHT = 2.0  # RTMDet configurations, GIoULoss.loss_weight
 
 @dataclass(frozen=True, kw_only=True)
 class People:
-    """True boxes of the B pictures of a batch, padded to the same number M.
+    """True boxes of the B images of a batch, padded to the same number M.
 
     Attributes:
         boxes_xyxy: (B, M, 4) float32, pixels of the network's input.
@@ -66,11 +66,11 @@ class DetectorLosses:
 
 
 def pad_people(boxes_xyxy: Sequence[Tensor], ignored: Sequence[Tensor] | None = None) -> People:
-    """Put each picture's boxes into one array.
+    """Put each image's boxes into one array.
 
     Args:
-        boxes_xyxy: for each of B pictures (m, 4) px; m may be 0.
-        ignored: for each picture (m,) bool; None for none.
+        boxes_xyxy: for each of B images (m, 4) px; m may be 0.
+        ignored: for each image (m,) bool; None for none.
     """
     most = max((len(boxes) for boxes in boxes_xyxy), default=0)
     padded = torch.zeros(len(boxes_xyxy), most, 4)
@@ -139,6 +139,6 @@ def _box_loss(boxes: Tensor, people: Tensor, found: Assignment) -> Tensor:
     positive = found.positive
     if not bool(positive.any()):
         return boxes.sum() * 0  # keeps the box branch in the graph
-    picture = positive.nonzero()[:, 0]
-    truth = people[picture, found.person[positive]]
+    image = positive.nonzero()[:, 0]
+    truth = people[image, found.person[positive]]
     return (found.iou[positive] * (1 - generalised_iou(boxes[positive], truth))).sum()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from rtmpose3d.training.detector.augment import STAGE1, STAGE2, PictureAugmentation
+from rtmpose3d.training.detector.augment import STAGE1, STAGE2, ImageAugmentation
 from rtmpose3d.training.recipe import Recipe
 from rtmpose3d.training.schedule import FlatCosine
 from rtmpose3d.zoo import DetectorSpec, resolve_detector
@@ -17,15 +17,15 @@ class DetectorRecipe(Recipe):
 
     Attributes:
         model: what is trained.
-        stage1, stage2: how pictures vary before and after the switch.
+        stage1, stage2: how images vary before and after the switch.
     """
 
     model: DetectorSpec
-    stage1: PictureAugmentation = STAGE1
-    stage2: PictureAugmentation = STAGE2
+    stage1: ImageAugmentation = STAGE1
+    stage2: ImageAugmentation = STAGE2
     stage2_share: float = 20 / 300  # RTMDet configurations: the last 20 of 300 epochs
 
-    def augmentation(self, stage: int) -> PictureAugmentation:
+    def augmentation(self, stage: int) -> ImageAugmentation:
         """Of stage 1 or 2."""
         return self.stage1 if stage == 1 else self.stage2
 
@@ -50,11 +50,11 @@ def detector_nano(steps: int = 30_000, batch_size: int = 32) -> DetectorRecipe:
 
 
 def detector_nano_small(steps: int = 20_000, batch_size: int = 32) -> DetectorRecipe:
-    """The first part of a short training: `detector_nano` on pictures of 224x224.
+    """The first part of a short training: `detector_nano` on images of 224x224.
 
     `rtmpose3d train rtmdet-n-224 --assets DIR --backdrops DIR --out runs/small`, then
     `rtmpose3d train rtmdet-n --init runs/small/rtmdet-n-224.pth ...`. A step takes little more
-    than a third of the time; people who fill a picture of 320x320 are learnt in the second part.
+    than a third of the time; people who fill an image of 320x320 are learnt in the second part.
     """
     recipe = detector_nano(steps=steps, batch_size=batch_size)
     model = replace(recipe.model, name="rtmdet-n-224", input_size_wh=(224, 224))

@@ -1,4 +1,4 @@
-"""Rendered pictures for the detector, from a running renderer.
+"""Rendered images for the detector, from a running renderer.
 
 Boxes here count from the corner of the first pixel, as COCO's do.
 """
@@ -16,35 +16,35 @@ from rtmpose3d.structures import FloatArray, Image
 from rtmpose3d.synth.backdrops import Backdrops
 from rtmpose3d.synth.stream import LETTERBOX_GREY, SceneStream, StreamPlan
 from rtmpose3d.synth.world import WorldSettings
-from rtmpose3d.training.detector.augment import AS_INFERENCE, VariedPictures
-from rtmpose3d.training.detector.pictures import (
+from rtmpose3d.training.detector.augment import AS_INFERENCE, VariedImages
+from rtmpose3d.training.detector.images import (
     DetectorBatch,
     FilesWithoutPeople,
-    GivenPictures,
-    LabelledPicture,
-    PooledPictures,
+    GivenImages,
+    LabelledImage,
+    PooledImages,
     settle_boxes,
 )
 from rtmpose3d.training.detector.recipes import DetectorRecipe
 from rtmpose3d.training.trainer import TrainingData
 
 SCENES_A_BATCH = 8  # that the renderer makes at once
-RENDERED_SHARE = 1.3  # of the network's input, so that pictures can be enlarged
+RENDERED_SHARE = 1.3  # of the network's input, so that images can be enlarged
 LEAST_VISIBLE_SHARE = 0.08  # of a person's box that its visible pixels cover; else ignored
 CORNER_PX = 0.5  # the renderer's boxes count from the middle of the first pixel
-VALIDATION_PICTURES = 256
+VALIDATION_IMAGES = 256
 
 
 def open_scenes(
     settings: WorldSettings, side_px: int, workers: int, first: int
-) -> Generator[LabelledPicture, None, None]:
-    """Pictures `first`, `first` + 1, ... from the renderer, without end.
+) -> Generator[LabelledImage, None, None]:
+    """Images `first`, `first` + 1, ... from the renderer, without end.
 
     Args:
         settings: what is rendered.
-        side_px: of the square that pictures are fitted into.
+        side_px: of the square that images are fitted into.
         workers: rendering processes; 0: this one.
-        first: number of the first picture.
+        first: number of the first image.
     """
     batch, skip = divmod(first, SCENES_A_BATCH)
     plan = StreamPlan(batch_size=SCENES_A_BATCH, workers=workers, first_batch=batch)
@@ -61,7 +61,7 @@ def open_scenes(
 
 
 def _without_border(image: Image) -> Image:
-    """The picture without the grey that fills its square below or to the right."""
+    """The image without the grey that fills its square below or to the right."""
     drawn = image != LETTERBOX_GREY
     rows, columns = np.flatnonzero(drawn.any(axis=(1, 2))), np.flatnonzero(drawn.any(axis=(0, 2)))
     if not len(rows):
@@ -69,11 +69,11 @@ def _without_border(image: Image) -> Image:
     return np.ascontiguousarray(image[: rows[-1] + 1, : columns[-1] + 1])
 
 
-def _labelled(image: Image, boxes_xyxy: FloatArray, visible_share: FloatArray) -> LabelledPicture:
+def _labelled(image: Image, boxes_xyxy: FloatArray, visible_share: FloatArray) -> LabelledImage:
     height, width = image.shape[:2]
     hidden = visible_share < LEAST_VISIBLE_SHARE
     boxes, ignored = settle_boxes(boxes_xyxy, hidden, (0.0, 0.0, float(width), float(height)))
-    return LabelledPicture(image=image, boxes_xyxy=boxes, ignored=ignored)
+    return LabelledImage(image=image, boxes_xyxy=boxes, ignored=ignored)
 
 
 def streamed_data(
@@ -82,40 +82,40 @@ def streamed_data(
     validation: WorldSettings,
     *,
     render_workers: int = 1,
-    validation_pictures: int = VALIDATION_PICTURES,
+    validation_images: int = VALIDATION_IMAGES,
 ) -> TrainingData[DetectorBatch]:
     """Data that are rendered while the training runs.
 
     Args:
         recipe: of the training.
-        train: what is rendered for it; photographs of its backdrops also serve as pictures
+        train: what is rendered for it; photographs of its backdrops also serve as images
             without people.
         validation: what is rendered once, at the start, to validate on (split "val").
         render_workers: rendering processes.
-        validation_pictures: how many; 0 for processes that do not validate.
+        validation_images: how many; 0 for processes that do not validate.
 
     Raises:
         InputError, BackendError, MissingDependencyError: what the renderer raises.
     """
-    pictures: list[LabelledPicture] = []
-    if validation_pictures:
+    images: list[LabelledImage] = []
+    if validation_images:
         with closing(open_scenes(validation, recipe.model.input_size_wh[0], 0, 0)) as held_out:
-            pictures += islice(held_out, validation_pictures)
+            images += islice(held_out, validation_images)
     return TrainingData(
         open_stage=partial(_open_streamed, recipe, train, render_workers),
-        validation=validation_batches(recipe, pictures),
+        validation=validation_batches(recipe, images),
     )
 
 
 def validation_batches(
-    recipe: DetectorRecipe, pictures: Sequence[LabelledPicture], batch_size: int = 32
+    recipe: DetectorRecipe, images: Sequence[LabelledImage], batch_size: int = 32
 ) -> list[DetectorBatch]:
-    """Pictures as inference fits them, in batches."""
+    """Images as inference fits them, in batches."""
     batches = []
-    for start in range(0, len(pictures), batch_size):
-        some = pictures[start : start + batch_size]
-        source = VariedPictures(
-            source=GivenPictures(pictures=some),
+    for start in range(0, len(images), batch_size):
+        some = images[start : start + batch_size]
+        source = VariedImages(
+            source=GivenImages(images=some),
             size_wh=recipe.model.input_size_wh,
             batch_size=len(some),
             augmentation=AS_INFERENCE,
@@ -127,14 +127,14 @@ def validation_batches(
 
 def _open_streamed(
     recipe: DetectorRecipe, settings: WorldSettings, workers: int, stage: int
-) -> VariedPictures:
+) -> VariedImages:
     side_px = round(RENDERED_SHARE * max(recipe.model.input_size_wh))
     stream = partial(open_scenes, settings, side_px, workers)
     folder = settings.backdrops
     photos = () if folder is None else Backdrops.open(folder, "train").photos
     paths = [photo.path for photo in photos]
-    return VariedPictures(
-        source=PooledPictures(stream, seed=recipe.seed),
+    return VariedImages(
+        source=PooledImages(stream, seed=recipe.seed),
         empty=FilesWithoutPeople(paths=paths) if paths else None,
         size_wh=recipe.model.input_size_wh,
         batch_size=recipe.batch_size,

@@ -15,8 +15,8 @@ from rtmpose3d.structures import Image
 from rtmpose3d.training.beginning import load_whole
 from rtmpose3d.training.checkpointing import TrainingState
 from rtmpose3d.training.curves import LEARNING_RATE, SPEED, Panel
+from rtmpose3d.training.detector.images import DetectorBatch
 from rtmpose3d.training.detector.losses import detector_losses, pad_people
-from rtmpose3d.training.detector.pictures import DetectorBatch
 from rtmpose3d.training.detector.recipes import DetectorRecipe
 from rtmpose3d.training.detector.validation import (
     GraphSession,
@@ -69,9 +69,9 @@ class DetectorTask:
         """See `Task`."""
         engine = self.engine
         pixels = torch.from_numpy(batch.images).to(engine.device, non_blocking=True)
-        pictures = self.normalise(pixels).contiguous(memory_format=engine.memory_format)
+        images = self.normalise(pixels).contiguous(memory_format=engine.memory_format)
         with engine.autocast():
-            logits, distances = self.model(pictures)
+            logits, distances = self.model(images)
         people = pad_people(
             [torch.from_numpy(boxes) for boxes in batch.boxes_xyxy],
             [torch.from_numpy(ignored) for ignored in batch.ignored],

@@ -1,4 +1,4 @@
-"""How good the averaged weights are on fixed pictures: AP, recall and precision at one score."""
+"""How good the averaged weights are on fixed images: AP, recall and precision at one score."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rtmpose3d.pipeline.detect import select_people
 from rtmpose3d.runtime import Candidates, Device
 from rtmpose3d.runtime.sessions import level_sizes
 from rtmpose3d.structures import Detections, Image, UInt8Array
-from rtmpose3d.training.detector.pictures import DetectorBatch
+from rtmpose3d.training.detector.images import DetectorBatch
 from rtmpose3d.training.sheets import with_head
 from rtmpose3d.viz.text import draw_label
 from rtmpose3d.zoo import DetectorSpec
@@ -60,11 +60,11 @@ def validate_detector(
 
     Returns:
         `ap`, `ap50` (COCO's, of boxes), `recall` and `precision` of people taller than a fifth of
-        the picture at a score of 0.3; nan where there is nobody.
+        the image at a score of 0.3; nan where there is nobody.
     """
     found = [_found(session, batch) for batch in batches]
     everything = [detections for batch in found for detections in batch]
-    images = [picture for batch in batches for picture in _annotated(batch)]
+    images = [annotated for batch in batches for annotated in _annotated(batch)]
     precision = average_precision(
         [
             OksImage(
@@ -93,13 +93,13 @@ def draw_detections(
     *,
     most: int = 24,
 ) -> Image:
-    """A sheet of pictures with true boxes (green; grey: ignored) and found ones (orange).
+    """A sheet of images with true boxes (green; grey: ignored) and found ones (orange).
 
     Args:
-        batches: pictures as the network sees them.
+        batches: images as the network sees them.
         found: in them.
         title: of the sheet.
-        most: pictures that are shown, evenly from all.
+        most: images that are shown, evenly from all.
     """
     pairs = [
         (batch, i, detections)

@@ -1,4 +1,4 @@
-"""Rendered pictures for the detector: from a stream of scenes."""
+"""Rendered images for the detector: from a stream of scenes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rtmpose3d.training.detector.rendered import open_scenes
 
 
 class MadeStream:
-    """Stands for the renderer: picture n is grey level n, with a wide and a narrow box."""
+    """Stands for the renderer: image n is grey level n, with a wide and a narrow box."""
 
     def __init__(self, settings, size_wh, *, plan) -> None:
         self.plan, self.size_wh = plan, size_wh
@@ -44,9 +44,9 @@ class MadeStream:
 def test_scenes_come_in_order_from_any_number_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendered, "SceneStream", MadeStream)
     settings = WorldSettings(assets=Path("none"), make_people=lambda _: None)  # type: ignore[arg-type]
-    pictures = list(islice(open_scenes(settings, 96, 0, 5), 9))
-    assert [int(p.image[0, 0, 0]) for p in pictures] == list(range(5, 14))
-    first = pictures[0]
+    images = list(islice(open_scenes(settings, 96, 0, 5), 9))
+    assert [int(p.image[0, 0, 0]) for p in images] == list(range(5, 14))
+    first = images[0]
     assert first.image.shape == (76, 96, 3)  # without the grey below
     np.testing.assert_allclose(first.boxes_xyxy, [[10, 5, 35, 55], [60, 10, 63, 50]])
     assert first.ignored.tolist() == [False, True]  # too narrow to be learnt

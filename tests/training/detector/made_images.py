@@ -1,4 +1,4 @@
-"""Pictures whose people are bright rectangles on a dark, uneven ground, and a tiny recipe."""
+"""Images whose people are bright rectangles on a dark, uneven ground, and a tiny recipe."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from rtmpose3d.training.detector.pictures import LabelledPicture
+from rtmpose3d.training.detector.images import LabelledImage
 from rtmpose3d.training.detector.recipes import DetectorRecipe
 from rtmpose3d.training.schedule import FlatCosine
 from rtmpose3d.zoo import resolve_detector
 
 
-def made_picture(number: int, size_wh: tuple[int, int] = (150, 110)) -> LabelledPicture:
+def made_image(number: int, size_wh: tuple[int, int] = (150, 110)) -> LabelledImage:
     rng = np.random.default_rng(number)
     width, height = size_wh
     image = rng.integers(0, 60, (height, width, 3), dtype=np.uint8)
@@ -22,7 +22,7 @@ def made_picture(number: int, size_wh: tuple[int, int] = (150, 110)) -> Labelled
         w, h = rng.integers(18, 46), rng.integers(30, 66)
         image[y : y + h, x : x + w] = rng.integers(170, 255, 3)
         boxes.append([x, y, x + w, y + h])
-    return LabelledPicture(
+    return LabelledImage(
         image=image, boxes_xyxy=np.array(boxes, np.float32), ignored=np.zeros(len(boxes), bool)
     )
 

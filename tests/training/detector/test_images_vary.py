@@ -1,4 +1,4 @@
-"""Pictures with boxes: placing, mirroring, mosaics, pools; the same index gives the same batch."""
+"""Images with boxes: placing, mirroring, mosaics, pools; the same index gives the same batch."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from made_pictures import made_picture
+from made_images import made_image
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry.letterbox import letterbox
 from rtmpose3d.training.detector.augment import (
     AS_INFERENCE,
     STAGE1,
-    VariedPictures,
+    VariedImages,
     mirror,
     vary,
 )
-from rtmpose3d.training.detector.pictures import (
+from rtmpose3d.training.detector.images import (
     FilesWithoutPeople,
-    GivenPictures,
-    LabelledPicture,
-    PooledPictures,
+    GivenImages,
+    LabelledImage,
+    PooledImages,
     settle_boxes,
 )
 
@@ -37,20 +37,18 @@ def bright_box(image: np.ndarray) -> list[float]:
     return [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
 
 
-def test_without_variation_a_picture_is_as_inference_fits_it() -> None:
-    picture = made_picture(2)
-    made = vary([picture], SIZE_WH, AS_INFERENCE, np.random.default_rng(0))
-    expected, scale_wh = letterbox(picture.image, SIZE_WH)
+def test_without_variation_an_image_is_as_inference_fits_it() -> None:
+    image = made_image(2)
+    made = vary([image], SIZE_WH, AS_INFERENCE, np.random.default_rng(0))
+    expected, scale_wh = letterbox(image.image, SIZE_WH)
     np.testing.assert_array_equal(made.image, expected)
-    np.testing.assert_allclose(
-        made.boxes_xyxy, picture.boxes_xyxy * np.tile(scale_wh, 2), rtol=1e-6
-    )
+    np.testing.assert_allclose(made.boxes_xyxy, image.boxes_xyxy * np.tile(scale_wh, 2), rtol=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_boxes_stay_on_their_people_however_the_picture_is_placed(seed: int) -> None:
-    picture = made_picture(4)  # one person
-    made = vary([picture], SIZE_WH, PLAIN, np.random.default_rng(seed))
+def test_boxes_stay_on_their_people_however_the_image_is_placed(seed: int) -> None:
+    image = made_image(4)  # one person
+    made = vary([image], SIZE_WH, PLAIN, np.random.default_rng(seed))
     assert made.image.shape == (128, 160, 3)
     assert len(made.boxes_xyxy) == 1
     np.testing.assert_allclose(made.boxes_xyxy[0], bright_box(made.image), atol=2)
@@ -58,9 +56,9 @@ def test_boxes_stay_on_their_people_however_the_picture_is_placed(seed: int) -> 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_in_a_mosaic_every_person_is_boxed(seed: int) -> None:
-    pictures = [made_picture(i) for i in (0, 2, 4, 6)]
+    images = [made_image(i) for i in (0, 2, 4, 6)]
     rng = np.random.default_rng(seed)
-    made = vary(pictures, SIZE_WH, replace(PLAIN, scale=(0.9, 1.0), mosaic_zoom=1.0), rng)
+    made = vary(images, SIZE_WH, replace(PLAIN, scale=(0.9, 1.0), mosaic_zoom=1.0), rng)
     assert len(made.boxes_xyxy) == 4
     bright = made.image.min(axis=2) > 140
     for x1, y1, x2, y2 in np.round(made.boxes_xyxy).astype(int):
@@ -70,11 +68,11 @@ def test_in_a_mosaic_every_person_is_boxed(seed: int) -> None:
 
 
 def test_mirroring_twice_is_the_same() -> None:
-    picture = made_picture(3)
-    once, twice = mirror(picture), mirror(mirror(picture))
-    np.testing.assert_allclose(once.boxes_xyxy[:, 0], 150 - picture.boxes_xyxy[:, 2])
-    np.testing.assert_array_equal(twice.image, picture.image)
-    np.testing.assert_allclose(twice.boxes_xyxy, picture.boxes_xyxy)
+    image = made_image(3)
+    once, twice = mirror(image), mirror(mirror(image))
+    np.testing.assert_allclose(once.boxes_xyxy[:, 0], 150 - image.boxes_xyxy[:, 2])
+    np.testing.assert_array_equal(twice.image, image.image)
+    np.testing.assert_allclose(twice.boxes_xyxy, image.boxes_xyxy)
 
 
 def test_remains_of_a_person_are_ignored_and_those_outside_dropped() -> None:
@@ -87,8 +85,8 @@ def test_remains_of_a_person_are_ignored_and_those_outside_dropped() -> None:
 
 
 def test_the_same_index_gives_the_same_batch_and_another_index_another() -> None:
-    source = VariedPictures(
-        source=GivenPictures(pictures=[made_picture(i) for i in range(5)]),
+    source = VariedImages(
+        source=GivenImages(images=[made_image(i) for i in range(5)]),
         size_wh=SIZE_WH,
         batch_size=3,
         augmentation=STAGE1,
@@ -102,10 +100,10 @@ def test_the_same_index_gives_the_same_batch_and_another_index_another() -> None
     assert len(first) == 3
 
 
-def test_pictures_without_people_join_as_background(tmp_path: Path) -> None:
+def test_images_without_people_join_as_background(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "place.png"), np.full((40, 60, 3), (10, 200, 30), np.uint8))
-    source = VariedPictures(
-        source=GivenPictures(pictures=[made_picture(0)]),
+    source = VariedImages(
+        source=GivenImages(images=[made_image(0)]),
         empty=FilesWithoutPeople(paths=[tmp_path / "place.png"]),
         size_wh=SIZE_WH,
         batch_size=40,
@@ -119,16 +117,16 @@ def test_pictures_without_people_join_as_background(tmp_path: Path) -> None:
         assert (abs(image.astype(int) - (10, 200, 30)).sum(2) < 3).any() == nobody
 
 
-def test_a_pool_renders_each_picture_once_and_a_resumed_one_draws_the_same() -> None:
+def test_a_pool_renders_each_image_once_and_a_resumed_one_draws_the_same() -> None:
     made: list[int] = []
 
-    def stream(first: int) -> Iterator[LabelledPicture]:
+    def stream(first: int) -> Iterator[LabelledImage]:
         for number in range(first, 10_000):
             made.append(number)
-            yield made_picture(number)
+            yield made_image(number)
 
-    def pooled() -> PooledPictures:
-        return PooledPictures(stream, pool=6, start=3, reuse=4, seed=1)
+    def pooled() -> PooledImages:
+        return PooledImages(stream, pool=6, start=3, reuse=4, seed=1)
 
     pool = pooled()
     drawn = [pool.draw(i, 2) for i in range(60)]
@@ -141,12 +139,12 @@ def test_a_pool_renders_each_picture_once_and_a_resumed_one_draws_the_same() -> 
 
 
 def test_wrong_arguments_are_errors() -> None:
-    with pytest.raises(InputError, match="no labelled picture"):
-        GivenPictures(pictures=[])
+    with pytest.raises(InputError, match="no labelled image"):
+        GivenImages(images=[])
     with pytest.raises(InputError, match="start must be"):
-        PooledPictures(lambda _: iter([]), pool=2, start=3)
+        PooledImages(lambda _: iter([]), pool=2, start=3)
     with pytest.raises(InputError, match="boxes_xyxy must be"):
-        LabelledPicture(
+        LabelledImage(
             image=np.zeros((4, 4, 3), np.uint8),
             boxes_xyxy=np.zeros((2, 4), np.float32),
             ignored=np.zeros(1, bool),

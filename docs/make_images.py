@@ -1,4 +1,4 @@
-"""Draws the pictures of the documentation from a made-up person: `python docs/make_pictures.py`.
+"""Draws the images of the documentation from a made-up person: `python docs/make_images.py`.
 
 Writes keypoints.png (the 133 numbered keypoints) and coordinates.png (the frames that keypoints
 can be given in) to docs/images, the same bytes each time on one machine.
@@ -64,7 +64,7 @@ FORMULAS = (
 
 
 def coordinates_sheet() -> Image:
-    """(1400, 2400, 3) uint8 BGR: the picture's pixels and the four frames of 3D keypoints."""
+    """(1400, 2400, 3) uint8 BGR: the image's pixels and the four frames of 3D keypoints."""
     person = standing_person() * 0.97 + [*PERSON_M, 0.0]
     frames = {name: _frame_panel(name, person) for name in FRAMES}
     top = np.hstack([_image_panel(person), frames["camera"], frames["z-up"]])
@@ -145,7 +145,7 @@ def _image_panel(person: FloatArray) -> Image:
         "keypoints_2d, bboxes: pixels", "x right, y down; (0, 0) is the first pixel's middle"
     )
     left, top, width, height = 130, 190, 560, 420
-    picture = np.full((height, width, 3), (236, 228, 222), np.uint8)
+    image = np.full((height, width, 3), (236, 228, 222), np.uint8)
     seen = person - [0, 0, CAMERA_HEIGHT_M]
     focal = FOCAL_LENGTH * height
     xy = np.column_stack([seen[:, 0], -seen[:, 2]]) / seen[:, 1:2] * focal
@@ -157,13 +157,13 @@ def _image_panel(person: FloatArray) -> Image:
         px_per_m=focal / float(seen[:, 1].mean()),
         centre_xy=np.array([width / 2, height / 2]),
     )
-    draw_bodies(picture, flat, bodies_of(seen[None], np.ones((1, 133)), 0.5), 0.0)
+    draw_bodies(image, flat, bodies_of(seen[None], np.ones((1, 133)), 0.5), 0.0)
     low, high = xy.min(axis=0) - 12, xy.max(axis=0) + np.array([12, 6])
     box = np.array([low, [high[0], low[1]], high, [low[0], high[1]]])
-    paint(picture, capsules(box, np.roll(box, -1, axis=0), 1.2, (90, 98, 112)))
-    draw_text(picture, (low[0], low[1] - 16), "x1, y1", 22, INK)
-    draw_text(picture, (high[0], min(high[1] + 4, height - 14)), " x2, y2", 22, INK)
-    panel[top : top + height, left : left + width] = picture
+    paint(image, capsules(box, np.roll(box, -1, axis=0), 1.2, (90, 98, 112)))
+    draw_text(image, (low[0], low[1] - 16), "x1, y1", 22, INK)
+    draw_text(image, (high[0], min(high[1] + 4, height - 14)), " x2, y2", 22, INK)
+    panel[top : top + height, left : left + width] = image
     origin = np.array([left, top], float)
     for step, name, rgb in (((200, 0), "x", AXIS_RGB[0]), ((0, 160), "y", AXIS_RGB[1])):
         draw_arrow(panel, origin, origin + step, 3.2, rgb)
@@ -185,13 +185,13 @@ def _formula_panel() -> Image:
 
 
 def main() -> None:
-    """Write the pictures."""
+    """Write the images."""
     IMAGES.mkdir(exist_ok=True)
-    for name, picture in (("keypoints", skeleton_sheet()), ("coordinates", coordinates_sheet())):
+    for name, image in (("keypoints", skeleton_sheet()), ("coordinates", coordinates_sheet())):
         path = IMAGES / f"{name}.png"
-        if not cv2.imwrite(str(path), picture, [cv2.IMWRITE_PNG_COMPRESSION, 9]):
+        if not cv2.imwrite(str(path), image, [cv2.IMWRITE_PNG_COMPRESSION, 9]):
             raise OSError(f"cannot write {path}")
-        print(f"{path}: {picture.shape[1]} x {picture.shape[0]}")
+        print(f"{path}: {image.shape[1]} x {image.shape[0]}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Pictures with boxes, and batches of them.
+"""Images with boxes, and batches of them.
 
-Everything is addressed by an index and the same index gives the same picture or batch, as in
+Everything is addressed by an index and the same index gives the same image or batch, as in
 `training.data`: a resumed training goes on with the very next batch.
 """
 
@@ -22,8 +22,8 @@ LEAST_SIDE_PX = 6.0  # of a box in the network's input; smaller ones likewise
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class LabelledPicture:
-    """A picture and everybody in it.
+class LabelledImage:
+    """An image and everybody in it.
 
     Attributes:
         image: (H, W, 3) uint8 BGR.
@@ -50,13 +50,13 @@ class LabelledPicture:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DetectorBatch:
-    """B pictures of the network's input size.
+    """B images of the network's input size.
 
     Attributes:
         images: (B, h, w, 3) uint8 BGR.
         boxes_xyxy: for each (m, 4) float32, pixels of the input.
         ignored: for each (m,) bool.
-        skipped: what is wrong with pictures that others took the place of.
+        skipped: what is wrong with images that others took the place of.
     """
 
     images: UInt8Array
@@ -68,7 +68,7 @@ class DetectorBatch:
         return len(self.images)
 
     def part(self, rows: range) -> DetectorBatch:
-        """Some of its pictures; views."""
+        """Some of its images; views."""
         chosen = slice(rows.start, rows.stop, rows.step)
         return DetectorBatch(
             images=self.images[chosen],
@@ -86,31 +86,31 @@ class DetectorBatch:
         }
 
 
-class PictureSource(Protocol):
-    """Whatever has labelled pictures. The same draw gives the same pictures."""
+class ImageSource(Protocol):
+    """Whatever has labelled images. The same draw gives the same images."""
 
-    def draw(self, index: int, count: int = 1) -> list[LabelledPicture]:
-        """Some pictures: the first as the order has it at draw `index`, the others by chance."""
+    def draw(self, index: int, count: int = 1) -> list[LabelledImage]:
+        """Some images: the first as the order has it at draw `index`, the others by chance."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class GivenPictures:
-    """A few pictures over and over, in their order.
+class GivenImages:
+    """A few images over and over, in their order.
 
     Attributes:
-        pictures: at least one.
+        images: at least one.
     """
 
-    pictures: Sequence[LabelledPicture]
+    images: Sequence[LabelledImage]
 
     def __post_init__(self) -> None:
-        if not len(self.pictures):
-            raise InputError("there is no labelled picture to train on")
+        if not len(self.images):
+            raise InputError("there is no labelled image to train on")
 
-    def draw(self, index: int, count: int = 1) -> list[LabelledPicture]:
-        """See `PictureSource`."""
-        return [self.pictures[(index + i) % len(self.pictures)] for i in range(count)]
+    def draw(self, index: int, count: int = 1) -> list[LabelledImage]:
+        """See `ImageSource`."""
+        return [self.images[(index + i) % len(self.images)] for i in range(count)]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -118,16 +118,16 @@ class FilesWithoutPeople:
     """Photographs that show nobody, read when they are needed.
 
     Attributes:
-        paths: picture files, at least one.
+        paths: image files, at least one.
     """
 
     paths: Sequence[Path]
 
-    def draw(self, index: int, count: int = 1) -> list[LabelledPicture]:
-        """See `PictureSource`."""
+    def draw(self, index: int, count: int = 1) -> list[LabelledImage]:
+        """See `ImageSource`."""
         nobody = np.zeros((0, 4), np.float32)
         return [
-            LabelledPicture(
+            LabelledImage(
                 image=load_image(self.paths[(index + i) % len(self.paths)]),
                 boxes_xyxy=nobody,
                 ignored=np.zeros(0, bool),
@@ -136,23 +136,23 @@ class FilesWithoutPeople:
         ]
 
 
-class PooledPictures:
-    """A costly source (a renderer) whose pictures are each used several times.
+class PooledImages:
+    """A costly source (a renderer) whose images are each used several times.
 
-    Draw k takes pictures by chance from the last `pool` of the first `start + k / reuse`, so the
+    Draw k takes images by chance from the last `pool` of the first `start + k / reuse`, so the
     pool grows, then moves on slowly. A resumed training makes its pool anew, as it was.
 
     Args:
-        open_stream: gives pictures n, n + 1, ... without end; the same number is always the same.
+        open_stream: gives images n, n + 1, ... without end; the same number is always the same.
         pool: how many are kept in memory.
         start: how many there are before the first draw, at most `pool`.
-        reuse: draws for each new picture.
+        reuse: draws for each new image.
         seed: of the chance.
     """
 
     def __init__(
         self,
-        open_stream: Callable[[int], Iterator[LabelledPicture]],
+        open_stream: Callable[[int], Iterator[LabelledImage]],
         *,
         pool: int = 3000,
         start: int = 128,
@@ -165,12 +165,12 @@ class PooledPictures:
             )
         self.open_stream = open_stream
         self.pool, self.start, self.reuse, self.seed = pool, start, reuse, seed
-        self._kept: dict[int, LabelledPicture] = {}
-        self._stream: Iterator[LabelledPicture] | None = None
+        self._kept: dict[int, LabelledImage] = {}
+        self._stream: Iterator[LabelledImage] | None = None
         self._next = 0
 
-    def draw(self, index: int, count: int = 1) -> list[LabelledPicture]:
-        """See `PictureSource`; draws must not go back by more than the pool holds."""
+    def draw(self, index: int, count: int = 1) -> list[LabelledImage]:
+        """See `ImageSource`; draws must not go back by more than the pool holds."""
         newest = self.start + index // self.reuse
         oldest = max(0, newest - self.pool)
         if self._stream is None or self._next < oldest:
@@ -190,7 +190,7 @@ def settle_boxes(
     """Boxes after a cut: clipped to the window, those outside dropped, remains ignored.
 
     Args:
-        boxes_xyxy: (M, 4) pixels of the cut picture.
+        boxes_xyxy: (M, 4) pixels of the cut image.
         ignored: (M,) bool.
         window_xyxy: what shows.
 

@@ -34,7 +34,7 @@ def settings(shared: Path) -> WorldSettings:
     )
 
 
-def test_pictures_are_the_same_bytes_however_many_processes_write_them(
+def test_images_are_the_same_bytes_however_many_processes_write_them(
     settings: WorldSettings, tmp_path: Path
 ) -> None:
     contents = []
@@ -44,7 +44,7 @@ def test_pictures_are_the_same_bytes_however_many_processes_write_them(
             count=4,
             world=settings,
             shot=ShotSettings(size_wh=(320, 240)),
-            shard_pictures=2,
+            shard_images=2,
         )
         write_dataset(plan, workers=workers)
         files = sorted(path for path in plan.out.rglob("*") if path.is_file())

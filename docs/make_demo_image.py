@@ -1,6 +1,6 @@
-"""Renders the picture of `rtmpose3d demo`: three people on a meadow.
+"""Renders the image of `rtmpose3d demo`: three people on a meadow.
 
-    python docs/make_demo_picture.py makehuman/ --photo photos/polyhaven_141.jpg
+    python docs/make_demo_image.py makehuman/ --photo photos/polyhaven_141.jpg
 
 Writes src/rtmpose3d/bundled/people.jpg, and what is true of it to tests/fixtures/demo/people.json.
 The people are of the seeds that training never uses (`split="val"`), the camera is the one that
@@ -22,13 +22,13 @@ from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import Image
 from rtmpose3d.structures.atomic import atomic_path, atomic_write
 from rtmpose3d.synth import Light, Person, Renderer, RenderJob, Scene, View
-from rtmpose3d.synth.backdrops import read_picture
+from rtmpose3d.synth.backdrops import read_image
 from rtmpose3d.synth.cameras import looking_at
 from rtmpose3d.synth.composition import backdrop_place
 from rtmpose3d.synth.labels import PersonLabels, label_people
 from rtmpose3d.synth.people import Cast, person_of
 from rtmpose3d.synth.poses import pose_body, sample_pose, world_from_person
-from rtmpose3d.zoo import DEMO_PICTURE
+from rtmpose3d.zoo import DEMO_IMAGE
 
 TRUTH = Path(__file__).parents[1] / "tests" / "fixtures" / "demo" / "people.json"
 SEED = 44
@@ -89,8 +89,8 @@ def render(
     view = view_of()
     scene = Scene(people=people_of(cast, seed), props=(), light=SUN, backdrop=photo)
     job = RenderJob(scene=scene, view=view, backdrop_from_image=backdrop_place(view, photo))
-    picture = renderer.render_jobs([job])[0]
-    return picture.image, label_people(scene.people, view, picture)
+    image = renderer.render_jobs([job])[0]
+    return image.image, label_people(scene.people, view, image)
 
 
 def truth_of(labels: list[PersonLabels]) -> str:
@@ -108,17 +108,17 @@ def truth_of(labels: list[PersonLabels]) -> str:
 
 
 def main() -> None:
-    """Render and write the picture."""
-    parser = argparse.ArgumentParser(description="Render the picture of `rtmpose3d demo`")
+    """Render and write the image."""
+    parser = argparse.ArgumentParser(description="Render the image of `rtmpose3d demo`")
     parser.add_argument("assets", type=Path, help="MakeHuman's folder, as for `rtmpose3d synth`")
     parser.add_argument("--photo", type=Path, required=True, help="what stands behind the people")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--out", type=Path, default=DEMO_PICTURE)
+    parser.add_argument("--out", type=Path, default=DEMO_IMAGE)
     parser.add_argument("--truth", type=Path, default=TRUTH)
     options = parser.parse_args()
     cast = Cast.open(options.assets, size=CAST, split="val")
     with Renderer() as renderer:
-        image, labels = render(cast, renderer, read_picture(options.photo), options.seed)
+        image, labels = render(cast, renderer, read_image(options.photo), options.seed)
     with atomic_path(options.out) as path:
         if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
             raise OSError(f"cannot write {options.out}")
