@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rtmpose3d.weights import CACHE_DIR, cache_dir, clear_cache
-from rtmpose3d.weights.cache import (
+from rtmpose3d.weights.download.cache import (
     RECORD,
     hub_cache_dir,
     lock_of,
@@ -158,7 +158,7 @@ def test_a_file_being_downloaded_is_left(tmp_path):
 def test_two_processes_remember_without_losing_anything(tmp_path):
     code = (
         "import sys, pathlib\n"
-        "from rtmpose3d.weights.cache import remember_ours\n"
+        "from rtmpose3d.weights.download.cache import remember_ours\n"
         "for i in range(20): remember_ours(pathlib.Path(sys.argv[1]), {f'{sys.argv[2]}{i}': None})"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -174,7 +174,7 @@ def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("rtmpose3d.weights.cache.atomic_write", refuse)
+    monkeypatch.setattr("rtmpose3d.weights.download.cache.atomic_write", refuse)
     update_record(tmp_path, lambda record: replace(record, folders=("x",)))
     assert read_record(tmp_path).folders == ()
     update_record(tmp_path / "no" / "such", lambda record: replace(record, folders=("x",)))

@@ -11,7 +11,7 @@ import pytest
 
 from rtmpose3d.errors import WeightsError
 from rtmpose3d.weights import match_weights, read_checkpoint, write_safetensors, write_torch_file
-from rtmpose3d.weights.checkpoint import model_names
+from rtmpose3d.weights.checkpoints.reading import model_names
 
 
 def ones(*shape):

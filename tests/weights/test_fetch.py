@@ -14,7 +14,7 @@ import pytest
 
 from rtmpose3d.errors import DownloadError, InputError
 from rtmpose3d.weights import clear_cache, fetch, locate
-from rtmpose3d.weights.cache import read_record
+from rtmpose3d.weights.download.cache import read_record
 from rtmpose3d.zoo.remote import OPENMMLAB_URL, RemoteFile
 
 DATA = bytes(range(256)) * 400
@@ -36,7 +36,7 @@ def surroundings(tmp_path, monkeypatch, server):
     monkeypatch.setenv("RTMPOSE3D_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("RTMPOSE3D_OPENMMLAB_URL", server.url)
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr("rtmpose3d.weights.transfer._wait", lambda seconds: None)
+    monkeypatch.setattr("rtmpose3d.weights.download.transfer._wait", lambda seconds: None)
 
 
 @pytest.fixture
@@ -319,7 +319,7 @@ def test_ctrl_c_keeps_the_part_and_frees_the_lock(server, folder, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("rtmpose3d.weights.transfer._wait", interrupt)
+        patch.setattr("rtmpose3d.weights.download.transfer._wait", interrupt)
         with pytest.raises(KeyboardInterrupt):
             fetch(BY_URL)
     assert (folder / f"{NAME}.partial").stat().st_size == 5000

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from rtmpose3d.errors import WeightsError
 from rtmpose3d.weights import open_torch_file, read_checkpoint, write_torch_file
-from rtmpose3d.weights.inert_pickle import MAX_OPCODES, Opaque, PickleFormatError, load
-from rtmpose3d.weights.torch_writer import _plain, _tensor
+from rtmpose3d.weights.checkpoints.inert_pickle import MAX_OPCODES, Opaque, PickleFormatError, load
+from rtmpose3d.weights.checkpoints.torch_writer import _plain, _tensor
 
 TENSOR = _plain("w") + _tensor(0, np.arange(6, dtype=np.float32).reshape(2, 3))
 STORAGE = {"0": np.arange(6, dtype=np.float32).tobytes()}

@@ -304,7 +304,7 @@ def check_weights(cache_dir: Path | None = None) -> Check:
 
 def check_hub() -> Check:
     """Whether the Hugging Face hub answers, unless its variables forbid to ask."""
-    from rtmpose3d.weights.hub import hub_address, is_offline
+    from rtmpose3d.weights.download import hub_address, is_offline
 
     if is_offline(None):
         return Check(
@@ -320,8 +320,7 @@ def check_hub() -> Check:
 
 def check_openmmlab() -> Check:
     """Whether OpenMMLab's server answers, or its mirror."""
-    from rtmpose3d.weights.download import MIRROR_VARIABLE
-    from rtmpose3d.weights.hub import is_offline
+    from rtmpose3d.weights.download import MIRROR_VARIABLE, is_offline
     from rtmpose3d.zoo.remote import OPENMMLAB_URL
 
     if is_offline(None):

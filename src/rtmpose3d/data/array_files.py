@@ -1,7 +1,7 @@
 """Arrays out of files whose published form is a pickle (H3WB's .npz), without running anything.
 
-`weights.inert_pickle` reads the pickle; here numpy's arrays, numbers and dictionaries are rebuilt
-from its bytes, and anything else is an error.
+`weights.checkpoints.inert_pickle` reads the pickle; here numpy's arrays, numbers and dictionaries
+are rebuilt from its bytes, and anything else is an error.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.weights.inert_pickle import Name, Opaque, PickleFormatError, load
+from rtmpose3d.weights.checkpoints.inert_pickle import Name, Opaque, PickleFormatError, load
 
 MAX_STEPS = 50_000_000  # H3WB's boxes: 80,000 people of some 30 steps
 _DEEPEST = 12  # dictionaries within dictionaries; H3WB has 4

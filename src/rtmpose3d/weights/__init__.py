@@ -1,15 +1,19 @@
-"""Published weights: fetched, kept, read without torch and without running what is in them."""
+"""Published weights: downloaded, cached, and read without torch and without running their pickle.
 
-from rtmpose3d.weights.cache import CACHE_DIR, cache_dir, clear_cache
-from rtmpose3d.weights.checkpoint import (
+`rtmpose3d.weights.checkpoints` reads and writes checkpoint files, `rtmpose3d.weights.download`
+puts published ones on this machine.
+"""
+
+from rtmpose3d.weights.checkpoints import (
+    TorchFile,
     match_weights,
+    open_torch_file,
     read_checkpoint,
     read_meta,
     write_safetensors,
+    write_torch_file,
 )
-from rtmpose3d.weights.download import fetch, locate
-from rtmpose3d.weights.torch_file import TorchFile, open_torch_file
-from rtmpose3d.weights.torch_writer import write_torch_file
+from rtmpose3d.weights.download import CACHE_DIR, cache_dir, clear_cache, fetch, locate
 
 __all__ = [
     "CACHE_DIR",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rtmpose3d.errors import InputError
 
 # Base of every address of OpenMMLab's files; a mirror takes its place through an environment
-# variable (see weights/download.py).
+# variable (see weights/download/fetching.py).
 OPENMMLAB_URL = "https://download.openmmlab.com/mmpose/v1/"
 
 

@@ -26,7 +26,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import HTTPSHandler, OpenerDirector, Request, build_opener
 
 from rtmpose3d.structures.atomic import atomic_write, output_errors
-from rtmpose3d.weights.cache import PARTIAL, PARTIAL_STATE
+from rtmpose3d.weights.download.cache import PARTIAL, PARTIAL_STATE
 
 TIMEOUT_S = 30.0  # without a byte
 CHUNK_BYTES = 2**20

@@ -13,7 +13,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from rtmpose3d.weights.inert_pickle import Name, Opaque
+from rtmpose3d.weights.checkpoints.inert_pickle import Name, Opaque
 
 BFLOAT16 = "bfloat16"  # numpy has no such type; read as uint16 and widened to float32
 

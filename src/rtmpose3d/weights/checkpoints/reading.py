@@ -19,10 +19,10 @@ from safetensors.numpy import save
 
 from rtmpose3d.errors import WeightsError
 from rtmpose3d.structures.atomic import atomic_write
-from rtmpose3d.weights.file_kinds import is_safetensors, read_head
-from rtmpose3d.weights.inert_pickle import Name, Opaque
-from rtmpose3d.weights.tensor_refs import TensorRef
-from rtmpose3d.weights.torch_file import TorchFile, open_torch_file
+from rtmpose3d.weights.checkpoints.file_types import is_safetensors, read_head
+from rtmpose3d.weights.checkpoints.inert_pickle import Name, Opaque
+from rtmpose3d.weights.checkpoints.tensor_refs import TensorRef
+from rtmpose3d.weights.checkpoints.torch_file import TorchFile, open_torch_file
 
 Arrays = dict[str, NDArray[np.generic]]
 Shape = tuple[int, ...]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rtmpose3d.errors import DownloadError, OutputError, WeightsError
 from rtmpose3d.structures.atomic import output_errors
-from rtmpose3d.weights.cache import (
+from rtmpose3d.weights.download.cache import (
     PARTIAL,
     Record,
     hub_cache_dir,
@@ -28,9 +28,9 @@ from rtmpose3d.weights.cache import (
     stamp_of,
     update_record,
 )
-from rtmpose3d.weights.cache import cache_dir as cache_folder
-from rtmpose3d.weights.hub import from_hub, hub_address, in_hub_cache, is_offline
-from rtmpose3d.weights.transfer import Progress, TransferError, discard, transfer
+from rtmpose3d.weights.download.cache import cache_dir as cache_folder
+from rtmpose3d.weights.download.hub import from_hub, hub_address, in_hub_cache, is_offline
+from rtmpose3d.weights.download.transfer import Progress, TransferError, discard, transfer
 from rtmpose3d.zoo import BundledFile, RemoteFile, WeightsFile
 from rtmpose3d.zoo.remote import OPENMMLAB_URL
 

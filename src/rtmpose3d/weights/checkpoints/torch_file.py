@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtmpose3d.errors import WeightsError
-from rtmpose3d.weights.file_kinds import ZIP_MAGIC, is_legacy_torch, read_head, refusal
-from rtmpose3d.weights.inert_pickle import PickleFormatError, load
-from rtmpose3d.weights.tensor_refs import (
+from rtmpose3d.weights.checkpoints.file_types import ZIP_MAGIC, is_legacy_torch, read_head, refusal
+from rtmpose3d.weights.checkpoints.inert_pickle import PickleFormatError, load
+from rtmpose3d.weights.checkpoints.tensor_refs import (
     BFLOAT16,
     StorageRef,
     TensorRef,
@@ -28,7 +28,13 @@ from rtmpose3d.weights.tensor_refs import (
     persistent_in,
     rebuild,
 )
-from rtmpose3d.weights.torch_zip import Archive, ContainerError, Record, read_archive, read_bytes
+from rtmpose3d.weights.checkpoints.torch_zip import (
+    Archive,
+    ContainerError,
+    Record,
+    read_archive,
+    read_bytes,
+)
 
 MAX_DIMENSIONS = 32  # numpy 1's limit
 _LEGACY_PROTOCOL = 1001  # torch.serialization.PROTOCOL_VERSION

@@ -17,7 +17,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from rtmpose3d.errors import OutputError
 from rtmpose3d.structures.atomic import output_error
-from rtmpose3d.weights.transfer import TransferError
+from rtmpose3d.weights.download.transfer import TransferError
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 _PROBE_S = 10.0
