@@ -23,7 +23,6 @@ import numpy as np
 
 from rtmpose3d import RTMPose3D
 from rtmpose3d.evaluation import MeanPose, score_detections, sheet
-from rtmpose3d.evaluation.gallery import draw_results, lay_out
 from rtmpose3d.evaluation.predictions import (
     Predictions,
     by_image,
@@ -34,6 +33,7 @@ from rtmpose3d.evaluation.predictions import (
 from rtmpose3d.evaluation.real_people import RealPerson
 from rtmpose3d.evaluation.real_samples import read_real_people
 from rtmpose3d.evaluation.rendered_people import mean_pose_of_rendered, read_rendered_people
+from rtmpose3d.evaluation.reports.tiles import draw_results, lay_out
 from rtmpose3d.sources import load_image
 from rtmpose3d.viz import standing_person
 from rtmpose3d.zoo import resolve_pose

@@ -14,9 +14,9 @@ import pytest
 from evaluation.made_coco import HEIGHT, WIDTH, made_annotations
 from rtmpose3d.cli.estimating import ModelChoice
 from rtmpose3d.evaluation.coco_annotations import CocoImage, read_coco_wholebody
-from rtmpose3d.evaluation.given import annotated_boxes
-from rtmpose3d.evaluation.h3wb_json import write_h3wb_json
-from rtmpose3d.evaluation.skipping import Skips
+from rtmpose3d.evaluation.errors import Skips
+from rtmpose3d.evaluation.inputs import annotated_boxes
+from rtmpose3d.evaluation.protocols.h3wb_json import write_h3wb_json
 from rtmpose3d.structures import PoseResult
 
 IMAGES = 6

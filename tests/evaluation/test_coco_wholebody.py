@@ -12,17 +12,17 @@ import pytest
 from evaluation.made_coco import made_annotations, made_results
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.evaluation.coco_annotations import CocoImage, read_coco_wholebody
-from rtmpose3d.evaluation.coco_metric import COLUMNS, coco_wholebody_figures
-from rtmpose3d.evaluation.coco_results import (
+from rtmpose3d.evaluation.errors import Skips
+from rtmpose3d.evaluation.metrics.coco_ap import COLUMNS, coco_wholebody_figures
+from rtmpose3d.evaluation.metrics.oks import AveragePrecision
+from rtmpose3d.evaluation.protocols.coco_results import (
     FoundPeople,
     read_results,
     results_document,
     scored_people,
     write_results,
 )
-from rtmpose3d.evaluation.oks import AveragePrecision
-from rtmpose3d.evaluation.pose_nms import Rescoring, pose_similarity
-from rtmpose3d.evaluation.skipping import Skips
+from rtmpose3d.evaluation.protocols.rescoring import Rescoring, pose_similarity
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "evaluation" / "coco_figures.json"
 SETTINGS = {  # as the recording of mmpose's CocoWholeBodyMetric names them

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from rtmpose3d.evaluation.detection import AnnotatedImage, match_boxes, score_detections
+from rtmpose3d.evaluation.metrics.detection import AnnotatedImage, match_boxes, score_detections
 from rtmpose3d.structures import Detections
 
 TALL, OTHER = [20.0, 10.0, 60.0, 90.0], [120.0, 15.0, 170.0, 95.0]

@@ -12,13 +12,13 @@ import pytest
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation import DetectionScores, MeanPose, sheet
-from rtmpose3d.evaluation.gallery import draw_results, lay_out
 from rtmpose3d.evaluation.predictions import (
     predict_in_found_boxes,
     predict_in_given_boxes,
 )
 from rtmpose3d.evaluation.real_people import RealPerson
 from rtmpose3d.evaluation.rendered_people import mean_pose_of_rendered, read_rendered_people
+from rtmpose3d.evaluation.reports.tiles import draw_results, lay_out
 from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import PoseResult
 from rtmpose3d.viz import standing_person

@@ -13,16 +13,23 @@ import pytest
 from rtmpose3d.data import PoseRecord
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation.coco_annotations import CocoImage
-from rtmpose3d.evaluation.coco_results import FoundPeople
-from rtmpose3d.evaluation.compared import ComparedPeople, compare_coco
-from rtmpose3d.evaluation.given import annotated_boxes, read_boxes
-from rtmpose3d.evaluation.histogram import BOX_AXIS, PANEL_WH, draw_histograms, shares
-from rtmpose3d.evaluation.keypoint_figures import keypoint_figures, part_figures
+from rtmpose3d.evaluation.errors import Skips
+from rtmpose3d.evaluation.inputs import annotated_boxes, read_boxes
+from rtmpose3d.evaluation.matching import ComparedPeople, compare_coco
+from rtmpose3d.evaluation.metrics.metrics_2d import keypoint_figures, part_figures
+from rtmpose3d.evaluation.protocols.coco_results import FoundPeople
 from rtmpose3d.evaluation.real_people import person_of_record
-from rtmpose3d.evaluation.report import Table, figure, percent, plain, write_json, write_markdown
-from rtmpose3d.evaluation.skipping import Skips
-from rtmpose3d.evaluation.tables import pixel_table
-from rtmpose3d.evaluation.worst import TILE_WH, draw_worst, worst_rows
+from rtmpose3d.evaluation.reports.histogram import BOX_AXIS, PANEL_WH, draw_histograms, shares
+from rtmpose3d.evaluation.reports.tables import pixel_table
+from rtmpose3d.evaluation.reports.worst_cases import TILE_WH, draw_worst, worst_rows
+from rtmpose3d.evaluation.reports.writing import (
+    Table,
+    figure,
+    percent,
+    plain,
+    write_json,
+    write_markdown,
+)
 from rtmpose3d.viz import standing_person
 
 BASE = np.column_stack([standing_person()[:, 0], 1.8 - standing_person()[:, 2]]) * 100 + [90, 20]

@@ -13,16 +13,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.evaluation.compared import ComparedPeople
-from rtmpose3d.evaluation.h3wb_json import compare_h3wb, read_h3wb_json, write_h3wb_json
-from rtmpose3d.evaluation.mpjpe import auc_3d, mpjpe, n_mpjpe, pa_mpjpe, pck_3d, relative_to_root
-from rtmpose3d.evaluation.space_figures import (
+from rtmpose3d.evaluation.matching import ComparedPeople
+from rtmpose3d.evaluation.metrics.metrics_3d import (
     h3wb_lines,
     keypoint_errors_m,
     keypoint_mpjpe_mm,
     root_figures,
     space_figures,
 )
+from rtmpose3d.evaluation.metrics.mpjpe import (
+    auc_3d,
+    mpjpe,
+    n_mpjpe,
+    pa_mpjpe,
+    pck_3d,
+    relative_to_root,
+)
+from rtmpose3d.evaluation.protocols.h3wb_json import compare_h3wb, read_h3wb_json, write_h3wb_json
 
 seeds = st.integers(0, 2**32 - 1)
 scales = st.floats(0.2, 5)

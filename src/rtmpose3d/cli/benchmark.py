@@ -12,7 +12,7 @@ from rtmpose3d.cli.terminal import DebugOption, reports_errors
 from rtmpose3d.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
-    from rtmpose3d.evaluation.report import Table
+    from rtmpose3d.evaluation.reports.writing import Table
     from rtmpose3d.evaluation.speed import BackendName, Speed, SpeedPlan
 
 PACKAGES = ("rtmpose3d", "onnxruntime", "torch", "numpy", "opencv-python-headless")
@@ -154,7 +154,7 @@ def _batch_sizes(text: str) -> tuple[int, ...]:
 
 def speed_table(rows: Sequence[Speed]) -> Table:
     """The networks alone."""
-    from rtmpose3d.evaluation.report import Table
+    from rtmpose3d.evaluation.reports.writing import Table
 
     note = (
         "Network: uint8 crops in, normalisation, network and decoding, keypoints out; detectors "
@@ -196,7 +196,7 @@ def _network_row(row: Speed) -> tuple[str, ...]:
 
 def whole_table(rows: Sequence[Speed]) -> Table:
     """From an image to one person's pose."""
-    from rtmpose3d.evaluation.report import Table
+    from rtmpose3d.evaluation.reports.writing import Table
     from rtmpose3d.evaluation.speed import IMAGE_WH
     from rtmpose3d.zoo import PoseSpec
 
@@ -281,7 +281,7 @@ def _write(
 ) -> None:
     from dataclasses import asdict
 
-    from rtmpose3d.evaluation.report import write_json, write_markdown
+    from rtmpose3d.evaluation.reports.writing import write_json, write_markdown
 
     entries = [
         {

@@ -103,7 +103,7 @@ def coco_wholebody(
     from rtmpose3d.cli.estimating import ModelChoice
     from rtmpose3d.cli.evaluate_coco import CocoEvaluation, evaluate_coco
     from rtmpose3d.cli.outputs import make_folder
-    from rtmpose3d.evaluation.pose_nms import NmsMode, Rescoring, ScoreMode
+    from rtmpose3d.evaluation.protocols.rescoring import NmsMode, Rescoring, ScoreMode
 
     rescoring = Rescoring(
         score=cast("ScoreMode", score),

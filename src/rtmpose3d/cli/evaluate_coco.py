@@ -18,25 +18,25 @@ from rtmpose3d.cli.evaluate_running import (
 from rtmpose3d.cli.evaluate_writing import Report, write_report
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation.coco_annotations import CocoImage, read_coco_wholebody
-from rtmpose3d.evaluation.coco_metric import coco_wholebody_figures
-from rtmpose3d.evaluation.coco_results import FoundPeople, results_document
-from rtmpose3d.evaluation.compared import ComparedPeople, compare_coco
-from rtmpose3d.evaluation.given import (
+from rtmpose3d.evaluation.errors import Skips
+from rtmpose3d.evaluation.inputs import (
     annotated_boxes,
     people_of_result,
     read_boxes,
     read_predictions,
 )
-from rtmpose3d.evaluation.histogram import BOX_AXIS, draw_histograms
-from rtmpose3d.evaluation.keypoint_figures import (
+from rtmpose3d.evaluation.matching import ComparedPeople, compare_coco
+from rtmpose3d.evaluation.metrics.coco_ap import coco_wholebody_figures
+from rtmpose3d.evaluation.metrics.metrics_2d import (
     PART_PLACES,
     box_errors,
     keypoint_figures,
     part_figures,
 )
-from rtmpose3d.evaluation.pose_nms import Rescoring
-from rtmpose3d.evaluation.skipping import Skips
-from rtmpose3d.evaluation.tables import (
+from rtmpose3d.evaluation.protocols.coco_results import FoundPeople, results_document
+from rtmpose3d.evaluation.protocols.rescoring import Rescoring
+from rtmpose3d.evaluation.reports.histogram import BOX_AXIS, draw_histograms
+from rtmpose3d.evaluation.reports.tables import (
     coco_document,
     coco_table,
     errors_by_part,

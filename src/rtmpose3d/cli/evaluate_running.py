@@ -12,7 +12,7 @@ from rtmpose3d.cli.outputs import Source
 from rtmpose3d.cli.progress import progress_bar
 from rtmpose3d.cli.terminal import plural
 from rtmpose3d.errors import InputError
-from rtmpose3d.evaluation.skipping import Skips
+from rtmpose3d.evaluation.errors import Skips
 from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import FloatArray, Image, PoseResult
 

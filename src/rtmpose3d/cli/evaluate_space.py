@@ -19,23 +19,15 @@ from rtmpose3d.cli.evaluate_writing import Report, write_report
 from rtmpose3d.cli.outputs import make_folder
 from rtmpose3d.data import DATASETS, ReadOptions, read_dataset
 from rtmpose3d.errors import InputError, UnknownNameError
-from rtmpose3d.evaluation.compared import ComparedPeople, compare_people
-from rtmpose3d.evaluation.h3wb_json import compare_h3wb, read_h3wb_json
-from rtmpose3d.evaluation.histogram import BOX_AXIS, SPACE_AXIS, draw_histograms
-from rtmpose3d.evaluation.keypoint_figures import (
+from rtmpose3d.evaluation.errors import Skips
+from rtmpose3d.evaluation.matching import ComparedPeople, compare_people
+from rtmpose3d.evaluation.metrics.metrics_2d import (
     PART_PLACES,
     box_errors,
     keypoint_figures,
     part_figures,
 )
-from rtmpose3d.evaluation.mpjpe import HIPS
-from rtmpose3d.evaluation.predictions import by_image, collect
-from rtmpose3d.evaluation.real_people import RealPerson, person_of_record
-from rtmpose3d.evaluation.real_samples import read_real_people
-from rtmpose3d.evaluation.rendered_people import read_rendered_people
-from rtmpose3d.evaluation.report import Table
-from rtmpose3d.evaluation.skipping import Skips
-from rtmpose3d.evaluation.space_figures import (
+from rtmpose3d.evaluation.metrics.metrics_3d import (
     SPACE_PARTS,
     h3wb_lines,
     keypoint_errors_m,
@@ -43,7 +35,14 @@ from rtmpose3d.evaluation.space_figures import (
     root_figures,
     space_figures,
 )
-from rtmpose3d.evaluation.tables import (
+from rtmpose3d.evaluation.metrics.mpjpe import HIPS
+from rtmpose3d.evaluation.predictions import by_image, collect
+from rtmpose3d.evaluation.protocols.h3wb_json import compare_h3wb, read_h3wb_json
+from rtmpose3d.evaluation.real_people import RealPerson, person_of_record
+from rtmpose3d.evaluation.real_samples import read_real_people
+from rtmpose3d.evaluation.rendered_people import read_rendered_people
+from rtmpose3d.evaluation.reports.histogram import BOX_AXIS, SPACE_AXIS, draw_histograms
+from rtmpose3d.evaluation.reports.tables import (
     ROOT_TITLE,
     errors_by_part,
     h3wb_table,
@@ -55,6 +54,7 @@ from rtmpose3d.evaluation.tables import (
     space_keypoint_table,
     space_table,
 )
+from rtmpose3d.evaluation.reports.writing import Table
 from rtmpose3d.structures import FloatArray
 
 H3WB = "H3WB"

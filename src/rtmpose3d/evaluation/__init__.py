@@ -4,12 +4,17 @@ Numbers in, numbers out: everything here is numpy. Keypoints are the 133 of COCO
 is not annotated never counts.
 """
 
-from rtmpose3d.evaluation.detection import DetectionScores, score_detections
 from rtmpose3d.evaluation.mean_pose import MeanPose
-from rtmpose3d.evaluation.mpjpe import align_similarity, mpjpe, pa_mpjpe, relative_to_root
-from rtmpose3d.evaluation.oks import AveragePrecision, OksImage, average_precision, oks_matrix
+from rtmpose3d.evaluation.metrics.detection import DetectionScores, score_detections
+from rtmpose3d.evaluation.metrics.mpjpe import align_similarity, mpjpe, pa_mpjpe, relative_to_root
+from rtmpose3d.evaluation.metrics.oks import (
+    AveragePrecision,
+    OksImage,
+    average_precision,
+    oks_matrix,
+)
+from rtmpose3d.evaluation.metrics.pck import PCK_THRESHOLDS, PartPck, pck
 from rtmpose3d.evaluation.parts import EVALUATED_PARTS, EvaluatedPart
-from rtmpose3d.evaluation.pck import PCK_THRESHOLDS, PartPck, pck
 
 __all__ = [
     "EVALUATED_PARTS",

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.evaluation.skipping import Skips
+from rtmpose3d.evaluation.errors import Skips
 from rtmpose3d.structures import BoolArray, FloatArray, IntArray
 
 Json = Mapping[str, object]

@@ -10,7 +10,7 @@ import numpy as np
 
 from rtmpose3d.api import RTMPose3D
 from rtmpose3d.errors import InputError
-from rtmpose3d.evaluation.detection import match_boxes
+from rtmpose3d.evaluation.metrics.detection import match_boxes
 from rtmpose3d.evaluation.real_people import RealPerson
 from rtmpose3d.structures import Detections, FloatArray, PoseResult
 

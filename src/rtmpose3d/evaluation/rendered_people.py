@@ -11,7 +11,7 @@ import numpy as np
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation.mean_pose import MeanPose
-from rtmpose3d.evaluation.mpjpe import HIPS
+from rtmpose3d.evaluation.metrics.mpjpe import HIPS
 from rtmpose3d.evaluation.real_people import RealPerson
 from rtmpose3d.geometry import Camera
 

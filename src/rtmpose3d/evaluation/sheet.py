@@ -8,12 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from rtmpose3d.evaluation.detection import AnnotatedImage, DetectionScores
 from rtmpose3d.evaluation.mean_pose import MeanPose
-from rtmpose3d.evaluation.mpjpe import HIPS, mpjpe, pa_mpjpe, relative_to_root
-from rtmpose3d.evaluation.oks import AveragePrecision, OksImage, average_precision, oks_matrix
+from rtmpose3d.evaluation.metrics.detection import AnnotatedImage, DetectionScores
+from rtmpose3d.evaluation.metrics.mpjpe import HIPS, mpjpe, pa_mpjpe, relative_to_root
+from rtmpose3d.evaluation.metrics.oks import (
+    AveragePrecision,
+    OksImage,
+    average_precision,
+    oks_matrix,
+)
+from rtmpose3d.evaluation.metrics.pck import PCK_THRESHOLDS, PartPck, pck, relative_errors
 from rtmpose3d.evaluation.parts import EVALUATED_PARTS, EvaluatedPart
-from rtmpose3d.evaluation.pck import PCK_THRESHOLDS, PartPck, pck, relative_errors
 from rtmpose3d.evaluation.predictions import Predictions, by_image
 from rtmpose3d.evaluation.real_people import RealPerson
 from rtmpose3d.skeletons import WHOLEBODY

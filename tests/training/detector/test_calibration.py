@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.evaluation.detection import AnnotatedImage
+from rtmpose3d.evaluation.metrics.detection import AnnotatedImage
 from rtmpose3d.structures import Detections
 from rtmpose3d.training.detector.calibration import calibrate, write_shifted
 from rtmpose3d.weights import read_checkpoint, write_torch_file

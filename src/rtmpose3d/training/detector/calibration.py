@@ -21,7 +21,7 @@ import numpy as np
 
 from rtmpose3d.errors import InputError, RTMPose3DError
 from rtmpose3d.evaluation import score_detections
-from rtmpose3d.evaluation.detection import AnnotatedImage, DetectionScores
+from rtmpose3d.evaluation.metrics.detection import AnnotatedImage, DetectionScores
 from rtmpose3d.evaluation.predictions import by_image
 from rtmpose3d.evaluation.rendered_people import read_rendered_people
 from rtmpose3d.evaluation.sheet import annotated_images

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import torch
 
-from rtmpose3d.evaluation.detection import AnnotatedImage, score_detections
-from rtmpose3d.evaluation.gallery import lay_out
-from rtmpose3d.evaluation.oks import OksImage, average_precision
+from rtmpose3d.evaluation.metrics.detection import AnnotatedImage, score_detections
+from rtmpose3d.evaluation.metrics.oks import OksImage, average_precision
+from rtmpose3d.evaluation.reports.tiles import lay_out
 from rtmpose3d.geometry.nms import iou_matrix
 from rtmpose3d.models.graph import DetectorGraph
 from rtmpose3d.pipeline.detect import select_people

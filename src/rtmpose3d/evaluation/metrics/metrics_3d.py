@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.evaluation.compared import ComparedPeople
-from rtmpose3d.evaluation.mpjpe import (
+from rtmpose3d.evaluation.matching import ComparedPeople
+from rtmpose3d.evaluation.metrics.mpjpe import (
     HIPS,
     auc_3d,
     n_mpjpe,

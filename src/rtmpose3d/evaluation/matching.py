@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from rtmpose3d.evaluation.coco_annotations import CocoImage
-from rtmpose3d.evaluation.coco_results import NOBODY, FoundPeople
-from rtmpose3d.evaluation.oks import oks_matrix
+from rtmpose3d.evaluation.metrics.oks import oks_matrix
+from rtmpose3d.evaluation.protocols.coco_results import NOBODY, FoundPeople
 from rtmpose3d.evaluation.real_people import RealPerson
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.structures import BoolArray, FloatArray, IntArray

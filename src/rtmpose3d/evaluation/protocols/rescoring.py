@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from rtmpose3d.errors import InputError, UnknownNameError
-from rtmpose3d.evaluation.oks import EPS, MAX_DETECTIONS
+from rtmpose3d.evaluation.metrics.oks import EPS, MAX_DETECTIONS
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.structures import FloatArray, IntArray
 

@@ -8,12 +8,17 @@ from dataclasses import asdict
 
 import numpy as np
 
-from rtmpose3d.evaluation.coco_metric import COLUMNS
-from rtmpose3d.evaluation.keypoint_figures import PixelFigures
-from rtmpose3d.evaluation.oks import AveragePrecision
-from rtmpose3d.evaluation.pck import PCK_THRESHOLDS
-from rtmpose3d.evaluation.report import Table, figure, percent
-from rtmpose3d.evaluation.space_figures import H3WB_FIGURES, RootFigures, SpaceFigures, h3wb_lines
+from rtmpose3d.evaluation.metrics.coco_ap import COLUMNS
+from rtmpose3d.evaluation.metrics.metrics_2d import PixelFigures
+from rtmpose3d.evaluation.metrics.metrics_3d import (
+    H3WB_FIGURES,
+    RootFigures,
+    SpaceFigures,
+    h3wb_lines,
+)
+from rtmpose3d.evaluation.metrics.oks import AveragePrecision
+from rtmpose3d.evaluation.metrics.pck import PCK_THRESHOLDS
+from rtmpose3d.evaluation.reports.writing import Table, figure, percent
 
 ROOT_TITLE = "Distance from the camera"
 PCK_NAMES = tuple(f"PCK@{threshold:g}" for threshold in PCK_THRESHOLDS)

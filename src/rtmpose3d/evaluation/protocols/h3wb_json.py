@@ -14,7 +14,7 @@ import numpy as np
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation.coco_annotations import number, read_json
-from rtmpose3d.evaluation.compared import ComparedPeople
+from rtmpose3d.evaluation.matching import ComparedPeople
 from rtmpose3d.structures import FloatArray
 from rtmpose3d.structures.atomic import atomic_write
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtmpose3d.evaluation.compared import ComparedPeople
-from rtmpose3d.evaluation.pck import PCK_THRESHOLDS, relative_errors
+from rtmpose3d.evaluation.matching import ComparedPeople
+from rtmpose3d.evaluation.metrics.pck import PCK_THRESHOLDS, relative_errors
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.structures import BoolArray, FloatArray, IntArray
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.evaluation.compared import ComparedPeople
-from rtmpose3d.evaluation.gallery import GAP_PX, lay_out
+from rtmpose3d.evaluation.matching import ComparedPeople
+from rtmpose3d.evaluation.reports.tiles import GAP_PX, lay_out
 from rtmpose3d.sources import load_image
 from rtmpose3d.structures import FloatArray, Image, PoseResult
 from rtmpose3d.viz import draw_2d

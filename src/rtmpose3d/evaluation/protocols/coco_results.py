@@ -16,7 +16,7 @@ import numpy as np
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation.coco_annotations import FIELDS, number, points_of, read_json
-from rtmpose3d.evaluation.pose_nms import Rescoring
+from rtmpose3d.evaluation.protocols.rescoring import Rescoring
 from rtmpose3d.structures import FloatArray
 from rtmpose3d.structures.atomic import atomic_write
 

@@ -9,8 +9,13 @@ import numpy as np
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation.coco_annotations import CocoImage, number, numbers, read_json
-from rtmpose3d.evaluation.coco_results import PERSON, FoundPeople, read_results, scored_people
-from rtmpose3d.evaluation.pose_nms import Rescoring
+from rtmpose3d.evaluation.protocols.coco_results import (
+    PERSON,
+    FoundPeople,
+    read_results,
+    scored_people,
+)
+from rtmpose3d.evaluation.protocols.rescoring import Rescoring
 from rtmpose3d.geometry.crop import center_scale_from_boxes
 from rtmpose3d.sinks import load_result
 from rtmpose3d.structures import Detections, FloatArray, PoseResult

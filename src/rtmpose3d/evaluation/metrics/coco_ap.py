@@ -13,8 +13,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from rtmpose3d.evaluation.coco_annotations import CocoImage
-from rtmpose3d.evaluation.coco_results import NOBODY, FoundPeople
-from rtmpose3d.evaluation.oks import AveragePrecision, OksImage, average_precision, oks_matrix
+from rtmpose3d.evaluation.metrics.oks import (
+    AveragePrecision,
+    OksImage,
+    average_precision,
+    oks_matrix,
+)
+from rtmpose3d.evaluation.protocols.coco_results import NOBODY, FoundPeople
 from rtmpose3d.skeletons import WHOLEBODY
 
 BODY = slice(0, 17)

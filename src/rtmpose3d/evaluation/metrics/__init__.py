@@ -1,0 +1,1 @@
+"""Metrics of poses and detections: arrays in, numbers out."""

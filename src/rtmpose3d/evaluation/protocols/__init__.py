@@ -1,0 +1,1 @@
+"""Evaluation protocols: records and predictions in, metrics and tables out."""

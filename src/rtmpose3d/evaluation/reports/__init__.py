@@ -1,0 +1,1 @@
+"""Evaluation reports: tables, histograms, worst cases, files."""
