@@ -10,10 +10,10 @@ import PIL.Image
 import pytest
 
 import rtmpose3d.structures.atomic
-from rtmpose3d.cli import batches
 from rtmpose3d.cli.estimating import ModelChoice
 from rtmpose3d.errors import DownloadError
 from rtmpose3d.geometry import Camera
+from rtmpose3d.pipeline import prefetch
 from rtmpose3d.sinks import load_result
 
 
@@ -303,14 +303,14 @@ def test_an_output_folder_that_cannot_be_made_is_an_error(cli, images, stand_in,
 
 def test_an_image_that_does_not_fit_into_memory_fails_alone(cli, images, stand_in, monkeypatch):
     images(a=1, b=1)
-    load = batches.load_image
+    load = prefetch.load_image
 
     def load_or_fail(source):
         if Path(source).name == "b.png":
             raise MemoryError
         return load(source)
 
-    monkeypatch.setattr(batches, "load_image", load_or_fail)
+    monkeypatch.setattr(prefetch, "load_image", load_or_fail)
     done = cli("predict", ".")
     assert done.exit_code == 1
     assert "b.png does not fit into memory" in done.output

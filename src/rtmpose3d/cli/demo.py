@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtmpose3d.cli import predict_options as option
-from rtmpose3d.cli.outputs import Source, make_folder, plan_outputs
+from rtmpose3d.cli.outputs import make_folder, plan_outputs
 from rtmpose3d.cli.terminal import DebugOption, plural, reports_errors
 from rtmpose3d.errors import InputError
 from rtmpose3d.zoo import DEMO_IMAGE, OFFLINE_MODEL, BundledFile, resolve_pose, shown_from
 
 if TYPE_CHECKING:
+    from rtmpose3d.sources import ImageLocation
     from rtmpose3d.structures import PoseResult
 
 DEMO_EXAMPLES = """
@@ -74,7 +75,7 @@ def demo(
     typer.echo("\n".join(lines))
 
 
-def _one(sources: list[Source], given: str) -> Source:
+def _one(sources: list[ImageLocation], given: str) -> ImageLocation:
     if len(sources) != 1:
         raise InputError(
             f"demo takes one image, {given!r} are {len(sources)}; "
@@ -83,7 +84,9 @@ def _one(sources: list[Source], given: str) -> Source:
     return sources[0]
 
 
-def _what_was_done(source: Source, result: PoseResult, taken_s: float, own: bool) -> list[str]:
+def _what_was_done(
+    source: ImageLocation, result: PoseResult, taken_s: float, own: bool
+) -> list[str]:
     spec = resolve_pose(result.model)
     width, height = result.image_size_wh
     whose = "" if own else ", a rendered image that comes with the package"

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from rtmpose3d.cli.outputs import Source
 from rtmpose3d.cli.parsing import BoxesOfImages, boxes_for, parse_boxes, parse_intrinsics
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.geometry.axes import AXES, Axes
 from rtmpose3d.geometry.camera import DEFAULT_FOV_DEG, Camera
-from rtmpose3d.sources import exif_of
+from rtmpose3d.sources import ImageLocation, exif_of
 from rtmpose3d.structures import Image, PoseResult
 from rtmpose3d.zoo import resolve_detector, resolve_pose
 
@@ -153,7 +152,7 @@ class PoseChoice:
         )
 
     def estimate(
-        self, model: RTMPose3D, sources: Sequence[Source], images: Sequence[Image]
+        self, model: RTMPose3D, sources: Sequence[ImageLocation], images: Sequence[Image]
     ) -> list[PoseResult]:
         """Poses of some images, one result each; errors as of calling the model."""
         boxes = None if self.boxes is None else [boxes_for(self.boxes, s) for s in sources]
@@ -169,7 +168,7 @@ class PoseChoice:
             axes=self.axes,
         )
 
-    def camera(self, source: Source, image: Image) -> Camera:
+    def camera(self, source: ImageLocation, image: Image) -> Camera:
         """The camera of an image.
 
         Raises:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtmpose3d.api import RTMPose3D
-from rtmpose3d.cli.batches import estimate_all
-from rtmpose3d.cli.outputs import Source
 from rtmpose3d.cli.progress import progress_bar
 from rtmpose3d.cli.terminal import plural
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation.errors import Skips
 from rtmpose3d.geometry import Camera
+from rtmpose3d.pipeline import predict_batches
+from rtmpose3d.sources import ImageLocation
 from rtmpose3d.structures import FloatArray, Image, PoseResult
 
 DETECTOR_BBOX_THR = 0.1  # AP wants also what is not sure; below it hardly anything is a person
@@ -80,7 +80,7 @@ def estimate_images(
     """
     by_path = {task.path: task for task in tasks}
 
-    def estimate(sources: Sequence[Source], images: Sequence[Image]) -> list[PoseResult]:
+    def estimate(sources: Sequence[ImageLocation], images: Sequence[Image]) -> list[PoseResult]:
         chosen = [by_path[Path(source)] for source in sources]
         for task, image in zip(chosen, images, strict=True):
             _check_size(task, image)
@@ -90,7 +90,7 @@ def estimate_images(
 
     results: dict[Path, PoseResult] = {}
     with progress_bar(len(tasks), "images") as advance:
-        for outcome in estimate_all(list(by_path), estimate, batch_size=batch_size):
+        for outcome in predict_batches(estimate, list(by_path), batch_size=batch_size):
             path = Path(outcome.source)
             if outcome.result is None:
                 skips.note(f"{by_path[path].where}: {outcome.reason}")

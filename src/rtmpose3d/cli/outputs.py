@@ -11,11 +11,13 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from rtmpose3d.errors import InputError, OutputError, UnknownNameError
 
-Source = Path | str  # a file, or an http(s) address
+if TYPE_CHECKING:
+    from rtmpose3d.sources import ImageLocation
 
 # What --save knows: how the file is called after the input's stem.
 SAVE_KINDS: dict[str, str] = {
@@ -44,7 +46,7 @@ def parse_save(text: str) -> tuple[str, ...]:
 
 
 def plan_outputs(
-    sources: Sequence[Source], folder: Path, kinds: Sequence[str]
+    sources: Sequence[ImageLocation], folder: Path, kinds: Sequence[str]
 ) -> list[tuple[Path, ...]]:
     """The files to write for each input, all different.
 
@@ -77,7 +79,7 @@ def make_folder(folder: Path) -> None:
         ) from error
 
 
-def unique_stems(sources: Sequence[Source]) -> list[str]:
+def unique_stems(sources: Sequence[ImageLocation]) -> list[str]:
     """A name for each input's results: its stem, and more of its path where that is not enough.
 
     `a/1.jpg` and `b/1.jpg` give `a_1` and `b_1`; `1.jpg` and `1.png` of one folder give
@@ -95,7 +97,7 @@ def unique_stems(sources: Sequence[Source]) -> list[str]:
     return names
 
 
-def _longer_names(source: Source) -> Iterator[str]:
+def _longer_names(source: ImageLocation) -> Iterator[str]:
     path = source.absolute() if isinstance(source, Path) else Path(urlsplit(source).path)
     name = f"{_usable(path.parent.name)}_{_stem(source)}".lstrip("_")
     yield name
@@ -107,7 +109,7 @@ def _longer_names(source: Source) -> Iterator[str]:
         number += 1
 
 
-def _stem(source: Source) -> str:
+def _stem(source: ImageLocation) -> str:
     if isinstance(source, Path):
         stem = source.stem
     else:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import typer
 
 from rtmpose3d.cli import predict_options as option
-from rtmpose3d.cli.outputs import Source, make_folder, parse_save, plan_outputs
+from rtmpose3d.cli.outputs import make_folder, parse_save, plan_outputs
 from rtmpose3d.cli.progress import progress_bar
 from rtmpose3d.cli.terminal import FAILED, INTERRUPTED, DebugOption, plural, reports_errors
 from rtmpose3d.errors import OutputError
 
 if TYPE_CHECKING:
-    from rtmpose3d.cli.batches import Outcome
+    from rtmpose3d.pipeline import Outcome
+    from rtmpose3d.sources import ImageLocation
     from rtmpose3d.structures import PoseResult
 
 
@@ -51,8 +52,8 @@ def predict(
     Each image gives OUT/NAME.json and OUT/NAME_pose.jpg, or what --save asks for. Images
     that cannot be read are passed over, listed at the end, and make the exit code 1.
     """
-    from rtmpose3d.cli.batches import estimate_all
     from rtmpose3d.cli.estimating import ModelChoice, PoseChoice
+    from rtmpose3d.pipeline import predict_batches
     from rtmpose3d.sources import expand_inputs
 
     sources = expand_inputs(inputs, recursive=recursive)
@@ -80,8 +81,8 @@ def predict(
     )
     make_folder(out)
     loaded = model_choice.load()
-    outcomes = estimate_all(
-        sources, functools.partial(pose_choice.estimate, loaded), batch_size=batch_size
+    outcomes = predict_batches(
+        functools.partial(pose_choice.estimate, loaded), sources, batch_size=batch_size
     )
     code = _write_all(outcomes, sources, plans)
     if code:
@@ -89,7 +90,7 @@ def predict(
 
 
 def _write_all(
-    outcomes: Iterable[Outcome], sources: Sequence[Source], plans: Sequence[tuple[Path, ...]]
+    outcomes: Iterable[Outcome], sources: Sequence[ImageLocation], plans: Sequence[tuple[Path, ...]]
 ) -> int:
     """Write each result as soon as it is there; returns the exit code.
 

@@ -6,6 +6,13 @@ upright. `load_image` makes it, `expand_inputs` turns what a user typed into a l
 
 from rtmpose3d.sources.exif import exif_of
 from rtmpose3d.sources.images import ImageSource, load_image
-from rtmpose3d.sources.inputs import IMAGE_ENDINGS, expand_inputs
+from rtmpose3d.sources.inputs import IMAGE_ENDINGS, ImageLocation, expand_inputs
 
-__all__ = ["IMAGE_ENDINGS", "ImageSource", "exif_of", "expand_inputs", "load_image"]
+__all__ = [
+    "IMAGE_ENDINGS",
+    "ImageLocation",
+    "ImageSource",
+    "exif_of",
+    "expand_inputs",
+    "load_image",
+]

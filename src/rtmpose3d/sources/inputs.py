@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.sources.download import is_url
@@ -19,10 +20,13 @@ _ENDINGS = (
     "jpg jpeg jpe jfif png webp bmp dib tif tiff gif ppm pgm pnm jp2 j2k mpo tga avif heic heif"
 )
 IMAGE_ENDINGS = frozenset(f".{ending}" for ending in _ENDINGS.split())
-"""What counts as an image in a folder or glob. A file that is named itself may end as it likes."""
+"""Endings of images in a folder or glob. A file that is named itself may have any ending."""
+
+ImageLocation: TypeAlias = "Path | str"
+"""A file, or an http(s) address."""
 
 
-def expand_inputs(inputs: Sequence[str], *, recursive: bool = False) -> list[Path | str]:
+def expand_inputs(inputs: Sequence[str], *, recursive: bool = False) -> list[ImageLocation]:
     """List the images that the inputs stand for.
 
     A folder gives the images in it, in natural order (2 before 10), without hidden files and,
@@ -41,7 +45,7 @@ def expand_inputs(inputs: Sequence[str], *, recursive: bool = False) -> list[Pat
     """
     if not inputs:
         raise InputError("no input; give image files, folders or globs")
-    found: dict[str, Path | str] = {}
+    found: dict[str, ImageLocation] = {}
     for text in inputs:
         if is_url(text):
             found.setdefault(text, text)

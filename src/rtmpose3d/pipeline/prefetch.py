@@ -1,4 +1,8 @@
-"""Images read ahead in threads, poses computed batch by batch, errors kept with their image."""
+"""Batched inference over image files, read ahead in threads; an error stays with its image.
+
+In: paths and addresses, and a function that estimates the poses of a list of images. Out: one
+`Outcome` per input, in order.
+"""
 
 from __future__ import annotations
 
@@ -8,49 +12,52 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rtmpose3d.cli.outputs import Source
 from rtmpose3d.errors import BackendError, InputError
-from rtmpose3d.sources import load_image
+from rtmpose3d.sources import ImageLocation, load_image
 from rtmpose3d.structures import Image, PoseResult
 
 READERS = 2  # threads; decoding lets others run, and the network needs the rest
 
-Estimate = Callable[[Sequence[Source], Sequence[Image]], list[PoseResult]]
-"""Poses of some images, one result each."""
+Estimate = Callable[[Sequence[ImageLocation], Sequence[Image]], list[PoseResult]]
+"""Poses of several images, from their locations and pixels; one result per image."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of one input: a result, or the reason why there is none."""
+    """The result of one input, or the reason for its failure."""
 
-    source: Source
+    source: ImageLocation
     result: PoseResult | None = None
     reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Loaded:
-    """An image that was read, or the reason why it could not be."""
+class _Loaded:
+    """An image that was read, or the reason for its failure."""
 
-    source: Source
+    source: ImageLocation
     image: Image | None = None
     reason: str = ""
 
 
-def estimate_all(
-    sources: Sequence[Source], estimate: Estimate, *, batch_size: int
+def predict_batches(
+    estimate: Estimate, sources: Iterable[ImageLocation], *, batch_size: int
 ) -> Iterator[Outcome]:
-    """Poses of many images, in their order; the next batch is read while one is computed.
+    """Predict the poses of many images, in order; the next batch is read while one is computed.
 
-    An image that cannot be read, or for which the estimate fails, does not stop the others;
-    what would fail for every image (weights that cannot be had) does.
+    An image that cannot be read, or for which `estimate` fails, does not stop the others. A batch
+    that fails is repeated image by image. Errors that concern every image (weights that cannot be
+    downloaded) are raised.
 
     Args:
-        sources: files and addresses.
         estimate: computes the poses of a list of images.
-        batch_size: images that are handed to it at once.
+        sources: files and http(s) addresses.
+        batch_size: images per call of `estimate`.
+
+    Yields:
+        One outcome per source, in order.
     """
-    waiting: list[Loaded] = []
+    waiting: list[_Loaded] = []
     for loaded in _read_ahead(sources, 2 * batch_size):
         waiting.append(loaded)
         if sum(item.image is not None for item in waiting) == batch_size:
@@ -59,9 +66,9 @@ def estimate_all(
     yield from _outcomes(waiting, estimate)
 
 
-def _read_ahead(sources: Iterable[Source], ahead: int) -> Iterator[Loaded]:
+def _read_ahead(sources: Iterable[ImageLocation], ahead: int) -> Iterator[_Loaded]:
     pool = ThreadPoolExecutor(READERS, thread_name_prefix="rtmpose3d-read")
-    pending: deque[Future[Loaded]] = deque()
+    pending: deque[Future[_Loaded]] = deque()
     try:
         for source in sources:
             pending.append(pool.submit(_load, source))
@@ -73,16 +80,16 @@ def _read_ahead(sources: Iterable[Source], ahead: int) -> Iterator[Loaded]:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _load(source: Source) -> Loaded:
+def _load(source: ImageLocation) -> _Loaded:
     try:
-        return Loaded(source=source, image=load_image(source))
+        return _Loaded(source=source, image=load_image(source))
     except InputError as error:
-        return Loaded(source=source, reason=str(error))
+        return _Loaded(source=source, reason=str(error))
     except MemoryError:
-        return Loaded(source=source, reason=f"{source} does not fit into memory")
+        return _Loaded(source=source, reason=f"{source} does not fit into memory")
 
 
-def _outcomes(loaded: Sequence[Loaded], estimate: Estimate) -> Iterator[Outcome]:
+def _outcomes(loaded: Sequence[_Loaded], estimate: Estimate) -> Iterator[Outcome]:
     sources = [item.source for item in loaded if item.image is not None]
     images = [item.image for item in loaded if item.image is not None]
     done = iter(_estimate(sources, images, estimate))
@@ -94,9 +101,9 @@ def _outcomes(loaded: Sequence[Loaded], estimate: Estimate) -> Iterator[Outcome]
 
 
 def _estimate(
-    sources: Sequence[Source], images: Sequence[Image], estimate: Estimate
+    sources: Sequence[ImageLocation], images: Sequence[Image], estimate: Estimate
 ) -> list[Outcome]:
-    """All at once; where that fails one by one, so that only the image at fault fails."""
+    """Estimate all at once; after a failure one by one, so that only the faulty image fails."""
     if not images:
         return []
     try:
@@ -116,5 +123,5 @@ def _estimate(
     ]
 
 
-def _named(reason: str, source: Source) -> str:
+def _named(reason: str, source: ImageLocation) -> str:
     return reason if str(source) in reason else f"{source}: {reason}"
