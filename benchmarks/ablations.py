@@ -26,23 +26,23 @@ import torch
 
 from rtmpose3d.structures.atomic import atomic_write
 from rtmpose3d.synth import CropJitter, CropStream, StreamPlan, WorldSettings, makehuman_people
-from rtmpose3d.training.augment import Augmentation, augment_crop
-from rtmpose3d.training.beginning import InitialWeights
-from rtmpose3d.training.data import PoseBatch, batch_of_samples
-from rtmpose3d.training.distillation import first_stage, second_stage
-from rtmpose3d.training.engine import Engine
-from rtmpose3d.training.loop import train_pose
-from rtmpose3d.training.recipes import PoseRecipe, nano_small
-from rtmpose3d.training.rendered import (
+from rtmpose3d.training.data.augment import Augmentation, augment_crop
+from rtmpose3d.training.data.batches import PoseBatch, batch_of_samples
+from rtmpose3d.training.data.rendered import (
     held_out_crops,
     join_batches,
     pose_batch,
     read_crops,
     write_crops,
 )
-from rtmpose3d.training.schedule import FlatCosine
-from rtmpose3d.training.task import BatchSource
-from rtmpose3d.training.trainer import TrainingData
+from rtmpose3d.training.loop.engine import Engine
+from rtmpose3d.training.loop.task import BatchSource
+from rtmpose3d.training.loop.trainer import TrainingData
+from rtmpose3d.training.pose.distillation import first_stage, second_stage
+from rtmpose3d.training.pose.initialization import InitialWeights
+from rtmpose3d.training.pose.loop import train_pose
+from rtmpose3d.training.recipes.schedule import FlatCosine
+from rtmpose3d.training.recipes.small import PoseRecipe, nano_small
 
 SIZE_WH = (96, 128)
 FILE_CROPS = 64

@@ -17,9 +17,9 @@ from torch import Tensor
 from rtmpose3d.models.graph import PoseGraph
 from rtmpose3d.models.pose import PoseNetwork
 from rtmpose3d.skeletons import WHOLEBODY
-from rtmpose3d.training.beginning import load_whole
-from rtmpose3d.training.rendered import read_crops, split_batch
-from rtmpose3d.training.validation import validate
+from rtmpose3d.training.data.rendered import read_crops, split_batch
+from rtmpose3d.training.pose.initialization import load_whole
+from rtmpose3d.training.pose.validation import validate
 from rtmpose3d.zoo import resolve_pose
 
 FIGURES = ("pck05_body", "pck10_body", "pck10_feet", "pck10_face", "pck10_hands")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rtmpose3d.training.log import VALIDATION_LOG, read_log
+from rtmpose3d.training.loop.log import VALIDATION_LOG, read_log
 
 FIGURES = ("pck10_body", "pck10_feet", "pck10_face", "pck10_hands", "mpjpe_body_mm")
 LEAST_ROWS = 4

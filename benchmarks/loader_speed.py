@@ -26,14 +26,14 @@ import torch
 from rtmpose3d.data import PoseRecord
 from rtmpose3d.models import PoseNetwork
 from rtmpose3d.sources import load_image
-from rtmpose3d.training.augment import STAGE1
-from rtmpose3d.training.data import FixedSource
-from rtmpose3d.training.engine import Engine
-from rtmpose3d.training.loading import load_batches
-from rtmpose3d.training.mixture import MixtureSource, Share
-from rtmpose3d.training.preparation import prepare
-from rtmpose3d.training.recipe import PoseRecipe
-from rtmpose3d.training.recipes import nano
+from rtmpose3d.training.data.augment import STAGE1
+from rtmpose3d.training.data.batches import FixedSource
+from rtmpose3d.training.data.loading import load_batches
+from rtmpose3d.training.data.mixture import MixtureSource, Share
+from rtmpose3d.training.loop.engine import Engine
+from rtmpose3d.training.pose.task import prepare
+from rtmpose3d.training.recipes.base import PoseRecipe
+from rtmpose3d.training.recipes.small import nano
 from rtmpose3d.zoo import resolve_pose
 
 SECONDS = 15.0

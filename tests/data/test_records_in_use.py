@@ -13,8 +13,8 @@ from rtmpose3d.data import PoseRecord, ReadOptions, RecordTable, read_dataset
 from rtmpose3d.data.preview import CELL_PX, label_sheet
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
-from rtmpose3d.training.augment import STAGE1
-from rtmpose3d.training.mixture import MixtureSource, Share
+from rtmpose3d.training.data.augment import STAGE1
+from rtmpose3d.training.data.mixture import MixtureSource, Share
 
 IN_SAMPLES = {  # sets of which an image is there: folder, file, other keypoints than these are 0
     "coco-wholebody": ("coco", "test_coco_wholebody.json", (0, 133)),

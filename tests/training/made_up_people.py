@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from rtmpose3d.training.augment import Sample
-from rtmpose3d.training.data import FixedSource, batch_of_samples
+from rtmpose3d.training.data.augment import Sample
+from rtmpose3d.training.data.batches import FixedSource, batch_of_samples
 
 
 def tiny_spec():

@@ -11,13 +11,13 @@ import torch
 from made_up_people import batch, tiny_spec
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.training.augment import NO_AUGMENTATION
-from rtmpose3d.training.data import FixedSource
-from rtmpose3d.training.engine import open_engine
-from rtmpose3d.training.loop import train_pose
-from rtmpose3d.training.recipe import PoseRecipe
-from rtmpose3d.training.schedule import FlatCosine
-from rtmpose3d.training.trainer import TrainingData
+from rtmpose3d.training.data.augment import NO_AUGMENTATION
+from rtmpose3d.training.data.batches import FixedSource
+from rtmpose3d.training.loop.engine import open_engine
+from rtmpose3d.training.loop.trainer import TrainingData
+from rtmpose3d.training.pose.loop import train_pose
+from rtmpose3d.training.recipes.base import PoseRecipe
+from rtmpose3d.training.recipes.schedule import FlatCosine
 
 STEPS = 20
 

@@ -9,13 +9,18 @@ from made_up_people import open_fixed, tiny_spec
 
 from rtmpose3d.errors import InputError, UnknownNameError, WeightsError
 from rtmpose3d.models.pose import PoseNetwork
-from rtmpose3d.training.augment import NO_AUGMENTATION
-from rtmpose3d.training.beginning import InitialWeights, freeze, load_initial, trained_network
-from rtmpose3d.training.engine import Engine
-from rtmpose3d.training.loop import train_pose
-from rtmpose3d.training.recipe import PoseRecipe
-from rtmpose3d.training.schedule import FlatCosine
-from rtmpose3d.training.trainer import TrainingData
+from rtmpose3d.training.data.augment import NO_AUGMENTATION
+from rtmpose3d.training.loop.engine import Engine
+from rtmpose3d.training.loop.trainer import TrainingData
+from rtmpose3d.training.pose.initialization import (
+    InitialWeights,
+    freeze,
+    load_initial,
+    trained_network,
+)
+from rtmpose3d.training.pose.loop import train_pose
+from rtmpose3d.training.recipes.base import PoseRecipe
+from rtmpose3d.training.recipes.schedule import FlatCosine
 from rtmpose3d.weights import read_checkpoint, write_safetensors, write_torch_file
 
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtmpose3d.training.maps import DEPTH_SCALE_M, MapHead, map_depth_loss, map_loss
+from rtmpose3d.training.pose.heatmaps import DEPTH_SCALE_M, MapHead, map_depth_loss, map_loss
 
 STRIDE, HEIGHT, WIDTH = 16, 5, 3  # cells
 

@@ -8,7 +8,7 @@ import pytest
 from test_pose_data import assert_equal, record
 
 from rtmpose3d.errors import InputError, UnknownNameError
-from rtmpose3d.training.augment import (
+from rtmpose3d.training.data.augment import (
     NO_AUGMENTATION,
     RTMW_STAGE1,
     STAGE1,
@@ -18,11 +18,11 @@ from rtmpose3d.training.augment import (
     change_look,
     cut_crop,
 )
-from rtmpose3d.training.folders import find_share
-from rtmpose3d.training.loading import load_batches
-from rtmpose3d.training.log import SkippedLog
-from rtmpose3d.training.mixture import MixtureSource, Share
-from rtmpose3d.training.task import PartSource
+from rtmpose3d.training.data.datasets import find_share
+from rtmpose3d.training.data.loading import load_batches
+from rtmpose3d.training.data.mixture import MixtureSource, Share
+from rtmpose3d.training.loop.log import SkippedLog
+from rtmpose3d.training.loop.task import PartSource
 
 SIZE_WH = (96, 128)
 

@@ -6,7 +6,7 @@ from made_up_people import person
 
 from rtmpose3d.geometry.crop import crop_people
 from rtmpose3d.skeletons import WHOLEBODY
-from rtmpose3d.training.augment import (
+from rtmpose3d.training.data.augment import (
     STAGE1,
     STAGE2,
     Augmentation,

@@ -8,10 +8,10 @@ from made_up_people import batch, person, tiny_spec
 
 from rtmpose3d.data import PoseRecord
 from rtmpose3d.errors import InputError
-from rtmpose3d.training.augment import NO_AUGMENTATION, STAGE1, Augmentation, Geometry
-from rtmpose3d.training.data import AugmentedSource, FixedSource, batch_of_samples
-from rtmpose3d.training.mixture import MixtureSource, Share
-from rtmpose3d.training.rendered import (
+from rtmpose3d.training.data.augment import NO_AUGMENTATION, STAGE1, Augmentation, Geometry
+from rtmpose3d.training.data.batches import AugmentedSource, FixedSource, batch_of_samples
+from rtmpose3d.training.data.mixture import MixtureSource, Share
+from rtmpose3d.training.data.rendered import (
     PooledCrops,
     PoolPlan,
     join_batches,
@@ -20,7 +20,7 @@ from rtmpose3d.training.rendered import (
     split_batch,
     write_crops,
 )
-from rtmpose3d.training.validation import crop_camera, labelled_inside
+from rtmpose3d.training.pose.validation import crop_camera, labelled_inside
 
 
 def record(seed=0, **changes):

@@ -11,14 +11,14 @@ import torch
 from made_up_people import batch, fixed_source, open_fixed, tiny_spec
 
 from rtmpose3d.errors import InputError, OutputError, RTMPose3DError, WeightsError
-from rtmpose3d.training.augment import NO_AUGMENTATION
-from rtmpose3d.training.data import FixedSource
-from rtmpose3d.training.engine import Engine
-from rtmpose3d.training.log import read_log
-from rtmpose3d.training.loop import train_pose
-from rtmpose3d.training.recipes import PoseRecipe
-from rtmpose3d.training.schedule import FlatCosine
-from rtmpose3d.training.trainer import TrainingData
+from rtmpose3d.training.data.augment import NO_AUGMENTATION
+from rtmpose3d.training.data.batches import FixedSource
+from rtmpose3d.training.loop.engine import Engine
+from rtmpose3d.training.loop.log import read_log
+from rtmpose3d.training.loop.trainer import TrainingData
+from rtmpose3d.training.pose.loop import train_pose
+from rtmpose3d.training.recipes.schedule import FlatCosine
+from rtmpose3d.training.recipes.small import PoseRecipe
 from rtmpose3d.weights import open_torch_file, read_checkpoint
 
 
@@ -214,7 +214,7 @@ def test_the_bone_loss_begins_when_the_recipe_says(tmp_path):
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a single CPU
 def test_batches_from_processes_are_those_from_a_thread(tmp_path):
-    from rtmpose3d.training.loading import load_batches
+    from rtmpose3d.training.data.loading import load_batches
 
     for workers in (0, 2):
         batches = load_batches(open_first_stage, start=1, workers=workers)
@@ -229,7 +229,7 @@ def open_first_stage():
 
 
 def test_an_error_while_making_batches_reaches_the_caller(tmp_path):
-    from rtmpose3d.training.loading import load_batches
+    from rtmpose3d.training.data.loading import load_batches
 
     class Broken:
         def batch(self, index):

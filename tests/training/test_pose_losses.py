@@ -7,7 +7,7 @@ import torch
 from rtmpose3d.codec import encode_simcc
 from rtmpose3d.models import build_network, load_arrays
 from rtmpose3d.skeletons import WHOLEBODY
-from rtmpose3d.training.losses import (
+from rtmpose3d.training.pose.losses import (
     RTMW_PART_WEIGHTS,
     bone_length_loss,
     expected_keypoints,
@@ -17,7 +17,7 @@ from rtmpose3d.training.losses import (
     part_factors,
     reference_bone_loss,
 )
-from rtmpose3d.training.targets import LabelTables
+from rtmpose3d.training.pose.targets import LabelTables
 from rtmpose3d.zoo import resolve_pose
 
 
@@ -155,7 +155,7 @@ def test_loss_of_looked_up_labels_equals_that_of_labels_in_full():
 def test_handwritten_gradient_equals_the_numerical_one():
     logits = torch.randn(2, 3, 12, dtype=torch.float64, requires_grad=True)
     labels = torch.rand(2, 3, 12, dtype=torch.float64)
-    from rtmpose3d.training.losses import _Divergence
+    from rtmpose3d.training.pose.losses import _Divergence
 
     entropy = torch.xlogy(labels, labels).sum(dim=-1)
     assert torch.autograd.gradcheck(lambda x: _Divergence.apply(x, labels, entropy, 3.0), logits)

@@ -8,8 +8,8 @@ import torch
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.models import build_network
-from rtmpose3d.training.ema import WeightAverage
-from rtmpose3d.training.schedule import FlatCosine, decay_groups
+from rtmpose3d.training.loop.ema import WeightAverage
+from rtmpose3d.training.recipes.schedule import FlatCosine, decay_groups
 from rtmpose3d.zoo import resolve_pose
 
 

@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 from rtmpose3d.cli.app import app
 from rtmpose3d.data import DATASETS
 from rtmpose3d.errors import InputError, UnknownNameError
-from rtmpose3d.training.detector.recipes import DETECTOR_RECIPES
-from rtmpose3d.training.folders import find_share, mixture_data
-from rtmpose3d.training.log import read_log
-from rtmpose3d.training.published import PLANS, WARMUP_STEPS, plan_of
-from rtmpose3d.training.recipes import RECIPES
+from rtmpose3d.training.data.datasets import find_share, mixture_data
+from rtmpose3d.training.loop.log import read_log
+from rtmpose3d.training.recipes.detector import DETECTOR_RECIPES
+from rtmpose3d.training.recipes.published import PLANS, WARMUP_STEPS, plan_of
+from rtmpose3d.training.recipes.small import RECIPES
 from rtmpose3d.weights import read_checkpoint
 from rtmpose3d.zoo import MODELS, OFFLINE_MODEL, PoseSpec
 

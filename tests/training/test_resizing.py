@@ -12,9 +12,9 @@ from made_up_people import tiny_spec
 
 from rtmpose3d.errors import WeightsError
 from rtmpose3d.models.pose import PoseNetwork
-from rtmpose3d.training.beginning import InitialWeights, load_initial
-from rtmpose3d.training.recipes import nano, nano_small
-from rtmpose3d.training.resizing import to_input_size
+from rtmpose3d.training.pose.initialization import InitialWeights, load_initial
+from rtmpose3d.training.pose.resizing import to_input_size
+from rtmpose3d.training.recipes.small import nano, nano_small
 from rtmpose3d.weights import write_torch_file
 
 

@@ -13,12 +13,12 @@ from made_up_people import batch
 from one_of_several import recipe
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.training.data import FixedSource
-from rtmpose3d.training.distributed import DistributedEngine
-from rtmpose3d.training.engine import Engine
-from rtmpose3d.training.log import read_log
-from rtmpose3d.training.task import PartSource
-from rtmpose3d.training.trainer import check
+from rtmpose3d.training.data.batches import FixedSource
+from rtmpose3d.training.loop.distributed import DistributedEngine
+from rtmpose3d.training.loop.engine import Engine
+from rtmpose3d.training.loop.log import read_log
+from rtmpose3d.training.loop.task import PartSource
+from rtmpose3d.training.loop.trainer import check
 from rtmpose3d.weights import read_checkpoint
 
 pytest.importorskip("accelerate", reason="needs the extra train")

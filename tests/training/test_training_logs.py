@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.training.curves import draw_curves, log_ticks, shown, ticks
-from rtmpose3d.training.log import CsvLog, read_log
-from rtmpose3d.training.preparation import PANELS
+from rtmpose3d.training.loop.curves import draw_curves, log_ticks, shown, ticks
+from rtmpose3d.training.loop.log import CsvLog, read_log
+from rtmpose3d.training.pose.task import PANELS
 
 
 def test_a_resumed_log_drops_what_is_done_anew(tmp_path):

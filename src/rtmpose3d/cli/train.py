@@ -17,11 +17,11 @@ from rtmpose3d.errors import InputError, import_extra
 if TYPE_CHECKING:
     from rtmpose3d.cli.train_plan import PoseJob
     from rtmpose3d.synth import WorldSettings
-    from rtmpose3d.training.data import PoseBatch
-    from rtmpose3d.training.detector.recipes import DetectorRecipe
-    from rtmpose3d.training.engine import Engine
-    from rtmpose3d.training.recipe import Recipe
-    from rtmpose3d.training.trainer import TrainingData, TrainingResult
+    from rtmpose3d.training.data.batches import PoseBatch
+    from rtmpose3d.training.loop.engine import Engine
+    from rtmpose3d.training.loop.trainer import TrainingData, TrainingResult
+    from rtmpose3d.training.recipes.base import Recipe
+    from rtmpose3d.training.recipes.detector import DetectorRecipe
 
 TRAIN_EXAMPLES = """
 Examples:
@@ -64,7 +64,7 @@ class Run:
         """
         import torch
 
-        from rtmpose3d.training.engine import open_engine
+        from rtmpose3d.training.loop.engine import open_engine
 
         engine = open_engine(
             self.device, precision=recipe.precision, channels_last=recipe.channels_last
@@ -119,7 +119,7 @@ def train(
     """
     import_extra("torch", "train", "training")
     from rtmpose3d.cli.train_plan import Changes, Files, Weights, detector_recipe, pose_job
-    from rtmpose3d.training.detector.recipes import DETECTOR_RECIPES
+    from rtmpose3d.training.recipes.detector import DETECTOR_RECIPES
 
     if (data is None) == (assets is None):
         raise InputError("a training needs --data (files) or --assets (rendered), one of the two")
@@ -174,7 +174,7 @@ def train(
 
 def _run_pose(job: PoseJob, rendering: Rendering | None, run: Run, dry_run: bool) -> None:
     from rtmpose3d.cli.train_plan import lines_of_job
-    from rtmpose3d.training.loop import train_pose
+    from rtmpose3d.training.pose.loop import train_pose
 
     def plan(engine: Engine) -> list[str]:
         return lines_of_job(job, engine)
@@ -215,7 +215,7 @@ def _carry_out(
         work: trains.
         dry_run: whether to stop before that.
     """
-    from rtmpose3d.training.trainer import check
+    from rtmpose3d.training.loop.trainer import check
 
     engine = run.engine(recipe)
     try:
@@ -240,7 +240,7 @@ def _rendered(
     Raises:
         InputError: a folder is not there; a pool that is too small.
     """
-    from rtmpose3d.training import rendered
+    from rtmpose3d.training.data import rendered
 
     recipe = job.recipe
     if min(rendering.fresh, recipe.batch_size) > max(rendering.pool, 1) and (

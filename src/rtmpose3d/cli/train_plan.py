@@ -9,17 +9,17 @@ from typing import TypeVar, cast
 
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.models import build_network
-from rtmpose3d.training.beginning import NETWORK_PARTS, InitialWeights, NetworkPart
-from rtmpose3d.training.data import PoseBatch
-from rtmpose3d.training.detector.recipes import DETECTOR_RECIPES, DetectorRecipe
-from rtmpose3d.training.distillation import STAGES, first_stage, second_stage
-from rtmpose3d.training.engine import PRECISIONS, Engine
-from rtmpose3d.training.folders import FoundShare, find_share, mixture_data
-from rtmpose3d.training.mixture import ON_BAD, OnBadSample, Share
-from rtmpose3d.training.published import COCKTAIL14, PLANS, Plan
-from rtmpose3d.training.recipe import PoseRecipe, Recipe
-from rtmpose3d.training.recipes import RECIPES
-from rtmpose3d.training.trainer import TrainingData
+from rtmpose3d.training.data.batches import PoseBatch
+from rtmpose3d.training.data.datasets import FoundShare, find_share, mixture_data
+from rtmpose3d.training.data.mixture import ON_BAD, OnBadSample, Share
+from rtmpose3d.training.loop.engine import PRECISIONS, Engine
+from rtmpose3d.training.loop.trainer import TrainingData
+from rtmpose3d.training.pose.distillation import STAGES, first_stage, second_stage
+from rtmpose3d.training.pose.initialization import NETWORK_PARTS, InitialWeights, NetworkPart
+from rtmpose3d.training.recipes.base import PoseRecipe, Recipe
+from rtmpose3d.training.recipes.detector import DETECTOR_RECIPES, DetectorRecipe
+from rtmpose3d.training.recipes.published import COCKTAIL14, PLANS, Plan
+from rtmpose3d.training.recipes.small import RECIPES
 from rtmpose3d.zoo import resolve_pose
 
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from rtmpose3d.training.detector.images import LabelledImage
-from rtmpose3d.training.detector.recipes import DetectorRecipe
-from rtmpose3d.training.schedule import FlatCosine
+from rtmpose3d.training.recipes.detector import DetectorRecipe
+from rtmpose3d.training.recipes.schedule import FlatCosine
 from rtmpose3d.zoo import resolve_detector
 
 

@@ -15,10 +15,10 @@ from rtmpose3d.errors import InputError, RTMPose3DError
 from rtmpose3d.training.detector.augment import AS_INFERENCE, VariedImages
 from rtmpose3d.training.detector.images import DetectorBatch, GivenImages
 from rtmpose3d.training.detector.loop import train_detector
-from rtmpose3d.training.detector.recipes import DetectorRecipe, detector_nano
-from rtmpose3d.training.engine import Engine
-from rtmpose3d.training.log import read_log
-from rtmpose3d.training.trainer import TrainingData
+from rtmpose3d.training.loop.engine import Engine
+from rtmpose3d.training.loop.log import read_log
+from rtmpose3d.training.loop.trainer import TrainingData
+from rtmpose3d.training.recipes.detector import DetectorRecipe, detector_nano
 from rtmpose3d.weights import read_checkpoint
 from rtmpose3d.zoo import resolve_detector
 

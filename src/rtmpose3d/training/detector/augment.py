@@ -15,7 +15,7 @@ import numpy as np
 
 from rtmpose3d.geometry.letterbox import PAD_VALUE, letterbox_size
 from rtmpose3d.structures import BoolArray, FloatArray, Image
-from rtmpose3d.training.augment import Look, change_look
+from rtmpose3d.training.data.augment import Look, change_look
 from rtmpose3d.training.detector.images import (
     DetectorBatch,
     ImageSource,

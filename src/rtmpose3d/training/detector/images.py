@@ -1,7 +1,7 @@
 """Images with boxes, and batches of them.
 
 Everything is addressed by an index and the same index gives the same image or batch, as in
-`training.data`: a resumed training goes on with the very next batch.
+`training.data.batches`: a resumed training goes on with the very next batch.
 """
 
 from __future__ import annotations

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from rtmpose3d.training.detector.images import DetectorBatch
-from rtmpose3d.training.detector.recipes import DetectorRecipe
 from rtmpose3d.training.detector.task import prepare_detector
-from rtmpose3d.training.engine import Engine
-from rtmpose3d.training.trainer import TrainingData, TrainingResult, check, train
+from rtmpose3d.training.loop.engine import Engine
+from rtmpose3d.training.loop.trainer import TrainingData, TrainingResult, check, train
+from rtmpose3d.training.recipes.detector import DetectorRecipe
 
 
 def train_detector(

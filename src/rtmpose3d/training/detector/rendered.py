@@ -25,8 +25,8 @@ from rtmpose3d.training.detector.images import (
     PooledImages,
     settle_boxes,
 )
-from rtmpose3d.training.detector.recipes import DetectorRecipe
-from rtmpose3d.training.trainer import TrainingData
+from rtmpose3d.training.loop.trainer import TrainingData
+from rtmpose3d.training.recipes.detector import DetectorRecipe
 
 SCENES_A_BATCH = 8  # that the renderer makes at once
 RENDERED_SHARE = 1.3  # of the network's input, so that images can be enlarged

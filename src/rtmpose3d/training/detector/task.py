@@ -12,20 +12,20 @@ from torch import Tensor, nn
 from rtmpose3d.models.graph import DetectorGraph, Normalise
 from rtmpose3d.models.rtmdet import RTMDet
 from rtmpose3d.structures import Image
-from rtmpose3d.training.beginning import load_whole
-from rtmpose3d.training.checkpointing import TrainingState
-from rtmpose3d.training.curves import LEARNING_RATE, SPEED, Panel
 from rtmpose3d.training.detector.images import DetectorBatch
 from rtmpose3d.training.detector.losses import detector_losses, pad_people
-from rtmpose3d.training.detector.recipes import DetectorRecipe
 from rtmpose3d.training.detector.validation import (
     GraphSession,
     draw_detections,
     validate_detector,
 )
-from rtmpose3d.training.ema import WeightAverage
-from rtmpose3d.training.engine import Engine
-from rtmpose3d.training.schedule import optimizer_groups
+from rtmpose3d.training.loop.checkpoint import TrainingState
+from rtmpose3d.training.loop.curves import LEARNING_RATE, SPEED, Panel
+from rtmpose3d.training.loop.ema import WeightAverage
+from rtmpose3d.training.loop.engine import Engine
+from rtmpose3d.training.pose.initialization import load_whole
+from rtmpose3d.training.recipes.detector import DetectorRecipe
+from rtmpose3d.training.recipes.schedule import optimizer_groups
 from rtmpose3d.zoo import DetectorSpec
 
 PANELS = (

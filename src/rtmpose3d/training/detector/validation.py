@@ -18,7 +18,7 @@ from rtmpose3d.runtime import Candidates, Device
 from rtmpose3d.runtime.sessions import level_sizes
 from rtmpose3d.structures import Detections, Image, UInt8Array
 from rtmpose3d.training.detector.images import DetectorBatch
-from rtmpose3d.training.sheets import with_head
+from rtmpose3d.training.pose.sheets import with_head
 from rtmpose3d.viz.text import draw_label
 from rtmpose3d.zoo import DetectorSpec
 

@@ -21,14 +21,14 @@ from torch import nn
 
 from rtmpose3d.errors import InputError, RTMPose3DError
 from rtmpose3d.structures.atomic import atomic_write, output_errors
-from rtmpose3d.training.checkpointing import TrainingState, load_checkpoint, random_numbers
-from rtmpose3d.training.engine import Engine
-from rtmpose3d.training.journal import CHECKPOINTS, Journal
-from rtmpose3d.training.loading import load_batches
-from rtmpose3d.training.log import SkippedLog
-from rtmpose3d.training.progress import Meter, Progress, StopSignals
-from rtmpose3d.training.recipe import Recipe
-from rtmpose3d.training.task import B, BatchSource, PartSource, Task
+from rtmpose3d.training.data.loading import load_batches
+from rtmpose3d.training.loop.checkpoint import TrainingState, load_checkpoint, random_numbers
+from rtmpose3d.training.loop.engine import Engine
+from rtmpose3d.training.loop.log import SkippedLog
+from rtmpose3d.training.loop.progress import Meter, Progress, StopSignals
+from rtmpose3d.training.loop.run_log import CHECKPOINTS, Journal
+from rtmpose3d.training.loop.task import B, BatchSource, PartSource, Task
+from rtmpose3d.training.recipes.base import Recipe
 
 logger = logging.getLogger(__name__)
 

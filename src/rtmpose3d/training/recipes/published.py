@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.skeletons import Part
-from rtmpose3d.training.augment import (
+from rtmpose3d.training.data.augment import (
     RTMPOSE_STAGE2,
     RTMPOSE_WIDE_STAGE1,
     RTMPOSE_WIDE_STAGE2,
@@ -23,10 +23,10 @@ from rtmpose3d.training.augment import (
     STAGE2,
     Augmentation,
 )
-from rtmpose3d.training.losses import RTMW_PART_WEIGHTS
-from rtmpose3d.training.mixture import Share
-from rtmpose3d.training.recipe import PoseRecipe
-from rtmpose3d.training.schedule import FlatCosine
+from rtmpose3d.training.data.mixture import Share
+from rtmpose3d.training.pose.losses import RTMW_PART_WEIGHTS
+from rtmpose3d.training.recipes.base import PoseRecipe
+from rtmpose3d.training.recipes.schedule import FlatCosine
 from rtmpose3d.zoo import resolve_pose
 
 WARMUP_STEPS = 1000  # all configurations: LinearLR, end

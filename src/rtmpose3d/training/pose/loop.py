@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rtmpose3d.training.beginning import InitialWeights
-from rtmpose3d.training.data import PoseBatch
-from rtmpose3d.training.engine import Engine
-from rtmpose3d.training.preparation import prepare
-from rtmpose3d.training.recipe import PoseRecipe
-from rtmpose3d.training.trainer import TrainingData, TrainingResult, check, train
+from rtmpose3d.training.data.batches import PoseBatch
+from rtmpose3d.training.loop.engine import Engine
+from rtmpose3d.training.loop.trainer import TrainingData, TrainingResult, check, train
+from rtmpose3d.training.pose.initialization import InitialWeights
+from rtmpose3d.training.pose.task import prepare
+from rtmpose3d.training.recipes.base import PoseRecipe
 
 
 def train_pose(

@@ -12,7 +12,7 @@ from rtmpose3d.codec import keypoints_from_bins
 from rtmpose3d.evaluation import EVALUATED_PARTS, PCK_THRESHOLDS, mpjpe, pck, relative_to_root
 from rtmpose3d.models.graph import PoseGraph
 from rtmpose3d.structures import FloatArray
-from rtmpose3d.training.data import PoseBatch
+from rtmpose3d.training.data.batches import PoseBatch
 from rtmpose3d.zoo import PoseSpec
 
 _BODY = EVALUATED_PARTS["body"]

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from rtmpose3d.errors import WeightsError
 from rtmpose3d.structures.atomic import atomic_write
-from rtmpose3d.training.ema import WeightAverage
+from rtmpose3d.training.loop.ema import WeightAverage
 from rtmpose3d.weights import read_checkpoint, write_safetensors, write_torch_file
 
 RandomNumbers = Mapping[str, Tensor]

@@ -16,8 +16,8 @@ import numpy as np
 from rtmpose3d.data import PoseRecord, load_record_image
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures import IntArray
-from rtmpose3d.training.augment import Augmentation, Sample, change_look, cut_crop
-from rtmpose3d.training.data import PoseBatch, batch_of_samples, box_side_px, replace_crop
+from rtmpose3d.training.data.augment import Augmentation, Sample, change_look, cut_crop
+from rtmpose3d.training.data.batches import PoseBatch, batch_of_samples, box_side_px, replace_crop
 
 OnBadSample = Literal["raise", "skip"]
 ON_BAD: tuple[OnBadSample, ...] = ("raise", "skip")

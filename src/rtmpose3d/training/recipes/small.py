@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from rtmpose3d.training.augment import Augmentation, Geometry, Jitter, Look
-from rtmpose3d.training.recipe import PoseRecipe
-from rtmpose3d.training.schedule import FlatCosine
+from rtmpose3d.training.data.augment import Augmentation, Geometry, Jitter, Look
+from rtmpose3d.training.recipes.base import PoseRecipe
+from rtmpose3d.training.recipes.schedule import FlatCosine
 from rtmpose3d.zoo import resolve_pose
 
 __all__ = ["RECIPES", "PoseRecipe", "nano", "nano_small"]

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.skeletons import Part
-from rtmpose3d.training.augment import STAGE1, STAGE2, Augmentation
-from rtmpose3d.training.beginning import NetworkPart, check_parts
-from rtmpose3d.training.distillation import Distillation, check_distillation
-from rtmpose3d.training.engine import PRECISIONS, Precision
-from rtmpose3d.training.schedule import FlatCosine
+from rtmpose3d.training.data.augment import STAGE1, STAGE2, Augmentation
+from rtmpose3d.training.loop.engine import PRECISIONS, Precision
+from rtmpose3d.training.pose.distillation import Distillation, check_distillation
+from rtmpose3d.training.pose.initialization import NetworkPart, check_parts
+from rtmpose3d.training.recipes.schedule import FlatCosine
 from rtmpose3d.zoo import ModelSpec, PoseSpec
 
 MAP_STRIDES = (8, 16, 32)  # of the features that keypoint maps can be made of
@@ -28,7 +28,7 @@ class Recipe:
         learning_rate: base of the schedule.
         weight_decay: of AdamW, where it applies.
         clip_norm: greatest norm of all gradients; None: as they are.
-        ema_momentum, ema_gamma: of the averaged weights (`training.ema`).
+        ema_momentum, ema_gamma: of the averaged weights (`training.loop.ema`).
         loss_scale: on the loss before gradients are taken. Adam's steps do not depend on it but
             for its epsilon, but `clip_norm` does.
         precision: of the network's arithmetic; losses stay float32.
@@ -85,8 +85,8 @@ class PoseRecipe(Recipe):
     Attributes:
         model: what is trained.
         part_weights: what the keypoints of each part count; 1 for parts that are not named.
-        map_weight: of the loss of keypoint maps beside the head (`training.maps`) against the
-            keypoint loss, both in nats; 0 for none.
+        map_weight: of the loss of keypoint maps beside the head (`training.pose.heatmaps`) against
+            the keypoint loss, both in nats; 0 for none.
         map_stride: pixels of the crop a cell of these maps: 8, 16 or 32.
         bone_weight: of the bone length loss in metres, beside the keypoint loss per person; 0
             for none. It pulls at whole distributions, so before those have peaks it destroys

@@ -27,10 +27,10 @@ from rtmpose3d.structures.atomic import atomic_write, output_errors
 from rtmpose3d.synth.crops import NO_JITTER, CropBatch, CropJitter
 from rtmpose3d.synth.stream import CropStream, StreamPlan
 from rtmpose3d.synth.world import WorldSettings
-from rtmpose3d.training.augment import Augmentation, Sample, augment_crop
-from rtmpose3d.training.data import PoseBatch, batch_of_samples
-from rtmpose3d.training.recipes import PoseRecipe
-from rtmpose3d.training.trainer import TrainingData
+from rtmpose3d.training.data.augment import Augmentation, Sample, augment_crop
+from rtmpose3d.training.data.batches import PoseBatch, batch_of_samples
+from rtmpose3d.training.loop.trainer import TrainingData
+from rtmpose3d.training.recipes.small import PoseRecipe
 
 logger = logging.getLogger(__name__)
 

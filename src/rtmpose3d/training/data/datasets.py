@@ -12,11 +12,11 @@ from pathlib import Path
 
 from rtmpose3d.data import DATASETS, ReadOptions, RecordTable, read_dataset
 from rtmpose3d.errors import InputError, UnknownNameError
-from rtmpose3d.training.augment import NO_AUGMENTATION
-from rtmpose3d.training.data import PoseBatch
-from rtmpose3d.training.mixture import MixtureSource, OnBadSample, Share
-from rtmpose3d.training.recipe import PoseRecipe
-from rtmpose3d.training.trainer import TrainingData
+from rtmpose3d.training.data.augment import NO_AUGMENTATION
+from rtmpose3d.training.data.batches import PoseBatch
+from rtmpose3d.training.data.mixture import MixtureSource, OnBadSample, Share
+from rtmpose3d.training.loop.trainer import TrainingData
+from rtmpose3d.training.recipes.base import PoseRecipe
 
 # Where mmpose's documentation and configurations keep them, from their common folder.
 MMPOSE_FOLDERS = {

@@ -2,8 +2,8 @@
 
 A `BatchSource` gives batch number i, always the same one, so that a resumed training continues
 with the very next batch and two workers need not agree on anything. `AugmentedSource` varies crops
-that are already cut, `FixedSource` repeats a few; `training.mixture` cuts crops out of records'
-images. `training.loading` runs a source ahead of the training step.
+that are already cut, `FixedSource` repeats a few; `training.data.mixture` cuts crops out of the
+images of records. `training.data.loading` runs a source ahead of the training step.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from rtmpose3d.data import PoseRecord
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry.crop import PADDING
 from rtmpose3d.structures import FloatArray, Image, UInt8Array
-from rtmpose3d.training.augment import Augmentation, Sample, augment_crop
-from rtmpose3d.training.task import BatchSource
+from rtmpose3d.training.data.augment import Augmentation, Sample, augment_crop
+from rtmpose3d.training.loop.task import BatchSource
 
 HIPS = (11, 12)  # their middle is the root
 

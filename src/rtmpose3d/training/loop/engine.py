@@ -1,8 +1,8 @@
 """Where a training runs and in which precision: the one place that knows of devices.
 
 The loop asks it for everything that many devices would do differently. `Engine` is one device;
-`training.distributed` has the one for several processes, which `open_engine` gives where torchrun
-has started them.
+`training.loop.distributed` has the one for several processes, which `open_engine` gives where
+torchrun has started them.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def open_engine(
         MissingDependencyError: there are several processes and the extra `train` is not installed.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        from rtmpose3d.training.distributed import DistributedEngine
+        from rtmpose3d.training.loop.distributed import DistributedEngine
 
         return DistributedEngine(device, precision=precision, channels_last=channels_last)
     return Engine(device, precision=precision, channels_last=channels_last)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from rtmpose3d.training.detector.augment import STAGE1, STAGE2, ImageAugmentation
-from rtmpose3d.training.recipe import Recipe
-from rtmpose3d.training.schedule import FlatCosine
+from rtmpose3d.training.recipes.base import Recipe
+from rtmpose3d.training.recipes.schedule import FlatCosine
 from rtmpose3d.zoo import DetectorSpec, resolve_detector
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from rtmpose3d.codec import SimCCSpec
-from rtmpose3d.training.losses import label_distribution, simcc_divergence, weighted_sum
+from rtmpose3d.training.pose.losses import label_distribution, simcc_divergence, weighted_sum
 
 LABELLED = 0.5  # SimCCLabel: a keypoint of lower visibility gets no label
 REACH = 3  # sigmas around a keypoint that must touch the axis (SimCCLabel)

@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from rtmpose3d.models.graph import Normalise
 from rtmpose3d.models.pose import PoseNetwork
 from rtmpose3d.skeletons import WHOLEBODY
-from rtmpose3d.training.beginning import NetworkPart
-from rtmpose3d.training.distillation import Teacher
-from rtmpose3d.training.engine import Engine
-from rtmpose3d.training.loading import DeviceBatch
-from rtmpose3d.training.losses import bone_length_errors, expected_keypoints, part_factors
-from rtmpose3d.training.maps import MapHead, Maps, map_depth_loss, map_loss
-from rtmpose3d.training.recipe import PoseRecipe
-from rtmpose3d.training.targets import LabelTables, SimCCTargets
+from rtmpose3d.training.data.loading import DeviceBatch
+from rtmpose3d.training.loop.engine import Engine
+from rtmpose3d.training.pose.distillation import Teacher
+from rtmpose3d.training.pose.heatmaps import MapHead, Maps, map_depth_loss, map_loss
+from rtmpose3d.training.pose.initialization import NetworkPart
+from rtmpose3d.training.pose.losses import bone_length_errors, expected_keypoints, part_factors
+from rtmpose3d.training.pose.targets import LabelTables, SimCCTargets
+from rtmpose3d.training.recipes.base import PoseRecipe
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,9 +47,9 @@ class Beside(nn.Module):
     """What is trained beside the network and not part of its file. Checkpoints hold these names.
 
     Args:
-        maps: gives keypoint maps (`training.maps`).
+        maps: gives keypoint maps (`training.pose.heatmaps`).
         level: of the features that they are made of.
-        align: leads the last feature to a teacher's width (`training.distillation`).
+        align: leads the last feature to a teacher's width (`training.pose.distillation`).
     """
 
     def __init__(self, maps: MapHead | None, level: int, align: nn.Conv2d | None) -> None:

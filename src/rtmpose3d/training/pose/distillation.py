@@ -20,7 +20,7 @@ from rtmpose3d.codec import SimCCSpec
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.models.graph import Normalise
 from rtmpose3d.models.pose import PoseNetwork
-from rtmpose3d.training.losses import (
+from rtmpose3d.training.pose.losses import (
     FEATURE_WEIGHT,
     distribution_distillation,
     feature_distillation,

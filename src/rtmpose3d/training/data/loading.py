@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from rtmpose3d.training.data import PoseBatch
-from rtmpose3d.training.task import B, BatchSource
+from rtmpose3d.training.data.batches import PoseBatch
+from rtmpose3d.training.loop.task import B, BatchSource
 
 T = TypeVar("T")
 OpenSource = Callable[[], BatchSource[B]]

@@ -17,26 +17,26 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.models.graph import PoseGraph
 from rtmpose3d.models.pose import PoseNetwork
 from rtmpose3d.structures import Image
-from rtmpose3d.training.beginning import (
+from rtmpose3d.training.data.batches import PoseBatch
+from rtmpose3d.training.data.loading import to_device
+from rtmpose3d.training.loop.checkpoint import TrainingState
+from rtmpose3d.training.loop.curves import LEARNING_RATE, SPEED, Panel
+from rtmpose3d.training.loop.ema import WeightAverage
+from rtmpose3d.training.loop.engine import Engine
+from rtmpose3d.training.pose.distillation import Teacher
+from rtmpose3d.training.pose.heatmaps import MapHead
+from rtmpose3d.training.pose.initialization import (
     InitialWeights,
     NetworkPart,
     freeze,
     load_initial,
     trained_network,
 )
-from rtmpose3d.training.checkpointing import TrainingState
-from rtmpose3d.training.curves import LEARNING_RATE, SPEED, Panel
-from rtmpose3d.training.data import PoseBatch
-from rtmpose3d.training.distillation import Teacher
-from rtmpose3d.training.ema import WeightAverage
-from rtmpose3d.training.engine import Engine
-from rtmpose3d.training.loading import to_device
-from rtmpose3d.training.maps import MapHead
-from rtmpose3d.training.recipe import MAP_STRIDES, PoseRecipe
-from rtmpose3d.training.schedule import optimizer_groups
-from rtmpose3d.training.sheets import draw_sheet
-from rtmpose3d.training.step import Beside, PoseLosses, TrainedModel
-from rtmpose3d.training.validation import validate
+from rtmpose3d.training.pose.sheets import draw_sheet
+from rtmpose3d.training.pose.step import Beside, PoseLosses, TrainedModel
+from rtmpose3d.training.pose.validation import validate
+from rtmpose3d.training.recipes.base import MAP_STRIDES, PoseRecipe
+from rtmpose3d.training.recipes.schedule import optimizer_groups
 from rtmpose3d.zoo import PoseSpec
 
 _PARTS = ("body", "feet", "face", "hands")

@@ -20,7 +20,7 @@ from torch import Tensor, distributed, nn
 
 from rtmpose3d.errors import InputError, import_extra
 from rtmpose3d.runtime.devices import parse_device, torch_device
-from rtmpose3d.training.engine import Engine, Precision
+from rtmpose3d.training.loop.engine import Engine, Precision
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

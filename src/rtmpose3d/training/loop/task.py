@@ -10,8 +10,8 @@ import numpy as np
 from torch import Tensor, nn
 
 from rtmpose3d.structures import Image
-from rtmpose3d.training.checkpointing import TrainingState
-from rtmpose3d.training.curves import Panel
+from rtmpose3d.training.loop.checkpoint import TrainingState
+from rtmpose3d.training.loop.curves import Panel
 
 
 class Batch(Protocol):

@@ -10,8 +10,8 @@ import numpy as np
 
 from rtmpose3d.structures import FloatArray, Image, PoseResult
 from rtmpose3d.structures.atomic import atomic_path
-from rtmpose3d.training.data import PoseBatch
-from rtmpose3d.training.validation import Predictions
+from rtmpose3d.training.data.batches import PoseBatch
+from rtmpose3d.training.pose.validation import Predictions
 from rtmpose3d.viz import draw_2d
 from rtmpose3d.viz.palette import RGB
 from rtmpose3d.viz.text import draw_text

@@ -12,7 +12,7 @@ import torch
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.models import load_arrays
 from rtmpose3d.models.pose import PoseNetwork
-from rtmpose3d.training.resizing import to_input_size
+from rtmpose3d.training.pose.resizing import to_input_size
 from rtmpose3d.weights import match_weights, read_checkpoint
 from rtmpose3d.zoo import PoseSpec
 
@@ -29,7 +29,7 @@ class InitialWeights:
         parts: that are taken from it; the others begin as if there were no file. With the
             backbone alone, the file may be of any model with such a backbone.
         resize: whether the head may be that of another input size of the same aspect
-            (`training.resizing`).
+            (`training.pose.resizing`).
     """
 
     path: Path

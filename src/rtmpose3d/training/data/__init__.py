@@ -1,0 +1,1 @@
+"""Training data of pose models: batches, augmentation, dataset mixtures, rendered people."""

@@ -1,0 +1,1 @@
+"""The training loop: steps, engine, checkpoints, logs; the same for every task."""

@@ -1,0 +1,1 @@
+"""Training of pose models: the task, its losses, targets, distillation and validation."""

@@ -1,0 +1,1 @@
+"""Training recipes: frozen configurations, one function for each training."""
