@@ -11,6 +11,7 @@ from rtmpose3d.structures.arrays import (
     IntArray,
     UInt8Array,
 )
+from rtmpose3d.structures.frame import Frame
 from rtmpose3d.structures.people import Crops, Detections
 from rtmpose3d.structures.result import PoseResult, RootDepthSource
 
@@ -20,6 +21,7 @@ __all__ = [
     "Decoded",
     "Detections",
     "FloatArray",
+    "Frame",
     "Image",
     "IntArray",
     "PoseResult",

@@ -16,7 +16,7 @@ import numpy as np
 from rtmpose3d.errors import InputError, UnknownNameError, import_extra
 from rtmpose3d.geometry.axes import Axes, axes_from_camera
 from rtmpose3d.skeletons import WHOLEBODY
-from rtmpose3d.structures.arrays import FloatArray, Image
+from rtmpose3d.structures.arrays import FloatArray, Image, IntArray
 
 if TYPE_CHECKING:
     import pandas
@@ -64,6 +64,10 @@ class PoseResult(Mapping[str, FloatArray]):
         image_size_wh: width and height of the image, px.
         image: the image itself (not copied), for `plot`; None after `without_image()`.
         source: file the image came from, if any.
+        frame_index: number of the image in its stream, from 0; None for single images.
+        time_s: time of the image since the start of its stream, seconds; None if unknown.
+        track_ids: (N,) integers, the same for one person throughout a stream; None without
+            tracking.
     """
 
     keypoints_2d: FloatArray
@@ -81,6 +85,9 @@ class PoseResult(Mapping[str, FloatArray]):
     image_size_wh: tuple[int, int] = (0, 0)
     image: Image | None = None
     source: Path | None = None
+    frame_index: int | None = None
+    time_s: float | None = None
+    track_ids: IntArray | None = None
 
     # -- a mapping of arrays -------------------------------------------------------------------
 
@@ -165,6 +172,7 @@ class PoseResult(Mapping[str, FloatArray]):
             root_depth_source=tuple(self.root_depth_source[i] for i in picked)
             if self.root_depth_source
             else (),
+            track_ids=None if self.track_ids is None else self.track_ids[picked],
         )
 
     def __repr__(self) -> str:
