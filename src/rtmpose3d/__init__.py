@@ -4,7 +4,7 @@ from rtmpose3d import RTMPose3D
 
 model = RTMPose3D.from_pretrained("rbarac/rtmpose3d")
 result = model("people.jpg")
-result.keypoints_3d      # (N, 133, 3) metres
+result.keypoints_3d  # (N, 133, 3) metres
 result.plot().save("people_pose.jpg")
 """
 

@@ -19,8 +19,10 @@ class RTMPose3DInference(RTMPose3D):
 
     Args:
         model_size: "l", "x", or "n" for the small model in the package, which needs no network.
-        detector_config, pose_config: must be None; see `RTMPose3DConfig`.
-        detector_checkpoint, pose_checkpoint: files or addresses instead of the published ones.
+        detector_config: must be None, see `RTMPose3DConfig`.
+        detector_checkpoint: file or address of the detector, instead of the published one.
+        pose_config: must be None, see `RTMPose3DConfig`.
+        pose_checkpoint: file or address of the pose model, instead of the published one.
         device: "auto" (default), "cpu", "cuda", "cuda:N" or "mps".
         cache_dir: folder for downloads.
         backend: "auto", "onnxruntime" or "torch".
