@@ -22,12 +22,10 @@ from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import Image
 from rtmpose3d.structures.atomic import atomic_path, atomic_write
 from rtmpose3d.synth import Light, Person, Renderer, RenderJob, Scene, View
-from rtmpose3d.synth.backdrops import read_image
-from rtmpose3d.synth.cameras import looking_at
-from rtmpose3d.synth.composition import backdrop_place
-from rtmpose3d.synth.labels import PersonLabels, label_people
+from rtmpose3d.synth.output import PersonLabels, label_people
 from rtmpose3d.synth.people import Cast, person_of
-from rtmpose3d.synth.poses import pose_body, sample_pose, world_from_person
+from rtmpose3d.synth.pose import pose_body, sample_pose, world_from_person
+from rtmpose3d.synth.scene import backdrop_place, looking_at, read_image
 from rtmpose3d.zoo import DEMO_IMAGE
 
 TRUTH = Path(__file__).parents[1] / "tests" / "fixtures" / "demo" / "people.json"

@@ -13,7 +13,7 @@ from standin import StandIns, standin_person, standins
 from rtmpose3d.errors import BackendError, MissingDependencyError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.synth import Light, Renderer, Scene, SceneSettings, View, World, WorldSettings
-from rtmpose3d.synth.cameras import looking_at
+from rtmpose3d.synth.scene.cameras import looking_at
 
 __all__ = ["StandIns"]
 

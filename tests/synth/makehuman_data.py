@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rtmpose3d.synth.assets import MakeHumanAssets
-from rtmpose3d.synth.people import Cast
+from rtmpose3d.synth.assets.makehuman import MakeHumanAssets
+from rtmpose3d.synth.people.cast import Cast
 
 ACTORS = 6
 

@@ -13,12 +13,12 @@ from makehuman_data import assets_at
 
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.skeletons import WHOLEBODY
-from rtmpose3d.synth.assets import MakeHumanAssets, read_keypoint_map
-from rtmpose3d.synth.assets_bvh import read_bvh
-from rtmpose3d.synth.assets_obj import connected_parts, read_obj, surface_of, vertex_normals
-from rtmpose3d.synth.assets_proxy import read_proxy
-from rtmpose3d.synth.assets_rig import read_rig, reduce_weights
-from rtmpose3d.synth.assets_targets import open_targets
+from rtmpose3d.synth.assets.bvh import read_bvh
+from rtmpose3d.synth.assets.makehuman import MakeHumanAssets, read_keypoint_map
+from rtmpose3d.synth.assets.obj import connected_parts, read_obj, surface_of, vertex_normals
+from rtmpose3d.synth.assets.proxy import read_proxy
+from rtmpose3d.synth.assets.rig import read_rig, reduce_weights
+from rtmpose3d.synth.assets.targets import open_targets
 
 OBJ = """# a square of two faces with a seam, and a triangle apart
 v 0 0 0

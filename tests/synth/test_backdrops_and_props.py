@@ -11,12 +11,12 @@ import pytest
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.synth import Prop, Scene, SceneSettings, View
-from rtmpose3d.synth.backdrops import Backdrops, split_of
-from rtmpose3d.synth.cameras import looking_at
-from rtmpose3d.synth.composition import backdrop_place, compose_scene, without_blockers
-from rtmpose3d.synth.decimation import CELLS_M, decimate, islands
-from rtmpose3d.synth.glb import read_glb
-from rtmpose3d.synth.props import PropKit
+from rtmpose3d.synth.render.decimation import CELLS_M, decimate, islands
+from rtmpose3d.synth.scene.backdrops import Backdrops, split_of
+from rtmpose3d.synth.scene.cameras import looking_at
+from rtmpose3d.synth.scene.composition import backdrop_place, compose_scene, without_blockers
+from rtmpose3d.synth.scene.glb import read_glb
+from rtmpose3d.synth.scene.props import PropKit
 
 
 def test_views_of_one_place_are_in_one_split_and_every_file_is_in_one(

@@ -6,7 +6,7 @@ import pytest
 from rtmpose3d.geometry import Camera
 from rtmpose3d.geometry.crop import apply_affine, crop_from_image
 from rtmpose3d.synth import View
-from rtmpose3d.synth.cameras import (
+from rtmpose3d.synth.scene.cameras import (
     clip_from_world,
     cropped_view,
     depth_from_clip,

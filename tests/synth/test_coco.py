@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rtmpose3d.synth import ShotSettings, World, make_shot
-from rtmpose3d.synth.coco import coco_document, rle_counts, rle_string
+from rtmpose3d.synth.output.coco import coco_document, rle_counts, rle_string
 
 
 def test_run_lengths_go_down_the_columns_and_start_with_zeros() -> None:

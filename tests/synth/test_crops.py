@@ -8,7 +8,7 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.geometry.crop import center_scale_from_boxes, crop_from_image
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.synth import NO_JITTER, CropJitter, World
-from rtmpose3d.synth.crops import collate, make_crops
+from rtmpose3d.synth.output.crops import collate, make_crops
 
 SIZE_WH = (96, 128)
 

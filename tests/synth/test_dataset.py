@@ -16,9 +16,9 @@ from rtmpose3d.synth import (
     make_shot,
     write_dataset,
 )
-from rtmpose3d.synth import dataset as dataset_module
-from rtmpose3d.synth.backdrops import read_image
-from rtmpose3d.synth.preview import preview_sheet
+from rtmpose3d.synth.output import dataset as dataset_module
+from rtmpose3d.synth.output.preview import preview_sheet
+from rtmpose3d.synth.scene.backdrops import read_image
 
 SHOT = ShotSettings(size_wh=(160, 120))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rtmpose3d.synth import Degradation
-from rtmpose3d.synth.degrade import NOTHING, degrade
+from rtmpose3d.synth.render.camera_effects import NOTHING, degrade
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (61, 47, 3)).astype(np.uint8)
 NAMES = ["blur", "motion", "low_resolution", "tone", "colour", "grey", "noise", "jpeg"]

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from rtmpose3d.synth import Person, Renderer, Scene, View
-from rtmpose3d.synth.cameras import eye_of, to_camera
-from rtmpose3d.synth.labels import (
+from rtmpose3d.synth.output.labels import (
     OCCLUDED,
     OUTSIDE,
     VISIBLE,
@@ -16,6 +15,7 @@ from rtmpose3d.synth.labels import (
     silhouette_box,
     visibility,
 )
+from rtmpose3d.synth.scene.cameras import eye_of, to_camera
 
 
 def test_points_in_metres_project_to_the_points_in_pixels(

@@ -9,14 +9,14 @@ import pytest
 from makehuman_data import ACTORS, assets_at, cast_at
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.synth.body_shape import sample_traits
-from rtmpose3d.synth.clothes_fabric import TILE_PX, linear, sample_colour, sample_tile
-from rtmpose3d.synth.clothes_garments import garments_of
-from rtmpose3d.synth.people import Cast, make_person, place_people
-from rtmpose3d.synth.people_groups import Member, group_people, overlap_of_two
-from rtmpose3d.synth.people_things import _SHAPES
-from rtmpose3d.synth.poses import world_from_person
-from rtmpose3d.synth.scene import Person
+from rtmpose3d.synth.body.shape import sample_traits
+from rtmpose3d.synth.outfit.fabric import TILE_PX, linear, sample_colour, sample_tile
+from rtmpose3d.synth.outfit.garments import garments_of
+from rtmpose3d.synth.outfit.held_objects import _SHAPES
+from rtmpose3d.synth.people.cast import Cast, make_person, place_people
+from rtmpose3d.synth.people.groups import Member, group_people, overlap_of_two
+from rtmpose3d.synth.pose.posing import world_from_person
+from rtmpose3d.synth.scene.types import Person
 
 
 @pytest.fixture(scope="module")

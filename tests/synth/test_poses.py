@@ -12,15 +12,14 @@ from hypothesis import strategies as st
 from makehuman_data import assets_at, cast_at
 
 from rtmpose3d.skeletons import WHOLEBODY
-from rtmpose3d.synth.body import Body, bone_matrices, forward, keypoints_of, make_body, skin
-from rtmpose3d.synth.body_shape import sample_traits
-from rtmpose3d.synth.hands import HANDS, HIGHEST, LOWEST, sample_hand, set_fingers
-from rtmpose3d.synth.people import Cast
-from rtmpose3d.synth.poses import Pose, pose_body, sample_pose, world_from_person
-from rtmpose3d.synth.poses_arms import ARMS
-from rtmpose3d.synth.poses_attitude import sample_attitude
-from rtmpose3d.synth.poses_ik import two_bones
-from rtmpose3d.synth.poses_joints import (
+from rtmpose3d.synth.body.body import Body, bone_matrices, forward, keypoints_of, make_body, skin
+from rtmpose3d.synth.body.shape import sample_traits
+from rtmpose3d.synth.people.cast import Cast
+from rtmpose3d.synth.pose.attitude import sample_attitude
+from rtmpose3d.synth.pose.collision import overlap_m, segment_distance
+from rtmpose3d.synth.pose.hands import HANDS, HIGHEST, LOWEST, sample_hand, set_fingers
+from rtmpose3d.synth.pose.ik import two_bones
+from rtmpose3d.synth.pose.joints import (
     ANGLES,
     INDEX,
     LIMITS,
@@ -29,9 +28,10 @@ from rtmpose3d.synth.poses_joints import (
     joint_rotations,
     mirror,
 )
-from rtmpose3d.synth.poses_legs import GAIT_CYCLES, LEGS
-from rtmpose3d.synth.poses_sequence import sample_sequence
-from rtmpose3d.synth.poses_volume import overlap_m, segment_distance
+from rtmpose3d.synth.pose.library.arms import ARMS
+from rtmpose3d.synth.pose.library.legs import GAIT_CYCLES, LEGS
+from rtmpose3d.synth.pose.motion import sample_sequence
+from rtmpose3d.synth.pose.posing import Pose, pose_body, sample_pose, world_from_person
 from rtmpose3d.synth.rotations import (
     about,
     from_quaternion,

@@ -11,12 +11,12 @@ from standin import standin_person
 from rtmpose3d.errors import BackendError, InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.synth import Material, Prop, Renderer, RenderJob, Scene, View
-from rtmpose3d.synth.backdrops import Backdrops
-from rtmpose3d.synth.cameras import looking_at, to_camera
-from rtmpose3d.synth.glb import rigid_mesh
-from rtmpose3d.synth.props import PropKit
-from rtmpose3d.synth.renderer import NOBODY, PROP
-from rtmpose3d.synth.renderer_context import current
+from rtmpose3d.synth.render.context import current
+from rtmpose3d.synth.render.renderer import NOBODY, PROP
+from rtmpose3d.synth.scene.backdrops import Backdrops
+from rtmpose3d.synth.scene.cameras import looking_at, to_camera
+from rtmpose3d.synth.scene.glb import rigid_mesh
+from rtmpose3d.synth.scene.props import PropKit
 
 
 def _marker(place: np.ndarray, half_m: float) -> Prop:

@@ -14,7 +14,7 @@ from rtmpose3d.errors import InputError, OutputError, UnknownNameError
 
 if TYPE_CHECKING:
     from rtmpose3d.synth import DatasetPlan
-    from rtmpose3d.synth.backdrops import Split
+    from rtmpose3d.synth.scene import Split
 
 _WHAT, _IMAGES, _RUN = "What is rendered", "Images", "Running"
 FORMATS = ("coco",)
@@ -149,7 +149,7 @@ def synth(
     that is Mesa: apt-get install libegl1 libgl1 libgl1-mesa-dri.
     """
     from rtmpose3d.synth import DatasetPlan, ShotSettings, WorldSettings, makehuman_people
-    from rtmpose3d.synth.backdrops import SPLITS
+    from rtmpose3d.synth.scene import SPLITS
 
     if file_format not in FORMATS:
         raise UnknownNameError("--format", file_format, FORMATS)
@@ -221,7 +221,7 @@ def _write_preview(folder: Path) -> Path:
     import cv2
 
     from rtmpose3d.structures.atomic import atomic_path
-    from rtmpose3d.synth.preview import preview_sheet
+    from rtmpose3d.synth.output import preview_sheet
 
     sheet = preview_sheet(folder)
     path = folder / PREVIEW

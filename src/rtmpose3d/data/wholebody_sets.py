@@ -39,7 +39,7 @@ def read_coco_wholebody(file: AnnotationFile, options: ReadOptions) -> Iterator[
 
 
 def read_rendered(file: AnnotationFile, options: ReadOptions) -> Iterator[Candidate]:
-    """Reader of what `rtmpose3d synth` writes (`rtmpose3d.synth.coco`)."""
+    """Reader of what `rtmpose3d synth` writes (`rtmpose3d.synth.output.coco`)."""
     return coco_candidates(file, options, _build_rendered)
 
 

@@ -5,16 +5,23 @@
 and for people MakeHuman's assets (CC0) in a folder that the user names.
 """
 
-from rtmpose3d.synth.composition import SceneSettings
-from rtmpose3d.synth.crops import NO_JITTER, CropBatch, CropJitter
-from rtmpose3d.synth.dataset import DatasetPlan, write_dataset
-from rtmpose3d.synth.degrade import Degradation
-from rtmpose3d.synth.people_source import makehuman_people
-from rtmpose3d.synth.renderer import Rendered, Renderer, RenderJob
-from rtmpose3d.synth.scene import Light, Material, Mesh, Person, Prop, Scene, View
-from rtmpose3d.synth.shots import ShotSettings, SynthSample, make_shot
-from rtmpose3d.synth.stream import CropStream, SceneBatch, SceneStream, StreamPlan
-from rtmpose3d.synth.world import PeopleSource, World, WorldSettings
+from rtmpose3d.synth.output import (
+    NO_JITTER,
+    CropBatch,
+    CropJitter,
+    CropStream,
+    DatasetPlan,
+    SceneBatch,
+    SceneStream,
+    ShotSettings,
+    StreamPlan,
+    SynthSample,
+    make_shot,
+    write_dataset,
+)
+from rtmpose3d.synth.render import Degradation, Rendered, Renderer, RenderJob
+from rtmpose3d.synth.scene import Light, Material, Mesh, Person, Prop, Scene, SceneSettings, View
+from rtmpose3d.synth.world import PeopleSource, World, WorldSettings, makehuman_people
 
 __all__ = [
     "NO_JITTER",

@@ -15,14 +15,12 @@ from typing import Protocol
 import numpy as np
 
 from rtmpose3d.errors import InputError, UnknownNameError
-from rtmpose3d.synth.backdrops import SPLITS, Backdrops, Split
-from rtmpose3d.synth.composition import SceneSettings
-from rtmpose3d.synth.degrade import Degradation
-from rtmpose3d.synth.props import PropKit
-from rtmpose3d.synth.renderer import Renderer
-from rtmpose3d.synth.scene import Person
+from rtmpose3d.synth.people import Cast
+from rtmpose3d.synth.render import Degradation, Renderer
+from rtmpose3d.synth.scene import SPLITS, Backdrops, Person, PropKit, SceneSettings, Split
 
 MOST_PEOPLE_COMPOSED = 12
+ACTORS = 24  # dressed bodies of a cast; a new block of them takes about 0.06 s each
 _KINDS = {"image": 1, "crops": 2, "scenes": 3, "kit": 4}
 
 
@@ -85,6 +83,15 @@ class WorldSettings:
     def rng(self, kind: str, number: int) -> np.random.Generator:
         """The generator for number n of a kind."""
         return np.random.default_rng([self.seed, SPLITS.index(self.split), _KINDS[kind], number])
+
+
+def makehuman_people(settings: WorldSettings) -> PeopleSource:
+    """Opens MakeHuman's folder as a source of people.
+
+    Raises:
+        InputError: the folder is missing or incomplete; the message names what.
+    """
+    return Cast.open(settings.assets, seed=settings.seed, size=ACTORS, split=settings.split)
 
 
 class World:

@@ -24,8 +24,7 @@ import numpy as np
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures import Image
 from rtmpose3d.structures.atomic import atomic_write, output_errors
-from rtmpose3d.synth.crops import NO_JITTER, CropBatch, CropJitter
-from rtmpose3d.synth.stream import CropStream, StreamPlan
+from rtmpose3d.synth.output import NO_JITTER, CropBatch, CropJitter, CropStream, StreamPlan
 from rtmpose3d.synth.world import WorldSettings
 from rtmpose3d.training.data.augment import Augmentation, Sample, augment_crop
 from rtmpose3d.training.data.batches import PoseBatch, batch_of_samples

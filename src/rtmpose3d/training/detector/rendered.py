@@ -13,8 +13,8 @@ from itertools import islice
 import numpy as np
 
 from rtmpose3d.structures import FloatArray, Image
-from rtmpose3d.synth.backdrops import Backdrops
-from rtmpose3d.synth.stream import LETTERBOX_GREY, SceneStream, StreamPlan
+from rtmpose3d.synth.output import LETTERBOX_GREY, SceneStream, StreamPlan
+from rtmpose3d.synth.scene import Backdrops
 from rtmpose3d.synth.world import WorldSettings
 from rtmpose3d.training.detector.augment import AS_INFERENCE, VariedImages
 from rtmpose3d.training.detector.images import (

@@ -1,0 +1,6 @@
+"""Everything that a body wears or holds: skin, clothes, hair, glasses, objects in the hands."""
+
+from rtmpose3d.synth.outfit.dressing import Wardrobe, dress
+from rtmpose3d.synth.outfit.held_objects import hold
+
+__all__ = ["Wardrobe", "dress", "hold"]

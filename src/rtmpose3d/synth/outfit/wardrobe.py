@@ -1,0 +1,151 @@
+"""All that people can wear, read once, and the looks that they share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rtmpose3d.errors import InputError
+from rtmpose3d.structures import FloatArray, UInt8Array
+from rtmpose3d.synth.assets import (
+    BODY_VERTICES,
+    KeypointMap,
+    MakeHumanAssets,
+    Surface,
+    read_texture,
+    surface_of,
+)
+from rtmpose3d.synth.body import Body
+from rtmpose3d.synth.outfit.garments import Garment, Slot, garments_of
+from rtmpose3d.synth.outfit.skin_regions import SkinRegions, find_regions
+from rtmpose3d.synth.outfit.skin_textures import body_textures
+from rtmpose3d.synth.scene import Material, Mesh
+
+TONES, SKINS_A_TONE = 12, 3  # body textures that people share
+_DARK_INSIDE, _TEETH, _TONGUE = (0.22, 0.07, 0.06), (0.88, 0.85, 0.78), (0.62, 0.28, 0.27)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Wardrobe:
+    """All that people can wear, and the looks that they share.
+
+    Attributes:
+        assets: MakeHuman's data.
+        regions: surfaces of the skin.
+        garments: by slot.
+        parts: hair-like things by kind: "eyebrows", "eyelashes"; "eyes".
+        skins: textures of body and hands by tone, painted as they are needed.
+        seed: of what is shared.
+        eyes: textures of eyes by colour.
+        mouth: surface of mouth, sockets, teeth and tongue, and its image.
+        greys: grey textures of hair, filled as they are needed.
+    """
+
+    assets: MakeHumanAssets
+    regions: SkinRegions
+    garments: dict[Slot, tuple[Garment, ...]]
+    parts: dict[str, tuple[Garment, ...]]
+    skins: dict[int, tuple[UInt8Array, UInt8Array]]
+    eyes: dict[str, UInt8Array]
+    mouth: tuple[Surface, UInt8Array]
+    greys: dict[str, UInt8Array]
+    seed: tuple[int, ...]
+
+    @staticmethod
+    def open(assets: MakeHumanAssets, keypoints: KeypointMap, seed: tuple[int, ...]) -> Wardrobe:
+        """Read all garments.
+
+        Raises:
+            InputError: the folder has no eyes, or a file is damaged.
+        """
+        regions = find_regions(assets, keypoints)
+        everything = garments_of(assets)
+        slots: tuple[Slot, ...] = ("top", "bottom", "whole", "shoes", "hat", "hair")
+        parts = {kind: tuple(_part(assets, kind)) for kind in ("eyebrows", "eyelashes", "eyes")}
+        if not parts["eyes"]:
+            raise InputError(f"no eyes in {assets.folder}: expected eyes/*/*.mhclo")
+        eyes = {file.stem: read_texture(file) for file in assets.textures("eyes")}
+        return Wardrobe(
+            assets=assets,
+            regions=regions,
+            garments={
+                slot: tuple(garment for garment in everything if garment.slot == slot)
+                for slot in slots
+            },
+            parts=parts,
+            skins={},
+            eyes=eyes,
+            mouth=_mouth(assets, regions),
+            greys={},
+            seed=seed,
+        )
+
+    def skin(self, tone: float, rng: np.random.Generator) -> tuple[float, UInt8Array, UInt8Array]:
+        """One of the shared skins near a tone: its own tone, and images of body and hands."""
+        nearest = int(np.clip(round((tone - 0.2) / 8.6 * (TONES - 1)), 0, TONES - 1))
+        number = nearest * SKINS_A_TONE + int(rng.integers(SKINS_A_TONE))
+        tone = 0.2 + 8.6 * nearest / (TONES - 1)
+        if number not in self.skins:
+            painter = np.random.default_rng([*self.seed, number])
+            self.skins[number] = body_textures(painter, tone, self.regions)
+        return tone, *self.skins[number]
+
+
+def garment_mesh(
+    garment: Garment, body: Body, material: Material, uv: FloatArray | None = None
+) -> Mesh:
+    """A garment on a body, rest pose; `uv` stands in for its own."""
+    positions, normals = garment.fit(body)
+    return Mesh(
+        positions=positions.astype(np.float32),
+        normals=normals,
+        uv=garment.surface.uv if uv is None else uv,
+        triangles=garment.surface.triangles.astype(np.uint32),
+        bone_ids=garment.bone_ids,
+        bone_weights=garment.bone_weights,
+        material=material,
+    )
+
+
+def _part(assets: MakeHumanAssets, kind: str) -> list[Garment]:
+    found: list[Garment] = []
+    for proxy in assets.proxies(kind):
+        surface = surface_of(proxy.mesh)
+        ids, weights = proxy.bone_weights(assets.rig)
+        found.append(
+            Garment(
+                name=proxy.name,
+                slot="hair",
+                surface=surface,
+                hangs=proxy,
+                bone_ids=ids[surface.source],
+                bone_weights=weights[surface.source],
+                hidden=np.zeros(BODY_VERTICES, bool),
+            )
+        )
+    return found
+
+
+def _mouth(assets: MakeHumanAssets, regions: SkinRegions) -> tuple[Surface, UInt8Array]:
+    """One surface for all that is seen through lips and lids, coloured by blocks of an image."""
+    base = assets.base
+    teeth = surface_of(base, base.faces_of("helper-upper-teeth", "helper-lower-teeth"))
+    tongue = surface_of(base, base.faces_of("helper-tongue"))
+    source, uv, triangles, vertex_triangles, shift = [], [], [], [], 0
+    for block, surface in enumerate((regions.inside, teeth, tongue)):
+        source.append(surface.source)
+        uv.append(np.tile(np.array([(block + 0.5) / 4.0, 0.5], np.float32), (len(surface.uv), 1)))
+        triangles.append(surface.triangles + shift)
+        vertex_triangles.append(surface.vertex_triangles)
+        shift += len(surface.source)
+    image = np.full((16, 64, 4), 255, np.uint8)
+    for block, colour in enumerate((_DARK_INSIDE, _TEETH, _TONGUE)):
+        image[:, block * 16 : block * 16 + 16, :3] = np.array(colour) * 255
+    whole = Surface(
+        source=np.concatenate(source),
+        uv=np.concatenate(uv),
+        triangles=np.concatenate(triangles),
+        vertex_triangles=np.concatenate(vertex_triangles),
+    )
+    return whole, image

@@ -1,0 +1,1 @@
+"""Named poses of legs and arms, and how frequent they are."""
