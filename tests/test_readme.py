@@ -1,13 +1,13 @@
-"""README.md and its neighbours are true: tables, commands, options, links, and code that runs.
+"""README.md and the other documents are true: tables, commands, options, links, runnable code.
 
-`python tests/test_readme.py` writes the table of models anew into README.md.
+`python tests/test_readme.py` regenerates the tables of models in README.md and docs/models.md.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +21,20 @@ from rtmpose3d.zoo import ALIASES, DEMO_IMAGE, MODELS, ModelSpec, PoseSpec, Remo
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
+DOCS = ROOT / "docs"
 DOCUMENTS = [README, *(ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md"))]
-DOCUMENTS += [ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-WITH_CODE = [README, ROOT / "docs" / "output.md"]
+DOCUMENTS += [ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md")), DOCS / "api" / "index.md"]
+WITH_CODE = [README, DOCS / "output.md", DOCS / "coordinates.md", DOCS / "migrating.md"]
+MAX_README_LINES = 150
+README_MODELS = (
+    "rtmw3d-l",
+    "rtmw3d-x",
+    "rtmw-m-256x192",
+    "rtmw-l-384x288",
+    "rtmpose-l-384x288",
+    "dwpose-l-384x288",
+    "rtmw3d-n",
+)
 GIVES = {"pose3d": "2D + 3D", "pose2d": "2D", "detector": "boxes"}
 
 
@@ -37,7 +48,7 @@ def blocks(path: Path, language: str) -> list[str]:
 
 
 def between(path: Path, mark: str) -> str:
-    """What stands between the comments `mark: begin` and `mark: end`."""
+    """The text between the comments `mark: begin` and `mark: end`."""
     found = re.search(
         rf"<!-- {mark}: begin -->\n(.*?)<!-- {mark}: end -->", path.read_text("utf-8"), re.DOTALL
     )
@@ -48,14 +59,17 @@ def between(path: Path, mark: str) -> str:
 # -- the table of models ---------------------------------------------------------------------------
 
 
-def models_table() -> str:
-    """README's table, made from the code's."""
+def models_table(names: Iterable[str]) -> str:
+    """A table of models, generated from the rows of `MODELS`."""
     lines = [
-        "| model | gives | input | AP | AR | 3D error | parameters | GFLOPs |",
+        "| model | output | input | AP | AR | 3D error | parameters | GFLOPs |",
         "|---|---|---|---:|---:|---:|---:|---:|",
-        *(f"| {' | '.join(cells(spec))} |" for spec in MODELS.values()),
+        *(f"| {' | '.join(cells(MODELS[name]))} |" for name in names),
     ]
     return "\n".join(lines) + "\n"
+
+
+MODEL_TABLES = {README: README_MODELS, DOCS / "models.md": tuple(MODELS)}
 
 
 def cells(spec: ModelSpec) -> list[str]:
@@ -73,12 +87,22 @@ def cells(spec: ModelSpec) -> list[str]:
     ]
 
 
-def test_table_of_models_is_that_of_the_code() -> None:
-    assert between(README, "models") == models_table(), "run: python tests/test_readme.py"
+@pytest.mark.parametrize("path", MODEL_TABLES, ids=name_of)
+def test_table_of_models_is_that_of_the_code(path: Path) -> None:
+    expected = models_table(MODEL_TABLES[path])
+    assert between(path, "models") == expected, "run: python tests/test_readme.py"
 
 
-def test_files_to_fetch_by_hand_are_those_of_the_default_model() -> None:
-    text = README.read_text("utf-8")
+def test_number_of_models_in_the_readme_is_that_of_the_code() -> None:
+    assert f"has all {len(MODELS)} models" in README.read_text("utf-8")
+
+
+def test_readme_is_short() -> None:
+    assert len(README.read_text("utf-8").splitlines()) <= MAX_README_LINES
+
+
+def test_files_to_download_by_hand_are_those_of_the_default_model() -> None:
+    text = (DOCS / "installation.md").read_text("utf-8")
     for name in ("rtmw3d-l", "rtmdet-m"):
         file = MODELS[name].file
         assert isinstance(file, RemoteFile)
@@ -86,10 +110,10 @@ def test_files_to_fetch_by_hand_are_those_of_the_default_model() -> None:
         assert f"https://huggingface.co/{file.hub_repo}" in text
 
 
-def test_models_named_in_code_and_commands_exist() -> None:
-    named = re.findall(r"\b(?:rtmw3d|rtmw|rtmpose|dwpose|rtmdet)-[\w-]+", README.read_text("utf-8"))
-    files = {spec.file.name.removesuffix(".pth") for spec in MODELS.values()}
-    for name in set(named) - files:
+@pytest.mark.parametrize("path", [README, DOCS / "models.md", DOCS / "migrating.md"], ids=name_of)
+def test_models_named_in_code_and_commands_exist(path: Path) -> None:
+    named = re.findall(r"\b(?:rtmw3d|rtmw|rtmpose|dwpose|rtmdet)-[\w-]+", path.read_text("utf-8"))
+    for name in named:
         assert name in MODELS or name in ALIASES, name
 
 
@@ -108,8 +132,8 @@ def commands() -> list[list[str]]:
     return [shlex.split(line) for line in lines if line.startswith("rtmpose3d ")]
 
 
-def options_of(command: str, *words: str) -> set[str]:
-    """Options of a command, or of the one within it that the next word names."""
+def known_options(command: str, *words: str) -> set[str]:
+    """Options of a command, or of its subcommand that the next word names."""
     found = typer.main.get_command(app).commands[command]  # pyright: ignore[reportAttributeAccessIssue]
     for word in words:
         found = getattr(found, "commands", {}).get(word, found)
@@ -119,21 +143,24 @@ def options_of(command: str, *words: str) -> set[str]:
 def test_commands_and_their_options_exist() -> None:
     assert len(commands()) >= 5
     for words in commands():
-        known = options_of(*words[1:3])
+        known = known_options(*words[1:3])
         used = {word.split("=")[0] for word in words if word.startswith("-")}
         assert used <= known, f"{shlex.join(words)}: {used - known}"
 
 
 def test_options_named_in_the_text_exist() -> None:
-    known = options_of("evaluate", "coco-wholebody").union(
-        *map(options_of, ("demo", "predict", "models", "export", "doctor", "train"))
-    )
-    for path in (README, ROOT / "docs" / "output.md"):
+    commands_of_app = typer.main.get_command(app).commands  # pyright: ignore[reportAttributeAccessIssue]
+    known = {"--help", "--version"}
+    for name, command in commands_of_app.items():
+        known |= known_options(name).union(
+            *(known_options(name, sub) for sub in getattr(command, "commands", {}))
+        )
+    for path in {README, *DOCS.glob("*.md")} - {DOCS / "results.md"}:  # old commands, kept as run
         for option in re.findall(r"`(--[a-z0-9-]+)[ `=]", path.read_text("utf-8")):
             assert option in known, f"{name_of(path)}: {option}"
 
 
-def test_test_command_is_the_same_wherever_it_stands() -> None:
+def test_test_command_is_the_same_in_all_documents() -> None:
     command = 'python -m pip install -c constraints.txt -e ".[dev]" && python -m pytest -n 2'
     for name in ("README.md", "CONTRIBUTING.md", ".github/workflows/ci.yml"):
         assert command in (ROOT / name).read_text("utf-8"), name
@@ -203,7 +230,7 @@ def test_extras_are_those_of_pyproject() -> None:
     text = README.read_text("utf-8")
     rows = re.search(r"\| extra \| for \|\n\|---\|---\|\n((?:\|.*\n)+)", text)
     assert rows is not None
-    assert set(re.findall(r"^\| `(\w+)` \|", rows[1], re.M)) <= extras
+    assert set(re.findall(r"^\| `(\w+)` \|", rows[1], re.M)) == extras
 
 
 def test_layers_in_the_architecture_are_those_that_are_checked() -> None:
@@ -235,7 +262,7 @@ def test_python_in_the_text_runs_from_top_to_bottom(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """With made-up weights, so that no network is needed; two people are found."""
+    """With random weights, so that no network is needed, and two detected people."""
     pytest.importorskip("pandas")
     people = Detections(
         boxes_xyxy=np.array([[281, 45, 499, 391], [20, 60, 130, 330]], np.float32),
@@ -254,22 +281,44 @@ def test_python_in_the_text_runs_from_top_to_bottom(
     assert found
     for number, block in enumerate(found):
         exec(compile(block, f"{name_of(path)}, block {number}", "exec"), names)
-    assert (tmp_path / "people.json").is_file()
+    assert "people.json" not in path.read_text("utf-8") or (tmp_path / "people.json").is_file()
     assert "(" in capsys.readouterr().out
 
 
-def test_resolve_knows_the_names_that_the_api_example_uses() -> None:
-    for name in re.findall(r'from_pretrained\("([^"]+)"', README.read_text("utf-8")):
+@pytest.mark.parametrize("path", WITH_CODE, ids=name_of)
+def test_resolve_knows_the_names_that_the_examples_use(path: Path) -> None:
+    for name in re.findall(r'from_pretrained\("([^"]+)"', path.read_text("utf-8")):
         assert isinstance(resolve(name), PoseSpec)
 
 
-def write_models_table() -> None:
-    """Put the table of models into README.md."""
-    text = README.read_text("utf-8")
-    before, mark, rest = text.partition("<!-- models: begin -->\n")
-    after = rest[rest.index("<!-- models: end -->") :]
-    README.write_text(before + mark + models_table() + after, "utf-8", newline="\n")
+# -- the documentation site ------------------------------------------------------------------------
+
+
+def test_every_page_of_the_documentation_is_in_its_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text("utf-8").split("\nnav:")[1]
+    for page in DOCS.rglob("*.md"):
+        name = page.relative_to(DOCS).as_posix()
+        assert re.search(rf"[:-] {re.escape(name)}$", navigation, re.M), name
+
+
+def test_every_public_package_has_a_page_in_the_api_reference() -> None:
+    index = (DOCS / "api" / "index.md").read_text("utf-8")
+    internal = {"api", "cli", "bundled"}  # api: its classes are on the page of rtmpose3d
+    packages = {file.parent.name for file in (ROOT / "src" / "rtmpose3d").glob("*/__init__.py")}
+    for name in packages - internal:
+        page = DOCS / "api" / f"{name}.md"
+        assert page.read_text("utf-8") == f"::: rtmpose3d.{name}\n"
+        assert f"({name}.md)" in index
+
+
+def write_model_tables() -> None:
+    """Replace the tables of models in README.md and docs/models.md."""
+    for path, names in MODEL_TABLES.items():
+        text = path.read_text("utf-8")
+        before, mark, rest = text.partition("<!-- models: begin -->\n")
+        after = rest[rest.index("<!-- models: end -->") :]
+        path.write_text(before + mark + models_table(names) + after, "utf-8", newline="\n")
 
 
 if __name__ == "__main__":
-    write_models_table()
+    write_model_tables()

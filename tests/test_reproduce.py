@@ -1,4 +1,4 @@
-"""The commands of README's "Reproduce the paper" run on mmpose's annotation samples."""
+"""The commands of docs/reproduce.md run on mmpose's annotation samples."""
 
 from __future__ import annotations
 
@@ -14,16 +14,14 @@ from typer.testing import CliRunner
 from rtmpose3d.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[1]
-SECTION = (
-    (ROOT / "README.md").read_text("utf-8").split("## Reproduce the paper")[1].split("\n## ")[0]
-)
-COMMANDS = [line for line in SECTION.splitlines() if line.startswith("rtmpose3d ")]
+DOCUMENT = (ROOT / "docs" / "reproduce.md").read_text("utf-8")
+COMMANDS = [line for line in DOCUMENT.splitlines() if line.startswith("rtmpose3d ")]
 ON_SAMPLES = "--allow-missing --bad-samples skip --steps 2 --batch-size 2"
 
 
 @pytest.fixture(scope="module")
 def folder(shared, tmp_path_factory):
-    """The samples, laid out as `data` of a folder."""
+    """A folder with the samples in `data`, laid out as datasets."""
     folder = tmp_path_factory.mktemp("reproduce")
     script = str(ROOT / "benchmarks" / "lay_out_samples.py")
     with pytest.MonkeyPatch.context() as patch:
@@ -39,14 +37,14 @@ def run(line, *more):
 @pytest.mark.parametrize("line", [line for line in COMMANDS if " train " in line])
 def test_trainings_find_their_data(folder, monkeypatch, line):
     monkeypatch.chdir(folder)
-    assert ON_SAMPLES in SECTION
+    assert ON_SAMPLES in DOCUMENT
     result = run(line, *ON_SAMPLES.split(), "--dry-run")
     assert result.exit_code == 0, result.output
     assert "coco-wholebody@train: 3 people" in result.output
     assert "2 of 2 images" in result.output
 
 
-def test_a_download_that_is_not_whole_is_told(folder, monkeypatch):
+def test_an_incomplete_download_is_reported(folder, monkeypatch):
     monkeypatch.chdir(folder)
     (line,) = (line for line in COMMANDS if " datasets " in line)
     result = run(line)
@@ -60,7 +58,7 @@ def test_average_precision_is_measured(folder, shared, monkeypatch):
     boxes = shared / "samples" / "coco" / "test_coco_det_AP_H_56.json"
     line = line.replace("detections.json", str(boxes)).replace("rtmw-l-384x288", "rtmw3d-n")
     result = run(line, "--skip-bad")
-    assert result.exit_code == 1, result.output  # two of the four images are not there
-    figures = json.loads((folder / "evaluation" / "results.json").read_text("utf-8"))
-    assert figures["flip test"] == "yes"
+    assert result.exit_code == 1, result.output  # two of the four images are missing
+    results = json.loads((folder / "evaluation" / "results.json").read_text("utf-8"))
+    assert results["flip test"] == "yes"
     assert "2 items left out" in result.output
