@@ -1,4 +1,4 @@
-"""Fixtures that all tests share: the folder of real samples and recordings, where there is one."""
+"""Fixtures of all tests: an own cache, random checkpoints, the folder of samples and recordings."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -18,6 +19,12 @@ from rtmpose3d.weights import write_torch_file
 from rtmpose3d.zoo import resolve
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# No test depends on the speed of the machine.
+hypothesis.settings.register_profile(
+    "any-machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any-machine")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,7 +38,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever asks for a connection fails."""
+    """Every attempt to connect fails."""
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("the network was touched")
@@ -45,7 +52,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real samples and of the reference's recordings, beside the checkout."""
+    """The folder of real samples and of the reference's recordings, next to the checkout."""
     folder = Path(os.environ.get("RTMPOSE3D_SHARED", ROOT.parent / "shared"))
     if not (folder / "golden").is_dir():
         pytest.skip(
@@ -74,7 +81,7 @@ def recipe(golden: Path) -> ModuleType:
 
 @pytest.fixture(scope="session")
 def made_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Writes a model's checkpoint in the published .pth format, with made-up weights; once each."""
+    """Writes a model's checkpoint in the published .pth format, with random weights; once each."""
     folder = tmp_path_factory.mktemp("checkpoints")
 
     @cache
