@@ -101,8 +101,8 @@ def test_models_as_json(cli, tmp_path):
     assert rows["rtmdet-m"]["ap"] is None
     assert {name for name, row in rows.items() if row["bundled"]} == {"rtmw3d-n", "rtmdet-n"}
     assert rows["rtmw3d-n"]["path"] == str(MODELS["rtmw3d-n"].file.path)
-    assert rows["rtmw3d-n"]["url"] is None
-    assert rows["rtmpose-x-384x288"]["url"] is None
+    assert rows["rtmw3d-n"]["urls"] == []
+    assert rows["rtmpose-x-384x288"]["urls"] == []
 
 
 def test_names_that_the_terminal_cannot_show_are_printed_all_the_same(monkeypatch):

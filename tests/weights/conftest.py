@@ -1,20 +1,16 @@
-"""Makers of torch files, good and hostile, and a small file server on the loopback."""
+"""Torch files around any pickle, and the surroundings of a download."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import threading
-import time
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-
-COMMIT = "1" * 40
+from file_server import Server, handler
 
 
 def _torch_zip(data_pkl: bytes, storages: Mapping[str, bytes] | None = None, **records) -> bytes:
@@ -47,102 +43,11 @@ def save_pickle(tmp_path: Path) -> Callable[..., Path]:
     return save
 
 
-@dataclass
-class Server:
-    """What the server has and how it misbehaves; every request is noted.
-
-    Attributes:
-        files: path -> bytes.
-        drops: how many of the next GETs are cut after `drop_after` bytes.
-        states: states that the next requests are answered with instead.
-        ranges: whether Range is honoured.
-    """
-
-    url: str = ""
-    files: dict[str, bytes] = field(default_factory=dict)
-    drops: int = 0
-    drop_after: int = 1000
-    states: list[int] = field(default_factory=list)
-    ranges: bool = True
-    tags: bool = True
-    wait_s: float = 0.0
-    content_type: str = "application/octet-stream"
-    requests: list[tuple[str, str, str | None]] = field(default_factory=list)
-
-    def gets(self, path: str) -> list[str | None]:
-        """The Range headers of the GETs of a path."""
-        return [wanted for method, at, wanted in self.requests if (method, at) == ("GET", path)]
-
-
-def _handler(state: Server) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_HEAD(self) -> None:
-            self.answer(body=False)
-
-        def do_GET(self) -> None:
-            self.answer(body=True)
-
-        def answer(self, *, body: bool) -> None:
-            path = self.path.split("?")[0]
-            wanted = self.headers.get("Range")
-            state.requests.append((self.command, path, wanted))
-            if state.states:
-                return self.refuse(state.states.pop(0))
-            if path not in state.files:
-                return self.refuse(404)
-            data = state.files[path]
-            tag = f'"{hashlib.sha256(data).hexdigest()}"'
-            first = 0
-            if wanted and state.ranges and self.headers.get("If-Range", tag) == tag:
-                first = int(wanted.removeprefix("bytes=").split("-")[0])
-            if first >= len(data) > 0:
-                self.send_response(416)
-                self.send_header("Content-Range", f"bytes */{len(data)}")
-                self.send_header("Content-Length", "0")
-                return self.end_headers()
-            self.send_response(206 if first else 200)
-            if first:
-                self.send_header("Content-Range", f"bytes {first}-{len(data) - 1}/{len(data)}")
-            if state.tags:
-                self.send_header("ETag", tag)
-            self.send_header("X-Repo-Commit", COMMIT)
-            self.send_header("Content-Type", state.content_type)
-            self.send_header("Content-Length", str(len(data) - first))
-            self.end_headers()
-            if body:
-                self.send_body(data[first:])
-            return None
-
-        def send_body(self, data: bytes) -> None:
-            time.sleep(state.wait_s)
-            if state.drops > 0:
-                state.drops -= 1
-                self.wfile.write(data[: state.drop_after])
-                self.close_connection = True
-                return
-            self.wfile.write(data)
-
-        def refuse(self, status: int) -> None:
-            self.send_response(status)
-            if status == 404 and "/resolve/" in self.path:
-                self.send_header("X-Error-Code", "EntryNotFound")
-                self.send_header("X-Repo-Commit", COMMIT)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    return Handler
-
-
 @pytest.fixture
 def server():
-    """A file server on the loopback; what it has and does is set on the Server given."""
+    """A file server on the loopback; its files and faults are set on the Server given."""
     state = Server()
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), _handler(state))
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), handler(state))
     httpd.daemon_threads = True
     thread = threading.Thread(target=httpd.serve_forever, args=(0.05,), daemon=True)
     thread.start()
@@ -151,3 +56,22 @@ def server():
     httpd.shutdown()
     httpd.server_close()
     thread.join(5)
+
+
+@pytest.fixture
+def own_folders(tmp_path, monkeypatch):
+    """Cache, hub cache and home of this test alone."""
+    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE", "HF_TOKEN"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))  # for processes that are started
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
+    monkeypatch.setenv("RTMPOSE3D_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def loopback(own_folders, monkeypatch, server):
+    """The loopback server as the hub and as OpenMMLab's mirror, without waiting between tries."""
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    monkeypatch.setenv("RTMPOSE3D_OPENMMLAB_URL", server.url)
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setattr("rtmpose3d.weights.download.transfer._wait", lambda seconds: None)

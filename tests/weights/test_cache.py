@@ -2,43 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rtmpose3d.weights import CACHE_DIR, cache_dir, clear_cache
 from rtmpose3d.weights.download.cache import (
-    RECORD,
-    hub_cache_dir,
-    lock_of,
-    read_record,
+    FOLDER_LIST,
+    Note,
+    download_lock,
+    file_state,
+    partial_file,
+    read_note,
     remember_folder,
-    remember_ours,
-    stamp_of,
-    update_record,
+    write_note,
 )
+from rtmpose3d.weights.download.hub import hub_cache_dir
 
-
-@pytest.fixture(autouse=True)
-def own_folders(tmp_path, monkeypatch):
-    """Every test has its own home, cache and hub cache."""
-    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    monkeypatch.setenv("RTMPOSE3D_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_folders")
 
 
 def put(folder: Path, name: str, *, ours: bool) -> Path:
+    """Write a file as a download of this package leaves it, or as a user does."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     path.write_bytes(b"weights")
     if ours:
-        remember_ours(folder, {name: stamp_of(path)})
+        write_note(path, Note(state=file_state(path), downloaded=True))
     return path
 
 
@@ -56,11 +49,8 @@ def test_the_environment_and_the_argument_choose_the_folder(tmp_path):
     assert cache_dir("relative") == Path.cwd() / "relative"
 
 
-def test_the_hubs_cache_follows_its_variables(tmp_path, monkeypatch):
+def test_the_hubs_cache_is_where_its_library_says(tmp_path):
     assert hub_cache_dir() == tmp_path / "hf" / "hub"
-    assert hub_cache_dir(tmp_path / "mine") == tmp_path / "mine"
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub2"))
-    assert hub_cache_dir() == tmp_path / "hub2"
 
 
 def test_importing_makes_no_folder(tmp_path):
@@ -86,24 +76,32 @@ def test_clearing_leaves_what_the_user_put_there(tmp_path):
     assert clear_cache() == []
 
 
-def test_clearing_takes_unfinished_downloads(tmp_path):
+def test_clearing_takes_a_note_that_belongs_to_no_download_but_not_its_file(tmp_path):
+    theirs = put(tmp_path / "cache", "theirs.pth", ours=False)
+    write_note(theirs, Note(state=file_state(theirs), sha256_prefix="ab12"))
+    assert clear_cache() == []
+    assert theirs.exists()
+    assert read_note(theirs) == Note()
+
+
+def test_clearing_leaves_parts_of_files_that_were_never_downloaded(tmp_path):
     folder = tmp_path / "cache"
-    folder.mkdir()
-    remember_ours(folder, {"a.pth": None})
-    for name in ("a.pth.partial", "a.pth.partial.json", "b.pth.partial"):
-        (folder / name).write_bytes(b"x")
-    assert {path.name for path in clear_cache()} == {"a.pth.partial", "a.pth.partial.json"}
-    assert (folder / "b.pth.partial").exists()
+    theirs = partial_file(put(folder, "theirs.pth", ours=False))
+    ours = partial_file(put(folder, "ours.pth", ours=True))
+    for part in (theirs, ours):
+        part.write_bytes(b"x")
+    assert set(clear_cache()) == {ours, folder / "ours.pth"}
+    assert theirs.exists()
 
 
 def test_clearing_finds_every_folder_that_was_ever_used(tmp_path):
     first, second = tmp_path / "one", tmp_path / "two"
     files = [put(folder, "a.pth", ours=True) for folder in (first, second, tmp_path / "cache")]
-    for folder in (first, second, first):
+    for folder in (first, second, first, tmp_path / "cache"):
         remember_folder(folder)
-    assert read_record(tmp_path / "cache").folders == (str(first), str(second))
+    assert (tmp_path / "cache" / FOLDER_LIST).read_text("utf-8") == f"{first}\n{second}\n"
     assert set(clear_cache()) == set(files)
-    assert read_record(tmp_path / "cache").folders == ()
+    assert not (tmp_path / "cache" / FOLDER_LIST).exists()
 
 
 def test_clearing_one_folder_leaves_the_others(tmp_path):
@@ -125,41 +123,41 @@ def test_links_are_not_followed(tmp_path):
     folder = tmp_path / "cache"
     folder.mkdir()
     (folder / "a.pth").symlink_to(outside)
-    remember_ours(folder, {"a.pth": stamp_of(outside)})
+    write_note(folder / "a.pth", Note(state=file_state(folder / "a.pth"), downloaded=True))
     assert clear_cache() == []
     assert outside.exists()
+    assert (folder / "a.pth").is_symlink()
 
 
-def test_a_tampered_record_does_not_lead_out_of_the_folder(tmp_path):
-    outside = put(tmp_path, "outside.pth", ours=False)
-    folder = tmp_path / "cache"
-    folder.mkdir()
-    names = {"../outside.pth": list(stamp_of(outside)), str(outside): list(stamp_of(outside))}
-    (folder / RECORD).write_text(json.dumps({"ours": names, "verified": {}, "folders": []}))
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"states": 1}', "\x00", '"a"', "[1, 2"])
+def test_a_damaged_note_is_taken_as_empty(tmp_path, text):
+    file = put(tmp_path / "cache", "a.pth", ours=True)
+    (tmp_path / "cache" / ".a.pth.rtmpose3d.json").write_text(text)
+    assert read_note(file) == Note()
     assert clear_cache() == []
-    assert outside.exists()
+    assert file.exists()
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"ours": [1]}', "\x00", '{"ours": {"a": [1]}}'])
-def test_a_damaged_record_is_taken_as_empty(tmp_path, text, caplog):
-    (tmp_path / RECORD).write_text(text)
-    assert read_record(tmp_path).ours == {}
-    assert "not readable" in caplog.text
+@pytest.mark.parametrize("text", [b"\xff\xfe\n", b"\x00\n\n\n", b"/no/such/folder\n"])
+def test_a_damaged_list_of_folders_does_no_harm(tmp_path, text):
+    file = put(tmp_path / "cache", "a.pth", ours=True)
+    (tmp_path / "cache" / FOLDER_LIST).write_bytes(text)
+    assert clear_cache() == [file]
 
 
 def test_a_file_being_downloaded_is_left(tmp_path):
-    folder = tmp_path / "cache"
-    file = put(folder, "a.pth", ours=True)
-    with lock_of(folder, "a.pth"):
+    file = put(tmp_path / "cache", "a.pth", ours=True)
+    with download_lock(file):
         assert clear_cache() == []
     assert clear_cache() == [file]
 
 
-def test_two_processes_remember_without_losing_anything(tmp_path):
+@pytest.mark.slow
+def test_two_processes_list_their_folders_without_losing_any(tmp_path):
     code = (
         "import sys, pathlib\n"
-        "from rtmpose3d.weights.download.cache import remember_ours\n"
-        "for i in range(20): remember_ours(pathlib.Path(sys.argv[1]), {f'{sys.argv[2]}{i}': None})"
+        "from rtmpose3d.weights.download.cache import remember_folder\n"
+        "for i in range(20): remember_folder(pathlib.Path(sys.argv[1], f'{sys.argv[2]}{i}'))"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     processes = [
@@ -167,14 +165,14 @@ def test_two_processes_remember_without_losing_anything(tmp_path):
         for name in "ab"
     ]
     assert [process.wait(60) for process in processes] == [0, 0]
-    assert len(read_record(tmp_path).ours) == 40
+    lines = (tmp_path / "cache" / FOLDER_LIST).read_text("utf-8").splitlines()
+    assert sorted(lines) == sorted(str(tmp_path / f"{name}{i}") for name in "ab" for i in range(20))
 
 
 def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path, monkeypatch):
-    def refuse(*args, **kwargs):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr("rtmpose3d.weights.download.cache.atomic_write", refuse)
-    update_record(tmp_path, lambda record: replace(record, folders=("x",)))
-    assert read_record(tmp_path).folders == ()
-    update_record(tmp_path / "no" / "such", lambda record: replace(record, folders=("x",)))
+    file = put(tmp_path / "cache", "a.pth", ours=False)
+    (tmp_path / "blocked").write_bytes(b"a file where the default folder should be")
+    monkeypatch.setenv("RTMPOSE3D_CACHE", str(tmp_path / "blocked"))
+    remember_folder(tmp_path / "cache")
+    write_note(tmp_path / "no" / "such" / "a.pth", Note(downloaded=True))
+    assert read_note(file) == Note()

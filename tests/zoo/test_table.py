@@ -80,8 +80,8 @@ def test_aliases_shadow_no_model_and_lead_somewhere() -> None:
 @pytest.mark.parametrize("name", sorted(NAMES - {"rtmpose-x-384x288"}))
 def test_hash_prefix_is_the_one_in_the_files_name(name: str) -> None:
     file = MODELS[name].file
-    assert file.url is not None
-    assert file.url.endswith(file.name)
+    assert file.urls
+    assert all(url.endswith(file.name) for url in file.urls)
     found = re.search(r"-([0-9a-f]{8})(?:_\d{8})?\.pth$", file.name)
     dated = re.search(r"-20\d{6}\.pth$", file.name)
     assert file.sha256_prefix == (None if dated else found and found[1])

@@ -49,7 +49,7 @@ def checkpoint_path(
         return _published(spec, folder, detector)
     if given.startswith(("http://", "https://")):
         name = given.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
-        return fetch(RemoteFile(name=name, url=given), cache_dir=folder)
+        return fetch(RemoteFile(name=name, urls=(given,)), cache_dir=folder)
     path = Path(given).expanduser()
     if not path.is_file():
         what = "is a folder, not a checkpoint file" if path.is_dir() else "does not exist"

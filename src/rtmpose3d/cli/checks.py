@@ -304,18 +304,15 @@ def check_weights(cache_dir: Path | None = None) -> Check:
 
 def check_hub() -> Check:
     """Whether the Hugging Face hub answers, unless its variables forbid to ask."""
-    from rtmpose3d.weights.download import hub_address, is_offline
+    from rtmpose3d.weights.download import hub_endpoint, is_offline
 
-    if is_offline(None):
+    if is_offline():
         return Check(
             name="hub",
             status="OK",
             found="not asked: HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set",
         )
-    from rtmpose3d.zoo import HUB_REPO
-
-    address = hub_address(HUB_REPO).removesuffix(HUB_REPO).rstrip("/")
-    return _check_address("hub", address)
+    return _check_address("hub", hub_endpoint())
 
 
 def check_openmmlab() -> Check:
@@ -323,7 +320,7 @@ def check_openmmlab() -> Check:
     from rtmpose3d.weights.download import MIRROR_VARIABLE, is_offline
     from rtmpose3d.zoo.remote import OPENMMLAB_URL
 
-    if is_offline(None):
+    if is_offline():
         return Check(name="OpenMMLab", status="OK", found=OFFLINE)
     scheme, _, rest = (os.environ.get(MIRROR_VARIABLE) or OPENMMLAB_URL).partition("://")
     return _check_address("OpenMMLab", f"{scheme}://{rest.split('/')[0]}")

@@ -58,7 +58,7 @@ def describe(spec: ModelSpec, cache_dir: Path | None) -> dict[str, object]:
         "weights_licence": spec.weights_licence,
         "data_licence": spec.data_licence,
         "file": spec.file.name or None,
-        "url": remote.url if remote else None,
+        "urls": list(remote.urls) if remote else [],
         "hub_repo": remote.hub_repo if remote else None,
         "bundled": remote is None,
         "path": str(path) if path else None,
@@ -106,7 +106,7 @@ def _cells(row: dict[str, object]) -> list[str]:
         on_disk = "in the package" if row["path"] else "missing"
     elif row["path"]:
         on_disk = "yes"
-    elif row["url"] or row["hub_repo"]:
+    elif row["urls"] or row["hub_repo"]:
         on_disk = "no"
     else:
         on_disk = "unpublished"

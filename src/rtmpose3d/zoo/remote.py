@@ -18,7 +18,7 @@ class RemoteFile:
 
     Attributes:
         name: its file name, also its name in the cache folder; "" if nothing is published.
-        url: http(s) address, or None.
+        urls: http(s) addresses of the same bytes, in the order to try them.
         hub_repo: the Hugging Face model repository that holds a file of that name, or None.
         sha256_prefix: the first hex digits of its sha256 (eight in OpenMMLab's names), or None.
         size_bytes: its exact size, or None where it is not known.
@@ -28,7 +28,7 @@ class RemoteFile:
     """
 
     name: str
-    url: str | None = None
+    urls: tuple[str, ...] = ()
     hub_repo: str | None = None
     sha256_prefix: str | None = None
     size_bytes: int | None = None
@@ -36,8 +36,9 @@ class RemoteFile:
     def __post_init__(self) -> None:
         if re.search(r"[/\\:\x00-\x1f]", self.name) or self.name.startswith("."):
             raise InputError(f"a published file's name is a plain file name, got {self.name!r}")
-        if self.url is not None and not re.match(r"https?://[^/]", self.url):
-            raise InputError(f"the address of {self.name} must be http(s), got {self.url!r}")
+        for url in self.urls:
+            if not re.match(r"https?://[^/]", url):
+                raise InputError(f"the address of {self.name} must be http(s), got {url!r}")
         if self.sha256_prefix is not None and not re.fullmatch(
             r"[0-9a-f]{4,64}", self.sha256_prefix
         ):
@@ -47,5 +48,5 @@ class RemoteFile:
             )
         if self.size_bytes is not None and self.size_bytes <= 0:
             raise InputError(f"the size of {self.name} must be positive, got {self.size_bytes}")
-        if not self.name and (self.url or self.hub_repo):
+        if not self.name and (self.urls or self.hub_repo):
             raise InputError("a published file needs a name")

@@ -61,7 +61,7 @@ def _file(path: str | None, *, on_hub: bool = False) -> RemoteFile:
     name = path.rsplit("/", 1)[-1]
     return RemoteFile(
         name=name,
-        url=OPENMMLAB_URL + path,
+        urls=(OPENMMLAB_URL + path,),
         hub_repo=HUB_REPO if on_hub else None,
         sha256_prefix=_sha256_prefix(name),
     )

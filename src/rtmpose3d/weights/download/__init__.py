@@ -2,7 +2,7 @@
 
 from rtmpose3d.weights.download.cache import CACHE_DIR, cache_dir, clear_cache
 from rtmpose3d.weights.download.fetching import MIRROR_VARIABLE, fetch, locate
-from rtmpose3d.weights.download.hub import hub_address, is_offline
+from rtmpose3d.weights.download.hub import hub_endpoint, is_offline
 
 __all__ = [
     "CACHE_DIR",
@@ -10,7 +10,7 @@ __all__ = [
     "cache_dir",
     "clear_cache",
     "fetch",
-    "hub_address",
+    "hub_endpoint",
     "is_offline",
     "locate",
 ]

@@ -1,7 +1,8 @@
-"""`fetch` a published file: from the disk if it is there, else from the hub, else by its URL.
+"""`fetch` a published file: from the disk if it is there, else from the hub, else by its addresses.
 
 What lands is checked against the sha256 in the file's name; two processes that want the same file
-download it once. Every failure says which file, from where, why, and where to put it by hand.
+download it once. An error names the file, each source and why it failed, and where to put the file
+by hand.
 """
 
 from __future__ import annotations
@@ -9,28 +10,30 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from rtmpose3d.errors import DownloadError, OutputError, WeightsError
 from rtmpose3d.structures.atomic import output_errors
 from rtmpose3d.weights.download.cache import (
-    PARTIAL,
-    Record,
-    hub_cache_dir,
-    lock_of,
-    read_record,
+    Note,
+    download_lock,
+    file_state,
+    partial_file,
+    read_note,
     remember_folder,
-    remember_ours,
-    stamp_of,
-    update_record,
+    write_note,
 )
 from rtmpose3d.weights.download.cache import cache_dir as cache_folder
-from rtmpose3d.weights.download.hub import from_hub, hub_address, in_hub_cache, is_offline
-from rtmpose3d.weights.download.transfer import Progress, TransferError, discard, transfer
+from rtmpose3d.weights.download.hub import (
+    download_from_hub,
+    find_in_hub_cache,
+    hub_cache_dir,
+    hub_endpoint,
+    is_offline,
+)
+from rtmpose3d.weights.download.transfer import TransferError, download
 from rtmpose3d.zoo import BundledFile, RemoteFile, WeightsFile
 from rtmpose3d.zoo.remote import OPENMMLAB_URL
 
@@ -41,7 +44,7 @@ _HASH_CHUNK_BYTES = 2**22
 
 
 def locate(file: WeightsFile, cache_dir: Path | str | None = None) -> Path | None:
-    """Where the file is on this machine, if it is; neither hashed nor asked for online.
+    """The file's path on this machine, or None; it is neither hashed nor asked for online.
 
     Args:
         file: the published file, or one of the package.
@@ -49,53 +52,57 @@ def locate(file: WeightsFile, cache_dir: Path | str | None = None) -> Path | Non
     """
     if isinstance(file, BundledFile):
         return file.path if file.path.is_file() else None
-    return next(iter(_copies(file, cache_dir)), None)
+    return next(_copies(file, cache_dir), None)
 
 
-def fetch(
-    file: WeightsFile,
-    *,
-    cache_dir: Path | str | None = None,
-    offline: bool | None = None,
-    progress: bool | None = None,
-) -> Path:
+def fetch(file: WeightsFile, *, cache_dir: Path | str | None = None) -> Path:
     """The path of a published file, downloaded if need be.
 
-    A file of that name in the cache folder, put there by hand or by us, comes first, then the
-    hub's cache; the network is touched only when neither is there and intact. For a file of the
-    package it never is.
+    A file of that name in the cache folder, put there by hand or by this package, comes first, then
+    the hub's cache; the network is touched only when neither is there and intact, and not at all
+    where HF_HUB_OFFLINE forbids it. For a file of the package it never is.
 
     Args:
         file: the published file, or one of the package.
         cache_dir: the cache folder, for the hub's files too; default: `cache.cache_dir()` and
             the hub's own cache.
-        offline: never touch the network; None: as HF_HUB_OFFLINE says.
-        progress: show a bar on stderr; None: on a terminal.
 
     Raises:
         DownloadError: it cannot be had; the text says why and where to put it by hand.
         WeightsError: the package's own file is missing.
     """
     if isinstance(file, BundledFile):
-        return _of_the_package(file)
-    folder = cache_folder(cache_dir)
+        return _bundled_path(file)
     if not file.name:
         raise DownloadError("no file is published for this model; give the path of a local one")
-    damaged: list[str] = []
+    target = cache_folder(cache_dir) / file.name
+    failures: list[str] = []
     for copy in _copies(file, cache_dir):
-        fault = _fault(copy, file, folder)
+        fault = _known_fault(copy, file, target)
         if fault is None:
             return copy
-        damaged.append(f"the copy at {copy} is damaged ({fault})")
-    if is_offline(offline):
-        raise _error(file, folder, [*damaged, "offline, so nothing was downloaded"])
-    for text in damaged:
-        logger.warning("%s; downloading it again", text)
-    shown = sys.stderr.isatty() if progress is None else progress
-    return _download(file, folder, hub_cache_dir(cache_dir), damaged, shown)
+        failures.append(f"the copy at {copy} is damaged ({fault})")
+    if is_offline():
+        raise _error(file, target, [*failures, "offline, so nothing was downloaded"])
+    for failure in failures:
+        logger.warning("%s; downloading it again", failure)
+    remember_folder(target.parent)
+    hub_page = f"{hub_endpoint()}/{file.hub_repo}"
+    addresses = [hub_page] if file.hub_repo else []
+    addresses += map(_use_mirror, file.urls)
+    for address in addresses:
+        hub_cache = _hub_cache(cache_dir) if address == hub_page else None
+        try:
+            if hub_cache is not None:
+                return _from_hub(file, target, hub_cache)
+            return _from_url(file, target, address)
+        except (TransferError, OutputError) as error:
+            failures.append(f"{address}: {error}")
+            logger.warning("%s: %s", file.name, failures[-1])
+    raise _error(file, target, failures or ["no address of it is known"])
 
 
-def _of_the_package(file: BundledFile) -> Path:
+def _bundled_path(file: BundledFile) -> Path:
     if not file.path.is_file():
         raise WeightsError(
             f"{file.path} is missing, though it is part of the package; install rtmpose3d again "
@@ -106,124 +113,88 @@ def _of_the_package(file: BundledFile) -> Path:
 
 def _copies(file: RemoteFile, custom: Path | str | None) -> Iterator[Path]:
     """The copies on this machine, the cache folder's first."""
-    local = cache_folder(custom) / file.name
-    if file.name and local.is_file():
-        yield local
+    target = cache_folder(custom) / file.name
+    if file.name and target.is_file():
+        yield target
     if file.hub_repo:
-        cached = in_hub_cache(file.hub_repo, file.name, hub_cache_dir(custom))
+        cached = find_in_hub_cache(file.hub_repo, file.name, _hub_cache(custom))
         if cached is not None:
             yield cached
 
 
-def _download(
-    file: RemoteFile, folder: Path, hub_folder: Path, damaged: list[str], shown: bool
-) -> Path:
-    """Try the hub, then the URL."""
-    failures = list(damaged)
-    with suppress(OSError):  # for the record; downloading into it says what is wrong
-        folder.mkdir(parents=True, exist_ok=True)
-    remember_folder(folder)
-    if file.hub_repo:
-        try:
-            path = _hub_copy(file, folder, hub_folder, shown)
-            logger.info("%s is at %s", file.name, path)
-            return path
-        except (TransferError, OutputError) as error:
-            failures.append(f"{hub_address(file.hub_repo)}: {error}")
-            if file.url:
-                logger.warning("%s: %s; trying its URL", file.name, failures[-1])
-    if file.url:
-        url = _address(file.url)
-        try:
-            return _url_copy(file, url, folder, shown)
-        except (TransferError, OutputError) as error:
-            failures.append(f"{url}: {error}")
-    raise _error(file, folder, failures or ["no address of it is known"])
+def _hub_cache(custom: Path | str | None) -> Path:
+    return hub_cache_dir() if custom is None else cache_folder(custom)
 
 
-def _hub_copy(file: RemoteFile, folder: Path, hub_folder: Path, shown: bool) -> Path:
+def _from_hub(file: RemoteFile, target: Path, cache: Path) -> Path:
     assert file.hub_repo is not None
-    there = in_hub_cache(file.hub_repo, file.name, hub_folder) is not None
-    path = from_hub(file.hub_repo, file.name, hub_folder, again=there, progress=shown)
-    fault = _fault(path, file, folder)
+    damaged = find_in_hub_cache(file.hub_repo, file.name, cache) is not None
+    path = download_from_hub(file.hub_repo, file.name, cache, again=damaged)
+    fault = _known_fault(path, file, target)
     if fault is not None:
         raise TransferError(f"what the hub sent is not the published file ({fault})")
     return path
 
 
-def _url_copy(file: RemoteFile, url: str, folder: Path, shown: bool) -> Path:
-    """Download into the cache folder, once even if several processes ask."""
-    target = folder / file.name
-    lock = lock_of(folder, file.name)
+def _from_url(file: RemoteFile, target: Path, url: str) -> Path:
+    """Downloads into the cache folder, once even if several processes ask."""
+    lock = download_lock(target)
     with output_errors(target, Path(lock.lock_file)):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    try:
-        if target.is_file() and _fault(target, file, folder) is None:
-            return target  # another process was faster
-        if file.name not in read_record(folder).ours:
-            remember_ours(folder, {file.name: None})
-        _receive_checked(file, url, target, shown)
-    finally:
-        lock.release()
-    logger.info("%s is at %s", file.name, target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        held = lock.acquire()
+    with held:
+        if not target.is_file() or _known_fault(target, file, target) is not None:
+            _download_and_land(file, target, url)
     return target
 
 
-def _receive_checked(file: RemoteFile, url: str, target: Path, shown: bool) -> None:
-    """Receive, check, land; what was resumed and turns out wrong is fetched afresh once."""
-    resumed = target.with_name(target.name + PARTIAL).exists()
-    partial, fault = _receive(file, url, target, shown)
+def _download_and_land(file: RemoteFile, target: Path, url: str) -> None:
+    write_note(target, Note(downloaded=True))  # so that clearing takes what is unfinished
+    partial = partial_file(target)
+    resumable = file.sha256_prefix is not None
+    resumed = resumable and partial.is_file()
+    download(url, partial, resume=resumable, size_bytes=file.size_bytes)
+    fault = _fault(partial, file)
     if fault is not None and resumed:
-        logger.warning("%s, resumed, is damaged (%s); starting afresh", file.name, fault)
-        discard(target)
-        partial, fault = _receive(file, url, target, shown)
+        logger.warning("%s, resumed, is damaged (%s); starting again", file.name, fault)
+        download(url, partial, resume=False, size_bytes=file.size_bytes)
+        fault = _fault(partial, file)
     if fault is not None:
-        discard(target)
+        partial.unlink()
         raise TransferError(f"what came is not the published file ({fault}); it was deleted")
-    with output_errors(target):
-        _keep_foreign(target)
+    with output_errors(target, partial):
+        if target.is_file():
+            kept = target.with_name(f"{target.name}.replaced")
+            target.replace(kept)
+            logger.warning("%s was not the published file; it is now %s", target, kept)
         with partial.open("rb+") as handle:
             os.fsync(handle.fileno())
         partial.replace(target)
-        discard(target)
-    remember_ours(target.parent, {file.name: stamp_of(target)})
-    _remember_verified(target, file, target.parent)
+    write_note(target, _checked(target, file, downloaded=True))
 
 
-def _receive(file: RemoteFile, url: str, target: Path, shown: bool) -> tuple[Path, str | None]:
-    """The complete partial file, and what is wrong with it."""
-    with _bar(file.name, shown) as progress:
-        partial = transfer(url, target, progress, size_bytes=file.size_bytes)
-    return partial, _content_fault(partial, file)
-
-
-def _keep_foreign(target: Path) -> None:
-    """Move a file of that name that we did not put there out of the way instead of losing it."""
-    if not target.is_file():
-        return
-    if read_record(target.parent).ours.get(target.name) != stamp_of(target):
-        kept = target.with_name(target.name + ".replaced")
-        target.replace(kept)
-        logger.warning("%s was not the published file; it is now %s", target, kept)
-
-
-def _fault(path: Path, file: RemoteFile, folder: Path) -> str | None:
-    """What is wrong with a copy, or None; a hash found right is remembered in the folder."""
+def _known_fault(copy: Path, file: RemoteFile, target: Path) -> str | None:
+    """The fault of a copy, or None; a hash found right is noted and not computed again."""
+    note = read_note(target)
     try:
-        stamp = stamp_of(path)
-        known = read_record(folder).verified.get(str(path))
-        if known is not None and known == (*stamp, file.sha256_prefix):
+        checked = _checked(copy, file, downloaded=note.downloaded)
+        if file.sha256_prefix is not None and note == checked:
             return None
-        fault = _content_fault(path, file)
+        fault = _fault(copy, file)
     except OSError as error:
         return f"it cannot be read: {error.strerror or error}"
-    if fault is None:
-        _remember_verified(path, file, folder)
+    if fault is None and file.sha256_prefix is not None and target.parent.is_dir():
+        ours = note.downloaded and note.state == checked.state
+        write_note(target, replace(checked, downloaded=ours))
     return fault
 
 
-def _content_fault(path: Path, file: RemoteFile) -> str | None:
+def _checked(copy: Path, file: RemoteFile, *, downloaded: bool) -> Note:
+    prefix = file.sha256_prefix or ""
+    return Note(state=file_state(copy), sha256_prefix=prefix, downloaded=downloaded)
+
+
+def _fault(path: Path, file: RemoteFile) -> str | None:
     size = path.stat().st_size
     if size == 0:
         return "it is empty"
@@ -237,23 +208,12 @@ def _content_fault(path: Path, file: RemoteFile) -> str | None:
             digest.update(piece)
     found = digest.hexdigest()[: len(file.sha256_prefix)]
     if found != file.sha256_prefix:
-        return f"its sha256 begins with {found}, {file.sha256_prefix} is expected"
+        return f"its sha256 starts with {found}, {file.sha256_prefix} is expected"
     return None
 
 
-def _remember_verified(path: Path, file: RemoteFile, folder: Path) -> None:
-    if file.sha256_prefix is None or not folder.is_dir():
-        return
-    mark = (*stamp_of(path), file.sha256_prefix)
-
-    def add(record: Record) -> Record:
-        return replace(record, verified={**record.verified, str(path): mark})
-
-    update_record(folder, add)
-
-
-def _address(url: str) -> str:
-    """The URL, or its counterpart on the mirror that the environment names."""
+def _use_mirror(url: str) -> str:
+    """The address, or its counterpart on the mirror that the environment names."""
     mirror = os.environ.get(MIRROR_VARIABLE)
     if mirror and url.startswith(OPENMMLAB_URL):
         if not mirror.startswith(("http://", "https://")):
@@ -262,33 +222,11 @@ def _address(url: str) -> str:
     return url
 
 
-def _error(file: RemoteFile, folder: Path, reasons: list[str]) -> DownloadError:
-    places = [hub_address(file.hub_repo)] if file.hub_repo else []
-    places += [file.url] if file.url else []
-    source = f"get it from {' or '.join(places)} and " if places else ""
+def _error(file: RemoteFile, target: Path, reasons: list[str]) -> DownloadError:
+    pages = [f"{hub_endpoint()}/{file.hub_repo}"] if file.hub_repo else []
+    sources = " or ".join([*pages, *file.urls])
+    advice = f"get it from {sources} and put it" if sources else "put it"
     return DownloadError(
         f"cannot fetch {file.name}: {'; '.join(reasons)}. "
-        f"To go on without the network, {source}put it at {folder / file.name}"
+        f"To continue without the network, {advice} at {target}"
     )
-
-
-@contextmanager
-def _bar(name: str, shown: bool) -> Iterator[Progress]:
-    """A progress bar on stderr, or nothing."""
-    if not shown:
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-    from rich.progress import Progress as Bar
-
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Bar(TextColumn("{task.description}"), *columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(name[:40], total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
