@@ -21,7 +21,7 @@ import numpy as np
 from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import Image
 from rtmpose3d.structures.atomic import atomic_path, atomic_write
-from rtmpose3d.synth import Light, Person, Renderer, RenderJob, Scene, View
+from rtmpose3d.synth import CameraView, Light, Person, Renderer, RenderJob, Scene
 from rtmpose3d.synth.output import PersonLabels, label_people
 from rtmpose3d.synth.people import Cast, person_of
 from rtmpose3d.synth.pose import pose_body, sample_pose, world_from_person
@@ -74,7 +74,7 @@ def people_of(cast: Cast, seed: int) -> tuple[Person, ...]:
     return tuple(people)
 
 
-def view_of() -> View:
+def view_of() -> CameraView:
     """The camera."""
     camera = Camera.from_fov(width=SIZE_WH[0], height=SIZE_WH[1])
     return looking_at(np.array(EYE_M), np.array(AIM_M), camera)

@@ -12,7 +12,7 @@ from standin import StandIns, standin_person, standins
 
 from rtmpose3d.errors import BackendError, MissingDependencyError
 from rtmpose3d.geometry import Camera
-from rtmpose3d.synth import Light, Renderer, Scene, SceneSettings, View, World, WorldSettings
+from rtmpose3d.synth import CameraView, Light, Renderer, Scene, SceneSettings, World, WorldSettings
 from rtmpose3d.synth.scene.cameras import looking_at
 
 __all__ = ["StandIns"]
@@ -55,7 +55,7 @@ def two_people(sun: Light) -> Scene:
 
 
 @pytest.fixture
-def view() -> View:
+def view() -> CameraView:
     """Neither level, nor square, nor in the middle."""
     camera = Camera(fx=390, fy=390, cx=171.5, cy=118.2, width=330, height=250)
     return looking_at(np.array([0.8, -3.6, 1.5]), np.array([0.2, 0, 0.95]), camera, roll_deg=7)

@@ -58,7 +58,7 @@ def standin_person(
 class StandIns:
     """A source of people: stand-ins that do not touch."""
 
-    def turn_to(self, block: int) -> None:
+    def select_block(self, block: int) -> None:
         """They all look alike."""
 
     def people(self, rng: np.random.Generator, count: int) -> tuple[Person, ...]:

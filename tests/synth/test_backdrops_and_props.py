@@ -10,7 +10,7 @@ import pytest
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
-from rtmpose3d.synth import Prop, Scene, SceneSettings, View
+from rtmpose3d.synth import CameraView, Prop, Scene, SceneSettings
 from rtmpose3d.synth.render.decimation import CELLS_M, decimate, islands
 from rtmpose3d.synth.scene.backdrops import Backdrops, split_of
 from rtmpose3d.synth.scene.cameras import looking_at
@@ -164,7 +164,7 @@ def test_islands_are_what_triangles_connect() -> None:
 
 
 def test_a_wall_before_the_people_is_taken_away_and_one_behind_them_stays(
-    two_people: Scene, view: View
+    two_people: Scene, view: CameraView
 ) -> None:
     kit, rng = PropKit(Backdrops(), 0), np.random.default_rng(0)
     before = kit.wall(rng, np.array([0.3, -1.5]), np.pi / 2)[0]

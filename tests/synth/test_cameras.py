@@ -5,7 +5,7 @@ import pytest
 
 from rtmpose3d.geometry import Camera
 from rtmpose3d.geometry.crop import apply_affine, crop_from_image
-from rtmpose3d.synth import View
+from rtmpose3d.synth import CameraView
 from rtmpose3d.synth.scene.cameras import (
     clip_from_world,
     cropped_view,
@@ -18,7 +18,7 @@ from rtmpose3d.synth.scene.cameras import (
 POINTS = np.random.default_rng(0).uniform((-1, -1, 0), (1, 1, 2), (40, 3))
 
 
-def test_the_target_lies_at_the_principal_point_and_up_is_up(view: View) -> None:
+def test_the_target_lies_at_the_principal_point_and_up_is_up(view: CameraView) -> None:
     eye, target = np.array([2.0, -3.0, 1.4]), np.array([0.3, 0.5, 1.0])
     level = looking_at(eye, target, view.camera)
     assert level.camera.project(to_camera(level, target)) == pytest.approx([171.5, 118.2])
@@ -45,7 +45,7 @@ def test_looking_straight_down_is_possible() -> None:
     assert to_camera(down, np.array([0.2, 0.1, 0]))[2] == pytest.approx(3)
 
 
-def test_projecting_with_the_cropped_view_is_projecting_and_then_cropping(view: View) -> None:
+def test_projecting_with_the_cropped_view_is_projecting_and_then_cropping(view: CameraView) -> None:
     matrix = crop_from_image(np.array([[150.0, 90]]), np.array([[120.0, 160]]), (96, 128), -27.0)
     crop = cropped_view(view, matrix[0], (96, 128))
     cropped = apply_affine(matrix, view.camera.project(to_camera(view, POINTS))[None])[0]
@@ -54,7 +54,7 @@ def test_projecting_with_the_cropped_view_is_projecting_and_then_cropping(view: 
     assert places[:, 2] == pytest.approx(to_camera(view, POINTS)[:, 2])
 
 
-def test_clip_space_puts_whole_pixels_in_the_middle_of_opengl_pixels(view: View) -> None:
+def test_clip_space_puts_whole_pixels_in_the_middle_of_opengl_pixels(view: CameraView) -> None:
     clip = np.c_[POINTS, np.ones(len(POINTS))] @ clip_from_world(view, 0.1, 50).T
     ndc = clip[:, :3] / clip[:, 3:]
     size = np.array([view.camera.width, view.camera.height])

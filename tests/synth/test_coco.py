@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rtmpose3d.synth import ShotSettings, World, make_shot
-from rtmpose3d.synth.output.coco import coco_document, rle_counts, rle_string
+from rtmpose3d.synth.output.coco import coco_annotations, rle_counts, rle_string
 
 
 def test_run_lengths_go_down_the_columns_and_start_with_zeros() -> None:
@@ -51,7 +51,7 @@ def _counts_of(text: str) -> list[int]:
 
 def test_the_document_has_coco_wholebody_fields_that_agree_with_each_other(world: World) -> None:
     samples = [s for shot in range(3) for s in make_shot(world, shot, ShotSettings())]
-    document = coco_document(samples, 70, {"seed": 3}, ["p.png: nobody, CC0"])
+    document = coco_annotations(samples, 70, {"seed": 3}, ["p.png: nobody, CC0"])
     assert [image["id"] for image in document["images"]] == [70, 71, 72]
     assert document["annotations"]
     for annotation in document["annotations"]:

@@ -16,22 +16,21 @@ SIZE_WH = (96, 128)
 def test_labels_of_crops_are_the_projections_of_their_points_in_metres(world: World) -> None:
     rng = np.random.default_rng(2)
     batch = collate(make_crops(world, rng, 12, SIZE_WH, CropJitter(rotate_probability=1.0)))
-    assert batch["crops"].shape == (12, 128, 96, 3)
-    assert batch["crops"].dtype == np.uint8
-    assert batch["has_3d"].all()
-    places, camera = batch["keypoints_camera_m"].astype(np.float64), batch["camera"][:, None]
+    assert batch.crops.shape == (12, 128, 96, 3)
+    assert batch.crops.dtype == np.uint8
+    places, camera = batch.keypoints_camera_m.astype(np.float64), batch.cameras[:, None]
     pixels = places[..., :2] / places[..., 2:] * camera[..., :2] + camera[..., 2:]
-    inside = batch["visible"] > 0
-    assert np.abs(pixels - batch["keypoints_px"])[inside].max() < 0.01
-    low, high = batch["keypoints_px"][inside].min(), batch["keypoints_px"][inside].max(axis=0)
+    inside = batch.visibility > 0
+    assert np.abs(pixels - batch.keypoints_px)[inside].max() < 0.01
+    low, high = batch.keypoints_px[inside].min(), batch.keypoints_px[inside].max(axis=0)
     assert low >= -0.5
     assert (high < np.array(SIZE_WH) - 0.5).all()
-    assert (batch["visible"] == 2).sum(axis=1).min() >= 8
+    assert (batch.visibility == 2).sum(axis=1).min() >= 8
 
 
 def test_without_jitter_a_crop_is_what_inference_cuts_out(world: World) -> None:
     for sample in make_crops(world, np.random.default_rng(4), 6, SIZE_WH, NO_JITTER):
-        center, scale = center_scale_from_boxes(sample.box[None], SIZE_WH)
+        center, scale = center_scale_from_boxes(sample.box_xyxy[None], SIZE_WH)
         matrix = crop_from_image(center, scale, SIZE_WH)[0]
         assert cv2.invertAffineTransform(matrix) == pytest.approx(sample.image_from_crop, abs=1e-6)
 
@@ -52,15 +51,15 @@ def test_the_same_generator_gives_the_same_crops(world: World) -> None:
         collate(make_crops(world, np.random.default_rng(9), 5, SIZE_WH, CropJitter()))
         for _ in range(2)
     )
-    for name, values in first.items():
-        assert np.array_equal(values, again[name]), name
+    for name, values in vars(first).items():
+        assert np.array_equal(values, vars(again)[name]), name
 
 
 def test_points_in_the_black_beyond_the_image_are_outside(world: World) -> None:
     samples = make_crops(world, np.random.default_rng(1), 30, SIZE_WH, CropJitter())
     assert any((sample.crop == 0).all(axis=2).mean() > 0.1 for sample in samples)
     for sample in samples:
-        inside = sample.visible > 0
+        inside = sample.visibility > 0
         places = sample.keypoints_px[inside] @ sample.image_from_crop[:, :2].T
         places = places + sample.image_from_crop[:, 2]
         assert places.min() > -0.51

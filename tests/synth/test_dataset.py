@@ -16,7 +16,7 @@ from rtmpose3d.synth import (
     make_shot,
     write_dataset,
 )
-from rtmpose3d.synth.output import dataset as dataset_module
+from rtmpose3d.synth.output import shards
 from rtmpose3d.synth.output.preview import preview_sheet
 from rtmpose3d.synth.scene.backdrops import read_image
 
@@ -53,7 +53,7 @@ def test_a_run_that_was_interrupted_keeps_whole_shards_and_goes_on(
     opengl: None, plan: DatasetPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    write = dataset_module._write_image
+    write = shards._write_jpeg
 
     def interrupt(*arguments: object) -> None:
         calls.append(arguments)
@@ -61,12 +61,12 @@ def test_a_run_that_was_interrupted_keeps_whole_shards_and_goes_on(
             raise KeyboardInterrupt
         write(*arguments)
 
-    monkeypatch.setattr(dataset_module, "_write_image", interrupt)
+    monkeypatch.setattr(shards, "_write_jpeg", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_dataset(plan)
     names = sorted(path.name for path in plan.out.iterdir())
     assert names == ["dataset.json", "shard-00000"]
-    monkeypatch.setattr(dataset_module, "_write_image", write)
+    monkeypatch.setattr(shards, "_write_jpeg", write)
     told: list[int] = []
     assert write_dataset(plan, progress=told.append) == 2
     assert told == [3, 3, 1]
@@ -78,7 +78,7 @@ def test_a_folder_of_another_dataset_is_left_alone(opengl: None, plan: DatasetPl
     write_dataset(plan)
     before = _files(plan.out)
     other = replace(plan, world=replace(plan.world, seed=9))
-    with pytest.raises(InputError, match="another dataset \\(seed: 3 there, 9 now\\)"):
+    with pytest.raises(InputError, match="another dataset \\(seed: existing 3, requested 9\\)"):
         write_dataset(other)
     assert _files(plan.out) == before
 

@@ -5,21 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rtmpose3d.synth import Person, Renderer, Scene, View
+from rtmpose3d.synth import CameraView, Person, Renderer, Scene
 from rtmpose3d.synth.output.labels import (
     OCCLUDED,
     OUTSIDE,
     VISIBLE,
+    keypoint_visibility,
     label_people,
     mask_box,
     silhouette_box,
-    visibility,
 )
 from rtmpose3d.synth.scene.cameras import eye_of, to_camera
 
 
 def test_points_in_metres_project_to_the_points_in_pixels(
-    renderer: Renderer, two_people: Scene, view: View
+    renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     labels = label_people(two_people.people, view, renderer.render(two_people, view))
     assert len(labels) == 2
@@ -29,7 +29,7 @@ def test_points_in_metres_project_to_the_points_in_pixels(
 
 
 def test_the_silhouette_box_is_that_of_the_drawn_person(
-    renderer: Renderer, two_people: Scene, view: View
+    renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     for person in two_people.people:
         scene = replace(two_people, people=(person,))
@@ -38,7 +38,7 @@ def test_the_silhouette_box_is_that_of_the_drawn_person(
 
 
 def test_a_person_seen_from_the_front_shows_the_face_and_from_behind_does_not(
-    renderer: Renderer, two_people: Scene, view: View
+    renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     person = two_people.people[0]
     scene = replace(two_people, people=(person,))
@@ -58,7 +58,7 @@ def _turned_world(person: Person) -> np.ndarray:
 
 
 def test_whoever_stands_before_another_occludes_him(
-    renderer: Renderer, two_people: Scene, view: View
+    renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     near = two_people.people[0]
     step = (near.keypoints_world.mean(axis=0) - eye_of(view)) * 0.5
@@ -79,19 +79,21 @@ def test_whoever_stands_before_another_occludes_him(
 def test_points_beside_the_image_and_behind_the_camera_are_outside() -> None:
     pixels = np.array([[5.0, 5], [-0.6, 5], [19.6, 5], [np.nan, np.nan], [5.0, 9.6], [19.4, 9.4]])
     depth = np.array([2.0, 2, 2, -1, 2, 2])
-    seen = visibility(pixels, depth, np.full(6, 0.05), 100.0, np.full((10, 20), 2.0, np.float32))
+    seen = keypoint_visibility(
+        pixels, depth, np.full(6, 0.05), 100.0, np.full((10, 20), 2.0, np.float32)
+    )
     assert seen.tolist() == [VISIBLE, OUTSIDE, OUTSIDE, OUTSIDE, OUTSIDE, VISIBLE]
 
 
 def test_a_keypoint_under_the_skin_is_visible_and_one_behind_a_wall_is_not() -> None:
     pixels, depth = np.array([[5.0, 5], [5.0, 5]]), np.array([2.08, 2.5])
     surface = np.full((10, 20), 2.0, np.float32)
-    seen = visibility(pixels, depth, np.full(2, 0.1), 500.0, surface)
+    seen = keypoint_visibility(pixels, depth, np.full(2, 0.1), 500.0, surface)
     assert seen.tolist() == [VISIBLE, OCCLUDED]
 
 
 def test_whoever_is_behind_the_camera_has_no_box_and_no_labels(
-    renderer: Renderer, two_people: Scene, view: View
+    renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     away = replace(view, camera_from_world=np.diag([-1.0, 1, -1]) @ view.camera_from_world)
     assert (to_camera(away, two_people.people[0].keypoints_world)[:, 2] < 0).all()

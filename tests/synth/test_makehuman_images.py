@@ -57,17 +57,17 @@ def test_faces_that_look_at_the_camera_are_visible_and_points_project_exactly(
 ) -> None:
     with CropStream(settings, (96, 128), plan=StreamPlan(batch_size=24, workers=0)) as stream:
         batch = next(stream)
-    places, camera = batch["keypoints_camera_m"].astype(np.float64), batch["camera"][:, None]
+    places, camera = batch.keypoints_camera_m.astype(np.float64), batch.cameras[:, None]
     pixels = places[..., :2] / places[..., 2:] * camera[..., :2] + camera[..., 2:]
-    inside = batch["visible"] > 0
-    assert np.abs(pixels - batch["keypoints_px"])[inside].max() < 0.01
+    inside = batch.visibility > 0
+    assert np.abs(pixels - batch.keypoints_px)[inside].max() < 0.01
     ears = places[:, [3, 4]].mean(axis=1)
     ray = ears / np.linalg.norm(ears, axis=1, keepdims=True)
     further = ((places[:, 0] - ears) * ray).sum(axis=1)  # the nose than the ears, m
     towards, away = further < -0.05, further > 0.05
-    eyes = batch["visible"][:, 59:71]
+    eyes = batch.visibility[:, 59:71]
     assert (eyes[towards] == 2).mean() > 0.5
     assert (eyes[away] == 2).mean() < 0.1
-    bodies = batch["keypoints_camera_m"]
+    bodies = batch.keypoints_camera_m
     stature = np.linalg.norm(bodies[:, 0] - bodies[:, 15], axis=1)
     assert (stature < 2.1).all()

@@ -106,7 +106,7 @@ def test_a_generator_s_seed_decides_everything(shared: Path) -> None:
     people = []
     for _ in range(2):
         cast = Cast(assets_at(shared), seed=5, size=3)
-        cast.turn_to(2)
+        cast.select_block(2)
         people.append(make_person(np.random.default_rng(21), cast))
     one, other = people
     np.testing.assert_array_equal(one.keypoints_world, other.keypoints_world)
@@ -123,9 +123,9 @@ def test_splits_and_blocks_have_other_people(shared: Path) -> None:
     first = train.actor(0)
     assert first is train.actor(0)
     assert not np.array_equal(first.body.vertices, val.actor(0).body.vertices)
-    train.turn_to(1)
+    train.select_block(1)
     assert not np.array_equal(first.body.vertices, train.actor(0).body.vertices)
-    train.turn_to(0)
+    train.select_block(0)
     np.testing.assert_array_equal(first.body.vertices, train.actor(0).body.vertices)
 
 
@@ -238,4 +238,4 @@ def test_wrong_numbers_say_what_is_allowed(cast: Cast, shared: Path) -> None:
     with pytest.raises(InputError, match="size above 0"):
         Cast(assets_at(shared), size=0)
     with pytest.raises(InputError, match="count from 0"):
-        cast.turn_to(-1)
+        cast.select_block(-1)

@@ -10,7 +10,7 @@ from standin import standin_person
 
 from rtmpose3d.errors import BackendError, InputError
 from rtmpose3d.geometry import Camera
-from rtmpose3d.synth import Material, Prop, Renderer, RenderJob, Scene, View
+from rtmpose3d.synth import CameraView, Material, Prop, Renderer, RenderJob, Scene
 from rtmpose3d.synth.render.context import current
 from rtmpose3d.synth.render.renderer import NOBODY, PROP
 from rtmpose3d.synth.scene.backdrops import Backdrops
@@ -31,7 +31,7 @@ def _marker(place: np.ndarray, half_m: float) -> Prop:
 
 
 def test_what_is_drawn_lies_where_the_camera_projects_it(
-    renderer: Renderer, two_people: Scene, view: View
+    renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     for place in ([0.7, 0.3, 1.6], [-0.6, 0.0, 0.3], [0.1, -0.5, 0.9]):
         place = np.array(place)
@@ -53,7 +53,7 @@ def test_the_depth_of_a_pixel_is_that_along_the_axis(renderer: Renderer, sun) ->
 
 
 def test_people_have_their_numbers_and_the_backdrop_has_none(
-    renderer: Renderer, two_people: Scene, view: View
+    renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     image = renderer.render(two_people, view)
     for index, person in enumerate(two_people.people):
@@ -65,7 +65,7 @@ def test_people_have_their_numbers_and_the_backdrop_has_none(
 
 
 def test_a_crop_is_drawn_as_if_cut_from_the_whole_image(
-    renderer: Renderer, two_people: Scene, view: View
+    renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     backdrop = cv2.resize(
         np.random.default_rng(0).integers(0, 255, (9, 12, 3)).astype(np.uint8), (400, 300)
@@ -80,7 +80,7 @@ def test_a_crop_is_drawn_as_if_cut_from_the_whole_image(
 
 
 def test_drawing_together_and_alone_gives_the_same(
-    renderer: Renderer, two_people: Scene, view: View
+    renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     other = replace(two_people, people=two_people.people[::-1])
     jobs = [RenderJob(scene=scene, view=view) for scene in (two_people, other, two_people)]
@@ -93,7 +93,7 @@ def test_drawing_together_and_alone_gives_the_same(
 
 
 def test_a_shadow_darkens_the_floor_and_light_without_shadows_does_not(
-    renderer: Renderer, two_people: Scene, view: View
+    renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     dark = renderer.render(two_people, view)
     light = replace(two_people.light, shadows=False)
@@ -104,7 +104,7 @@ def test_a_shadow_darkens_the_floor_and_light_without_shadows_does_not(
 
 
 def test_a_floor_on_a_photograph_only_darkens_it(
-    renderer: Renderer, two_people: Scene, view: View
+    renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     photo = np.full((100, 120, 3), 180, np.uint8)
     image = renderer.render(replace(two_people, backdrop=photo), view)
@@ -117,7 +117,7 @@ def test_a_floor_on_a_photograph_only_darkens_it(
 
 
 def test_a_posed_again_body_is_drawn_in_its_new_pose_without_new_meshes(
-    renderer: Renderer, two_people: Scene, view: View
+    renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     person = two_people.people[0]
     moved = person.bone_matrices.copy()
@@ -129,7 +129,9 @@ def test_a_posed_again_body_is_drawn_in_its_new_pose_without_new_meshes(
     assert columns[1] - columns[0] == pytest.approx(390 * 0.4 / 3.6, rel=0.15)
 
 
-def test_holes_of_a_texture_let_the_backdrop_through(renderer: Renderer, sun, view: View) -> None:
+def test_holes_of_a_texture_let_the_backdrop_through(
+    renderer: Renderer, sun, view: CameraView
+) -> None:
     texture = np.full((64, 64, 4), 255, np.uint8)
     texture[:, 32:, 3] = 0
     person = standin_person(np.random.default_rng(0), textured=False)
@@ -146,7 +148,7 @@ def test_holes_of_a_texture_let_the_backdrop_through(renderer: Renderer, sun, vi
 
 
 def test_two_renderers_in_one_process_do_not_disturb_each_other(
-    renderer: Renderer, two_people: Scene, view: View
+    renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     before = renderer.render(two_people, view)
     with Renderer(supersample=1) as other:
@@ -160,7 +162,7 @@ def test_two_renderers_in_one_process_do_not_disturb_each_other(
 
 
 def test_a_renderer_that_is_opened_and_closed_within_anothers_work_leaves_it_alone(
-    renderer: Renderer, two_people: Scene, view: View
+    renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     expected = renderer.render(two_people, view)
     with current(renderer.context):
@@ -172,7 +174,7 @@ def test_a_renderer_that_is_opened_and_closed_within_anothers_work_leaves_it_alo
 
 
 def test_too_large_an_image_and_too_many_bones_are_errors(
-    renderer: Renderer, two_people: Scene, view: View
+    renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     large = replace(view, camera=view.camera.scaled(9000, 100))
     with pytest.raises(InputError, match="sides must be 1 to 4096 px, got \\(9000, 100\\)"):

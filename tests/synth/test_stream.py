@@ -23,9 +23,9 @@ def test_batches_of_workers_come_in_order_and_are_those_of_one_process(
     there = batches(StreamPlan(batch_size=5, workers=2), 4)
     later = batches(StreamPlan(batch_size=5, workers=0, first_batch=2), 1)
     for one, other in zip(here, there, strict=True):
-        assert all(np.array_equal(one[name], other[name]) for name in one)
-    assert np.array_equal(later[0]["crops"], here[2]["crops"])
-    assert not np.array_equal(here[0]["crops"], here[1]["crops"])
+        assert all(np.array_equal(array, vars(other)[name]) for name, array in vars(one).items())
+    assert np.array_equal(later[0].crops, here[2].crops)
+    assert not np.array_equal(here[0].crops, here[1].crops)
 
 
 def test_train_and_val_have_no_crop_in_common(opengl: None, world_settings: WorldSettings) -> None:
@@ -33,7 +33,7 @@ def test_train_and_val_have_no_crop_in_common(opengl: None, world_settings: Worl
     for split in ("train", "val"):
         settings = replace(world_settings, split=split)
         with CropStream(settings, (48, 64), plan=StreamPlan(batch_size=3, workers=0)) as stream:
-            firsts.append(next(stream)["crops"])
+            firsts.append(next(stream).crops)
     assert not np.array_equal(*firsts)
 
 
@@ -43,15 +43,15 @@ def test_scenes_are_letterboxed_and_their_boxes_lie_in_the_image(
     plan = StreamPlan(batch_size=6, workers=0)
     with SceneStream(world_settings, (128, 96), plan=plan) as stream:
         batch = next(stream)
-    assert batch["images"].shape == (6, 96, 128, 3)
-    grey = (batch["images"] == LETTERBOX_GREY).all(axis=3)
+    assert batch.images.shape == (6, 96, 128, 3)
+    grey = (batch.images == LETTERBOX_GREY).all(axis=3)
     images_wh = np.stack([(~grey).any(axis=1).sum(axis=1), (~grey).any(axis=2).sum(axis=1)], 1)
     assert ((images_wh == (128, 96)).any(axis=1)).all()
-    low, high = batch["boxes"][:, :2], batch["boxes"][:, 2:]
+    low, high = batch.boxes_xyxy[:, :2], batch.boxes_xyxy[:, 2:]
     assert (high > low).all()
     assert (low >= -0.5).all()
-    assert (high <= images_wh[batch["image_index"]] - 0.5).all()
-    assert len(batch["visible_share"]) == len(batch["boxes"]) > 0
+    assert (high <= images_wh[batch.image_index] - 0.5).all()
+    assert len(batch.visible_fraction) == len(batch.boxes_xyxy) > 0
 
 
 def test_an_error_of_a_worker_reaches_the_caller(

@@ -8,6 +8,7 @@ from made_up_people import batch, person, tiny_spec
 
 from rtmpose3d.data import PoseRecord
 from rtmpose3d.errors import InputError
+from rtmpose3d.synth.output import CropBatch
 from rtmpose3d.training.data.augment import NO_AUGMENTATION, STAGE1, Augmentation, Geometry
 from rtmpose3d.training.data.batches import AugmentedSource, FixedSource, batch_of_samples
 from rtmpose3d.training.data.mixture import MixtureSource, Share
@@ -170,16 +171,15 @@ class FakeStream:
         made = batch(1000 + self.number, self.size)
         self.number += 1
         count = len(made)
-        return {
-            "crops": made.crops,
-            "keypoints_px": made.keypoints_px,
-            "visible": made.visible * 2,
-            "keypoints_camera_m": made.keypoints_camera_m,
-            "has_3d": np.ones(count, bool),
-            "box": np.tile(np.array([10, 20, 60, 170], np.float32), (count, 1)),
-            "image_from_crop": np.tile(np.array([[2, 0, 3], [0, 2, 1]], np.float32), (count, 1, 1)),
-            "camera": np.ones((count, 4), np.float32),
-        }
+        return CropBatch(
+            crops=made.crops,
+            keypoints_px=made.keypoints_px,
+            visibility=made.visible * 2,
+            keypoints_camera_m=made.keypoints_camera_m,
+            boxes_xyxy=np.tile(np.array([10, 20, 60, 170], np.float32), (count, 1)),
+            image_from_crop=np.tile(np.array([[2, 0, 3], [0, 2, 1]], np.float32), (count, 1, 1)),
+            cameras=np.ones((count, 4), np.float32),
+        )
 
     def close(self):
         self.closed = True

@@ -19,12 +19,22 @@ from rtmpose3d.synth.output import (
     make_shot,
     write_dataset,
 )
-from rtmpose3d.synth.render import Degradation, Rendered, Renderer, RenderJob
-from rtmpose3d.synth.scene import Light, Material, Mesh, Person, Prop, Scene, SceneSettings, View
+from rtmpose3d.synth.render import Degradation, RenderedImage, Renderer, RenderJob
+from rtmpose3d.synth.scene import (
+    CameraView,
+    Light,
+    Material,
+    Mesh,
+    Person,
+    Prop,
+    Scene,
+    SceneSettings,
+)
 from rtmpose3d.synth.world import PeopleSource, World, WorldSettings, makehuman_people
 
 __all__ = [
     "NO_JITTER",
+    "CameraView",
     "CropBatch",
     "CropJitter",
     "CropStream",
@@ -37,7 +47,7 @@ __all__ = [
     "Person",
     "Prop",
     "RenderJob",
-    "Rendered",
+    "RenderedImage",
     "Renderer",
     "Scene",
     "SceneBatch",
@@ -46,7 +56,6 @@ __all__ = [
     "ShotSettings",
     "StreamPlan",
     "SynthSample",
-    "View",
     "World",
     "WorldSettings",
     "make_shot",

@@ -25,9 +25,9 @@ _KINDS = {"image": 1, "crops": 2, "scenes": 3, "kit": 4}
 
 
 class PeopleSource(Protocol):
-    """Makes people. They depend on its settings, the last `turn_to` and the generator alone."""
+    """Makes people; they depend on settings, the last `select_block` and the generator alone."""
 
-    def turn_to(self, block: int) -> None:
+    def select_block(self, block: int) -> None:
         """Take other bodies and clothes from here on, the same for a block in every process."""
         ...
 
@@ -132,7 +132,7 @@ class World:
         """Free the device."""
         self.renderer.close()
 
-    def how_many(self, rng: np.random.Generator) -> int:
+    def sample_people_count(self, rng: np.random.Generator) -> int:
         """Number of people of a scene: fewer are more frequent."""
         low, high = self.settings.people
         weights = 0.6 ** np.arange(high - low + 1)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rtmpose3d.synth.output import SceneBatch
 from rtmpose3d.synth.world import WorldSettings
 from rtmpose3d.training.detector import rendered
 from rtmpose3d.training.detector.rendered import open_scenes
@@ -33,12 +34,12 @@ class MadeStream:
             images[:, : height - 20] = numbers[:, None, None, None]
             large = [[9.5, 4.5, 29.5 + n, 54.5] for n in numbers]
             small = [[59.5, 9.5, 62.5, 49.5]] * len(numbers)
-            yield {
-                "images": images,
-                "boxes": np.array(large + small, np.float32),
-                "image_index": np.tile(np.arange(len(numbers)), 2),
-                "visible_share": np.full(2 * len(numbers), 0.4, np.float32),
-            }
+            yield SceneBatch(
+                images=images,
+                boxes_xyxy=np.array(large + small, np.float32),
+                image_index=np.tile(np.arange(len(numbers)), 2),
+                visible_fraction=np.full(2 * len(numbers), 0.4, np.float32),
+            )
 
 
 def test_scenes_come_in_order_from_any_number_on(monkeypatch: pytest.MonkeyPatch) -> None:

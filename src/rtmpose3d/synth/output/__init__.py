@@ -4,6 +4,7 @@ from rtmpose3d.synth.output.crops import NO_JITTER, CropBatch, CropJitter
 from rtmpose3d.synth.output.dataset import DatasetPlan, write_dataset
 from rtmpose3d.synth.output.labels import PersonLabels, label_people
 from rtmpose3d.synth.output.preview import preview_sheet
+from rtmpose3d.synth.output.shards import ANNOTATIONS, write_shard
 from rtmpose3d.synth.output.shots import ShotSettings, SynthSample, make_shot
 from rtmpose3d.synth.output.stream import (
     LETTERBOX_GREY,
@@ -14,6 +15,7 @@ from rtmpose3d.synth.output.stream import (
 )
 
 __all__ = [
+    "ANNOTATIONS",
     "LETTERBOX_GREY",
     "NO_JITTER",
     "CropBatch",
@@ -30,4 +32,5 @@ __all__ = [
     "make_shot",
     "preview_sheet",
     "write_dataset",
+    "write_shard",
 ]

@@ -1,14 +1,15 @@
-"""Rendered images as COCO-WholeBody JSON, with what rendering knows beyond it.
+"""COCO-WholeBody annotations of rendered images, extended by 3D.
 
-Standard fields are as in COCO-WholeBody V1.0 (body keypoints, foot_kpts, face_kpts, hands, boxes
-with pixel corners at whole numbers, masks as compressed RLE). Beyond it, for every person:
+Standard fields follow COCO-WholeBody V1.0 (body keypoints, foot_kpts, face_kpts, hands, boxes with
+pixel corners at whole numbers, masks as compressed RLE). Additional fields per person:
 `keypoints_3d` (133 x 3 m, camera space), `visibility133` (0 outside, 1 occluded, 2 visible),
-`root_depth_m`, `bbox_visible`, `identity`; for every image `camera`, `shot`, `time_s`.
+`root_depth_m`, `bbox_visible`, `bbox_full`, `identity`, `stature_m`, `attributes`; per image:
+`camera`, `shot`, `view`, `frame`, `time_s`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -18,8 +19,9 @@ from rtmpose3d.synth.output.labels import OUTSIDE, VISIBLE, PersonLabels
 from rtmpose3d.synth.output.shots import SynthSample
 from rtmpose3d.synth.scene import Person
 
-Json = dict[str, object]
-PEOPLE_A_IMAGE = 100  # annotation ids are image id * this + person + 1
+CocoJson = dict[str, object]
+PEOPLE_PER_IMAGE = 100  # annotation ids are image id * this + person + 1
+_PIXEL_CORNER = 0.5  # COCO's origin is the corner of the first pixel, ours is its centre
 LICENCE = (
     "Rendered people: bodies, clothes and hair from MakeHuman assets, CC0-1.0. Backgrounds and "
     "objects keep the licences of their files, see `backdrops`."
@@ -27,29 +29,35 @@ LICENCE = (
 _HANDS = {"lefthand": slice(91, 112), "righthand": slice(112, 133)}
 
 
-def coco_document(
-    samples: Sequence[SynthSample], first_image_id: int, info: Json, credits_: Sequence[str]
-) -> Json:
-    """The JSON of some images.
+def coco_annotations(
+    samples: Sequence[SynthSample],
+    first_image_id: int,
+    info: Mapping[str, object],
+    backdrop_credits: Sequence[str],
+) -> CocoJson:
+    """Builds the annotation document of a shard.
 
     Args:
-        samples: in the order of their ids.
-        first_image_id: id of the first.
-        info: what goes into `info`: version, settings, split.
-        credits_: author, source and licence of every photograph and object in use.
+        samples: rendered images in the order of their ids.
+        first_image_id: id of the first image.
+        info: the section `info`: version, settings, split.
+        backdrop_credits: file, author and licence of every photograph and object in use.
+
+    Returns:
+        The document, ready for `json.dump`. People without a visible pixel are not annotated.
     """
-    images: list[Json] = []
-    annotations: list[Json] = []
+    images: list[CocoJson] = []
+    annotations: list[CocoJson] = []
     for image_id, sample in enumerate(samples, first_image_id):
         images.append(_image(sample, image_id))
         annotations += [
             _annotation(sample, labels, image_id)
             for labels in sample.labels
-            if labels.visible_area_px  # who is hidden altogether cannot be annotated
+            if labels.visible_area_px
         ]
     return {
-        "info": info,
-        "licenses": [{"id": 1, "name": LICENCE, "backdrops": list(credits_)}],
+        "info": dict(info),
+        "licenses": [{"id": 1, "name": LICENCE, "backdrops": list(backdrop_credits)}],
         "categories": [_category()],
         "images": images,
         "annotations": annotations,
@@ -57,12 +65,12 @@ def coco_document(
 
 
 def file_name(image_id: int) -> str:
-    """Of an image, in its shard's folder."""
+    """File name of an image within its shard."""
     return f"{image_id:08d}.jpg"
 
 
 def rle_counts(mask: BoolArray) -> IntArray:
-    """COCO's uncompressed run lengths of a (H, W) mask: column by column, zeros first."""
+    """Uncompressed COCO run lengths of a (H, W) mask: column by column, zeros first."""
     flat = mask.ravel(order="F")
     changes = np.flatnonzero(np.diff(flat.astype(np.int8))) + 1
     runs = np.diff(np.concatenate([[0], changes, [flat.size]]))
@@ -70,22 +78,22 @@ def rle_counts(mask: BoolArray) -> IntArray:
 
 
 def rle_string(counts: Sequence[int] | IntArray) -> str:
-    """COCO's compressed run lengths: differences to the one before last, five bits a character."""
+    """Compressed COCO run lengths: differences to the run two before, five bits per character."""
     text: list[str] = []
     values = [int(count) for count in counts]
     for index, value in enumerate(values):
-        left = value - values[index - 2] if index > 2 else value
+        remaining = value - values[index - 2] if index > 2 else value
         while True:
-            bits = left & 0x1F
-            left >>= 5
-            more = left != (-1 if bits & 0x10 else 0)
+            bits = remaining & 0x1F
+            remaining >>= 5
+            more = remaining != (-1 if bits & 0x10 else 0)
             text.append(chr((bits | 0x20 if more else bits) + 48))
             if not more:
                 break
     return "".join(text)
 
 
-def _image(sample: SynthSample, image_id: int) -> Json:
+def _image(sample: SynthSample, image_id: int) -> CocoJson:
     camera = sample.view.camera
     return {
         "id": image_id,
@@ -104,13 +112,13 @@ def _image(sample: SynthSample, image_id: int) -> Json:
     }
 
 
-def _annotation(sample: SynthSample, labels: PersonLabels, image_id: int) -> Json:
+def _annotation(sample: SynthSample, labels: PersonLabels, image_id: int) -> CocoJson:
     person = sample.people[labels.person_index]
     mask = sample.owner == labels.person_index + 1
     points = _points(labels)
     body = points[:17]
-    annotation: Json = {
-        "id": image_id * PEOPLE_A_IMAGE + labels.person_index + 1,
+    return {
+        "id": image_id * PEOPLE_PER_IMAGE + labels.person_index + 1,
         "image_id": image_id,
         "category_id": 1,
         "iscrowd": 0,
@@ -121,15 +129,14 @@ def _annotation(sample: SynthSample, labels: PersonLabels, image_id: int) -> Jso
         "segmentation": {"size": list(mask.shape), "counts": rle_string(rle_counts(mask))},
         "num_keypoints": int((body[:, 2] > 0).sum()),
         "keypoints": _flat(body),
-        **_parts(points),
-        **_beyond(labels, person),
+        **_part_fields(points),
+        **_rendered_fields(labels, person),
     }
-    return annotation
 
 
-def _parts(points: FloatArray) -> Json:
-    """The fields of feet, face and hands."""
-    fields: Json = {"foot_kpts": _flat(points[17:23]), "foot_valid": _any(points[17:23])}
+def _part_fields(points: FloatArray) -> CocoJson:
+    """Fields of feet, face and hands."""
+    fields: CocoJson = {"foot_kpts": _flat(points[17:23]), "foot_valid": _any(points[17:23])}
     for name, part in {"face": slice(23, 91), **_HANDS}.items():
         chosen = points[part]
         fields[f"{name}_kpts"] = _flat(chosen)
@@ -138,13 +145,13 @@ def _parts(points: FloatArray) -> Json:
     return fields
 
 
-def _beyond(labels: PersonLabels, person: Person) -> Json:
-    """What only rendering knows."""
-    places = labels.keypoints_camera_m
+def _rendered_fields(labels: PersonLabels, person: Person) -> CocoJson:
+    """Fields beyond COCO-WholeBody."""
+    hips = WHOLEBODY.index("left_hip"), WHOLEBODY.index("right_hip")
     return {
-        "keypoints_3d": _rounded(places, 6),
+        "keypoints_3d": _rounded(labels.keypoints_camera_m, 6),
         "visibility133": labels.visibility.tolist(),
-        "root_depth_m": round(float(places[[11, 12], 2].mean()), 6),
+        "root_depth_m": round(float(labels.keypoints_camera_m[list(hips), 2].mean()), 6),
         "identity": person.identity,
         "stature_m": round(person.stature_m, 4),
         "attributes": {
@@ -155,7 +162,7 @@ def _beyond(labels: PersonLabels, person: Person) -> Json:
 
 
 def _points(labels: PersonLabels) -> FloatArray:
-    """(133, 3) x, y, COCO's flag: 0 not labelled, 1 hidden, 2 visible; zeros where outside."""
+    """(133, 3) x, y and COCO's flag: 0 not labelled, 1 occluded, 2 visible; zeros if outside."""
     points = np.zeros((len(WHOLEBODY), 3))
     inside = labels.visibility != OUTSIDE
     points[inside, :2] = labels.keypoints_px[inside]
@@ -183,17 +190,17 @@ def _box_around(points: FloatArray) -> list[float]:
 
 
 def _xywh(box: FloatArray) -> list[float]:
-    """COCO counts from the corner of the first pixel, which is (-0.5, -0.5) here."""
+    """COCO's x, y, width, height of a box (4,) x1 y1 x2 y2 in our pixels; zeros if empty."""
     if not (box[2:] > box[:2]).all():
         return [0.0, 0.0, 0.0, 0.0]
-    return _rounded(np.concatenate([box[:2] + 0.5, box[2:] - box[:2]]), 3)
+    return _rounded(np.concatenate([box[:2] + _PIXEL_CORNER, box[2:] - box[:2]]), 3)
 
 
 def _rounded(values: FloatArray, digits: int) -> list:
     return np.round(np.asarray(values, np.float64), digits).tolist()
 
 
-def _category() -> Json:
+def _category() -> CocoJson:
     body = WHOLEBODY.bones_of("body")
     return {
         "id": 1,

@@ -1,7 +1,7 @@
-"""A sheet of written images with their labels drawn: what one looks at before training.
+"""Contact sheet of a dataset: images, their labels drawn into them, and the people in 3D.
 
-Reads the shards themselves, so what it shows is what is on the disk. Visible keypoints are drawn
-solid, occluded ones pale; beside each image stand the people in 3D.
+Reads the shards, so it shows what is on disk. Visible keypoints are drawn solid, occluded ones
+pale.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import PoseResult
 from rtmpose3d.structures.arrays import Image
-from rtmpose3d.synth.output.dataset import ANNOTATIONS
+from rtmpose3d.synth.output.shards import ANNOTATIONS
 from rtmpose3d.synth.scene import read_image
 from rtmpose3d.viz import draw_2d, draw_3d
 
@@ -27,21 +27,21 @@ _CELL_HEIGHT_PX = 480
 
 
 def preview_sheet(folder: Path, count: int = 12) -> Image:
-    """Images of a dataset with skeletons and masks, and their people in 3D.
+    """Draws a sheet of a dataset's images, each next to its labels in 2D and 3D.
 
     Args:
-        folder: of the dataset.
-        count: images, spread evenly over the dataset's shards.
+        folder: directory of the dataset.
+        count: maximum number of images, spread evenly over the dataset's shards.
 
     Returns:
         (H, W, 3) uint8 BGR.
 
     Raises:
-        InputError: no finished shard is there.
+        InputError: there is no finished shard.
     """
     shards = sorted(path.parent for path in Path(folder).glob(f"shard-*/{ANNOTATIONS}"))
     if not shards:
-        raise InputError(f"{folder} holds no finished shard; run rtmpose3d synth first")
+        raise InputError(f"{folder} holds no finished shard; expected shard-*/{ANNOTATIONS}")
     per_shard = math.ceil(count / len(shards))
     cells: list[Image] = []
     for shard in shards[:: max(1, len(shards) // count)]:
@@ -49,36 +49,36 @@ def preview_sheet(folder: Path, count: int = 12) -> Image:
         images = document["images"]
         step = max(1, len(images) // per_shard)
         for row in images[::step][:per_shard]:
-            found = [a for a in document["annotations"] if a["image_id"] == row["id"]]
-            cells.append(_cell(shard, row, found))
-    return _sheet(cells[:count])
+            people = [a for a in document["annotations"] if a["image_id"] == row["id"]]
+            cells.append(_draw_cell(shard, row, people))
+    return _arrange(cells[:count])
 
 
-def result_of(image: Image | None, row: dict, annotations: list[dict]) -> PoseResult:
-    """An image's labels as a result.
+def labels_as_result(image: Image | None, row: dict, annotations: list[dict]) -> PoseResult:
+    """Labels of an image as a `PoseResult`, for drawing.
 
     Args:
-        image: the image.
-        row: its entry in `images`.
-        annotations: its people.
+        image: (H, W, 3) uint8 BGR.
+        row: the image's entry in `images`.
+        annotations: the image's entries in `annotations`.
     """
     names = ("fx", "fy", "cx", "cy")
     camera = Camera(
         **{name: row["camera"][name] for name in names}, width=row["width"], height=row["height"]
     )
-    places = np.array([a["keypoints_3d"] for a in annotations]).reshape(-1, 133, 3)
-    seen = np.array([a["visibility133"] for a in annotations]).reshape(-1, 133)
-    confidence = np.array([0.0, _OCCLUDED_CONFIDENCE, 1.0], np.float32)[seen]
+    keypoints_camera = np.array([a["keypoints_3d"] for a in annotations]).reshape(-1, 133, 3)
+    visibility = np.array([a["visibility133"] for a in annotations]).reshape(-1, 133)
+    confidence = np.array([0.0, _OCCLUDED_CONFIDENCE, 1.0], np.float32)[visibility]
     corners = np.array([a["bbox"] for a in annotations], np.float64).reshape(-1, 4)
     corners = np.concatenate([corners[:, :2], corners[:, :2] + corners[:, 2:]], axis=1) - 0.5
     depth = np.array([a["root_depth_m"] for a in annotations], np.float32)
     return PoseResult(
-        keypoints_2d=np.nan_to_num(camera.project(places), nan=-1e4).astype(np.float32),
+        keypoints_2d=np.nan_to_num(camera.project(keypoints_camera), nan=-1e4).astype(np.float32),
         scores=confidence,
         confidence=confidence,
         bboxes=corners.astype(np.float32),
         bbox_scores=np.ones(len(annotations), np.float32),
-        keypoints_camera=places.astype(np.float32),
+        keypoints_camera=keypoints_camera.astype(np.float32),
         root_depth_m=depth,
         root_depth_std_m=np.zeros_like(depth),
         root_depth_source=("given",) * len(annotations),
@@ -88,26 +88,26 @@ def result_of(image: Image | None, row: dict, annotations: list[dict]) -> PoseRe
     )
 
 
-def _cell(shard: Path, row: dict, annotations: list[dict]) -> Image:
-    """The image, the same with its labels, and the people in 3D."""
+def _draw_cell(shard: Path, row: dict, annotations: list[dict]) -> Image:
+    """The image, the image with its labels, and the people in 3D, side by side."""
     path = shard / row["file_name"]
     image = read_image(path)
-    result = result_of(image, row, annotations)
+    result = labels_as_result(image, row, annotations)
     drawn = draw_2d(image, result)
     complete = replace(result, confidence=np.ones_like(result.confidence))
     space = draw_3d(complete, (_CELL_HEIGHT_PX, _CELL_HEIGHT_PX))
-    parts = [image, drawn, space]
-    return np.concatenate([_to_height(part, _CELL_HEIGHT_PX) for part in parts], axis=1)
+    panels = [image, drawn, space]
+    return np.concatenate([_resize_to_height(p, _CELL_HEIGHT_PX) for p in panels], axis=1)
 
 
-def _to_height(image: Image, height: int) -> Image:
+def _resize_to_height(image: Image, height: int) -> Image:
     width = round(image.shape[1] * height / image.shape[0])
     shrink = height < image.shape[0]
-    how = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)
+    interpolation = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, height), interpolation=interpolation), np.uint8)
 
 
-def _sheet(cells: list[Image]) -> Image:
+def _arrange(cells: list[Image]) -> Image:
     columns = 1 if len(cells) < 4 else 2
     width = max(cell.shape[1] for cell in cells)
     rows = -(-len(cells) // columns)

@@ -1,4 +1,4 @@
-"""What rendering in worker processes needs: one thread each, and errors that travel as text."""
+"""Worker processes for rendering: one thread per process, errors passed as text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rtmpose3d.errors import (
 )
 
 _ERRORS = (BackendError, InputError, MissingDependencyError, OutputError)
-# Mesa's CPU renderer (0: draw in the calling thread) and the libraries under numpy
+# Mesa's CPU renderer (0: draw in the calling thread) and the libraries below numpy
 _THREADS = {
     "LP_NUM_THREADS": "0",
     "OPENBLAS_NUM_THREADS": "1",
@@ -25,8 +25,8 @@ _THREADS = {
 
 
 @contextmanager
-def one_thread_each() -> Iterator[None]:
-    """Processes that are started in the block keep to one core, unless the user set otherwise."""
+def single_threaded_children() -> Iterator[None]:
+    """Restricts processes started inside the block to one core, unless the user set otherwise."""
     added = [name for name in _THREADS if name not in os.environ]
     os.environ.update({name: _THREADS[name] for name in added})
     try:
@@ -36,13 +36,13 @@ def one_thread_each() -> Iterator[None]:
             del os.environ[name]
 
 
-def as_text(error: RTMPose3DError) -> str:
-    """What `as_error` understands; unlike the error itself, any process can read it."""
+def error_to_text(error: RTMPose3DError) -> str:
+    """An error as `Type: message`, which any process can read, unlike the error itself."""
     return f"{type(error).__name__}: {error}"
 
 
-def as_error(text: str) -> RTMPose3DError:
-    """An error that a worker process told as `Kind: text`, of the same kind."""
+def error_from_text(text: str) -> RTMPose3DError:
+    """The error that `error_to_text` turned into text, with the same type."""
     name, _, message = text.partition(": ")
-    kinds = {kind.__name__: kind for kind in _ERRORS}
-    return kinds.get(name, RTMPose3DError)(message)
+    types = {error.__name__: error for error in _ERRORS}
+    return types.get(name, RTMPose3DError)(message)

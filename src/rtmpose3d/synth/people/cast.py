@@ -103,7 +103,7 @@ class Cast:
         """
         return Cast(MakeHumanAssets.open(folder), seed=seed, size=size, split=split)
 
-    def turn_to(self, block: int) -> None:
+    def select_block(self, block: int) -> None:
         """Take other actors from here on: each block of a cast has `size` actors of its own.
 
         Long runs turn to a new block every `size` x 20 samples or so. The same block gives the

@@ -2,6 +2,6 @@
 
 from rtmpose3d.synth.render.camera_effects import Degradation, degrade
 from rtmpose3d.synth.render.frames import cover
-from rtmpose3d.synth.render.renderer import Rendered, Renderer, RenderJob
+from rtmpose3d.synth.render.renderer import RenderedImage, Renderer, RenderJob
 
-__all__ = ["Degradation", "RenderJob", "Rendered", "Renderer", "cover", "degrade"]
+__all__ = ["Degradation", "RenderJob", "RenderedImage", "Renderer", "cover", "degrade"]

@@ -16,10 +16,10 @@ import numpy as np
 from rtmpose3d.geometry import Camera
 from rtmpose3d.structures.arrays import FloatArray, Image
 from rtmpose3d.synth.scene import (
+    CameraView,
     Mesh,
     Person,
     Scene,
-    View,
     clip_from_world,
     cropped_view,
     eye_of,
@@ -52,7 +52,7 @@ class RenderJob:
     """
 
     scene: Scene
-    view: View
+    view: CameraView
     tile_from_image: FloatArray | None = None
     tile_size_wh: tuple[int, int] | None = None
     backdrop_from_image: FloatArray | None = None
@@ -63,7 +63,7 @@ class RenderJob:
         return self.tile_size_wh or (self.view.camera.width, self.view.camera.height)
 
     @property
-    def tile_view(self) -> View:
+    def tile_view(self) -> CameraView:
         """The view of what is drawn."""
         if self.tile_from_image is None:
             return self.view
@@ -107,7 +107,7 @@ def sphere_around(spheres: Sequence[Sphere]) -> Sphere:
     return Sphere(middle=middle, radius_m=radius)
 
 
-def is_seen(view: View, sphere: Sphere) -> bool:
+def is_seen(view: CameraView, sphere: Sphere) -> bool:
     """Whether a ball may show in a view's image."""
     x, y, z = to_camera(view, sphere.middle)
     if z < NEAR_M - sphere.radius_m:
@@ -125,7 +125,7 @@ def is_seen(view: View, sphere: Sphere) -> bool:
     return True
 
 
-def pixels_per_m(camera: Camera, view: View, sphere: Sphere) -> float:
+def pixels_per_m(camera: Camera, view: CameraView, sphere: Sphere) -> float:
     """How large a metre appears where a ball is nearest to the camera."""
     nearest = float(to_camera(view, sphere.middle)[2]) - 0.5 * sphere.radius_m
     return camera.fx / max(nearest, 0.25)
@@ -163,7 +163,7 @@ def contacts_of(people: Sequence[Person]) -> FloatArray:
     return contacts
 
 
-def floor_corners(job: RenderJob, view: View, people: Sequence[Person]) -> FloatArray:
+def floor_corners(job: RenderJob, view: CameraView, people: Sequence[Person]) -> FloatArray:
     """(4,) low x, low y, high x, high y of the floor to draw.
 
     All around the camera; of a floor that only darkens a backdrop, the part that can be dark.
@@ -186,7 +186,7 @@ def floor_corners(job: RenderJob, view: View, people: Sequence[Person]) -> Float
 
 def frame_block(
     job: RenderJob,
-    view: View,
+    view: CameraView,
     people: Sequence[Person],
     shadow: tuple[FloatArray, FloatArray, float] | None,
     exposure: float = 1.0,

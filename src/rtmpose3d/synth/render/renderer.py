@@ -1,6 +1,6 @@
 """Draws scenes: several images at once into one large one, which is read back in one go.
 
-In: `RenderJob`s (a scene, a view, the part of it that is wanted). Out: `Rendered` images with
+In: `RenderJob`s (a scene, a view, the part of it that is wanted). Out: `RenderedImage` images with
 the depth of every pixel and whose it is. Skinning runs in the vertex shader; shadows come from
 one small map for each image. Needs the extra `synth` and OpenGL 3.3 without a display.
 """
@@ -22,7 +22,7 @@ from rtmpose3d.synth.render.frames import FAR_M, FRAME_FLOATS, NEAR_M, RenderJob
 from rtmpose3d.synth.render.plan import Plan, plan_images, shadow_size_px
 from rtmpose3d.synth.render.programs import BONES_BINDING, FRAME_BINDING, SHADOW_UNIT
 from rtmpose3d.synth.render.surfaces import BACKDROP, Floors, Screens, Surfaces
-from rtmpose3d.synth.scene import Scene, View, depth_from_clip
+from rtmpose3d.synth.scene import CameraView, Scene, depth_from_clip
 
 if TYPE_CHECKING:
     import moderngl
@@ -37,7 +37,7 @@ _BONES_BYTES = MOST_BONES * 3 * 4 * 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Rendered:
+class RenderedImage:
     """A drawn image.
 
     Attributes:
@@ -95,11 +95,11 @@ class Renderer:
             self._atlas.release()
         self.context.release()
 
-    def render(self, scene: Scene, view: View) -> Rendered:
+    def render(self, scene: Scene, view: CameraView) -> RenderedImage:
         """One whole image of a scene."""
         return self.render_jobs([RenderJob(scene=scene, view=view)])[0]
 
-    def render_jobs(self, jobs: Sequence[RenderJob]) -> list[Rendered]:
+    def render_jobs(self, jobs: Sequence[RenderJob]) -> list[RenderedImage]:
         """Many images; those of a like size are drawn together.
 
         Args:
@@ -112,7 +112,7 @@ class Renderer:
         """
         for job in jobs:
             self._check(job)
-        done: list[Rendered] = []
+        done: list[RenderedImage] = []
         rest = list(jobs)
         while rest:
             count = self._atlas.fitting(
@@ -137,7 +137,7 @@ class Renderer:
                     f"bone_matrices must be (B, 3, 4) with B at most {MOST_BONES}, got {shape}"
                 )
 
-    def _render_batch(self, jobs: Sequence[RenderJob]) -> list[Rendered]:
+    def _render_batch(self, jobs: Sequence[RenderJob]) -> list[RenderedImage]:
         import moderngl
 
         try:
@@ -248,10 +248,10 @@ class Renderer:
 
 def _cut_out(
     pixels: UInt8Array, depths: FloatArray, place: tuple[int, int], size_wh: tuple[int, int]
-) -> Rendered:
+) -> RenderedImage:
     (x, y), (w, h) = place, size_wh
     tile = pixels[y : y + h, x : x + w]
-    return Rendered(
+    return RenderedImage(
         image=np.ascontiguousarray(tile[..., :3]),
         depth_m=depth_from_clip(depths[y : y + h, x : x + w], NEAR_M, FAR_M),
         owner=np.where(tile[..., 3] == BACKDROP, np.uint8(NOBODY), tile[..., 3]),

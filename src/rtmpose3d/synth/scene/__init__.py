@@ -18,11 +18,12 @@ from rtmpose3d.synth.scene.composition import (
 )
 from rtmpose3d.synth.scene.framing import choose_framing, frame_group, frame_person
 from rtmpose3d.synth.scene.props import PropKit
-from rtmpose3d.synth.scene.types import Light, Material, Mesh, Person, Prop, Scene, View
+from rtmpose3d.synth.scene.types import CameraView, Light, Material, Mesh, Person, Prop, Scene
 
 __all__ = [
     "SPLITS",
     "Backdrops",
+    "CameraView",
     "Light",
     "Material",
     "Mesh",
@@ -32,7 +33,6 @@ __all__ = [
     "Scene",
     "SceneSettings",
     "Split",
-    "View",
     "backdrop_place",
     "choose_framing",
     "clip_from_world",

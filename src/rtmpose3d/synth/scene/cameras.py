@@ -12,12 +12,12 @@ import numpy as np
 
 from rtmpose3d.geometry import Camera
 from rtmpose3d.structures.arrays import FloatArray
-from rtmpose3d.synth.scene.types import View
+from rtmpose3d.synth.scene.types import CameraView
 
 
 def looking_at(
     eye_m: FloatArray, target_m: FloatArray, camera: Camera, *, roll_deg: float = 0.0
-) -> View:
+) -> CameraView:
     """A view from a place towards another.
 
     Args:
@@ -34,23 +34,25 @@ def looking_at(
     right = right / np.linalg.norm(right)
     level = np.stack([right, np.cross(forward, right), forward])
     rotation = _about_z(-math.radians(roll_deg)) @ level
-    return View(
+    return CameraView(
         camera=camera,
         camera_from_world=np.column_stack([rotation, -rotation @ np.asarray(eye_m, np.float64)]),
     )
 
 
-def eye_of(view: View) -> FloatArray:
+def eye_of(view: CameraView) -> FloatArray:
     """(3,) world, where a view's camera is."""
     return -view.camera_from_world[:, :3].T @ view.camera_from_world[:, 3]
 
 
-def to_camera(view: View, points_world: FloatArray) -> FloatArray:
+def to_camera(view: CameraView, points_world: FloatArray) -> FloatArray:
     """(..., 3) world -> (..., 3) camera space of a view, float64."""
     return points_world @ view.camera_from_world[:, :3].T + view.camera_from_world[:, 3]
 
 
-def cropped_view(view: View, crop_from_image: FloatArray, size_wh: tuple[int, int]) -> View:
+def cropped_view(
+    view: CameraView, crop_from_image: FloatArray, size_wh: tuple[int, int]
+) -> CameraView:
     """The view that shows exactly a crop of another view's image.
 
     Args:
@@ -68,7 +70,7 @@ def cropped_view(view: View, crop_from_image: FloatArray, size_wh: tuple[int, in
     cx, cy = turn @ (camera.cx, camera.cy) + crop_from_image[:, 2]
     rotation = np.eye(3)
     rotation[:2, :2] = turn / scale
-    return View(
+    return CameraView(
         camera=Camera(
             fx=camera.fx * scale,
             fy=camera.fx * scale,
@@ -81,7 +83,7 @@ def cropped_view(view: View, crop_from_image: FloatArray, size_wh: tuple[int, in
     )
 
 
-def clip_from_world(view: View, near_m: float, far_m: float) -> FloatArray:
+def clip_from_world(view: CameraView, near_m: float, far_m: float) -> FloatArray:
     """(4, 4) float64 for OpenGL; the image's first row is the framebuffer's first.
 
     Whole numbers of pixels are the middles of pixels, as everywhere in this package.

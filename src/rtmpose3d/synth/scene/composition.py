@@ -17,7 +17,7 @@ from rtmpose3d.structures.arrays import FloatArray, Image
 from rtmpose3d.synth.scene.backdrops import Backdrops
 from rtmpose3d.synth.scene.cameras import eye_of
 from rtmpose3d.synth.scene.props import PropKit
-from rtmpose3d.synth.scene.types import Light, Person, Prop, Scene, View
+from rtmpose3d.synth.scene.types import CameraView, Light, Person, Prop, Scene
 
 _BODY_RADIUS_M = 0.45  # objects keep this far from every keypoint's place on the ground
 
@@ -129,7 +129,7 @@ def random_light(rng: np.random.Generator, backdrop: Image | None, *, shadows: b
     )
 
 
-def backdrop_place(view: View, backdrop: Image | None) -> FloatArray | None:
+def backdrop_place(view: CameraView, backdrop: Image | None) -> FloatArray | None:
     """(3, 3) backdrop from image: fitted so that people stand on the photograph's ground.
 
     Photographs are mostly taken level: their horizon is laid on the view's, as far as the
@@ -161,7 +161,7 @@ def backdrop_place(view: View, backdrop: Image | None) -> FloatArray | None:
 
 
 def with_occluder(
-    rng: np.random.Generator, scene: Scene, view: View, person: Person, kit: PropKit
+    rng: np.random.Generator, scene: Scene, view: CameraView, person: Person, kit: PropKit
 ) -> Scene:
     """The scene with a thing between a view's camera and a part of a person."""
     eye = eye_of(view)
@@ -177,7 +177,7 @@ def with_occluder(
     return replace(scene, props=(*scene.props, *extra))
 
 
-def without_blockers(scene: Scene, view: View) -> Scene:
+def without_blockers(scene: Scene, view: CameraView) -> Scene:
     """The scene without the things that hide most of what a view would show of its people.
 
     A wall between camera and people teaches nothing; neither does a thing around the camera.

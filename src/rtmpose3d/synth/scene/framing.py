@@ -15,7 +15,7 @@ from rtmpose3d.geometry import Camera
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.structures.arrays import FloatArray
 from rtmpose3d.synth.scene.cameras import looking_at
-from rtmpose3d.synth.scene.types import Person, View
+from rtmpose3d.synth.scene.types import CameraView, Person
 
 Framing = Literal["whole", "far", "upper", "head", "face", "hand", "lower"]
 FRAMINGS: dict[Framing, float] = {
@@ -57,7 +57,7 @@ def frame_person(
     others: tuple[Person, ...],
     size_wh: tuple[int, int],
     framing: Framing,
-) -> View:
+) -> CameraView:
     """A view of a person.
 
     Args:
@@ -84,7 +84,7 @@ def frame_person(
 
 def frame_group(
     rng: np.random.Generator, people: tuple[Person, ...], size_wh: tuple[int, int]
-) -> View:
+) -> CameraView:
     """A view of several people together, or of one of them."""
     if len(people) == 1 or rng.random() < 0.4:
         one = int(rng.integers(len(people)))
@@ -166,7 +166,7 @@ def _placed(
     target: FloatArray,
     away: FloatArray,
     framing: Framing,
-) -> tuple[View, FloatArray]:
+) -> tuple[CameraView, FloatArray]:
     """The view in which the target fills a share of the image, and where its camera is."""
     low, high = _SHARES[framing]
     share = math.exp(rng.uniform(math.log(low), math.log(high)))

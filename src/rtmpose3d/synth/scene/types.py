@@ -98,7 +98,7 @@ class Prop:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class View:
+class CameraView:
     """A camera at its place.
 
     Attributes:

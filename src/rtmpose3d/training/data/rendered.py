@@ -180,13 +180,13 @@ def _rows(
 
 def pose_batch(rendered: CropBatch) -> PoseBatch:
     """A renderer's batch as training takes it: what is occluded is labelled, too."""
-    enlarged = np.sqrt(np.abs(np.linalg.det(rendered["image_from_crop"][:, :, :2])))
-    box = rendered["box"]
+    enlarged = np.sqrt(np.abs(np.linalg.det(rendered.image_from_crop[:, :, :2])))
+    box = rendered.boxes_xyxy
     return PoseBatch(
-        crops=rendered["crops"],
-        keypoints_px=rendered["keypoints_px"],
-        visible=(rendered["visible"] > 0).astype(np.float32),
-        keypoints_camera_m=rendered["keypoints_camera_m"],
+        crops=rendered.crops,
+        keypoints_px=rendered.keypoints_px,
+        visible=(rendered.visibility > 0).astype(np.float32),
+        keypoints_camera_m=rendered.keypoints_camera_m,
         box_side_px=((box[:, 2:] - box[:, :2]).max(axis=1) / enlarged).astype(np.float32),
     )
 

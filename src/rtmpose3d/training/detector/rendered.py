@@ -51,11 +51,11 @@ def open_scenes(
     with SceneStream(settings, (side_px, side_px), plan=plan) as stream:
         for scenes in stream:
             for i in range(skip, SCENES_A_BATCH):
-                mine = scenes["image_index"] == i
+                mine = scenes.image_index == i
                 yield _labelled(
-                    _without_border(scenes["images"][i]),
-                    scenes["boxes"][mine] + CORNER_PX,
-                    scenes["visible_share"][mine],
+                    _without_border(scenes.images[i]),
+                    scenes.boxes_xyxy[mine] + CORNER_PX,
+                    scenes.visible_fraction[mine],
                 )
             skip = 0
 
