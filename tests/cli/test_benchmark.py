@@ -11,7 +11,7 @@ import pytest
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation import speed
 from rtmpose3d.evaluation.speed import SpeedPlan, Timing, interleaved, made_up_weights, measure
-from rtmpose3d.runtime import Device
+from rtmpose3d.runtime import RuntimeOptions, open_detector, open_pose
 from rtmpose3d.zoo import resolve_detector, resolve_pose
 
 
@@ -91,15 +91,15 @@ def test_a_timing_is_median_and_middle_half() -> None:
 
 
 def test_made_up_weights_keep_signals_of_ordinary_size_and_find_nobody() -> None:
-    cpu = Device(kind="cpu")
+    options = RuntimeOptions(backend="onnxruntime", device="cpu", threads=1)
     spec = resolve_pose("dwpose-t-256x192")
-    session = speed.open_pose_session(spec, made_up_weights(spec), "onnxruntime", cpu, 1)
+    session = open_pose(spec, made_up_weights(spec), options)
     crops = speed.noise(spec.input_size_wh)[None]
     logits = np.concatenate([part.ravel() for part in session.run_simcc(crops)])
     assert np.isfinite(logits).all()
     assert 1e-3 < np.abs(logits).max() < 1e3
     detector = resolve_detector("rtmdet-nano")
-    people = speed.open_detector_session(detector, made_up_weights(detector), "onnxruntime", cpu, 1)
+    people = open_detector(detector, made_up_weights(detector), options)
     width, height = detector.input_size_wh
     (found,) = people.run(speed.noise((width, height))[None])
     assert found.scores.max() < detector.score_thr

@@ -26,10 +26,14 @@ from rtmpose3d.pipeline import (
     lift_people,
     select_people,
 )
-from rtmpose3d.runtime import DetectorSession, PoseSession
-from rtmpose3d.runtime.devices import Device
+from rtmpose3d.runtime import (
+    DetectorSession,
+    PoseSession,
+    RuntimeOptions,
+    open_detector,
+    open_pose,
+)
 from rtmpose3d.runtime.graph_files import graph_file
-from rtmpose3d.runtime.onnx_session import OnnxDetectorSession, OnnxPoseSession
 from rtmpose3d.sources import load_image
 from rtmpose3d.structures import Crops
 from rtmpose3d.zoo import resolve_detector, resolve_pose
@@ -39,21 +43,16 @@ IMAGES = {"785": "000000000785.jpg", "40083": "000000040083.jpg"}
 REFERENCE_FOCAL_PX = (1145.04940459, 1143.78109572)  # mmpose's rtmpose3d estimator
 REFERENCE_ROOT_DEPTH_M = 5.14388
 BACKENDS = ["onnxruntime", "torch"]
-CPU = Device(kind="cpu")
 
 
 @pytest.fixture(scope="module")
 def pose_session(recipe: ModuleType):
     @cache
     def make(name: str, backend: str) -> PoseSession:
+        pytest.importorskip(backend, reason="the torch backend needs the extra torch")
         spec = resolve_pose(name)
         weights = recipe.state_dict(graph_file(spec).shapes)
-        if backend == "onnxruntime":
-            return OnnxPoseSession.from_weights(spec, weights, CPU)
-        pytest.importorskip("torch", reason="the torch backend needs the extra torch")
-        from rtmpose3d.runtime.torch_session import TorchPoseSession
-
-        return TorchPoseSession(spec, weights, CPU)
+        return open_pose(spec, weights, RuntimeOptions(backend=backend, device="cpu"))
 
     return make
 
@@ -62,14 +61,10 @@ def pose_session(recipe: ModuleType):
 def detector_session(recipe: ModuleType):
     @cache
     def make(name: str, backend: str) -> DetectorSession:
+        pytest.importorskip(backend, reason="the torch backend needs the extra torch")
         spec = resolve_detector(name)
         weights = recipe.state_dict(graph_file(spec).shapes)
-        if backend == "onnxruntime":
-            return OnnxDetectorSession.from_weights(spec, weights, CPU)
-        pytest.importorskip("torch", reason="the torch backend needs the extra torch")
-        from rtmpose3d.runtime.torch_session import TorchDetectorSession
-
-        return TorchDetectorSession(spec, weights, CPU)
+        return open_detector(spec, weights, RuntimeOptions(backend=backend, device="cpu"))
 
     return make
 

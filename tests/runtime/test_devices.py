@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+
 import onnxruntime
 import pytest
 
 from rtmpose3d import BackendError, MissingDependencyError, UnknownNameError
-from rtmpose3d.runtime import choose, devices, parse_device
-from rtmpose3d.runtime.devices import Device
+from rtmpose3d.runtime import BACKENDS, Device, RuntimeOptions, parse_device, select_backend
 
 
 @pytest.fixture
@@ -20,7 +23,18 @@ def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(wanted: Device | None) -> Device:
         raise MissingDependencyError('run: pip install "rtmpose3d[torch]"')
 
-    monkeypatch.setattr(devices, "torch_device", missing)
+    replace_resolver(monkeypatch, "torch", missing)
+
+
+def replace_resolver(
+    monkeypatch: pytest.MonkeyPatch, name: str, resolve: Callable[[Device | None], Device]
+) -> None:
+    monkeypatch.setitem(BACKENDS, name, replace(BACKENDS[name], resolve_device=resolve))
+
+
+def select(backend: str, device: str) -> tuple[str, Device]:
+    row, selected = select_backend(RuntimeOptions(backend=backend, device=device))
+    return row.name, selected
 
 
 @pytest.mark.parametrize(
@@ -47,39 +61,39 @@ def test_unknown_device_names_are_refused(name: str) -> None:
 def test_missing_cuda_is_an_error_that_names_the_cure() -> None:
     for backend in ("auto", "onnxruntime"):
         with pytest.raises(BackendError, match="pip install onnxruntime-gpu"):
-            choose(backend, "cuda:0")
+            select(backend, "cuda:0")
     with pytest.raises(BackendError, match="backend='torch'"):
-        choose("auto", "mps")
+        select("auto", "mps")
 
 
 @pytest.mark.usefixtures("only_cpu", "no_torch")
 def test_torch_backend_without_torch_names_the_extra() -> None:
     with pytest.raises(MissingDependencyError, match=r"rtmpose3d\[torch\]"):
-        choose("torch", "cpu")
+        select("torch", "cpu")
 
 
 @pytest.mark.usefixtures("only_cpu")
 def test_auto_backend_takes_torch_where_only_torch_has_the_device(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(devices, "torch_device", lambda wanted: wanted)
-    assert choose("auto", "mps") == ("torch", Device(kind="mps"))
-    assert choose("auto", "cpu") == ("onnxruntime", Device(kind="cpu"))
-    assert choose("auto", "auto") == ("onnxruntime", Device(kind="cpu"))
+    replace_resolver(monkeypatch, "torch", lambda wanted: wanted or Device(kind="mps"))
+    assert select("auto", "mps") == ("torch", Device(kind="mps"))
+    assert select("auto", "cpu") == ("onnxruntime", Device(kind="cpu"))
+    assert select("auto", "auto") == ("onnxruntime", Device(kind="cpu"))
 
 
 def test_auto_takes_cuda_where_onnxruntime_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
-    assert choose("auto", "auto") == ("onnxruntime", Device(kind="cuda"))
+    assert select("auto", "auto") == ("onnxruntime", Device(kind="cuda"))
 
 
 @pytest.mark.usefixtures("only_cpu")
 def test_unused_gpu_is_said_aloud(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(devices.shutil, "which", lambda name: "/usr/bin/" + name)
-    choose("auto", "auto")
+    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/" + name)
+    select("auto", "auto")
     assert "onnxruntime-gpu" in caplog.text
 
 
@@ -87,4 +101,4 @@ def test_torch_refuses_a_cuda_device_that_is_not_there() -> None:
     torch = pytest.importorskip("torch")
     beyond = torch.cuda.device_count() if torch.cuda.is_available() else 0
     with pytest.raises(BackendError, match="CUDA"):
-        choose("torch", f"cuda:{beyond}")
+        select("torch", f"cuda:{beyond}")

@@ -19,7 +19,14 @@ from rtmpose3d.api.config import RTMPose3DConfig
 from rtmpose3d.errors import InputError, UnknownNameError, import_extra
 from rtmpose3d.geometry import AXES, Axes, Camera
 from rtmpose3d.pipeline import Poses, detect_people, estimate_poses, keep_main_person, lift_people
-from rtmpose3d.runtime import DetectorSession, PoseSession, choose, open_detector, open_pose
+from rtmpose3d.runtime import (
+    DetectorSession,
+    PoseSession,
+    RuntimeOptions,
+    open_detector,
+    open_pose,
+    select_backend,
+)
 from rtmpose3d.sources import ImageSource, load_image
 from rtmpose3d.structures import Detections, FloatArray, Image, PoseResult
 from rtmpose3d.weights import locate
@@ -47,7 +54,8 @@ class RTMPose3D:
     def __init__(self, config: RTMPose3DConfig) -> None:
         self.config = config
         self._pose_spec = resolve_pose(config.model)
-        choose(config.backend, config.device)  # a device that is not there fails before a download
+        # A device that is not there fails before a download.
+        select_backend(RuntimeOptions(backend=config.backend, device=config.device))
         self._pose = self._open_pose()
         self._detector: DetectorSession | None = None
 
@@ -320,7 +328,7 @@ class RTMPose3D:
             BackendError: the device is not there; the model stays where it is.
         """
         config = replace(self.config, device=str(device))
-        choose(config.backend, config.device)
+        select_backend(RuntimeOptions(backend=config.backend, device=config.device))
         before, self.config = self.config, config
         try:
             self._pose = self._open_pose()
@@ -366,7 +374,8 @@ class RTMPose3D:
             config.cache_dir,
             detector=None if given else resolve_detector(str(config.detector)),
         )
-        return open_pose(self._pose_spec, path, backend=config.backend, device=config.device)
+        options = RuntimeOptions(backend=config.backend, device=config.device)
+        return open_pose(self._pose_spec, path, options)
 
     def _ready_detector(self) -> DetectorSession:
         if self._detector is None:
@@ -380,7 +389,8 @@ class RTMPose3D:
             path = checkpoint_path(spec, config.detector_checkpoint, config.cache_dir)
             # An ONNX file runs in ONNX Runtime, also beside a pose network in torch.
             backend = "auto" if path.suffix == ".onnx" else config.backend
-            self._detector = open_detector(spec, path, backend=backend, device=config.device)
+            options = RuntimeOptions(backend=backend, device=config.device)
+            self._detector = open_detector(spec, path, options)
         return self._detector
 
     def __repr__(self) -> str:

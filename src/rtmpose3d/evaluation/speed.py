@@ -16,10 +16,17 @@ from typing import Literal
 
 import numpy as np
 
-from rtmpose3d.errors import InputError, import_extra
+from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.pipeline import detect_people, estimate_poses, lift_people
-from rtmpose3d.runtime import DetectorSession, Device, PoseSession, choose, load_weights
+from rtmpose3d.runtime import (
+    DetectorSession,
+    PoseSession,
+    RuntimeOptions,
+    load_weights,
+    open_detector,
+    open_pose,
+)
 from rtmpose3d.runtime.graph_files import graph_file
 from rtmpose3d.structures import Image
 from rtmpose3d.weights import locate
@@ -135,19 +142,19 @@ def measure(spec: ModelSpec, plan: SpeedPlan) -> list[Speed]:
     detector_weights = {} if detector is None else weights_of(detector, plan.cache_dir)[0]
     runs: dict[tuple[BackendName, str, What, int], Callable[[], object]] = {}
     for backend in plan.backends:
-        _, device = choose(backend, plan.device)
-        with_threads = (backend, device, plan.threads)
+        options = RuntimeOptions(backend=backend, device=plan.device, threads=plan.threads)
         if isinstance(spec, PoseSpec) and detector is not None:
-            pose = open_pose_session(spec, weights, *with_threads)
-            people = open_detector_session(detector, detector_weights, *with_threads)
-            runs[backend, str(device), "whole", 1] = _whole(pose, people)
-            run = pose.run
+            pose = open_pose(spec, weights, options)
+            people = open_detector(detector, detector_weights, options)
+            device, run = str(pose.device), pose.run
+            runs[backend, device, "whole", 1] = _whole(pose, people)
         elif isinstance(spec, DetectorSpec):
-            run = open_detector_session(spec, weights, *with_threads).run
+            session = open_detector(spec, weights, options)
+            device, run = str(session.device), session.run
         else:
             raise InputError(f"{spec.name} is neither a pose model nor a detector")
         for size in plan.batch_sizes:
-            runs[backend, str(device), "network", size] = _network(run, spec, size)
+            runs[backend, device, "network", size] = _network(run, spec, size)
     times = interleaved(runs, plan.seconds)
     return [
         Speed(
@@ -214,42 +221,6 @@ def made_up_weights(spec: ModelSpec) -> Weights:
         else:
             weights[key] = np.ones(shape, np.float32)
     return weights
-
-
-def open_pose_session(
-    spec: PoseSpec, weights: Weights, backend: BackendName, device: Device, threads: int | None
-) -> PoseSession:
-    """A session from weights at hand, with so many threads."""
-    if backend == "onnxruntime":
-        from rtmpose3d.runtime.onnx_session import OnnxPoseSession
-
-        return OnnxPoseSession.from_weights(spec, weights, device, threads=threads)
-    _set_torch_threads(threads)
-    from rtmpose3d.runtime.torch_session import TorchPoseSession
-
-    return TorchPoseSession(spec, weights, device)
-
-
-def open_detector_session(
-    spec: DetectorSpec, weights: Weights, backend: BackendName, device: Device, threads: int | None
-) -> DetectorSession:
-    """A session from weights at hand, with so many threads."""
-    if backend == "onnxruntime":
-        from rtmpose3d.runtime.onnx_session import OnnxDetectorSession
-
-        return OnnxDetectorSession.from_weights(spec, weights, device, threads=threads)
-    _set_torch_threads(threads)
-    from rtmpose3d.runtime.torch_session import TorchDetectorSession
-
-    return TorchDetectorSession(spec, weights, device)
-
-
-def _set_torch_threads(threads: int | None) -> None:
-    import_extra("torch", "torch", "the torch backend")
-    import torch
-
-    if threads is not None:
-        torch.set_num_threads(threads)
 
 
 def noise(size_wh: tuple[int, int]) -> Image:

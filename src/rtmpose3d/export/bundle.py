@@ -23,7 +23,7 @@ import numpy as np
 from rtmpose3d.errors import InputError, RTMPose3DError, WeightsError
 from rtmpose3d.geometry.letterbox import letterbox
 from rtmpose3d.pipeline import estimate_poses
-from rtmpose3d.runtime import load_weights, open_detector, open_pose
+from rtmpose3d.runtime import RuntimeOptions, load_weights, open_detector, open_pose
 from rtmpose3d.runtime.graph_files import GraphFile, graph_file
 from rtmpose3d.sources import load_image
 from rtmpose3d.structures import Image
@@ -41,6 +41,7 @@ from rtmpose3d.zoo import (
 
 # Half precision keeps 11 bits; more than this of a tensor's largest value is not rounding.
 MOST_DIFFERENCE = 2.0**-11
+ON_CPU = RuntimeOptions(device="cpu")
 STRIPS = 3  # boxes that the pose network gets: so many upright strips of the image
 BEST_BOXES = 10  # of the detector's, whose change is told
 _FACTS = re.compile(r"(?<=<!-- facts: begin -->\n).*?(?=<!-- facts: end -->)", re.DOTALL)
@@ -215,7 +216,7 @@ def _pose_difference(spec: PoseSpec, before: Path, after: Path, image: Image) ->
     edges = np.linspace(0, width, STRIPS + 1)
     boxes = np.array([[a, 0, b, height] for a, b in pairwise(edges)])
     first, second = (
-        estimate_poses(open_pose(spec, file, device="cpu"), [image], [boxes.astype(np.float32)])[0]
+        estimate_poses(open_pose(spec, file, ON_CPU), [image], [boxes.astype(np.float32)])[0]
         for file in (before, after)
     )
     moved = np.linalg.norm(first.keypoints_2d - second.keypoints_2d, axis=2)
@@ -234,9 +235,7 @@ def _detector_difference(
     spec: DetectorSpec, before: Path, after: Path, image: Image
 ) -> dict[str, float]:
     pixels = letterbox(image, spec.input_size_wh)[0][None]
-    first, second = (
-        open_detector(spec, file, device="cpu").run(pixels)[0] for file in (before, after)
-    )
+    first, second = (open_detector(spec, file, ON_CPU).run(pixels)[0] for file in (before, after))
     best = np.argsort(-first.scores)[:BEST_BOXES]
     return {
         "scores, largest": float(np.abs(first.scores - second.scores).max()),

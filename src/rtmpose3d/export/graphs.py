@@ -18,13 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from rtmpose3d.errors import import_extra
 from rtmpose3d.export.row_convolutions import rewrite_large_convolutions
 from rtmpose3d.models import build_graph
-from rtmpose3d.models.graph import (
-    DETECTOR_INPUT,
-    DETECTOR_OUTPUTS,
-    POSE_INPUT,
-    POSE_OUTPUTS,
-    PoseGraph,
-)
+from rtmpose3d.models.graph import DETECTOR_INPUT, POSE_INPUT, PoseGraph
 from rtmpose3d.runtime.graph_files import GRAPH_FOLDER, WEIGHTS_LOCATION, is_counter
 from rtmpose3d.zoo import MODELS, ModelSpec, PoseSpec, resolve
 
@@ -33,7 +27,6 @@ if TYPE_CHECKING:
     import torch
 
 OPSET = 18  # the oldest that torch's exporter writes; every ONNX Runtime since 1.14 reads it
-SIMCC_OUTPUTS = ("simcc_x", "simcc_y", "simcc_z")
 Layout = Literal["rtmpose3d", "mmdeploy"]
 """rtmpose3d: uint8 crops in, decoded bins out. mmdeploy: normalised NCHW in, raw SimCC out."""
 
@@ -106,13 +99,13 @@ def _trace(spec: ModelSpec, graph: torch.nn.Module, layout: Layout, opset: int) 
 
     width, height = spec.input_size_wh
     example = torch.zeros(2, height, width, 3, dtype=torch.uint8)
-    names = [DETECTOR_INPUT], list(DETECTOR_OUTPUTS)
+    names = [DETECTOR_INPUT], list(spec.output_names)
     if isinstance(spec, PoseSpec):
         assert isinstance(graph, PoseGraph)
-        simcc = SIMCC_OUTPUTS[: len(spec.codec.bins)]
-        names = [POSE_INPUT], [*POSE_OUTPUTS, *simcc]
+        names = [POSE_INPUT], list(spec.output_names)
         if layout == "mmdeploy":
-            graph, names = graph.network, (["input"], list(simcc))
+            simcc = list(spec.output_names[-len(spec.codec.bins) :])
+            graph, names = graph.network, (["input"], simcc)
             example = torch.zeros(2, 3, height, width)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():

@@ -12,8 +12,8 @@ import numpy as np
 from rtmpose3d.api.checkpoints import checkpoint_path
 from rtmpose3d.errors import InputError, WeightsError, import_extra
 from rtmpose3d.export.graphs import OPSET, Layout, make_graph
-from rtmpose3d.runtime import load_weights
-from rtmpose3d.runtime.onnx_file import MODEL_KEY
+from rtmpose3d.runtime import Device, load_weights
+from rtmpose3d.runtime.layouts import MODEL_KEY
 from rtmpose3d.structures.atomic import atomic_write
 from rtmpose3d.zoo import DetectorSpec, ModelSpec, PoseSpec, resolve
 
@@ -186,20 +186,22 @@ def _run_both(
     spec: ModelSpec, weights: Mapping[str, np.ndarray], content: bytes, layout: Layout
 ) -> tuple[list[str], list[np.ndarray], list[np.ndarray]]:
     """Names of the outputs, what ONNX Runtime gives, what torch gives."""
-    import onnxruntime
     import torch
 
     from rtmpose3d.models import build_graph, build_network, load_arrays
-    from rtmpose3d.runtime.onnx_session import run, session_options
+    from rtmpose3d.runtime.backends.onnxruntime import (
+        OnnxRuntimeNetwork,
+        open_session,
+        session_options,
+    )
 
     network = build_network(spec)
     load_arrays(network, weights)
     graph = build_graph(spec, network)
     pixels = _proof_images(spec)
-    session = onnxruntime.InferenceSession(
-        content, session_options(), providers=["CPUExecutionProvider"]
+    exported = OnnxRuntimeNetwork(
+        open_session(content, session_options(), Device(kind="cpu"), name=spec.name)
     )
-    names = [output.name for output in session.get_outputs()]
     with torch.inference_mode():
         x = torch.from_numpy(pixels)
         if layout == "mmdeploy":
@@ -207,7 +209,8 @@ def _run_both(
             expected = graph.network(x)
         else:
             expected = graph(x)
-    got = run(session, names, {session.get_inputs()[0].name: x.numpy()})
+    names = list(exported.output_names)
+    got = list(exported.run(x.numpy(), names))
     return names, got, [output.numpy() for output in expected]
 
 

@@ -15,8 +15,7 @@ from rtmpose3d.models.pose import PoseNetwork
 from rtmpose3d.models.rtmdet import RTMDet, boxes_from_distances
 from rtmpose3d.zoo import DetectorSpec, PoseSpec
 
-POSE_INPUT, POSE_OUTPUTS = "crops", ("bins", "scores", "confidence")
-DETECTOR_INPUT, DETECTOR_OUTPUTS = "images", ("boxes", "scores")
+POSE_INPUT, DETECTOR_INPUT = "crops", "images"
 
 
 class Normalise(nn.Module):

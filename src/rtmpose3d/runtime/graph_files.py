@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from rtmpose3d.errors import WeightsError
+from rtmpose3d.runtime.network import Weights
+from rtmpose3d.weights import match_weights, read_checkpoint
 from rtmpose3d.zoo import ModelSpec
 
 GRAPH_FOLDER = Path(__file__).parent / "graphs"
@@ -56,6 +60,22 @@ def graph_file(spec: ModelSpec) -> GraphFile:
             key for key in content["shapes"] if key not in unused and not is_counter(key)
         ),
     )
+
+
+def load_weights(spec: ModelSpec, checkpoint: Path | Weights) -> dict[str, np.ndarray]:
+    """A checkpoint's tensors, exactly those that the model has.
+
+    Args:
+        spec: row of the model table.
+        checkpoint: .pth, .pt, .bin or .safetensors file, or tensors by their keys.
+
+    Raises:
+        WeightsError: the file cannot be read, or does not fit the model.
+    """
+    shapes = graph_file(spec).shapes
+    if isinstance(checkpoint, Path):
+        return match_weights(read_checkpoint(checkpoint), shapes, model=spec.name, path=checkpoint)
+    return match_weights(checkpoint, shapes, model=spec.name, path="the given weights")
 
 
 def is_counter(key: str) -> bool:

@@ -1,37 +1,41 @@
-"""What a session is: a network on a device, raw uint8 images in, numpy arrays out."""
+"""`PoseSession` and `DetectorSession`: a model on a `Network`, raw uint8 images in, arrays out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from pickle import PicklingError
+
+import numpy as np
 
 from rtmpose3d.runtime.devices import Device
+from rtmpose3d.runtime.graph_files import load_weights
+from rtmpose3d.runtime.layouts import STRIDES, detector_network, pose_network
+from rtmpose3d.runtime.network import ModelFile, Network, Weights
+from rtmpose3d.runtime.options import DEFAULT_OPTIONS, RuntimeOptions, select_backend
 from rtmpose3d.structures import Decoded, FloatArray, UInt8Array
 from rtmpose3d.zoo import DetectorSpec, PoseSpec
 
 
-class PoseSession(Protocol):
-    """A pose network that is ready to run."""
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What a session was opened from, so that it can be opened again in another process.
 
-    spec: PoseSpec
-    device: Device
+    Attributes:
+        spec: row of the model table.
+        checkpoint: file of weights, or the weights themselves.
+        options: with the backend and the device that were selected.
+    """
 
-    def run(self, crops: UInt8Array) -> Decoded:
-        """Decode N crops in one call of the network.
-
-        Args:
-            crops: (N, h, w, 3) uint8 BGR, N at least 1, of the spec's input size.
-        """
-        ...
-
-    def run_simcc(self, crops: UInt8Array) -> tuple[FloatArray, ...]:
-        """The raw SimCC logits of N crops: (N, K, bins) float32 for x, y and, in 3D, z."""
-        ...
+    spec: PoseSpec | DetectorSpec
+    checkpoint: Path | Weights
+    options: RuntimeOptions
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidates:
-    """Every box that a detector considers in one image, before any selection.
+    """All boxes that a detector considers in one image, before any selection.
 
     Attributes:
         boxes_xyxy: (P, 4) float32, pixels of the network's input.
@@ -44,23 +48,168 @@ class Candidates:
     level_sizes: tuple[int, ...]
 
 
-class DetectorSession(Protocol):
-    """A detector network that is ready to run."""
+class PoseSession:
+    """A pose network that is ready to run; made by `open_pose`.
 
-    spec: DetectorSpec
-    device: Device
-    input_size_wh: tuple[int, int]
+    It can be pickled if it was made so: the copy opens the checkpoint again.
+
+    Args:
+        spec: row of the model table.
+        network: with outputs as `spec.output_names` has them.
+        device: of the network.
+        origin: what it was opened from; None for a network of one's own.
+
+    Attributes:
+        spec, device: as given.
+    """
+
+    def __init__(
+        self, spec: PoseSpec, network: Network, device: Device, *, origin: Origin | None = None
+    ) -> None:
+        self.spec = spec
+        self.device = device
+        self._network = network
+        self._origin = origin
+        self._decoded, self._simcc = network.output_names[:3], network.output_names[3:]
+
+    def run(self, crops: UInt8Array) -> Decoded:
+        """Decode N crops in one call of the network.
+
+        Args:
+            crops: (N, h, w, 3) uint8 BGR, N at least 1, of the spec's input size.
+
+        Raises:
+            BackendError: the runtime failed.
+        """
+        bins, scores, confidence = self._run(crops, self._decoded)
+        return Decoded(bins=bins, scores=scores, confidence=confidence)
+
+    def run_simcc(self, crops: UInt8Array) -> tuple[FloatArray, ...]:
+        """The raw SimCC logits of N crops: (N, K, bins) float32 for x, y and, in 3D, z."""
+        return self._run(crops, self._simcc)
+
+    def _run(self, crops: UInt8Array, outputs: Sequence[str]) -> tuple[np.ndarray, ...]:
+        parts = list(_run_in_batches(self._network, crops, outputs))
+        if len(parts) == 1:
+            return parts[0]
+        return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return open_pose, _reopening(self._origin)
+
+
+class DetectorSession:
+    """A person detector that is ready to run; made by `open_detector`.
+
+    It can be pickled if it was made so: the copy opens the checkpoint again.
+
+    Args:
+        spec: row of the model table, with the network's input size.
+        network: with outputs as `spec.output_names` has them.
+        device: of the network.
+        origin: what it was opened from; None for a network of one's own.
+
+    Attributes:
+        spec, device: as given.
+    """
+
+    def __init__(
+        self, spec: DetectorSpec, network: Network, device: Device, *, origin: Origin | None = None
+    ) -> None:
+        self.spec = spec
+        self.device = device
+        self._network = network
+        self._origin = origin
+
+    @property
+    def input_size_wh(self) -> tuple[int, int]:
+        """Width and height of the network's input, px."""
+        return self.spec.input_size_wh
 
     def run(self, images: UInt8Array) -> list[Candidates]:
         """All candidates of N images in one call of the network.
 
         Args:
             images: (N, H, W, 3) uint8 BGR, N at least 1, letterboxed to `input_size_wh`.
+
+        Raises:
+            BackendError: the runtime failed.
         """
-        ...
+        outputs = self._network.output_names
+        return [
+            Candidates(boxes_xyxy=boxes, scores=scores, level_sizes=self._level_sizes(len(scores)))
+            for part in _run_in_batches(self._network, images, outputs)
+            for boxes, scores in zip(*part, strict=True)
+        ]
+
+    def _level_sizes(self, candidates: int) -> tuple[int, ...]:
+        """Cells of RTMDet's scales; a file that selects boxes itself gives all as one scale."""
+        width, height = self.input_size_wh
+        sizes = tuple((width // stride) * (height // stride) for stride in STRIDES)
+        return sizes if sum(sizes) == candidates else (candidates,)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return open_detector, _reopening(self._origin)
 
 
-def level_sizes(input_size_wh: tuple[int, int]) -> tuple[int, ...]:
-    """Number of cells of RTMDet's three scales, at strides 8, 16 and 32."""
-    width, height = input_size_wh
-    return tuple((width // stride) * (height // stride) for stride in (8, 16, 32))
+def open_pose(
+    spec: PoseSpec, checkpoint: Path | Weights, options: RuntimeOptions = DEFAULT_OPTIONS
+) -> PoseSession:
+    """Open a pose network.
+
+    Args:
+        spec: row of the model table.
+        checkpoint: .pth, .pt, .bin, .safetensors or .onnx file, or the tensors by their keys.
+        options: backend, device, precision, threads.
+
+    Raises:
+        WeightsError: the file cannot be read, or does not fit the model.
+        BackendError: the device is not available, or the backend cannot open the file.
+        MissingDependencyError: the backend's package is not installed.
+        InputError: an .onnx file with a backend that cannot run it.
+    """
+    opened, device, origin = _open(spec, checkpoint, options)
+    network = pose_network(opened, spec) if isinstance(opened, ModelFile) else opened
+    return PoseSession(spec, network, device, origin=origin)
+
+
+def open_detector(
+    spec: DetectorSpec, checkpoint: Path | Weights, options: RuntimeOptions = DEFAULT_OPTIONS
+) -> DetectorSession:
+    """Open a person detector; arguments and errors as of `open_pose`."""
+    network, device, origin = _open(spec, checkpoint, options)
+    if isinstance(network, ModelFile):
+        network, spec = detector_network(network, spec)
+    return DetectorSession(spec, network, device, origin=origin)
+
+
+def _open(
+    spec: PoseSpec | DetectorSpec, checkpoint: Path | Weights, options: RuntimeOptions
+) -> tuple[Network | ModelFile, Device, Origin]:
+    file = checkpoint if isinstance(checkpoint, Path) else None
+    backend, device = select_backend(options, file)
+    selected = replace(options, backend=backend.name, device=str(device))
+    origin = Origin(spec=spec, checkpoint=checkpoint, options=selected)
+    if file is not None and file.suffix == ".onnx":
+        assert backend.open_file is not None, "select_backend looks at the file"
+        return backend.open_file(file, device, options.threads), device, origin
+    weights = load_weights(spec, checkpoint)
+    return backend.open_weights(spec, weights, device, options.threads), device, origin
+
+
+def _run_in_batches(
+    network: Network, images: UInt8Array, outputs: Sequence[str]
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """The outputs of the images, in batches as large as the network takes."""
+    size = network.max_batch or len(images)
+    for start in range(0, len(images), size):
+        yield network.run(images[start : start + size], outputs)
+
+
+def _reopening(origin: Origin | None) -> tuple[object, ...]:
+    if origin is None:
+        raise PicklingError(
+            "this session was not made by open_pose or open_detector: nothing says how to open it "
+            "again in another process"
+        )
+    return origin.spec, origin.checkpoint, origin.options

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -20,6 +21,7 @@ ChannelOrder = Literal["rgb", "bgr"]
 RGB_MEAN, RGB_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 BGR_MEAN, BGR_STD = (103.53, 116.28, 123.675), (57.375, 57.12, 58.395)
 SHOWN_FROM = 0.3
+SIMCC_OUTPUTS = ("simcc_x", "simcc_y", "simcc_z")
 CODE_LICENCE = "Apache-2.0"
 WEIGHTS_LICENCE = "Apache-2.0"
 POSE_DATA_LICENCE = "COCO-WholeBody annotations: non-commercial research"
@@ -30,7 +32,7 @@ RENDERED_DATA_LICENCE = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelSpec:
+class ModelSpec(ABC):
     """A model: its network, its input, its file, its published figures.
 
     Attributes:
@@ -59,9 +61,14 @@ class ModelSpec:
     data_licence: str = POSE_DATA_LICENCE
 
     @property
+    @abstractmethod
     def task(self) -> Task:
         """What the model does."""
-        raise NotImplementedError
+
+    @property
+    @abstractmethod
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the outputs of its graph, in order."""
 
     @property
     def graph(self) -> str:
@@ -110,6 +117,11 @@ class PoseSpec(ModelSpec):
         """What the model does."""
         return "pose3d" if self.codec.has_depth else "pose2d"
 
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Decoded bins (N, K, A), scores and confidences (N, K), then SimCC logits per axis."""
+        return "bins", "scores", "confidence", *SIMCC_OUTPUTS[: len(self.codec.bins)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class DetectorSpec(ModelSpec):
@@ -136,3 +148,8 @@ class DetectorSpec(ModelSpec):
     def task(self) -> Task:
         """What the model does."""
         return "detector"
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Boxes (N, P, 4) in input pixels and scores (N, P) of all cells, before selection."""
+        return "boxes", "scores"

@@ -26,7 +26,7 @@ from rtmpose3d.evaluation.predictions import by_image
 from rtmpose3d.evaluation.rendered_people import read_rendered_people
 from rtmpose3d.evaluation.sheet import annotated_images
 from rtmpose3d.pipeline.detect import detect_people
-from rtmpose3d.runtime import open_detector
+from rtmpose3d.runtime import RuntimeOptions, open_detector
 from rtmpose3d.sources import load_image
 from rtmpose3d.structures import Detections
 from rtmpose3d.training.detector.validation import LEAST_SCORE, SCORE_THR
@@ -110,7 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     try:
         people = read_rendered_people(given.rendered)
-        session = open_detector(resolve_detector(given.model), given.source, device="cpu")
+        options = RuntimeOptions(device="cpu")
+        session = open_detector(resolve_detector(given.model), given.source, options)
         sizes_wh: dict[Path, tuple[int, int]] = {}
         found: list[Detections] = []
         for path in by_image(people):

@@ -15,8 +15,8 @@ from rtmpose3d.structures import Image
 from rtmpose3d.training.detector.images import DetectorBatch
 from rtmpose3d.training.detector.losses import detector_losses, pad_people
 from rtmpose3d.training.detector.validation import (
-    GraphSession,
     draw_detections,
+    graph_session,
     validate_detector,
 )
 from rtmpose3d.training.loop.checkpoint import TrainingState
@@ -91,7 +91,7 @@ class DetectorTask:
         """See `Task`."""
         self.state.average.copy_to(self.average)
         graph = DetectorGraph(self.average, self.spec).to(self.engine.device).eval()
-        figures, found = validate_detector(GraphSession(self.spec, graph), batches)
+        figures, found = validate_detector(graph_session(self.spec, graph), batches)
         return figures, draw_detections(batches, found, title)
 
 

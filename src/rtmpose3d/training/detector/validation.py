@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import torch
 
 from rtmpose3d.evaluation.metrics.detection import AnnotatedImage, score_detections
 from rtmpose3d.evaluation.metrics.oks import OksImage, average_precision
@@ -14,9 +13,9 @@ from rtmpose3d.evaluation.reports.tiles import lay_out
 from rtmpose3d.geometry.nms import iou_matrix
 from rtmpose3d.models.graph import DetectorGraph
 from rtmpose3d.pipeline.detect import select_people
-from rtmpose3d.runtime import Candidates, Device
-from rtmpose3d.runtime.sessions import level_sizes
-from rtmpose3d.structures import Detections, Image, UInt8Array
+from rtmpose3d.runtime import DetectorSession, Device
+from rtmpose3d.runtime.backends.torch import TorchNetwork
+from rtmpose3d.structures import Detections, Image
 from rtmpose3d.training.detector.images import DetectorBatch
 from rtmpose3d.training.pose.sheets import with_head
 from rtmpose3d.viz.text import draw_label
@@ -27,34 +26,18 @@ LEAST_SCORE = 0.05
 _TRUE_BGR, _FOUND_BGR, _IGNORED_BGR = (80, 200, 80), (40, 120, 255), (160, 160, 160)
 
 
-class GraphSession:
-    """A network in training as a `DetectorSession`, so that inference's own selection runs.
+def graph_session(spec: DetectorSpec, graph: DetectorGraph) -> DetectorSession:
+    """A network in training as a session, so that inference's own selection runs.
 
     Args:
         spec: of the network.
         graph: with normalisation and decoding, in evaluation mode; stays where it is.
     """
-
-    def __init__(self, spec: DetectorSpec, graph: DetectorGraph) -> None:
-        self.spec = spec
-        self.graph = graph
-        self.device = Device(kind="cpu")
-        self.input_size_wh = spec.input_size_wh
-
-    @torch.no_grad()
-    def run(self, images: UInt8Array) -> list[Candidates]:
-        """See `DetectorSession.run`."""
-        place = next(self.graph.parameters()).device
-        boxes, scores = self.graph(torch.from_numpy(images).to(place))
-        sizes = level_sizes(self.input_size_wh)
-        return [
-            Candidates(boxes_xyxy=box, scores=score, level_sizes=sizes)
-            for box, score in zip(boxes.cpu().numpy(), scores.cpu().numpy(), strict=True)
-        ]
+    return DetectorSession(spec, TorchNetwork(graph, spec.output_names), Device(kind="cpu"))
 
 
 def validate_detector(
-    session: GraphSession, batches: Sequence[DetectorBatch]
+    session: DetectorSession, batches: Sequence[DetectorBatch]
 ) -> tuple[dict[str, float], list[list[Detections]]]:
     """Figures over all batches together, and what was found, batch by batch.
 
@@ -111,7 +94,7 @@ def draw_detections(
     return with_head(sheet, f"{title}: orange found at {SCORE_THR:g}, green true, grey ignored")
 
 
-def _found(session: GraphSession, batch: DetectorBatch) -> list[Detections]:
+def _found(session: DetectorSession, batch: DetectorBatch) -> list[Detections]:
     return [
         select_people(candidates, session, np.ones(2), bbox_thr=LEAST_SCORE)
         for candidates in session.run(batch.images)

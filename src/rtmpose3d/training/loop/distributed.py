@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, distributed, nn
 
 from rtmpose3d.errors import InputError, import_extra
-from rtmpose3d.runtime.devices import parse_device, torch_device
+from rtmpose3d.runtime.backends.torch import resolve_device
+from rtmpose3d.runtime.devices import parse_device
 from rtmpose3d.training.loop.engine import Engine, Precision
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class DistributedEngine(Engine):
                 "of them with CUDA_VISIBLE_DEVICES"
             )
         super().__init__(device, precision=precision, channels_last=channels_last)
-        kind = torch.device(str(torch_device(parse_device(device)))).type
+        kind = torch.device(str(resolve_device(parse_device(device)))).type
         self._accelerator = _accelerator(kind == "cpu")
         self.device = self._accelerator.device
         self.rank = self._accelerator.process_index

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from rtmpose3d.errors import UnknownNameError
-from rtmpose3d.runtime.devices import parse_device, torch_device
+from rtmpose3d.runtime.backends.torch import resolve_device
+from rtmpose3d.runtime.devices import parse_device
 
 Precision = Literal["fp32", "bf16"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
@@ -42,7 +43,7 @@ class Engine:
     ) -> None:
         if precision not in PRECISIONS:
             raise UnknownNameError("precision", precision, PRECISIONS)
-        self.device = torch.device(str(torch_device(parse_device(device))))
+        self.device = torch.device(str(resolve_device(parse_device(device))))
         self.precision = precision
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
 

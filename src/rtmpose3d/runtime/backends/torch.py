@@ -1,0 +1,107 @@
+"""torch: the networks of `rtmpose3d.models`. Needs the extra `torch`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rtmpose3d.errors import BackendError, import_extra
+from rtmpose3d.runtime.devices import Device
+from rtmpose3d.runtime.network import Weights
+from rtmpose3d.structures import UInt8Array
+from rtmpose3d.zoo import ModelSpec
+
+if TYPE_CHECKING:
+    import torch
+
+
+class TorchNetwork:
+    """A `Network` in torch.
+
+    Args:
+        graph: with normalisation and decoding, in evaluation mode; stays on its device.
+        output_names: of what it returns, in order.
+        threads: number of CPU threads while it runs; None leaves torch's setting.
+    """
+
+    max_batch: int | None = None
+
+    def __init__(
+        self, graph: torch.nn.Module, output_names: tuple[str, ...], threads: int | None = None
+    ) -> None:
+        self.output_names = output_names
+        self._graph = graph
+        self._threads = threads
+
+    def run(self, images: UInt8Array, outputs: Sequence[str]) -> tuple[np.ndarray, ...]:
+        """Runs a batch without gradients."""
+        import torch
+
+        device = next(self._graph.parameters()).device
+        with torch.inference_mode(), cpu_threads(self._threads):
+            results = self._graph(torch.from_numpy(images).to(device))
+        named = dict(zip(self.output_names, results, strict=True))
+        return tuple(named[name].cpu().numpy() for name in outputs)
+
+
+def resolve_device(wanted: Device | None) -> Device:
+    """The device for torch; if none is named CUDA, otherwise MPS, otherwise the CPU.
+
+    Raises:
+        BackendError: torch has no such device here.
+        MissingDependencyError: torch is not installed.
+    """
+    import_extra("torch", "torch", "the torch backend")
+    import torch
+
+    cuda_count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    has_mps = torch.backends.mps.is_available()
+    if wanted is None:
+        return Device(kind="cuda" if cuda_count else "mps" if has_mps else "cpu")
+    if wanted.kind == "cuda" and wanted.index >= cuda_count:
+        have = f"it sees {cuda_count} CUDA device(s)" if cuda_count else "it sees no CUDA device"
+        raise BackendError(
+            f"device '{wanted}' is not available: torch {torch.__version__}, {have}. Check the "
+            "driver with nvidia-smi and install a CUDA build of torch, or use device='cpu'"
+        )
+    if wanted.kind == "mps" and not has_mps:
+        raise BackendError(
+            f"device 'mps' is not available: torch {torch.__version__} on this machine has no "
+            "Metal support; use device='cpu'"
+        )
+    return wanted
+
+
+def open_weights(
+    spec: ModelSpec, weights: Weights, device: Device, threads: int | None
+) -> TorchNetwork:
+    """The model's torch network with a checkpoint's tensors, on the device."""
+    from rtmpose3d.models import build_graph, build_network, load_arrays
+
+    network = build_network(spec)
+    load_arrays(network, weights)
+    graph = build_graph(spec, network).to(str(device))
+    return TorchNetwork(graph, spec.output_names, threads)
+
+
+@contextmanager
+def cpu_threads(threads: int | None) -> Iterator[None]:
+    """Torch's number of CPU threads in a block; None leaves it.
+
+    The number is one of the whole process: networks that run in several Python threads at once
+    must ask for the same number.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    if threads is None or threads == before:
+        yield
+        return
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

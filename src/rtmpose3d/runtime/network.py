@@ -1,0 +1,87 @@
+"""The one protocol that a backend implements: a batch of uint8 images in, named arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import numpy as np
+
+from rtmpose3d.structures import FloatArray, UInt8Array
+
+Weights: TypeAlias = Mapping[str, np.ndarray]
+"""A checkpoint's tensors by their keys."""
+
+
+class Network(Protocol):
+    """A network that is loaded on its device."""
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of all outputs, in the order of `ModelSpec.output_names`."""
+        ...
+
+    @property
+    def max_batch(self) -> int | None:
+        """Largest number of images of one call; None if there is no limit."""
+        ...
+
+    def run(self, images: UInt8Array, outputs: Sequence[str]) -> tuple[np.ndarray, ...]:
+        """Run the network.
+
+        Args:
+            images: (N, H, W, 3) uint8 BGR, N at least 1 and at most `max_batch`, contiguous.
+            outputs: names of the outputs to return.
+
+        Returns:
+            The arrays of `outputs`, in that order; the first axis of each is N.
+
+        Raises:
+            BackendError: the runtime failed, for example out of memory.
+        """
+        ...
+
+
+class FileNetwork(Network, Protocol):
+    """An .onnx file as it is: batches of the layout and element type that it declares."""
+
+    def run(
+        self, images: UInt8Array | FloatArray, outputs: Sequence[str]
+    ) -> tuple[np.ndarray, ...]:
+        """Run the file, as `Network.run` does."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorInfo:
+    """An input or output that a model file declares.
+
+    Attributes:
+        name: its name.
+        shape: its axes: a length, or a name or None where the length is free.
+        dtype: element type as numpy spells it, e.g. "uint8", "float32".
+    """
+
+    name: str
+    shape: tuple[int | str | None, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFile:
+    """An .onnx file that a backend has opened; `runtime.layouts` makes it a `Network`.
+
+    Attributes:
+        path: the file.
+        inputs, outputs: what it declares, in its order.
+        metadata: its custom metadata.
+        network: runs its first input to its outputs.
+    """
+
+    path: Path
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    metadata: Mapping[str, str]
+    network: FileNetwork

@@ -1,0 +1,88 @@
+"""`RuntimeOptions`: backend, device, precision and threads, passed whole from API to sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rtmpose3d.errors import BackendError, InputError, MissingDependencyError, UnknownNameError
+from rtmpose3d.runtime.backends import BACKENDS, Backend
+from rtmpose3d.runtime.devices import Device, parse_device
+
+AUTO = "auto"
+BACKEND_NAMES: tuple[str, ...] = (AUTO, *BACKENDS)
+PRECISIONS: tuple[str, ...] = ("fp32",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuntimeOptions:
+    """How networks are run.
+
+    Attributes:
+        backend: "auto" (ONNX Runtime, or the first backend that has the device) or a key of
+            `BACKENDS`.
+        device: "auto" (CUDA where the backend has it), "cpu", "cuda", "cuda:N" or "mps".
+        precision: of the arithmetic; only "fp32".
+        threads: number of CPU threads; None for the backend's default, which is one per core.
+
+    Raises:
+        UnknownNameError: no backend or type of device of that name.
+        InputError: another precision, or threads below 1.
+    """
+
+    backend: str = AUTO
+    device: str = AUTO
+    precision: str = "fp32"
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.backend not in BACKEND_NAMES:
+            raise UnknownNameError("backend", self.backend, BACKEND_NAMES)
+        parse_device(self.device)
+        if self.precision not in PRECISIONS:
+            raise InputError(
+                f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}"
+            )
+        if self.threads is not None and self.threads < 1:
+            raise InputError(f"threads must be at least 1, got {self.threads!r}")
+
+
+DEFAULT_OPTIONS = RuntimeOptions()
+
+
+def select_backend(
+    options: RuntimeOptions, checkpoint: Path | None = None
+) -> tuple[Backend, Device]:
+    """Select the backend and the device that options ask for; never another device than that.
+
+    With backend "auto" the backends are tried in their order until one has the device.
+
+    Args:
+        options: what is asked for.
+        checkpoint: file to be opened, if it is known: an .onnx file limits the choice.
+
+    Raises:
+        BackendError: the device is not available; the message says what to install.
+        MissingDependencyError: the backend's package is not installed.
+        InputError: the backend cannot run an .onnx file.
+    """
+    wanted = parse_device(options.device)
+    is_onnx = checkpoint is not None and checkpoint.suffix == ".onnx"
+    if options.backend != AUTO:
+        backend = BACKENDS[options.backend]
+        if is_onnx and backend.open_file is None:
+            raise InputError(
+                f"{checkpoint} is an ONNX file, which the {backend.name} backend cannot run; "
+                "leave backend at 'auto', or give the .pth checkpoint"
+            )
+        return backend, backend.resolve_device(wanted)
+    first_error: BackendError | MissingDependencyError | None = None
+    for backend in BACKENDS.values():
+        if not backend.auto or (is_onnx and backend.open_file is None):
+            continue
+        try:
+            return backend, backend.resolve_device(wanted)
+        except (BackendError, MissingDependencyError) as error:
+            first_error = first_error or error
+    assert first_error is not None, "one backend at least serves 'auto'"
+    raise first_error
