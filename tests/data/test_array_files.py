@@ -85,8 +85,8 @@ def test_a_damaged_file_is_an_input_error_or_reads(tmp_path_factory, place, valu
         assert "a.npz" in str(error)  # noqa: PT017 - most damages raise, some only change a number
 
 
-def test_files_that_are_none_are_named(tmp_path):
-    with pytest.raises(InputError, match=r"no.npz is not there"):
+def test_missing_and_other_files_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"no.npz does not exist"):
         read_pickled_npz(tmp_path / "no.npz")
     (tmp_path / "text.npz").write_text("text")
     with pytest.raises(InputError, match=r"text.npz is no .npz file"):
@@ -99,5 +99,5 @@ def test_a_pickle_file_of_cameras_comes_back(tmp_path):
     (tmp_path / "trap.pkl").write_bytes(pickle.dumps({"a": Trap()}))
     with pytest.raises(InputError, match=r"trap.pkl is no pickle of arrays"):
         read_pickle(tmp_path / "trap.pkl")
-    with pytest.raises(InputError, match="is not there"):
+    with pytest.raises(InputError, match="does not exist"):
         read_pickle(tmp_path / "none.pkl")

@@ -1,4 +1,4 @@
-"""Bad data is named with file and index; skipping it is the caller's choice, and counted."""
+"""Bad data is an error that names file and index, or is skipped on request and counted."""
 
 import json
 
@@ -32,31 +32,31 @@ def test_good_data_gives_every_person(made_up):
 BAD_LABELS = {
     "a labelled keypoint that is no number": (
         {"foot_kpts": [NAN, 5.0, 2] + [5.0, 5.0, 2] * 5},
-        r"keypoint 17 \(left_big_toe\) lies at \[nan, 5.0\] though it is labelled",
+        r"keypoint 17 \(left_big_toe\) is labelled, but its position is \[nan, 5.0\]",
     ),
-    "a flag that is no number": ({"foot_kpts": [5.0, 5.0, NAN] * 6}, "visible must lie in 0 to 1"),
+    "a flag that is no number": ({"foot_kpts": [5.0, 5.0, NAN] * 6}, "visible must be in 0 to 1"),
     "too few keypoints": ({"face_kpts": [1.0, 2.0, 2] * 67}, r"face_kpts must be numbers of shape"),
     "keypoints that are text": ({"keypoints": ["a"] * 51}, "keypoints must be numbers"),
     "no box": ({"bbox": None}, "bbox must be numbers of shape"),
     "half a box": ({"bbox": [1, 2, 3]}, "bbox must be numbers of shape"),
     "a box that is no number": ({"bbox": [NAN, 2, 30, 30]}, "box"),
-    "an unknown image": ({"image_id": 99}, "its image_id 99 is none of the file's images"),
-    "no image": ({"image_id": None}, "its image_id None is none of the file's images"),
+    "an unknown image": ({"image_id": 99}, "no image has its image_id 99"),
+    "no image": ({"image_id": None}, "no image has its image_id None"),
 }
 
 
-@pytest.mark.parametrize("kind", BAD_LABELS)
-def test_a_bad_label_is_named_with_file_and_index(made_up, kind):
-    fields, message = BAD_LABELS[kind]
+@pytest.mark.parametrize("fault", BAD_LABELS)
+def test_a_bad_label_is_named_with_file_and_index(made_up, fault):
+    fields, message = BAD_LABELS[fault]
     made_up.change(1, **fields)
     with pytest.raises(InputError, match=message) as error:
         list(read(made_up))
     assert f"{made_up.file}, annotation 1" in str(error.value)
 
 
-@pytest.mark.parametrize("kind", BAD_LABELS)
-def test_a_bad_label_can_be_skipped_and_is_reported(made_up, kind):
-    made_up.change(1, **BAD_LABELS[kind][0])
+@pytest.mark.parametrize("fault", BAD_LABELS)
+def test_a_bad_label_can_be_skipped_and_is_reported(made_up, fault):
+    made_up.change(1, **BAD_LABELS[fault][0])
     reading = read(made_up, on_bad="skip")
     assert [record.index for record in reading] == [0, 2]
     assert [(bad.file, bad.index) for bad in reading.bad] == [(made_up.file, 1)]
@@ -72,7 +72,9 @@ def test_a_missing_field_is_named(made_up):
 
 def test_a_missing_image_is_named(made_up):
     (made_up.images / "8.jpg").unlink()
-    with pytest.raises(InputError, match=r"annotation 1 \(id 101\): its image .*8.jpg is not"):
+    with pytest.raises(
+        InputError, match=r"annotation 1 \(id 101\): its image .*8.jpg does not exist"
+    ):
         list(read(made_up))
     reading = read(made_up, on_bad="skip")
     assert len(list(reading)) == 1
@@ -122,32 +124,34 @@ def test_a_missing_annotation_file_says_where_the_data_is(made_up):
 def test_a_dataset_without_a_usable_label_is_an_error_that_says_why(made_up):
     for index in range(3):
         made_up.change(index, num_keypoints=0)
-    with pytest.raises(InputError, match=r"no usable label in .*3 x no labelled keypoint"):
+    with pytest.raises(InputError, match=r"no usable annotation in .*3 x no labelled keypoint"):
         list(read(made_up))
     made_up.change(0, bbox=None)
     with pytest.raises(InputError, match="2 x no labelled keypoint; 1 bad, the first"):
         list(read(made_up, on_bad="skip"))
 
 
-def test_crowds_are_left_out_of_training_and_kept_for_evaluation(made_up):
+def test_crowds_are_skipped_for_training_and_kept_for_evaluation(made_up):
     made_up.change(1, iscrowd=1)
     made_up.change(2, num_keypoints=0)
     training = read(made_up)
     assert [record.index for record in training] == [0]
-    assert training.left_out == {"a region with many people": 1, "no labelled keypoint": 1}
+    assert training.skipped == {"crowd region": 1, "no labelled keypoint": 1}
     kept = list(read(made_up, keep_ignored=True))
     assert [(record.index, record.crowd) for record in kept] == [(0, False), (1, True), (2, False)]
     assert [record.area_px2 for record in kept] == [612.5] * 3
 
 
-def test_a_box_outside_its_image_is_left_out(made_up):
+def test_a_box_outside_its_image_is_skipped_for_training_and_kept_for_evaluation(made_up):
     made_up.change(0, bbox=[200.0, 10, 20, 20])
     reading = read(made_up)
     assert [record.index for record in reading] == [1, 2]
-    assert reading.left_out == {"no box, or one without area inside the image": 1}
+    assert reading.skipped == {"no box, or a box without area inside the image": 1}
+    kept = next(iter(read(made_up, keep_ignored=True)))
+    assert kept.box_xyxy.tolist() == [200, 10, 220, 30]
 
 
-def test_reading_again_begins_anew(made_up):
+def test_iterating_again_starts_over(made_up):
     made_up.change(1, bbox=None)
     reading = read(made_up, on_bad="skip")
     assert len(list(reading)) == len(list(reading)) == reading.records == 2
@@ -204,7 +208,7 @@ def test_interhand_without_its_cameras_is_named(tmp_path):
     stem = "annotations/all/InterHand2.6M_val"
     write(tmp_path, f"{stem}_data.json", {"images": [image], "annotations": [label]})
     options = ReadOptions(check_images=False)
-    with pytest.raises(InputError, match=r"InterHand2.6M_val_camera.json is not there"):
+    with pytest.raises(InputError, match=r"InterHand2.6M_val_camera.json does not exist"):
         list(read_dataset("interhand2.6m", tmp_path, "val", options=options))
     write(tmp_path, f"{stem}_camera.json", {})
     write(tmp_path, f"{stem}_joint_3d.json", {})

@@ -26,7 +26,7 @@ def check(made_up, **arguments):
 @pytest.mark.usefixtures("expected_counts")
 def test_a_good_download_is_in_order_and_counted(made_up):
     steps = []
-    result = check(made_up, tell=lambda *step: steps.append(step), keep=1)
+    result = check(made_up, progress=lambda *step: steps.append(step), keep=1)
     assert result.ok
     assert (result.people, result.images, result.opened) == (3, 2, 2)
     assert result.keypoints == {
@@ -62,7 +62,7 @@ def test_bad_labels_missing_broken_and_resized_images_are_wrong(made_up):
         assert found, (index, text, result.problems)
     assert not result.kept
     (made_up.images / "8.jpg").unlink()
-    assert any("8.jpg is not there" in text for text in check(made_up).problems)
+    assert any("8.jpg does not exist" in text for text in check(made_up).problems)
 
 
 @pytest.mark.usefixtures("expected_counts")

@@ -1,4 +1,4 @@
-"""docs/datasets.md says of every dataset what the table says, and its code runs."""
+"""docs/datasets.md agrees with the table of datasets, and its code runs."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ def sections():
     text = PAGE.read_text("utf-8")
     found = {}
     for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
-        name = re.search(r"Name here: `([^`]+)`", section)
+        name = re.search(r"Name: `([^`]+)`", section)
         if name:
             found[name[1]] = " ".join(section.split())
     return found
@@ -33,7 +33,7 @@ def test_a_section_says_what_the_table_says(spec):
     assert ("Not verified" in section) != spec.verified
     for name, split in spec.splits.items():
         assert f"| {name} | <code>{split.annotations}</code> |" in section
-        counts = f"| {split.images or '-'} | {split.people or '-'} |"
+        counts = f"| {split.image_count or '-'} | {split.people or '-'} |"
         assert counts in section
 
 

@@ -98,7 +98,7 @@ def test_dna_rendering_in_numbers():
 def test_placing_moves_values_and_invents_none(name, seed):
     keypoint_map = DATASETS[name].keypoint_map
     values = np.random.default_rng(seed).uniform(1, 2, (len(keypoint_map), 2)).astype(np.float32)
-    placed = keypoint_map.place(values, fill=-5)
+    placed = keypoint_map.to_wholebody(values, fill=-5)
     ours = [b for _, b in keypoint_map.pairs]
     np.testing.assert_array_equal(placed[ours], values[[a for a, _ in keypoint_map.pairs]])
     assert (np.delete(placed, ours, axis=0) == -5).all()
@@ -106,7 +106,7 @@ def test_placing_moves_values_and_invents_none(name, seed):
 
 def test_another_number_of_keypoints_is_refused():
     with pytest.raises(InputError, match=r"expected 14 keypoints \(CrowdPose\), got 17"):
-        DATASETS["crowdpose"].keypoint_map.place(np.zeros((17, 2)))
+        DATASETS["crowdpose"].keypoint_map.to_wholebody(np.zeros((17, 2)))
 
 
 @pytest.mark.parametrize("pairs", [((0, 133),), ((2, 0),), ((0, 5), (1, 5))])

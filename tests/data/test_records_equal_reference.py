@@ -1,4 +1,4 @@
-"""What the reference reads from the samples (mmpose 759b39c1), equal to 1e-3 px."""
+"""Records of the annotation samples, compared with the reference (mmpose 759b39c1) to 1e-3 px."""
 
 import json
 from pathlib import Path
@@ -70,7 +70,7 @@ def test_people_boxes_keypoints_and_visibility_equal_the_reference(shared, recor
             assert record.area_px2 == pytest.approx(np.ravel(person["area"])[0], rel=1e-5)
 
 
-def test_h3wb_has_the_references_places_and_camera(shared, recorded):
+def test_h3wb_has_the_reference_positions_and_camera(shared, recorded):
     record, person = records(shared, "h3wb_train")[0], recorded("h3wb_train")["samples"][0]
     np.testing.assert_allclose(record.keypoints_camera_m, person["keypoints_3d"][0], atol=1e-6)
     (fx, fy), (cx, cy) = (person["camera_param"][0][key] for key in ("f", "c"))
@@ -78,7 +78,7 @@ def test_h3wb_has_the_references_places_and_camera(shared, recorded):
     np.testing.assert_allclose([camera.fx, camera.fy, camera.cx, camera.cy], [fx, fy, cx, cy])
 
 
-def test_interhand_has_the_references_places_and_camera(shared, recorded):
+def test_interhand_has_the_reference_positions_and_camera(shared, recorded):
     ours = records(shared, "interhand3d")
     for record, person in zip(ours, recorded("interhand3d")["samples"], strict=False):
         pairs = np.array(_interhand_pairs())
@@ -145,11 +145,11 @@ def test_ubody3d_by_default_has_metres_behind_the_pelvis(shared):
     assert np.isnan(record.keypoints_camera_m[:, :2]).all()
 
 
-def test_human_art_keeps_to_the_scenes_that_are_asked_for(shared):
+def test_human_art_yields_the_requested_scenes(shared):
     name, folder, file = SAMPLES["humanart21"]
     options = ReadOptions(check_images=False, scenes=("2D_virtual_human",))
     reading = read_dataset(
         name, shared / "samples" / folder, options=options, annotations=file, images="."
     )
     assert [record.index for record in reading] == [0]
-    assert reading.left_out == {"another scene than asked for": 3}
+    assert reading.skipped == {"scene not requested": 3}

@@ -10,7 +10,7 @@ import pytest
 from made_up_sets import PARTS
 
 from rtmpose3d.data import PoseRecord, ReadOptions, RecordTable, read_dataset
-from rtmpose3d.data.preview import CELL_PX, label_sheet
+from rtmpose3d.data.preview import CELL_PX, draw_records
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.training.data.augment import STAGE1
@@ -68,7 +68,7 @@ def made_up(seed=0, **changes):
         "annotation_file": path,
         "index": seed,
         "image_size_wh": (640, 480),
-        "shown": ("person", "face", "hands")[seed % 3],
+        "box_kind": ("person", "face", "hands")[seed % 3],
         "image_id": 10**12 + seed,
         "annotation_id": seed + 5,
         "area_px2": 12.5 if seed % 2 else None,
@@ -132,12 +132,12 @@ def test_a_sheet_draws_only_what_is_labelled():
     image = np.full((480, 640, 3), 90, np.uint8)
     nobody = made_up(image=image, visible=np.zeros(133, np.float32))
     somebody = made_up(image=image)
-    sheets = [label_sheet([record]) for record in (nobody, somebody)]
+    sheets = [draw_records([record]) for record in (nobody, somebody)]
     assert sheets[0].shape == (CELL_PX + 12, CELL_PX + 12, 3)
     below_the_text = slice(60, None)
     assert (sheets[0][below_the_text] != sheets[1][below_the_text]).any()
     with pytest.raises(InputError, match="at least one record"):
-        label_sheet([])
+        draw_records([])
 
 
 def test_a_sheet_shows_the_keypoints_where_they_are():
@@ -150,7 +150,7 @@ def test_a_sheet_shows_the_keypoints_where_they_are():
     keypoints[0] = (box[:2] + box[2:]) / 2
     record = made_up(image=image, visible=visible, keypoints_px=keypoints, box_xyxy=box)
     empty = replace(record, visible=np.zeros(133, np.float32))
-    changed = (label_sheet([record]) != label_sheet([empty])).any(axis=2)
+    changed = (draw_records([record]) != draw_records([empty])).any(axis=2)
     changed[:60] = False  # the text
     middle = np.argwhere(changed).mean(axis=0) - 6  # the gap about the cell
     np.testing.assert_allclose(middle, CELL_PX / 2, atol=2)

@@ -91,7 +91,7 @@ def test_every_nth_frame_alone_is_cut_and_labelled(ubody):
     assert (done.images, done.people) == (3, {"train": 2, "val": 1})
 
 
-def test_a_bad_video_is_told_of_and_the_others_are_cut(ubody):
+def test_a_bad_video_is_reported_and_the_others_are_cut(ubody):
     (ubody / "videos" / f"{VIDEOS[0]}.mp4").write_bytes(b"no video")
     (ubody / "videos" / f"{VIDEOS[1]}.mp4").unlink()
     write_video(ubody / "videos" / f"{VIDEOS[2]}.mp4", frames=5)
@@ -99,8 +99,8 @@ def test_a_bad_video_is_told_of_and_the_others_are_cut(ubody):
     assert result.exit_code != 0
     assert "2 images written" in result.output
     assert f"{VIDEOS[0]}.mp4: " in result.output
-    assert f"{VIDEOS[1]}.mp4 is not there" in result.output
-    assert "left out: 8 x no such frame" in result.output
+    assert f"{VIDEOS[1]}.mp4 does not exist" in result.output
+    assert "skipped: 8 x no such frame" in result.output
     records = list(read_dataset("ubody", ubody, "val"))
     names = sorted(record.image.name for record in records)
     assert names == ["000002.png", "000002.png", "000004.png"]

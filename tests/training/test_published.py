@@ -125,7 +125,7 @@ def test_dry_run_counts_what_is_there_and_names_what_is_missing(folder, tmp_path
 def test_missing_datasets_and_bad_labels_stop_it_unless_the_user_says_otherwise(folder, tmp_path):
     stopped = run("rtmpose-m-256x192", folder, tmp_path / "a")
     assert stopped.exit_code == 2
-    assert "000000000003.jpg is not there" in stopped.output
+    assert "000000000003.jpg does not exist" in stopped.output
     assert "--bad-samples skip" in stopped.output
     stopped = run("rtmw3d-l", folder, tmp_path / "b", "--bad-samples", "skip")
     assert stopped.exit_code == 2

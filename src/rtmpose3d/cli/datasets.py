@@ -1,4 +1,4 @@
-"""`rtmpose3d datasets`: what datasets there are, and whether a download is in order."""
+"""`rtmpose3d datasets`: list the datasets, check a download, unpack one."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from rtmpose3d.data import DatasetSpec, PoseRecord
     from rtmpose3d.data.checking import DatasetCheck
 
-MOST_SHOWN = 20
+MAX_SHOWN = 20
 _PREVIEW_PEOPLE = 12
-_PAGE_WIDTH, _FILE_WIDTH = 28, 120  # columns: of the addresses, and of all where it is no terminal
+_PAGE_WIDTH, _FILE_WIDTH = 28, 120  # characters: URL column, and table if not on a terminal
 CHECK_EXAMPLES = """
 Examples:
 
@@ -39,14 +39,14 @@ Examples:
 
 
 class Unpacked(str, Enum):
-    """Datasets that are no images yet when they have been downloaded."""
+    """Datasets whose downloads hold videos or containers in place of images."""
 
     DNA_RENDERING = "dna-rendering"
     UBODY = "ubody"
 
 
 class SplitBy(str, Enum):
-    """What UBody is split by."""
+    """How UBody is split."""
 
     INTRA = "intra"
     INTER = "inter"
@@ -63,7 +63,7 @@ def listing(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, with all splits.")] = False,
 ) -> None:
-    """List the datasets: what they label, splits, licence, where to get them."""
+    """List the datasets: labels, splits, licences, download pages."""
     if context.invoked_subcommand is not None:
         return
     from rtmpose3d.data import DATASETS
@@ -75,13 +75,13 @@ def listing(
 
 
 def describe(spec: DatasetSpec) -> dict[str, object]:
-    """A row of the table as plain data."""
+    """Row of the dataset table as plain data."""
     return {
         "name": spec.name,
         "title": spec.title,
         "page": spec.page,
         "licence": spec.licence,
-        "shown": spec.shown,
+        "box_kind": spec.box_kind,
         "parts": list(spec.parts),
         "keypoints": len(spec.keypoint_map.pairs),
         "has_3d": spec.has_3d,
@@ -126,20 +126,20 @@ def _print_table(specs: list[DatasetSpec]) -> None:
 @datasets.command(epilog=CHECK_EXAMPLES)
 @reports_errors
 def check(
-    name: Annotated[str, typer.Argument(help="Of the dataset.", show_default=False)],
-    folder: Annotated[Path, typer.Argument(help="Where it lies.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Dataset name.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="Dataset folder.", show_default=False)],
     split: Annotated[
         str | None,
-        typer.Option("--split", help="Only this split; all that are there if not given."),
+        typer.Option("--split", help="Split to check; without it, all splits that exist."),
     ] = None,
     images: Annotated[
-        str, typer.Option("--images", metavar="N", help="How many images to open, or `all`.")
+        str, typer.Option("--images", metavar="N", help="Number of images to open, or `all`.")
     ] = "200",
     preview: Annotated[
         Path | None,
         typer.Option(
             "--preview",
-            help="Image to write, of some people with their keypoints; one for each split.",
+            help="Image file to write: some people with their keypoints; one file per split.",
         ),
     ] = None,
     every: Annotated[
@@ -147,18 +147,17 @@ def check(
     ] = 1,
     annotations: Annotated[
         str | None,
-        typer.Option("--annotations", help="Another annotation file, as seen from FOLDER."),
+        typer.Option("--annotations", help="Annotation file to use instead, relative to FOLDER."),
     ] = None,
     images_folder: Annotated[
         str | None,
-        typer.Option("--images-folder", help="Another folder of the images, from FOLDER."),
+        typer.Option("--images-folder", help="Image folder to use instead, relative to FOLDER."),
     ] = None,
     debug: DebugOption = False,
 ) -> None:
-    """Check a download: files, labels, images, and numbers against the published ones.
+    """Check a download: files, labels, images, and the published counts.
 
-    Reads every label. Ends with an error code if anything is wrong, and says which file and which
-    label.
+    Reads every label. Problems are listed with file and label, and the exit code is then 1.
     """
     from rtmpose3d.data import DATASETS, ReadOptions
     from rtmpose3d.data.checking import check_dataset
@@ -168,32 +167,32 @@ def check(
     if name not in DATASETS:
         raise UnknownNameError("dataset", name, DATASETS)
     spec = DATASETS[name]
-    wrong = False
-    there = _splits(spec, folder, split, annotations)
-    for found in there:
-        with _progress("labels", "images") as tell:
+    failed = False
+    splits = _find_splits(spec, folder, split, annotations)
+    for chosen in splits:
+        with _progress("labels", "images") as progress:
             result = check_dataset(
                 name,
                 folder,
-                found,
+                chosen,
                 open_images=count,
                 options=ReadOptions(every=every),
                 annotations=annotations,
                 images=images_folder,
-                tell=tell,
+                progress=progress,
                 keep=_PREVIEW_PEOPLE if preview else 0,
             )
         _print_check(result)
-        wrong |= not result.ok
+        failed |= not result.ok
         if preview is not None:
-            path = preview if len(there) == 1 else preview.with_stem(f"{preview.stem}-{found}")
+            path = preview if len(splits) == 1 else preview.with_stem(f"{preview.stem}-{chosen}")
             typer.echo(f"{_write_sheet(result.kept, path)}")
-    if wrong:
+    if failed:
         raise typer.Exit(FAILED)
 
 
 def parse_count(text: str) -> int | None:
-    """Number of `200`, None of `all`.
+    """Parses a number of images; None for `all`.
 
     Raises:
         InputError: something else.
@@ -205,17 +204,17 @@ def parse_count(text: str) -> int | None:
     return int(text)
 
 
-def _splits(
+def _find_splits(
     spec: DatasetSpec, folder: Path, split: str | None, annotations: str | None
 ) -> list[str]:
-    """The split that was asked for, or all whose annotation files are there."""
+    """The requested split, or all whose annotation files exist."""
     if split is not None:
         spec.split(split)
         return [split]
     if annotations is not None:
         return [next(iter(spec.splits))]
-    there = [name for name, one in spec.splits.items() if any(folder.glob(one.annotations))]
-    return there or [next(iter(spec.splits))]  # whose error says what is missing
+    existing = [name for name, one in spec.splits.items() if any(folder.glob(one.annotations))]
+    return existing or [next(iter(spec.splits))]  # its error says what is missing
 
 
 def _print_check(result: DatasetCheck) -> None:
@@ -227,21 +226,21 @@ def _print_check(result: DatasetCheck) -> None:
     )
     labelled = ", ".join(f"{part} {n}" for part, n in result.keypoints.items() if n)
     typer.echo(f"  labelled keypoints: {labelled}")
-    for reason, count in result.left_out.items():
-        typer.echo(f"  left out: {count} x {reason}")
+    for reason, count in result.skipped.items():
+        typer.echo(f"  skipped: {count} x {reason}")
     for note in result.notes:
         typer.echo(f"  note: {note}")
-    for problem in result.problems[:MOST_SHOWN]:
-        typer.echo(f"  wrong: {problem}", err=True)
-    if len(result.problems) > MOST_SHOWN:
-        typer.echo(f"  and {len(result.problems) - MOST_SHOWN} more", err=True)
-    typer.echo("  in order" if result.ok else f"  {len(result.problems)} wrong")
+    for problem in result.problems[:MAX_SHOWN]:
+        typer.echo(f"  problem: {problem}", err=True)
+    if len(result.problems) > MAX_SHOWN:
+        typer.echo(f"  and {len(result.problems) - MAX_SHOWN} more", err=True)
+    typer.echo("  ok" if result.ok else f"  {plural(len(result.problems), 'problem', 'problems')}")
 
 
 def _write_sheet(records: list[PoseRecord], path: Path) -> Path:
     import cv2
 
-    from rtmpose3d.data.preview import label_sheet
+    from rtmpose3d.data.preview import draw_records
     from rtmpose3d.structures.atomic import atomic_path
 
     if not records:
@@ -249,7 +248,7 @@ def _write_sheet(records: list[PoseRecord], path: Path) -> Path:
     ending = path.suffix.lower()
     if ending not in (".jpg", ".jpeg", ".png"):
         raise InputError(f"--preview is {path}; expected a name ending in .jpg or .png")
-    ok, data = cv2.imencode(ending, label_sheet(records))
+    ok, data = cv2.imencode(ending, draw_records(records))
     if not ok:
         raise OutputError(f"{path}: the sheet could not be encoded")
     with atomic_path(path) as temporary:
@@ -263,23 +262,23 @@ def unpack(
     name: Annotated[
         Unpacked, typer.Argument(help="Of the dataset.", show_default=False, metavar="NAME")
     ],
-    folder: Annotated[Path, typer.Argument(help="Where it lies.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="Dataset folder.", show_default=False)],
     every: Annotated[int, typer.Option("--every", min=1, help="Take every n-th frame.")] = 1,
     split_by: Annotated[
         SplitBy,
         typer.Option(
             "--split-by",
-            help="UBody: test on videos of all scenes (intra, as published) or on whole scenes.",
+            help="UBody: test on videos of all scenes (intra, as published) or on separate scenes.",
         ),
     ] = SplitBy.INTRA,
     debug: DebugOption = False,
 ) -> None:
-    """Make images of a download that holds videos or containers.
+    """Extract the images of a download that holds videos or containers.
 
     `dna-rendering`: FOLDER/main/*.smc become FOLDER/images; needs h5py. `ubody`: FOLDER/videos
     become FOLDER/images, the labels of all scenes FOLDER/annotations/train_annotations.json and
-    val_annotations.json; needs ffmpeg. Both come with `pip install "rtmpose3d[data]"`. What has
-    been written stays: a run that was interrupted goes on.
+    val_annotations.json; needs ffmpeg. Both come with `pip install "rtmpose3d[data]"`. An
+    interrupted run resumes: existing files are kept.
     """
     if name is Unpacked.UBODY:
         _unpack_ubody(folder, every, split_by)
@@ -290,16 +289,16 @@ def unpack(
 def _unpack_ubody(folder: Path, every: int, split_by: SplitBy) -> None:
     from rtmpose3d.data.ubody_videos import unpack_videos
 
-    with _progress("videos") as tell:
-        done = unpack_videos(folder, every=every, split_by=split_by.value, tell=tell)
+    with _progress("videos") as progress:
+        done = unpack_videos(folder, every=every, split_by=split_by.value, progress=progress)
     typer.echo(f"{plural(done.images, 'image', 'images')} written")
     for split, count in done.people.items():
         path = folder / "annotations" / f"{split}_annotations.json"
         typer.echo(f"{path}: {plural(count, 'person', 'people')}")
     if done.without_image:
-        typer.echo(f"left out: {done.without_image} x no such frame", err=True)
+        typer.echo(f"skipped: {done.without_image} x no such frame", err=True)
     for problem in done.problems:
-        typer.echo(f"wrong: {problem}", err=True)
+        typer.echo(f"problem: {problem}", err=True)
     if done.problems:
         raise typer.Exit(FAILED)
 
@@ -317,7 +316,7 @@ def _unpack_dna_rendering(folder: Path, every: int) -> None:
 
 @contextmanager
 def _progress(*steps: str) -> Iterator[Callable[[str, int, int | None], None]]:
-    """Bars on stderr if that is a terminal; gives the function that moves them on."""
+    """Progress bars on stderr if it is a terminal; yields the function that updates them."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 

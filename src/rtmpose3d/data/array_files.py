@@ -1,7 +1,7 @@
-"""Arrays out of files whose published form is a pickle (H3WB's .npz), without running anything.
+"""Reading pickled arrays (H3WB's .npz, camera files) without running any pickled code.
 
-`weights.checkpoints.inert_pickle` reads the pickle; here numpy's arrays, numbers and dictionaries
-are rebuilt from its bytes, and anything else is an error.
+`weights.inert_pickle` reads the pickle; here numpy arrays, numbers and containers are rebuilt from
+its bytes, and anything else is an error.
 """
 
 from __future__ import annotations
@@ -17,44 +17,44 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.weights.checkpoints.inert_pickle import Name, Opaque, PickleFormatError, load
 
 MAX_STEPS = 50_000_000  # H3WB's boxes: 80,000 people of some 30 steps
-_DEEPEST = 12  # dictionaries within dictionaries; H3WB has 4
-_KINDS = frozenset({"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"})
+_MAX_DEPTH = 12  # dictionaries within dictionaries; H3WB has 4
+_DTYPES = frozenset({"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"})
 _NUMPY_ARRAY = frozenset(f"numpy.{core}.multiarray._reconstruct" for core in ("core", "_core"))
 _NUMPY_SCALAR = frozenset(f"numpy.{core}.multiarray.scalar" for core in ("core", "_core"))
 
 
 class _Dtype:
-    """A dtype of a pickle: its letters, and the byte order that comes later."""
+    """A dtype of a pickle: its code; the byte order follows in its state."""
 
-    def __init__(self, letters: str) -> None:
-        self.letters = letters
+    def __init__(self, code: str) -> None:
+        self.code = code
         self.order = "<"
 
     def numpy(self) -> np.dtype[np.generic]:
-        if self.letters not in _KINDS:
-            raise PickleFormatError(f"an array of {self.letters!r}")
-        return np.dtype((">" if self.order == ">" else "<") + self.letters)
+        if self.code not in _DTYPES:
+            raise PickleFormatError(f"an array of {self.code!r}")
+        return np.dtype((">" if self.order == ">" else "<") + self.code)
 
 
 class _Array:
-    """An array of a pickle: filled by its state."""
+    """An array of a pickle, filled by its state."""
 
     def __init__(self) -> None:
         self.value: object = None
 
 
 def read_pickled_npz(path: Path) -> dict[str, object]:
-    """The entries of an .npz file that numpy would need `allow_pickle` for.
+    """Reads an .npz file for which numpy would need `allow_pickle`.
 
     Args:
-        path: of the file.
+        path: the file.
 
     Returns:
-        Name -> array, or what a zero-dimensional array of an object holds: dictionaries, lists,
+        Entry name -> array, or the content of a zero-dimensional object array: dictionaries, lists,
         tuples, numbers, text and arrays.
 
     Raises:
-        InputError: it is missing, broken, or holds anything else.
+        InputError: it is missing or broken, or holds any other type.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -63,7 +63,7 @@ def read_pickled_npz(path: Path) -> dict[str, object]:
                 for info in archive.infolist()
             }
     except FileNotFoundError as error:
-        raise InputError(f"annotation file {path} is not there; check the folder") from error
+        raise InputError(f"annotation file {path} does not exist; check the folder") from error
     except (
         OSError,
         ValueError,
@@ -76,16 +76,16 @@ def read_pickled_npz(path: Path) -> dict[str, object]:
 
 
 def read_pickle(path: Path) -> object:
-    """A pickle of dictionaries, lists, numbers, text and arrays, such as files of cameras.
+    """Reads a pickle of dictionaries, lists, numbers, text and arrays, such as camera files.
 
     Raises:
-        InputError: it is missing, broken, or holds anything else.
+        InputError: it is missing or broken, or holds any other type.
     """
     try:
         with path.open("rb") as stream:
             return _unpickle(stream, path.stat().st_size)
     except FileNotFoundError as error:
-        raise InputError(f"{path} is not there") from error
+        raise InputError(f"{path} does not exist") from error
     except (OSError, ValueError) as error:
         raise InputError(f"{path} is no pickle of arrays: {error}") from error
 
@@ -115,7 +115,7 @@ def _unpickle(stream: BinaryIO, size: int) -> object:
         set_state=_set_state,
         max_opcodes=MAX_STEPS,
     )
-    return _finished(value, 0)
+    return _unwrap(value, 0)
 
 
 def _rebuild(name: Name, arguments: tuple[object, ...]) -> object:
@@ -147,7 +147,7 @@ def _set_state(target: object, state: object) -> None:
         raise PickleFormatError("an array without a shape")
     if not isinstance(dtype, _Dtype):
         raise PickleFormatError("an array without a dtype")
-    if dtype.letters in ("O", "O8", "O4"):
+    if dtype.code in ("O", "O8", "O4"):
         if not isinstance(data, list) or len(data) != math.prod(shape):
             raise PickleFormatError("an array of objects of another size than its shape")
         target.value = data[0] if shape == () else data
@@ -158,20 +158,20 @@ def _set_state(target: object, state: object) -> None:
         raise PickleFormatError("an array without bytes")
 
 
-def _finished(value: object, depth: int) -> object:
-    """The value with every array in its place.
+def _unwrap(value: object, depth: int) -> object:
+    """The value with its arrays unwrapped.
 
     Raises:
-        PickleFormatError: something in it is neither a container nor a number, text or array.
+        PickleFormatError: it contains another type than containers, numbers, text and arrays.
     """
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         raise PickleFormatError("containers nested too deeply")
     if isinstance(value, _Array):
-        return _finished(value.value, depth + 1)
+        return _unwrap(value.value, depth + 1)
     if isinstance(value, dict):
-        return {key: _finished(item, depth + 1) for key, item in value.items()}
+        return {key: _unwrap(item, depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(_finished(item, depth + 1) for item in value)
+        return type(value)(_unwrap(item, depth + 1) for item in value)
     if isinstance(value, (Opaque, Name, _Dtype)):
         raise PickleFormatError(f"it holds a {type(value).__name__}, which is no array")
     return value

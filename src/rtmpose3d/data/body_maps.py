@@ -1,7 +1,7 @@
-"""The keypoint maps of datasets with whole bodies or bodies, by name, each with its source.
+"""Keypoint maps of whole-body and body datasets, each with its source.
 
-Necks, head tops, pelvises and bellies have no partner among the 133 keypoints. The numbers that
-come out are those of the reference (projects/rtmpose3d, rtmw3d-l_8xb64_cocktail14-384x288.py).
+Necks, head tops, pelvises and bellies have no counterpart among the 133 keypoints. The resulting
+indices are those of the reference (projects/rtmpose3d, rtmw3d-l_8xb64_cocktail14-384x288.py).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ _ARM, _LEG = ("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle")
 COCO_WHOLEBODY = map_by_name(
     "COCO-WholeBody", "github.com/jin-s13/COCO-WholeBody, data_format.md", _OURS
 )
+COCO = map_by_name("COCO", "cocodataset.org, categories of its keypoint files", _BODY)
 AIC = map_by_name(
     "AI Challenger",
     "github.com/AIChallenger/AI_Challenger_2017, keypoint annotations",
@@ -55,7 +56,7 @@ JHMDB = map_by_name(
         *("right_wrist", "left_wrist", "right_ankle", "left_ankle"),
     ),
 )
-POSETRACK18 = map_by_name(  # its files have places for the ears and never fill them
+POSETRACK18 = map_by_name(  # its files have entries for the ears and never fill them
     "PoseTrack18",
     "categories of its files",
     ("nose", "head_bottom", "head_top", *paired("ear"), *_LIMBS),
@@ -70,6 +71,26 @@ HUMANART = map_by_name(
         "left_toe": "left_big_toe",
         "right_toe": "right_big_toe",
     },
+)
+H36M = map_by_name(
+    "Human3.6M",
+    "mmpose, configs/_base_/datasets/h36m.py",
+    (
+        *("pelvis", *one_side("right", _LEG), *one_side("left", _LEG)),
+        *("spine", "thorax", "neck_base", "head"),
+        *one_side("left", _ARM),
+        *one_side("right", _ARM),
+    ),
+)
+MPI_INF_3DHP = map_by_name(
+    "MPI-INF-3DHP",
+    "mmpose, configs/_base_/datasets/mpi_inf_3dhp.py",
+    (
+        *("head_top", "neck"),
+        *(*one_side("right", _ARM), *one_side("left", _ARM)),
+        *(*one_side("right", _LEG), *one_side("left", _LEG)),
+        *("pelvis", "spine", "head"),
+    ),
 )
 HALPE = map_by_name(
     "Halpe",
@@ -87,8 +108,8 @@ _SMPLX_FINGERS = {
     for i in range(1, 5)
 }
 _SMPLX_HAND_ROOTS = {"left_wrist": "left_hand_root", "right_wrist": "right_hand_root"}
-# 72 points of the face: four joints of the skeleton that repeat what the body has (jaw, head,
-# eyes), then 300-W's order without the jaw's contour, which comes last.
+# 72 points of the face: four skeleton joints that repeat body keypoints (jaw, head, eyes), then
+# 300-W's order without the jaw's contour, which comes last.
 _SMPLX_FACE = ("jaw", "head", "left_eyeball", "right_eyeball", *_FACE[17:], *_FACE[:17])
 _UBODY_NAMES = (
     *("pelvis", *paired("hip", "knee", "ankle"), "neck", *paired("shoulder", "elbow", "wrist")),
@@ -104,9 +125,9 @@ UBODY3D = map_by_name(
     "mmpose, configs/_base_/datasets/ubody3d.py; its tools' ubody_smplx_to_coco.py",
     _UBODY_NAMES,
     _SMPLX_FINGERS,
-    _SMPLX_HAND_ROOTS,  # SMPL-X's hands begin at its wrists
+    _SMPLX_HAND_ROOTS,  # SMPL-X's hands start at its wrists
 )
-UBODY3D_TAIL = 133  # files with so many keypoints hold the last ones of the 137
+UBODY3D_TAIL = 133  # files with 133 keypoints hold the last ones of the 137
 _TAIL_NAMES = _UBODY_NAMES[-UBODY3D_TAIL:]
 UBODY3D_LAST_133 = map_by_name(
     "UBody3D, last 133", UBODY3D.source, _TAIL_NAMES, _SMPLX_FINGERS, _SMPLX_HAND_ROOTS

@@ -1,4 +1,4 @@
-"""Readers of body sets that need more than COCO's format: MPII, sub-JHMDB, Human-Art."""
+"""Readers of body datasets that are not plain COCO: MPII, sub-JHMDB, Human-Art."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import numpy as np
 from rtmpose3d.data.candidates import (
     OTHER_SCENE,
     AnnotationFile,
-    Built,
+    AnnotationRef,
+    BuildResult,
     Candidate,
     Labels,
-    LeftOut,
-    Place,
     ReadOptions,
+    Skipped,
     make_record,
-    numbers,
+    parse_numbers,
     read_json,
 )
 from rtmpose3d.data.coco_files import (
     Row,
+    build_record,
     clipped_box,
     coco_candidates,
-    points_of,
-    record_of_row,
+    parse_points,
 )
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures import FloatArray
@@ -38,7 +38,7 @@ _HUMANART_IMAGES = "HumanArt/images/"  # its file names begin with the folder of
 
 
 def square_box(center: FloatArray, scale: float) -> FloatArray:
-    """(4,) corners of the square that MPII and its followers give as middle and scale."""
+    """(4,) corners of the square that MPII and its followers give as centre and scale."""
     half = np.float32(scale) * PIXEL_STD / 2
     return np.concatenate([center - half, center + half])
 
@@ -52,14 +52,14 @@ class _MpiiPerson(TypedDict):
 
 
 def read_mpii(file: AnnotationFile, options: ReadOptions) -> Iterator[Candidate]:
-    """Reader of MPII's JSON files as HRNet and mmpose distribute them (MATLAB, from 1).
+    """Reads MPII's JSON files as HRNet and mmpose distribute them (1-based, from MATLAB).
 
     The box is the published square, 200 px times `scale`. It is about a fifth larger than the
-    person; cropping adds its usual margin to that, as the reference does.
+    person; cropping adds its usual margin to it, as the reference does.
     """
     people = read_json(file.path)
     if not isinstance(people, list):
-        raise InputError(f"{file.path} must hold a list of people; it is another file")
+        raise InputError(f"{file.path} must hold a list of people; it is of another format")
     if not people:
         raise InputError(f"{file.path} is empty: it holds no people")
     images: dict[str, int] = {}
@@ -67,56 +67,56 @@ def read_mpii(file: AnnotationFile, options: ReadOptions) -> Iterator[Candidate]
         name = person.get("image", "") if isinstance(person, dict) else ""
         if images.setdefault(name, len(images)) % options.every:
             continue
-        place = Place(file=file, index=index, annotation_id=index)
-        yield Candidate(place=place, build=partial(_build_mpii, place, cast("_MpiiPerson", person)))
+        ref = AnnotationRef(file=file, index=index, annotation_id=index)
+        yield Candidate(ref=ref, build=partial(_build_mpii, ref, cast("_MpiiPerson", person)))
 
 
-def _build_mpii(place: Place, person: _MpiiPerson) -> Built:
-    center = numbers(person["center"], "center", 2)
+def _build_mpii(ref: AnnotationRef, person: _MpiiPerson) -> BuildResult:
+    center = parse_numbers(person["center"], "center", 2)
     if center[0] != -1:
         center[1] += MPII_SHIFT_PX * person["scale"]
-    count = len(place.file.keypoint_map)
+    count = len(ref.file.keypoint_map)
     labels = Labels(
         box_xyxy=square_box(center - 1, person["scale"]),  # MATLAB counts from 1
-        points=numbers(person["joints"], "joints", count, 2),
-        visible=numbers(person["joints_vis"], "joints_vis", count),
+        points=parse_numbers(person["joints"], "joints", count, 2),
+        visible=parse_numbers(person["joints_vis"], "joints_vis", count),
     )
     name = person["image"]
     stem = Path(name).stem
-    place = Place(
-        file=place.file,
-        index=place.index,
-        annotation_id=place.annotation_id,
+    ref = AnnotationRef(
+        file=ref.file,
+        index=ref.index,
+        annotation_id=ref.annotation_id,
         image_id=int(stem) if stem.isdecimal() else None,
     )
-    return make_record(place, labels, place.file.images / name)
+    return make_record(ref, labels, ref.file.images / name)
 
 
 def read_jhmdb(file: AnnotationFile, options: ReadOptions) -> Iterator[Candidate]:
-    """Reader of sub-JHMDB's JSON files as mmpose distributes them (MATLAB, from 1)."""
+    """Reads sub-JHMDB's JSON files as mmpose distributes them (1-based, from MATLAB)."""
     return coco_candidates(file, options, _build_jhmdb)
 
 
-def _build_jhmdb(row: Row) -> Built:
-    points, visible = points_of(row.annotation["keypoints"], len(row.place.file.keypoint_map))
+def _build_jhmdb(row: Row) -> BuildResult:
+    points, visible = parse_points(row.annotation["keypoints"], len(row.ref.file.keypoint_map))
     box = clipped_box(row, shift=-1.0)
-    return record_of_row(row, Labels(box_xyxy=box, points=points - 1, visible=visible))
+    return build_record(row, Labels(box_xyxy=box, points=points - 1, visible=visible))
 
 
 def read_humanart(file: AnnotationFile, options: ReadOptions) -> Iterator[Candidate]:
-    """Reader of Human-Art with its 21 keypoints; `options.scenes` chooses scenes."""
+    """Reads Human-Art with its 21 keypoints; `options.scenes` selects scenes."""
     return coco_candidates(file, options, _build_humanart)
 
 
-def _build_humanart(row: Row) -> Built:
+def _build_humanart(row: Row) -> BuildResult:
     name = row.image["file_name"].removeprefix(_HUMANART_IMAGES)
-    wanted = row.options.scenes
-    if wanted and not row.options.reference_quirks and not name.startswith(wanted):
-        return LeftOut(reason=OTHER_SCENE)  # the reference takes all scenes, whatever is asked for
-    points, visible = points_of(row.annotation["keypoints_21"], len(row.place.file.keypoint_map))
+    scenes = row.options.scenes
+    if scenes and not row.options.reference_quirks and not name.startswith(scenes):
+        return Skipped(reason=OTHER_SCENE)  # the reference takes all scenes
+    points, visible = parse_points(row.annotation["keypoints_21"], len(row.ref.file.keypoint_map))
     labels = Labels(box_xyxy=clipped_box(row), points=points, visible=visible)
     image = row.image.copy()
     image["file_name"] = name
-    return record_of_row(
-        Row(place=row.place, annotation=row.annotation, image=image, options=row.options), labels
+    return build_record(
+        Row(ref=row.ref, annotation=row.annotation, image=image, options=row.options), labels
     )

@@ -1,8 +1,8 @@
-"""What readers of datasets share: files, options, places, and people that may become records.
+"""The interface of dataset readers: files, options, annotation references, candidate records.
 
-A reader goes through one annotation file and yields a `Candidate` for each label. Building it gives
-the checked record, or says why it is left out (`LeftOut`: nothing is wrong with it), or raises an
-InputError. So one bad label does not end the reading of a file.
+A reader goes through one annotation file and yields a `Candidate` per annotation. Building it
+returns the checked record, returns `Skipped` for an annotation that is valid but not used, or
+raises an InputError. So one bad annotation does not end the reading of a file.
 """
 
 from __future__ import annotations
@@ -16,18 +16,16 @@ from typing import TypeAlias
 import numpy as np
 
 from rtmpose3d.data.keypoint_map import KeypointMap
-from rtmpose3d.data.records import PoseRecord, Shown
+from rtmpose3d.data.records import BoxKind, PoseRecord, annotation_text, area_from_box
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
-from rtmpose3d.structures import FloatArray
+from rtmpose3d.structures import BoolArray, FloatArray
 
-BOX_SHARE = 0.53  # of a box that a person covers, where no area is annotated (mmpose; poseval)
-
-CROWD = "a region with many people"
+CROWD = "crowd region"
 NO_KEYPOINTS = "no labelled keypoint"
-NO_BOX = "no box, or one without area inside the image"
+NO_BOX = "no box, or a box without area inside the image"
 NOT_FOR_KEYPOINTS = "no keypoints were annotated"
-OTHER_SCENE = "another scene than asked for"
+OTHER_SCENE = "scene not requested"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +33,13 @@ class ReadOptions:
     """How a dataset is read.
 
     Attributes:
-        every: take every n-th image, for sets of video frames.
-        keep_ignored: also give regions with many people and people without labelled keypoints:
-            evaluation must know them, training must not see them.
-        check_images: raise for images that are not there; off where only labels are needed.
-        scenes: Human-Art: scenes to take, by the beginning of the path, such as "real_human".
-        reference_quirks: read as the reference does where that is a mistake (UBody3D: boxes and
-            order of the keypoints; Human-Art: scenes are not filtered).
+        every: take every n-th image, for datasets of video frames.
+        keep_ignored: also yield crowd regions and people without labelled keypoints: evaluation
+            needs them, training must not see them.
+        check_images: raise for missing images; False where only labels are needed.
+        scenes: Human-Art: path prefixes of the scenes to take, such as "real_human".
+        reference_quirks: reproduce known mistakes of the reference (UBody3D: boxes and keypoint
+            order; Human-Art: scenes are not filtered).
 
     Raises:
         InputError: `every` is below 1.
@@ -60,14 +58,14 @@ class ReadOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class AnnotationFile:
-    """One file of labels of one split of a dataset.
+    """One annotation file of a split of a dataset.
 
     Attributes:
         dataset: name of the dataset.
-        path: of the file.
-        images: folder from which the names of images count.
-        keypoint_map: of the dataset.
-        licence: of images and labels.
+        path: the file.
+        images: folder that image names are relative to.
+        keypoint_map: keypoint map of the dataset.
+        licence: licence of images and labels.
     """
 
     dataset: str
@@ -78,13 +76,13 @@ class AnnotationFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a label stands.
+class AnnotationRef:
+    """Location of one annotation, as error messages name it.
 
     Attributes:
-        file: that holds it.
-        index: in that file, from 0.
-        annotation_id, image_id: in the dataset, where it has them.
+        file: annotation file.
+        index: index in that file, from 0.
+        annotation_id, image_id: ids in the dataset, if it has them.
     """
 
     file: AnnotationFile
@@ -93,41 +91,35 @@ class Place:
     image_id: int | None = None
 
     def __str__(self) -> str:
-        return place_text(self.file.dataset, self.file.path, self.index, self.annotation_id)
-
-
-def place_text(dataset: str, path: Path, index: int, annotation_id: int | None) -> str:
-    """How errors name a label."""
-    known = "" if annotation_id is None else f" (id {annotation_id})"
-    return f"{dataset}: {path}, annotation {index}{known}"
+        return annotation_text(self.file.dataset, self.file.path, self.index, self.annotation_id)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeftOut:
-    """A label that is in order and gives no record.
+class Skipped:
+    """A valid annotation that gives no record.
 
     Attributes:
-        reason: one of this module's texts, the same for all such labels.
+        reason: one of this module's constants, equal for all annotations skipped for it.
     """
 
     reason: str
 
 
-Built: TypeAlias = PoseRecord | LeftOut
+BuildResult: TypeAlias = PoseRecord | Skipped
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Candidate:
-    """A label that may become a record.
+    """An annotation that may become a record.
 
     Attributes:
-        place: where it stands.
-        build: makes the record; raises InputError, or what broken data leads to (KeyError,
-            TypeError, ValueError, IndexError).
+        ref: location of the annotation.
+        build: builds the record; raises InputError, or whatever a broken annotation leads to
+            (KeyError, TypeError, ValueError, IndexError).
     """
 
-    place: Place
-    build: Callable[[], Built]
+    ref: AnnotationRef
+    build: Callable[[], BuildResult]
 
 
 Reader: TypeAlias = Callable[[AnnotationFile, ReadOptions], Iterator[Candidate]]
@@ -135,103 +127,107 @@ Reader: TypeAlias = Callable[[AnnotationFile, ReadOptions], Iterator[Candidate]]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Labels:
-    """One person's labels in the dataset's own K keypoints.
+    """Labels of one person in the dataset's own K keypoints.
 
     Attributes:
         box_xyxy: (4,) px.
         points: (K, 2) px.
         visible: (K,) in [0, 1].
         points_camera_m: (K, 3) metres, nan where unknown; None for 2D datasets.
+        occluded: (K,) bool; None where the dataset does not label occlusion.
     """
 
     box_xyxy: FloatArray
     points: FloatArray
     visible: FloatArray
     points_camera_m: FloatArray | None = None
+    occluded: BoolArray | None = None
 
 
 def make_record(
-    place: Place,
+    ref: AnnotationRef,
     labels: Labels,
     image: Path,
     *,
     keypoint_map: KeypointMap | None = None,
     image_size_wh: tuple[int, int] | None = None,
-    shown: Shown = "person",
+    box_kind: BoxKind = "person",
     area_px2: float | None = None,
     crowd: bool = False,
+    ignored: bool = False,
     camera: Camera | None = None,
 ) -> PoseRecord:
-    """Labels in the places of the 133, as a checked record.
+    """Build the checked record of some labels, mapped to the 133 keypoints.
 
     Args:
-        place: where they stand.
-        labels: in the dataset's own keypoints.
-        image: file of the image.
-        keypoint_map: None: the file's.
-        image_size_wh: as the labels claim it.
-        shown: what the box encloses.
-        area_px2: None: about half of the box.
+        ref: location of the annotation.
+        labels: labels in the dataset's own keypoints.
+        image: image file.
+        keypoint_map: None for the file's.
+        image_size_wh: image size according to the annotations.
+        box_kind: what the box encloses.
+        area_px2: None: estimated from the box.
         crowd: COCO's iscrowd.
-        camera: of the image.
+        ignored: whether the person need not be detected.
+        camera: camera of the image.
 
     Raises:
-        InputError: they are no usable labels; the text begins with the place.
+        InputError: the labels are unusable; the message begins with the location.
     """
-    chosen = keypoint_map or place.file.keypoint_map
-    box = labels.box_xyxy.astype(np.float32)
+    chosen = keypoint_map or ref.file.keypoint_map
     try:
-        keypoints, visible = chosen.place(labels.points), chosen.place(labels.visible)
-        metres = labels.points_camera_m
-        placed = None if metres is None else chosen.place(metres, fill=np.nan)
+        keypoints, visible = (chosen.to_wholebody(v) for v in (labels.points, labels.visible))
+        metres, occluded = labels.points_camera_m, labels.occluded
+        mapped = None if metres is None else chosen.to_wholebody(metres, fill=np.nan)
+        hidden = None if occluded is None else chosen.to_wholebody(occluded.astype(np.float32)) > 0
     except InputError as error:
-        raise InputError(f"{place}: {error}") from error
-    about = float(np.prod(np.maximum(box[2:] - box[:2], 0))) * BOX_SHARE
+        raise InputError(f"{ref}: {error}") from error
+    box = labels.box_xyxy.astype(np.float32)
     return PoseRecord(
         image=image,
         box_xyxy=box,
         keypoints_px=keypoints,
         visible=visible,
-        source=str(place),
-        licence=place.file.licence,
-        keypoints_camera_m=placed,
+        source=str(ref),
+        licence=ref.file.licence,
+        keypoints_camera_m=mapped,
         camera=camera,
-        dataset=place.file.dataset,
-        annotation_file=place.file.path,
-        index=place.index,
+        dataset=ref.file.dataset,
+        annotation_file=ref.file.path,
+        index=ref.index,
         image_size_wh=image_size_wh,
-        shown=shown,
-        image_id=place.image_id,
-        annotation_id=place.annotation_id,
-        area_px2=max(about, 1.0) if area_px2 is None else area_px2,
+        box_kind=box_kind,
+        image_id=ref.image_id,
+        annotation_id=ref.annotation_id,
+        area_px2=area_from_box(box) if area_px2 is None else area_px2,
         crowd=crowd,
+        ignored=ignored,
+        occluded=hidden,
     )
 
 
 def read_json(path: Path) -> object:
-    """The content of a JSON file.
+    """Reads a JSON file.
 
     Raises:
-        InputError: it is missing, not readable or no JSON; the text says where it breaks.
+        InputError: it is missing, unreadable or invalid JSON; the message says where it breaks.
     """
     try:
         return json.loads(path.read_bytes())
     except OSError as error:
-        reason = "is not there" if isinstance(error, FileNotFoundError) else str(error.strerror)
-        raise InputError(f"annotation file {path} {reason}; check the folder's layout") from error
+        reason = "does not exist" if isinstance(error, FileNotFoundError) else str(error.strerror)
+        raise InputError(f"file {path} {reason}; check the folder's layout") from error
     except (ValueError, RecursionError) as error:
-        raise InputError(
-            f"annotation file {path} is no valid JSON: {error}; download it again"
-        ) from error
+        raise InputError(f"file {path} is no valid JSON: {error}; download it again") from error
 
 
-def numbers(values: object, what: str, *shape: int) -> FloatArray:
-    """Values of a file as an array.
+def parse_numbers(values: object, what: str, *shape: int) -> FloatArray:
+    """Numbers of a file as an array of a given shape.
 
     Args:
-        values: lists of numbers.
-        what: they are, for the message.
-        shape: that the array gets; one -1 fits.
+        values: nested lists of numbers.
+        what: name of the values, for the message.
+        shape: shape of the array; one entry may be -1.
 
     Returns:
         float64.
@@ -245,3 +241,13 @@ def numbers(values: object, what: str, *shape: int) -> FloatArray:
     except (TypeError, ValueError) as error:
         size = len(values) if isinstance(values, Sequence) else type(values).__name__
         raise InputError(f"{what} must be numbers of shape {shape}, got {size}") from error
+
+
+def box_from_xywh(values: object) -> FloatArray:
+    """(4,) float64 corners of COCO's `bbox` (x, y, width, height), as the file counts pixels.
+
+    Raises:
+        InputError: it is no list of four numbers.
+    """
+    x, y, width, height = parse_numbers(values, "bbox", 4).tolist()
+    return np.array([x, y, x + width, y + height])

@@ -1,7 +1,12 @@
-"""Readers' common ground for annotation files in COCO's format: images, people, clipped boxes.
+"""Shared parts of readers of COCO-style annotation files: images, annotations, boxes, keypoints.
 
-The order of people, which of them are left out, and how boxes are clipped follow the reference
-(mmpose, BaseCocoStyleDataset), so that both see the same people with the same boxes.
+The one place where `bbox` becomes a box. COCO counts pixels from the corner of the first one, this
+package from its centre. Public datasets are read as the reference reads them (mmpose,
+BaseCocoStyleDataset: numbers as they are, clipped to the image), because published weights were
+trained with such boxes; the half pixel is within their rounding. Files that this package writes
+itself (`rendered`) are exact, so their reader subtracts the half pixel that the writer added.
+
+Order of people and reasons to skip them follow the reference, too.
 """
 
 from __future__ import annotations
@@ -19,23 +24,25 @@ from rtmpose3d.data.candidates import (
     NO_KEYPOINTS,
     NOT_FOR_KEYPOINTS,
     AnnotationFile,
-    Built,
+    AnnotationRef,
+    BuildResult,
     Candidate,
     Labels,
-    LeftOut,
-    Place,
     ReadOptions,
+    Skipped,
+    box_from_xywh,
     make_record,
-    numbers,
+    parse_numbers,
     read_json,
 )
-from rtmpose3d.data.records import Shown
+from rtmpose3d.data.records import AnnotatedImage, BoxKind, PoseRecord
 from rtmpose3d.errors import InputError
+from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import FloatArray
 
 
-class CocoImage(TypedDict):
-    """What readers use of an image's entry; one that a file lacks is a KeyError on access."""
+class ImageEntry(TypedDict):
+    """Fields of an image that readers use; accessing one that the file lacks is a KeyError."""
 
     id: int
     file_name: str
@@ -47,7 +54,7 @@ class CocoImage(TypedDict):
 
 
 class CocoAnnotation(TypedDict):
-    """What readers use of an annotation; one that a file lacks is a KeyError on access."""
+    """Fields of an annotation that readers use; a missing one is a KeyError on access."""
 
     id: int
     image_id: int
@@ -66,122 +73,165 @@ class CocoAnnotation(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One annotation with its image.
+    """One annotation with the entry of its image.
 
     Attributes:
-        place: where it stands.
-        annotation: as the file has it.
-        image: as the file has it.
-        options: of reading.
+        ref: location of the annotation.
+        annotation: the annotation, unparsed.
+        image: entry of its image, unparsed.
+        options: options of reading.
     """
 
-    place: Place
+    ref: AnnotationRef
     annotation: CocoAnnotation
-    image: CocoImage
+    image: ImageEntry
     options: ReadOptions
 
     @property
     def size_wh(self) -> tuple[int, int]:
-        """Width and height of the image, as the file claims it."""
+        """Width and height of the image according to the file."""
         return int(self.image["width"]), int(self.image["height"])
 
 
-BuildRow = Callable[[Row], Built]
+BuildRow = Callable[[Row], BuildResult]
 
 
 def coco_candidates(
     file: AnnotationFile, options: ReadOptions, build: BuildRow, *, first_of_image: bool = False
 ) -> Iterator[Candidate]:
-    """Every annotation of a file, image by image.
+    """Candidates for all annotations of a file, image by image.
 
     Args:
-        file: in COCO's format.
-        options: of reading.
-        build: makes a record of an annotation.
-        first_of_image: only the first annotation of each image (InterHand2.6M).
+        file: annotation file in COCO's format.
+        options: options of reading.
+        build: builds the record of an annotation.
+        first_of_image: take only the first annotation of each image (InterHand2.6M).
 
     Raises:
-        InputError: the file is no such file, or holds nothing.
+        InputError: the file is of another format, or empty.
     """
-    images, annotations = _read(file)
-    of_image: dict[int, list[int]] = {image_id: [] for image_id in images}
+    images, annotations = _read_document(file)
+    by_image: dict[int, list[int]] = {image_id: [] for image_id in images}
     for index, annotation in enumerate(annotations):
         image_id = annotation.get("image_id") if isinstance(annotation, dict) else None
-        if isinstance(image_id, int) and image_id in of_image:
-            of_image[image_id].append(index)
+        if isinstance(image_id, int) and image_id in by_image:
+            by_image[image_id].append(index)
         else:
-            place = Place(file=file, index=index)
-            yield Candidate(place=place, build=partial(_fail, place, image_id))
-    for number, (image_id, indices) in enumerate(of_image.items()):
+            ref = AnnotationRef(file=file, index=index)
+            yield Candidate(ref=ref, build=partial(_fail, ref, image_id))
+    for number, (image_id, indices) in enumerate(by_image.items()):
         if number % options.every:
             continue
         for index in indices[: 1 if first_of_image else None]:
             annotation = annotations[index]
-            found = annotation.get("id")
-            place = Place(file=file, index=index, annotation_id=found, image_id=image_id)
-            row = Row(place=place, annotation=annotation, image=images[image_id], options=options)
-            yield Candidate(place=place, build=partial(build, row))
+            ref = AnnotationRef(
+                file=file,
+                index=index,
+                annotation_id=annotation.get("id"),
+                image_id=image_id,
+            )
+            row = Row(ref=ref, annotation=annotation, image=images[image_id], options=options)
+            yield Candidate(ref=ref, build=partial(build, row))
 
 
-def _fail(place: Place, image_id: object) -> Built:
-    raise InputError(f"{place}: its image_id {image_id!r} is none of the file's images")
+def _fail(ref: AnnotationRef, image_id: object) -> BuildResult:
+    raise InputError(f"{ref}: no image has its image_id {image_id!r}")
 
 
-def _read(file: AnnotationFile) -> tuple[dict[int, CocoImage], list[CocoAnnotation]]:
+def _read_document(file: AnnotationFile) -> tuple[dict[int, ImageEntry], list[CocoAnnotation]]:
     document = read_json(file.path)
     if not isinstance(document, dict):
-        raise InputError(f"{file.path} must hold `images` and `annotations`; it is another file")
+        raise InputError(
+            f"{file.path} is of another format: it must hold `images` and `annotations`"
+        )
     for name in ("images", "annotations"):
         entries = document.get(name)
         if not isinstance(entries, list):
             raise InputError(f"{file.path} must hold a list `{name}`, as COCO's files do")
         if not entries:
             raise InputError(f"{file.path} is empty: `{name}` has no entry")
-    images: dict[int, CocoImage] = {}
+    images: dict[int, ImageEntry] = {}
     for index, image in enumerate(document["images"]):
         if not isinstance(image, dict) or "id" not in image or "file_name" not in image:
             raise InputError(f"{file.path}, image {index}: it needs `id` and `file_name`")
-        images[image["id"]] = cast("CocoImage", image)
+        first = images.setdefault(image["id"], cast("ImageEntry", image))
+        if first["file_name"] != image["file_name"]:
+            raise InputError(f"{file.path}, image {index}: the id {image['id']} occurs twice")
     return images, cast("list[CocoAnnotation]", document["annotations"])
 
 
-def clipped_box(row: Row, shift: float = 0.0) -> FloatArray:
-    """(4,) float32 corners of the annotated box, inside the image.
+def list_images(
+    files: Sequence[AnnotationFile], records: Sequence[PoseRecord]
+) -> list[AnnotatedImage]:
+    """All images of COCO-style files with their people, also images without any.
 
     Args:
-        row: with `bbox` as x, y, width, height.
-        shift: added to x and y.
+        files: annotation files.
+        records: their records.
+
+    Returns:
+        By rising image id.
 
     Raises:
-        InputError: the box or the image's size is no number.
+        InputError: a file cannot be read.
     """
-    x, y, width, height = numbers(row.annotation["bbox"], "bbox", 4).tolist()
-    box = np.array([x, y, x, y]) + shift + [0, 0, width, height]
-    last = np.subtract(row.size_wh, 1)  # the reference's: 0 to width - 1
-    return np.clip(box, 0, np.concatenate([last, last])).astype(np.float32)
+    people: dict[int | None, list[PoseRecord]] = {}
+    for record in records:
+        people.setdefault(record.image_id, []).append(record)
+    entries = ((file, entry) for file in files for entry in _read_document(file)[0].values())
+    images = [
+        AnnotatedImage(
+            path=file.images / entry["file_name"],
+            people=tuple(people.get(entry["id"], ())),
+            image_id=entry["id"],
+            size_wh=(int(entry["width"]), int(entry["height"])),
+        )
+        for file, entry in entries
+    ]
+    return sorted(images, key=lambda image: image.image_id or 0)
 
 
-def points_of(values: Sequence[float], count: int) -> tuple[FloatArray, FloatArray]:
+def clipped_box(row: Row, shift: float = 0.0) -> FloatArray:
+    """(4,) float32 corners of the annotated box, clipped to the image as the reference does.
+
+    A box outside the image is kept as it is if ignored people are read, too: it still counts in
+    evaluation.
+
+    Args:
+        row: row with `bbox` as x, y, width, height.
+        shift: added to all corners, px.
+
+    Raises:
+        InputError: the box or the image size is no number.
+    """
+    box = box_from_xywh(row.annotation["bbox"]) + shift
+    last = np.subtract(row.size_wh, 1)  # as the reference: 0 to width - 1
+    clipped = np.clip(box, 0, np.concatenate([last, last]))
+    empty = not (clipped[2:] > clipped[:2]).all()
+    return (box if empty and row.options.keep_ignored else clipped).astype(np.float32)
+
+
+def parse_points(values: Sequence[float], count: int) -> tuple[FloatArray, FloatArray]:
     """(K, 2) px and (K,) visibility in [0, 1] of a flat list of x, y, flag.
 
     Args:
-        values: the list.
-        count: of keypoints, K.
+        values: the flat list.
+        count: number of keypoints, K.
 
     Raises:
         InputError: it has another length.
     """
-    points = numbers(values, f"keypoints (x, y, flag of {count})", count, 3)
+    points = parse_numbers(values, f"keypoints (x, y, flag of {count})", count, 3)
     return points[:, :2], np.minimum(1, points[:, 2])
 
 
-def why_left_out(row: Row, labels: Labels, labelled: int | None) -> LeftOut | None:
-    """Whether the reference trains on such a person; None if it does.
+def skip_reason(row: Row, labels: Labels, labelled: int | None) -> Skipped | None:
+    """Why the reference does not train on a person; None if it does.
 
     Args:
-        row: its annotation.
-        labels: its labels.
-        labelled: number of labelled keypoints that the file claims, if it does.
+        row: annotation of the person.
+        labels: labels of the person.
+        labelled: number of labelled keypoints according to the file, if it says so.
 
     Raises:
         InputError: the box is not finite.
@@ -190,51 +240,61 @@ def why_left_out(row: Row, labels: Labels, labelled: int | None) -> LeftOut | No
     if not np.isfinite(box).all():
         raise InputError(f"its box must be finite, got {box.tolist()}")
     if not (box[2:] > box[:2]).all():
-        return LeftOut(reason=NO_BOX)
+        return Skipped(reason=NO_BOX)
     if row.options.keep_ignored:
         return None
     if row.annotation.get("iscrowd"):
-        return LeftOut(reason=CROWD)
+        return Skipped(reason=CROWD)
     if labelled == 0 or not (np.nan_to_num(labels.points, nan=1.0) > 0).any():
-        return LeftOut(reason=NO_KEYPOINTS)
+        return Skipped(reason=NO_KEYPOINTS)
     return None
 
 
-def record_of_row(
-    row: Row, labels: Labels, *, shown: Shown = "person", labelled: int | None = None
-) -> Built:
-    """The record of an annotation whose labels are known, or why there is none.
+def build_record(
+    row: Row,
+    labels: Labels,
+    *,
+    box_kind: BoxKind = "person",
+    labelled: int | None = None,
+    ignored: bool = False,
+    camera: Camera | None = None,
+) -> BuildResult:
+    """Builds the record of an annotation from its labels.
 
     Args:
         row: the annotation.
-        labels: made of it.
-        shown: what the box encloses.
-        labelled: number of labelled keypoints; None: what the file claims, if it does.
+        labels: its labels.
+        box_kind: what the box encloses.
+        labelled: number of labelled keypoints; None: `num_keypoints` of the annotation, if any.
+        ignored: whether the person need not be detected.
+        camera: camera of the image, if known.
     """
     claimed = row.annotation.get("num_keypoints") if labelled is None else labelled
-    left_out = why_left_out(row, labels, claimed)
-    if left_out is not None:
-        return left_out
+    skipped = skip_reason(row, labels, claimed)
+    if skipped is not None:
+        return skipped
     area = row.annotation.get("area")
     return make_record(
-        row.place,
+        row.ref,
         labels,
-        row.place.file.images / row.image["file_name"],
+        row.ref.file.images / row.image["file_name"],
         image_size_wh=row.size_wh,
-        shown=shown,
+        box_kind=box_kind,
         area_px2=None if area is None else float(area),
         crowd=bool(row.annotation.get("iscrowd")),
+        ignored=ignored,
+        camera=camera,
     )
 
 
-def build_plain(row: Row) -> Built:
-    """An annotation with `bbox` and `keypoints`, as most body sets have them."""
+def build_plain(row: Row) -> BuildResult:
+    """Builds the record of an annotation with `bbox` and `keypoints`."""
     if "bbox" not in row.annotation or "keypoints" not in row.annotation:
-        return LeftOut(reason=NOT_FOR_KEYPOINTS)
-    points, visible = points_of(row.annotation["keypoints"], len(row.place.file.keypoint_map))
-    return record_of_row(row, Labels(box_xyxy=clipped_box(row), points=points, visible=visible))
+        return Skipped(reason=NOT_FOR_KEYPOINTS)
+    points, visible = parse_points(row.annotation["keypoints"], len(row.ref.file.keypoint_map))
+    return build_record(row, Labels(box_xyxy=clipped_box(row), points=points, visible=visible))
 
 
 def read_plain(file: AnnotationFile, options: ReadOptions) -> Iterator[Candidate]:
-    """Reader of body sets in COCO's format: AI Challenger, CrowdPose, PoseTrack18, Halpe."""
+    """Reads body datasets in COCO's format, such as AI Challenger, CrowdPose and OCHuman."""
     return coco_candidates(file, options, build_plain)

@@ -1,9 +1,9 @@
-"""Reader of DNA-Rendering, and what unpacks its images.
+"""Reader of DNA-Rendering, and extraction of its images.
 
 Written from the published format (the reader on its GitHub page, scripts/3DGS/SMCReader.py, and
-issue 2 there on the keypoints); no file of it was at hand. A sequence is two HDF5 files:
+issue 2 there on the keypoints); not tested on a real file. A sequence is two HDF5 files:
 NAME.smc with the images of 60 cameras, NAME_annots.smc with cameras and keypoints. Images are
-read from `images/NAME/CAMERA/FRAME.jpg`, where `unpack_images` puts them.
+read from `images/NAME/CAMERA/FRAME.jpg`, where `unpack_images` writes them.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import numpy as np
 from rtmpose3d.data.candidates import (
     NO_KEYPOINTS,
     AnnotationFile,
-    Built,
+    AnnotationRef,
+    BuildResult,
     Candidate,
     Labels,
-    LeftOut,
-    Place,
     ReadOptions,
+    Skipped,
     make_record,
 )
 from rtmpose3d.errors import InputError, import_extra
@@ -37,8 +37,8 @@ ANNOTATIONS_ENDING = "_annots.smc"
 CAMERA_GROUPS = ("Camera_5mp", "Camera_12mp")
 SIZES_WH = {"Camera_5mp": (2448, 2048), "Camera_12mp": (4096, 3000)}  # the download page
 FIRST_12MP = 48  # cameras 0 to 47 have 5 megapixels, 48 to 59 have 12
-BOX_MARGIN = 1.2  # no box is annotated: the keypoints' box, enlarged to hold the body
-FARTHEST_M = 30.0  # the stage is some metres wide; more means other units
+BOX_MARGIN = 1.2  # no box is annotated: the keypoints' box is enlarged to hold the body
+MAX_DISTANCE_M = 30.0  # the stage is some metres wide; more indicates other units
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,10 +53,10 @@ class _View:
 
 
 def read_dna_rendering(file: AnnotationFile, options: ReadOptions) -> Iterator[Candidate]:
-    """Every frame of a sequence by every camera, the 133 points from its 190 in 3D.
+    """Reads every frame of a sequence by every camera; 133 of its 190 keypoints, in 3D.
 
     The 2D points are the 3D points projected through the camera with its distortion; the record's
-    camera is without it. `options.every` counts frames.
+    camera has none. `options.every` counts frames.
 
     Raises:
         InputError: the file is broken or lacks an entry.
@@ -78,8 +78,8 @@ def read_dna_rendering(file: AnnotationFile, options: ReadOptions) -> Iterator[C
         raise InputError(f"{file.path} is empty: it has no frame or no camera")
     for frame in range(0, len(points), options.every):
         for number, view in enumerate(views):
-            place = Place(file=file, index=frame * len(views) + number)
-            yield Candidate(place=place, build=partial(_build, place, view, frame, points[frame]))
+            ref = AnnotationRef(file=file, index=frame * len(views) + number)
+            yield Candidate(ref=ref, build=partial(_build, ref, view, frame, points[frame]))
 
 
 def _h5py() -> ModuleType:
@@ -99,25 +99,25 @@ def _view(smc: object, name: str) -> _View:
     )
 
 
-def _build(place: Place, view: _View, frame: int, world: FloatArray) -> Built:
+def _build(ref: AnnotationRef, view: _View, frame: int, world: FloatArray) -> BuildResult:
     known = np.isfinite(world[:, :3]).all(axis=1) & (world[:, :3] != 0).any(axis=1)
     if not known.any():
-        return LeftOut(reason=NO_KEYPOINTS)
-    places = world[:, :3] @ view.camera_from_world[:3, :3].T + view.camera_from_world[:3, 3]
-    if float(np.median(places[known, 2])) > FARTHEST_M:
+        return Skipped(reason=NO_KEYPOINTS)
+    points_m = world[:, :3] @ view.camera_from_world[:3, :3].T + view.camera_from_world[:3, 3]
+    if float(np.median(points_m[known, 2])) > MAX_DISTANCE_M:
         raise InputError(
-            f"{place}: the person is {np.median(places[known, 2]):.0f} m away; the keypoints are "
+            f"{ref}: the person is {np.median(points_m[known, 2]):.0f} m away; the keypoints are "
             "not in metres"
         )
-    known &= places[:, 2] > 0
+    known &= points_m[:, 2] > 0
     pixels = np.zeros((len(world), 2))
     projected, _ = cv2.projectPoints(
-        places[known], np.zeros(3), np.zeros(3), view.matrix, view.distortion
+        points_m[known], np.zeros(3), np.zeros(3), view.matrix, view.distortion
     )
     pixels[known] = projected.reshape(-1, 2)
     inside = known & ((pixels >= 0) & (pixels <= np.subtract(view.size_wh, 1))).all(axis=1)
     if not inside.any():
-        return LeftOut(reason=NO_KEYPOINTS)
+        return Skipped(reason=NO_KEYPOINTS)
     width, height = view.size_wh
     camera = Camera(
         fx=view.matrix[0, 0],
@@ -131,11 +131,11 @@ def _build(place: Place, view: _View, frame: int, world: FloatArray) -> Built:
         box_xyxy=_box_around(pixels[inside]),
         points=pixels,
         visible=inside.astype(np.float64),
-        points_camera_m=np.where(known[:, None], places, np.nan),
+        points_camera_m=np.where(known[:, None], points_m, np.nan),
     )
-    sequence = place.file.path.name.removesuffix(ANNOTATIONS_ENDING)
-    image = place.file.images / sequence / view.name / f"{frame:06d}.jpg"
-    return make_record(place, labels, image, image_size_wh=view.size_wh, camera=camera)
+    sequence = ref.file.path.name.removesuffix(ANNOTATIONS_ENDING)
+    image = ref.file.images / sequence / view.name / f"{frame:06d}.jpg"
+    return make_record(ref, labels, image, image_size_wh=view.size_wh, camera=camera)
 
 
 def _box_around(pixels: FloatArray) -> FloatArray:
@@ -145,9 +145,9 @@ def _box_around(pixels: FloatArray) -> FloatArray:
 
 
 def unpack_images(smc_file: Path, images: Path, *, every: int = 1) -> int:
-    """Write a sequence's images as the files that its records name.
+    """Writes a sequence's images as the files that its records name.
 
-    Images that are there already are left alone. The JPEG data is copied, not coded again.
+    Existing images are kept. The JPEG data is copied, not re-encoded.
 
     Args:
         smc_file: NAME.smc.
@@ -155,10 +155,10 @@ def unpack_images(smc_file: Path, images: Path, *, every: int = 1) -> int:
         every: take every n-th frame, as in `ReadOptions`.
 
     Returns:
-        Number of images that were written.
+        Number of images written.
 
     Raises:
-        InputError: the file is no such file.
+        InputError: the file is of another format.
         OutputError: an image cannot be written.
         MissingDependencyError: h5py is not installed.
     """

@@ -1,7 +1,7 @@
-"""Many records in little memory: `RecordTable`, a sequence that makes its records when asked.
+"""Compact storage of records: `RecordTable`, a sequence that builds its records on access.
 
-A record of a body set holds 133 places for 12 keypoints, and a million of them as Python objects
-are gigabytes that every worker copies. The table keeps what is labelled, in a few arrays.
+A record of a body dataset has 133 rows for 12 keypoints, and a million of them as Python objects
+are gigabytes that every worker copies. The table stores labelled keypoints only, in a few arrays.
 """
 
 from __future__ import annotations
@@ -13,27 +13,26 @@ from typing import cast, get_args, overload
 
 import numpy as np
 
-from rtmpose3d.data.candidates import place_text
-from rtmpose3d.data.records import KEYPOINTS, PoseRecord, Shown
+from rtmpose3d.data.records import KEYPOINTS, BoxKind, PoseRecord, annotation_text
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import FloatArray, IntArray
 
-_SHOWN: tuple[Shown, ...] = get_args(Shown)
+_BOX_KINDS: tuple[BoxKind, ...] = get_args(BoxKind)
 _NONE = -1  # an id, index or size that a record does not have
 
 
 class RecordTable(Sequence[PoseRecord]):
     """Records of image files, packed.
 
-    What comes out equals what went in, except that a keypoint that is neither visible nor known
-    in 3D lies at (0, 0).
+    Records come back equal, except that keypoints neither visible nor known in 3D are at (0, 0),
+    and that `occluded`, which training does not use, is None.
 
     Args:
-        records: of image files with the labels' file and index, as readers give them.
+        records: records of image files with annotation file and index, as readers yield them.
 
     Raises:
-        InputError: a record holds its image itself, or does not say where it is from.
+        InputError: a record holds its image as an array, or has no annotation file or index.
     """
 
     def __init__(self, records: Iterable[PoseRecord]) -> None:
@@ -47,7 +46,7 @@ class RecordTable(Sequence[PoseRecord]):
         self._first_3d = np.frombuffer(packer.first_3d, np.int64)
         self._metres = np.frombuffer(packer.metres, np.float32).reshape(-1, 3)
         self._floats = np.frombuffer(packer.floats, np.float64).reshape(-1, 9)
-        self._ints = np.frombuffer(packer.ints, np.int64).reshape(-1, 10)
+        self._ints = np.frombuffer(packer.ints, np.int64).reshape(-1, 11)
         self._names = bytes(packer.names)
         self._name_ends = np.frombuffer(packer.name_ends, np.int64)
 
@@ -56,7 +55,7 @@ class RecordTable(Sequence[PoseRecord]):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all arrays."""
+        """Size of all arrays, bytes."""
         arrays = (self._first, self._which, self._points, self._first_3d, self._metres)
         more = (self._floats, self._ints, self._name_ends)
         return sum(a.nbytes for a in (*arrays, *more)) + len(self._names)
@@ -66,7 +65,7 @@ class RecordTable(Sequence[PoseRecord]):
     @overload
     def __getitem__(self, index: slice) -> list[PoseRecord]: ...
     def __getitem__(self, index: int | slice) -> PoseRecord | list[PoseRecord]:
-        """A record, or some."""
+        """One record, or a list of them for a slice."""
         if isinstance(index, slice):
             return [self._record(i) for i in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):
@@ -74,9 +73,8 @@ class RecordTable(Sequence[PoseRecord]):
         return self._record(int(index) % len(self))
 
     def _record(self, i: int) -> PoseRecord:
-        dataset, licence, file, index, width, height, shown, image_id, annotation_id, crowd = (
-            int(value) for value in self._ints[i]
-        )
+        dataset, licence, file, index, width, height, *rest = self._ints[i].tolist()
+        box_kind, image_id, annotation_id, crowd, ignored = rest
         path = Path(self._texts[file])
         size = None if width == _NONE else (width, height)
         keypoints, visible, metres = self._keypoints(i)
@@ -87,7 +85,7 @@ class RecordTable(Sequence[PoseRecord]):
             box_xyxy=floats[:4].astype(np.float32),
             keypoints_px=keypoints,
             visible=visible,
-            source=place_text(self._texts[dataset], path, index, _known(annotation_id)),
+            source=annotation_text(self._texts[dataset], path, index, _known(annotation_id)),
             licence=self._texts[licence],
             keypoints_camera_m=metres,
             camera=_camera(floats[5:], size),
@@ -95,11 +93,12 @@ class RecordTable(Sequence[PoseRecord]):
             annotation_file=path,
             index=index,
             image_size_wh=size,
-            shown=_SHOWN[shown],
+            box_kind=_BOX_KINDS[box_kind],
             image_id=_known(image_id),
             annotation_id=_known(annotation_id),
             area_px2=None if np.isnan(floats[4]) else float(floats[4]),
             crowd=bool(crowd),
+            ignored=bool(ignored),
         )
 
     def _keypoints(self, i: int) -> tuple[FloatArray, FloatArray, FloatArray | None]:
@@ -128,11 +127,11 @@ def _camera(intrinsics: FloatArray, size: tuple[int, int] | None) -> Camera | No
 
 
 class _Packer:
-    """Collects the arrays of a table."""
+    """Builder of a table's arrays."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
-        self._text_number: dict[str, int] = {}
+        self._text_index: dict[str, int] = {}
         self.first, self.first_3d = array("q", [0]), array("q", [0])
         self.which = bytearray()
         self.points, self.metres = array("f"), array("f")
@@ -144,8 +143,8 @@ class _Packer:
         path, index = record.annotation_file, record.index
         if not isinstance(record.image, Path) or path is None or index is None:
             raise InputError(
-                f"{record.source}: only records of image files that know their label's file and "
-                "index can be packed"
+                f"{record.source}: only records of image files with annotation file and index "
+                "can be packed"
             )
         self._add_keypoints(record)
         camera = record.camera
@@ -156,12 +155,13 @@ class _Packer:
         ids = (record.image_id, record.annotation_id)
         self.ints.extend(
             [
-                *(self._number(text) for text in texts),
+                *(self._index_text(text) for text in texts),
                 index,
                 *(record.image_size_wh or (_NONE, _NONE)),
-                _SHOWN.index(record.shown),
-                *(_NONE if found is None else found for found in ids),
+                _BOX_KINDS.index(record.box_kind),
+                *(_NONE if known is None else known for known in ids),
                 record.crowd,
+                record.ignored,
             ]
         )
         self.names += str(record.image).encode()
@@ -182,8 +182,8 @@ class _Packer:
             self.metres.frombytes(metres[which].tobytes())
         self.first_3d.append(self.first_3d[-1] + count)
 
-    def _number(self, text: str) -> int:
-        if text not in self._text_number:
-            self._text_number[text] = len(self.texts)
+    def _index_text(self, text: str) -> int:
+        if text not in self._text_index:
+            self._text_index[text] = len(self.texts)
             self.texts.append(text)
-        return self._text_number[text]
+        return self._text_index[text]

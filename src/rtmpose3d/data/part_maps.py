@@ -1,6 +1,6 @@
-"""The keypoint maps of datasets of faces and hands, and of DNA-Rendering, each with its source.
+"""Keypoint maps of face and hand datasets and of DNA-Rendering, each with its source.
 
-Faces are counted within the 68 points of 300-W, which is the order of our face. The numbers are
+Face indices count within the 68 points of 300-W, which is the order of our face. The indices are
 those of the reference (projects/rtmpose3d, rtmw3d-l_8xb64_cocktail14-384x288.py).
 """
 
@@ -18,7 +18,7 @@ _FACE_NAMES = WHOLEBODY.keypoint_names[WHOLEBODY.parts["face"]]
 def _face_map(
     name: str, source: str, count: int, *runs: tuple[Iterable[int], Iterable[int]]
 ) -> KeypointMap:
-    """A map from runs of (their numbers, numbers within 300-W)."""
+    """A map from runs of (their indices, indices within 300-W)."""
     pairs = [(a, b) for theirs, ours in runs for a, b in zip(theirs, ours, strict=True)]
     names = {a: _FACE_NAMES[b] for a, b in pairs}
     return KeypointMap(

@@ -1,4 +1,4 @@
-"""Readers of sets of faces (WFLW, 300W, COFW, LaPa) and hands (InterHand2.6M)."""
+"""Readers of face datasets (WFLW, 300W, COFW, LaPa) and of hands (InterHand2.6M)."""
 
 from __future__ import annotations
 
@@ -11,57 +11,56 @@ import numpy as np
 from rtmpose3d.data.body_sets import square_box
 from rtmpose3d.data.candidates import (
     AnnotationFile,
-    Built,
+    BuildResult,
     Candidate,
     Labels,
     ReadOptions,
-    make_record,
-    numbers,
+    box_from_xywh,
+    parse_numbers,
     read_json,
 )
 from rtmpose3d.data.coco_files import (
     Row,
+    build_record,
     clipped_box,
     coco_candidates,
-    points_of,
-    record_of_row,
-    why_left_out,
+    parse_points,
 )
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import FloatArray
 
 MM = 1e-3
-_HAND = 21  # keypoints of a hand; the last one is its root
-_DATA_ENDING = "_data.json"  # beside it lie the same with _camera.json and _joint_3d.json
+_HAND = 21  # keypoints of a hand; the last is its root
+_DATA_ENDING = "_data.json"  # next to it are NAME_camera.json and NAME_joint_3d.json
 _TINY_MM = 1e-8  # the reference adds it to every depth
 
 
 def read_square_faces(file: AnnotationFile, options: ReadOptions) -> Iterator[Candidate]:
-    """Reader of WFLW and 300W, whose faces have a square as `center` and `scale`."""
+    """Reads WFLW and 300W, whose faces have a square box as `center` and `scale`."""
     return coco_candidates(file, options, partial(_build_face, square=True))
 
 
 def read_faces(file: AnnotationFile, options: ReadOptions) -> Iterator[Candidate]:
-    """Reader of COFW and LaPa, whose faces have a `bbox`."""
+    """Reads COFW and LaPa, whose faces have a `bbox`."""
     return coco_candidates(file, options, partial(_build_face, square=False))
 
 
-def _build_face(row: Row, *, square: bool) -> Built:
-    points, visible = points_of(row.annotation["keypoints"], len(row.place.file.keypoint_map))
+def _build_face(row: Row, *, square: bool) -> BuildResult:
+    points, visible = parse_points(row.annotation["keypoints"], len(row.ref.file.keypoint_map))
     if square:
-        center = numbers(row.annotation["center"], "center", 2)
+        center = parse_numbers(row.annotation["center"], "center", 2)
         box = square_box(center, row.annotation["scale"])
     else:
         box = clipped_box(row)
     labels = Labels(box_xyxy=box, points=points, visible=visible)
-    return record_of_row(row, labels, shown="face")
+    return build_record(row, labels, box_kind="face")
 
 
 def read_interhand(file: AnnotationFile, options: ReadOptions) -> Iterator[Candidate]:
-    """Reader of InterHand2.6M: both hands of an image as one record, with 3D and camera.
+    """Reads InterHand2.6M: both hands of an image as one record, with 3D and camera.
 
-    Beside NAME_data.json must lie NAME_camera.json and NAME_joint_3d.json.
+    NAME_camera.json and NAME_joint_3d.json must be next to NAME_data.json.
 
     Raises:
         InputError: one of them is missing or broken.
@@ -72,59 +71,48 @@ def read_interhand(file: AnnotationFile, options: ReadOptions) -> Iterator[Candi
             f"{file.path}: the name of InterHand2.6M's file must end in {_DATA_ENDING}"
         )
     stem = name.removesuffix(_DATA_ENDING)
-    beside = [
-        cast("_Beside", read_json(file.path.with_name(f"{stem}_{kind}.json")))
-        for kind in ("camera", "joint_3d")
-    ]
-    build = partial(_build_hands, cameras=beside[0], joints=beside[1])
+    cameras, joints = (
+        cast("_Captures", read_json(file.path.with_name(f"{stem}_{suffix}.json")))
+        for suffix in ("camera", "joint_3d")
+    )
+    build = partial(_build_hands, cameras=cameras, joints=joints)
     return coco_candidates(file, options, build, first_of_image=True)
 
 
-_Beside = Mapping[str, Mapping[str, Mapping[str, list[float]]]]
+_Captures = Mapping[str, Mapping[str, Mapping[str, list[float]]]]
 
 
-def _build_hands(row: Row, *, cameras: _Beside, joints: _Beside) -> Built:
+def _build_hands(row: Row, *, cameras: _Captures, joints: _Captures) -> BuildResult:
     capture, frame = str(row.image["capture"]), str(row.image["frame_idx"])
     if capture not in cameras or frame not in joints.get(capture, {}):
-        raise InputError(f"{row.place}: capture {capture}, frame {frame} has no camera or no 3D")
+        raise InputError(f"{row.ref}: capture {capture}, frame {frame} has no camera or no 3D")
     count = 2 * _HAND
-    place = joints[capture][frame]
-    world_mm = numbers(place["world_coord"], "world_coord", count, 3)
+    pose = joints[capture][frame]
+    world_mm = parse_numbers(pose["world_coord"], "world_coord", count, 3)
     camera, points_mm = _in_camera(cameras[capture], row, world_mm)
-    visible = np.minimum(1, numbers(row.annotation["joint_valid"], "joint_valid", count))
+    visible = np.minimum(1, parse_numbers(row.annotation["joint_valid"], "joint_valid", count))
     visible[:_HAND] *= visible[_HAND - 1]  # a hand without its root is not used
     visible[_HAND:] *= visible[-1]
-    valid_3d = numbers(place["joint_valid"], "joint_valid of joint_3d", count) * visible > 0
-    x, y, width, height = numbers(row.annotation["bbox"], "bbox", 4).tolist()
+    valid_3d = parse_numbers(pose["joint_valid"], "joint_valid of joint_3d", count) * visible > 0
     depth = points_mm[:, 2:] + _TINY_MM
     labels = Labels(
-        box_xyxy=np.array([x, y, x + width, y + height]),
+        box_xyxy=box_from_xywh(row.annotation["bbox"]),
         points=points_mm[:, :2] / depth * [camera.fx, camera.fy] + [camera.cx, camera.cy],
         visible=visible,
         points_camera_m=np.where(valid_3d[:, None], points_mm * MM, np.nan),
     )
-    left_out = why_left_out(row, labels, int(visible.sum()))
-    if left_out is not None:
-        return left_out
-    return make_record(
-        row.place,
-        labels,
-        row.place.file.images / row.image["file_name"],
-        image_size_wh=row.size_wh,
-        shown="hands",
-        camera=camera,
-    )
+    return build_record(row, labels, box_kind="hands", labelled=int(visible.sum()), camera=camera)
 
 
 def _in_camera(
     cameras: Mapping[str, Mapping[str, list[float]]], row: Row, world_mm: FloatArray
 ) -> tuple[Camera, FloatArray]:
-    """The image's camera, and the points in its frame, mm."""
+    """Camera of the image, and the points in camera space, mm."""
     number = str(row.image["camera"])
-    fx, fy = numbers(cameras["focal"][number], "focal", 2).tolist()
-    cx, cy = numbers(cameras["princpt"][number], "princpt", 2).tolist()
-    turn = numbers(cameras["camrot"][number], "camrot", 3, 3)
-    place = numbers(cameras["campos"][number], "campos", 3)
+    fx, fy = parse_numbers(cameras["focal"][number], "focal", 2).tolist()
+    cx, cy = parse_numbers(cameras["princpt"][number], "princpt", 2).tolist()
+    rotation = parse_numbers(cameras["camrot"][number], "camrot", 3, 3)
+    position = parse_numbers(cameras["campos"][number], "campos", 3)
     width, height = row.size_wh
     camera = Camera(fx=fx, fy=fy, cx=cx, cy=cy, width=width, height=height)
-    return camera, (world_mm - place) @ turn.T
+    return camera, (world_mm - position) @ rotation.T

@@ -1,4 +1,4 @@
-"""A sheet of a dataset's people with their keypoints, for looking before training."""
+"""Contact sheet of a dataset's people with their keypoints, to inspect before training."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from rtmpose3d.viz.text import draw_label
 
 CELL_PX = 420
 _COLUMNS = 4
-_MARGIN = 1.35  # a cell shows the box, enlarged by this
+_MARGIN = 1.35  # a cell shows the box enlarged by this factor
 _GAP_PX = 6
 _PAPER = 245
-_OUT_OF_SIGHT = -1e4  # where drawing ignores a keypoint
+_OUTSIDE = -1e4  # position of keypoints that are not to be drawn
 
 
-def label_sheet(records: Sequence[PoseRecord]) -> Image:
-    """Each record as a square cell: its image about the box, box and keypoints drawn.
+def draw_records(records: Sequence[PoseRecord]) -> Image:
+    """Draws each record in a square cell: its image around the box, with box and keypoints.
 
     Args:
-        records: at least one; their images are read.
+        records: at least one; their images are loaded.
 
     Returns:
         (H, W, 3) uint8 BGR.
@@ -48,26 +48,26 @@ def label_sheet(records: Sequence[PoseRecord]) -> Image:
 
 
 def _cell(record: PoseRecord) -> Image:
-    """(CELL_PX, CELL_PX, 3) the record's surroundings with its labels."""
+    """(CELL_PX, CELL_PX, 3) crop around the record with its labels drawn."""
     image = load_record_image(record)
     corners = record.box_xyxy.astype(np.float64)
     side = max(float((corners[2:] - corners[:2]).max()) * _MARGIN, 1.0)
     scale = CELL_PX / side
-    first = (corners[:2] + corners[2:]) / 2 - side / 2
+    origin = (corners[:2] + corners[2:]) / 2 - side / 2
     cell_from_image = np.array(
-        [[scale, 0, -scale * first[0]], [0, scale, -scale * first[1]]], np.float64
+        [[scale, 0, -scale * origin[0]], [0, scale, -scale * origin[1]]], np.float64
     )
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     cell = np.asarray(
-        cv2.warpAffine(image, cell_from_image, (CELL_PX, CELL_PX), flags=how), np.uint8
+        cv2.warpAffine(image, cell_from_image, (CELL_PX, CELL_PX), flags=interpolation), np.uint8
     )
-    seen = record.visible > 0
-    points = np.where(seen[:, None], (record.keypoints_px - first) * scale, _OUT_OF_SIGHT)
-    box = np.concatenate([(corners[:2] - first) * scale, (corners[2:] - first) * scale])
+    visible = record.annotated
+    points = np.where(visible[:, None], (record.keypoints_px - origin) * scale, _OUTSIDE)
+    box = np.concatenate([(corners[:2] - origin) * scale, (corners[2:] - origin) * scale])
     drawn = draw_2d(cell, _result(cell, points, record.visible, box), labels=False)
-    where = "" if record.index is None else f" {record.index}"
+    index = "" if record.index is None else f" {record.index}"
     depth = "  3D" if record.has_3d else ""
-    text = f"{record.dataset}{where}  {int(seen.sum())} keypoints{depth}"
+    text = f"{record.dataset}{index}  {int(visible.sum())} keypoints{depth}"
     draw_label(drawn, 8, 8, text, 15)
     return drawn
 

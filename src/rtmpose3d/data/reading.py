@@ -1,8 +1,8 @@
-"""Reading a split of a dataset: `read_dataset` gives a `Reading` to iterate over.
+"""Reading a split of a dataset: `read_dataset` returns a `Reading` to iterate over.
 
-Records come one by one, in the order of the files, without any image being opened. What is left
-out on purpose is counted by reason; what is wrong is an error that names file and index, or, if
-the caller wants it skipped, an entry of `Reading.bad`.
+Records are yielded in the order of the files; no image is opened. Annotations that are skipped by
+rule are counted by reason. A bad annotation is an error that names file and index or, with
+`on_bad="skip"`, an entry of `Reading.bad`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from rtmpose3d.data.candidates import AnnotationFile, Candidate, LeftOut, Reader, ReadOptions
+from rtmpose3d.data.candidates import AnnotationFile, Candidate, Reader, ReadOptions, Skipped
 from rtmpose3d.data.records import PoseRecord
 from rtmpose3d.data.specs import DatasetSpec
 from rtmpose3d.data.table import DATASETS
@@ -24,12 +24,12 @@ OnBad: TypeAlias = Literal["raise", "skip"]
 
 @dataclass(frozen=True, kw_only=True)
 class BadLabel:
-    """A label that cannot be used.
+    """An annotation that cannot be used.
 
     Attributes:
-        file: that holds it.
-        index: in that file, from 0.
-        text: what is wrong, with file and index.
+        file: annotation file.
+        index: index in that file, from 0.
+        text: error message, with file and index.
     """
 
     file: Path
@@ -39,17 +39,17 @@ class BadLabel:
 
 @dataclass(eq=False)
 class Reading:
-    """The records of a split. Iterating again begins anew.
+    """The records of a split. Iterating again starts over.
 
     Attributes:
-        spec: of the dataset.
-        files: that are read.
-        reader: that reads them.
-        options: of reading.
-        on_bad: "raise" for the first bad label, or "skip" to go on and list them.
-        records: number of records given so far.
-        left_out: how many labels were left out on purpose, by reason.
-        bad: what was skipped because it is wrong.
+        spec: row of the dataset.
+        files: annotation files.
+        reader: reader of the files.
+        options: options of reading.
+        on_bad: "raise" at the first bad annotation, or "skip" it and continue.
+        records: number of records yielded so far.
+        skipped: number of annotations skipped by rule, by reason.
+        bad: bad annotations that were skipped.
     """
 
     spec: DatasetSpec
@@ -58,78 +58,78 @@ class Reading:
     options: ReadOptions
     on_bad: OnBad
     records: int = 0
-    left_out: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
     bad: list[BadLabel] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[PoseRecord]:
         """The records.
 
         Raises:
-            InputError: a file is missing, broken or empty; a label is bad and `on_bad` is
-                "raise"; no label could be used at all.
+            InputError: a file is missing, broken or empty; an annotation is bad and `on_bad` is
+                "raise"; no annotation could be used.
         """
         self.records = 0
-        self.left_out.clear()
+        self.skipped.clear()
         self.bad.clear()
-        there: dict[Path, bool] = {}
+        exists: dict[Path, bool] = {}
         for file in self.files:
             for candidate in self.reader(file, self.options):
-                record = self._build(candidate, there)
+                record = self._build(candidate, exists)
                 if record is not None:
                     self.records += 1
                     yield record
         if not self.records:
-            raise InputError(self._why_nothing())
+            raise InputError(self._no_records_text())
 
-    def _build(self, candidate: Candidate, there: dict[Path, bool]) -> PoseRecord | None:
-        """The record, or None if it is left out or skipped."""
+    def _build(self, candidate: Candidate, exists: dict[Path, bool]) -> PoseRecord | None:
+        """Builds a record; None if the annotation is skipped."""
         try:
-            built = _built(candidate)
-            if isinstance(built, LeftOut):
-                self.left_out[built.reason] += 1
+            built = _build_checked(candidate)
+            if isinstance(built, Skipped):
+                self.skipped[built.reason] += 1
                 return None
             if self.options.check_images:
-                _check_image(built, there)
+                _check_image(built, exists)
         except InputError as error:
             if self.on_bad == "raise":
                 raise
-            place = candidate.place
-            self.bad.append(BadLabel(file=place.file.path, index=place.index, text=str(error)))
+            ref = candidate.ref
+            self.bad.append(BadLabel(file=ref.file.path, index=ref.index, text=str(error)))
             return None
         return built
 
-    def _why_nothing(self) -> str:
-        reasons = [f"{count} x {reason}" for reason, count in self.left_out.items()]
+    def _no_records_text(self) -> str:
+        reasons = [f"{count} x {reason}" for reason, count in self.skipped.items()]
         if self.bad:
             reasons.append(f"{len(self.bad)} bad, the first: {self.bad[0].text}")
         files = ", ".join(str(file.path) for file in self.files[:3])
-        why = "; ".join(reasons) or "its files hold no labels"
-        return f"{self.spec.name}: no usable label in {files}: {why}"
+        why = "; ".join(reasons) or "its files hold no annotations"
+        return f"{self.spec.name}: no usable annotation in {files}: {why}"
 
 
-def _built(candidate: Candidate) -> PoseRecord | LeftOut:
-    """What the candidate gives; whatever broken data leads to becomes an InputError."""
+def _build_checked(candidate: Candidate) -> PoseRecord | Skipped:
+    """Builds a record; any error that a broken annotation leads to becomes an InputError."""
     try:
         return candidate.build()
     except InputError as error:
-        place = str(candidate.place)
-        if place in str(error):
+        ref = str(candidate.ref)
+        if ref in str(error):
             raise
-        raise InputError(f"{place}: {error}") from error
+        raise InputError(f"{ref}: {error}") from error
     except KeyError as error:
-        raise InputError(f"{candidate.place}: it has no {error}") from error
+        raise InputError(f"{candidate.ref}: it has no {error}") from error
     except (TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
-        raise InputError(f"{candidate.place}: broken label: {error}") from error
+        raise InputError(f"{candidate.ref}: broken annotation: {error}") from error
 
 
-def _check_image(record: PoseRecord, there: dict[Path, bool]) -> None:
+def _check_image(record: PoseRecord, exists: dict[Path, bool]) -> None:
     if not isinstance(record.image, Path):
         return
-    if record.image not in there:
-        there.clear()  # people of one image follow each other
-        there[record.image] = record.image.is_file()
-    if not there[record.image]:
-        raise InputError(f"{record.source}: its image {record.image} is not there")
+    if record.image not in exists:
+        exists.clear()  # people of one image follow each other
+        exists[record.image] = record.image.is_file()
+    if not exists[record.image]:
+        raise InputError(f"{record.source}: its image {record.image} does not exist")
 
 
 def read_dataset(
@@ -142,23 +142,23 @@ def read_dataset(
     annotations: str | None = None,
     images: str | None = None,
 ) -> Reading:
-    """The people of one split of a dataset.
+    """Opens a split of a dataset for reading.
 
     Args:
-        name: of the dataset, a key of `DATASETS`.
-        folder: where it lies.
-        split: a key of the dataset's splits.
-        on_bad: what happens at a label that is wrong: "raise", or "skip" and count it.
-        options: how it is read; None: as it is meant for training.
-        annotations: another place of the annotation file, from the folder.
-        images: another folder of the images, from the dataset's folder.
+        name: name of the dataset, a key of `DATASETS`.
+        folder: folder of the dataset.
+        split: name of the split.
+        on_bad: what to do at a bad annotation: "raise", or "skip" it and continue.
+        options: how to read; None: the default, for training.
+        annotations: annotation file to use instead, relative to the folder.
+        images: image folder to use instead, relative to the folder.
 
     Returns:
         The reading; iterate over it for the records.
 
     Raises:
         UnknownNameError: there is no such dataset or split.
-        InputError: its files are not there; `on_bad` is neither.
+        InputError: its files do not exist; `on_bad` is neither.
 
     Example:
         >>> reading = read_dataset("coco-wholebody", "data/coco", "val")

@@ -1,13 +1,14 @@
-"""The one record of a person that every reader of a dataset yields.
+"""The record of one annotated person, as every dataset reader yields it.
 
-An image (an array or a file), one person's box in it, the 133 points of COCO-WholeBody with their
-validity, 3D and camera where there are any, and the licence of all that; for evaluation also what
-COCO's scores need. Frames and units are those of `rtmpose3d.geometry`. What is wrong with a record
-is said with the name of its sample.
+An image (array or file), the person's box, the 133 keypoints of COCO-WholeBody with their
+visibility, 3D positions and camera where known, the licence of all that, and what evaluation needs:
+ids, area, crowd and ignore flags. Frames and units are those of `rtmpose3d.geometry`. Errors name
+the sample.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,40 +20,43 @@ from rtmpose3d.geometry import Camera
 from rtmpose3d.geometry.crop import check_boxes
 from rtmpose3d.skeletons import PARTS, WHOLEBODY, Part
 from rtmpose3d.sources import load_image
-from rtmpose3d.structures import FloatArray, Image
+from rtmpose3d.structures import BoolArray, FloatArray, Image
 
 KEYPOINTS = len(WHOLEBODY)
-Shown = Literal["person", "face", "hands"]
+BOX_SHARE = 0.53  # share of its box that a person covers, where no area is annotated (mmpose)
+BoxKind = Literal["person", "face", "hands"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PoseRecord:
-    """One person of one image, checked.
+    """One annotated person of one image, checked.
 
     Attributes:
-        image: (H, W, 3) uint8 BGR, or the file that holds it.
+        image: (H, W, 3) uint8 BGR, or the image file.
         box_xyxy: (4,) float32, pixels of the image; may lie partly outside it.
-        keypoints_px: (133, 2) float32, pixels of the image; without meaning where not visible.
-        visible: (133,) float32 in [0, 1]: 0 where the dataset says nothing about a keypoint or
-            it is outside, 1 where it is labelled, seen or occluded.
+        keypoints_px: (133, 2) float32, pixels of the image; undefined where not visible.
+        visible: (133,) float32 in [0, 1]: 0 for keypoints that are not labelled or outside the
+            image, 1 for labelled keypoints, occluded or not.
         keypoints_camera_m: (133, 3) float32, metres in camera space; nan for keypoints without
-            3D; None for 2D datasets. A set that only has depths relative to a root gives those
-            as z, with nan as x and y.
-        camera: that took the image, where it is known; without its distortion.
-        source: dataset, file and index, as errors name the sample.
-        licence: of the image and its labels.
-        dataset: name of the dataset, a key of `rtmpose3d.data.DATASETS`; "" if it is none.
-        annotation_file: that the labels come from.
-        index: of the label in that file, from 0.
-        image_size_wh: width and height of the image as the labels claim it, where they do.
-        shown: what the box encloses.
-        image_id: of the image in the dataset, where it has one.
-        annotation_id: of the label in the dataset, where it has one.
-        area_px2: of the person, as OKS needs it.
+            3D; None for 2D datasets. Datasets with depths relative to a root have those as z, and
+            nan as x and y.
+        camera: camera that took the image, without its distortion; None if unknown.
+        source: dataset, file and index, for error messages.
+        licence: licence of the image and its labels.
+        dataset: name of the dataset, a key of `rtmpose3d.data.DATASETS`; "" if it has none.
+        annotation_file: file that holds the labels.
+        index: index of the annotation in that file, from 0.
+        image_size_wh: width and height of the image according to the annotations.
+        box_kind: what the box encloses: a person, a face, or one hand or both.
+        image_id, annotation_id: ids in the dataset, if it has them.
+        area_px2: area of the person, as OKS needs it; None if unknown.
         crowd: COCO's iscrowd: a region with many people, never trained on.
+        ignored: whether the person need not be detected because too little of it is visible.
+        occluded: (133,) bool, labelled keypoints that are occluded; None where the dataset does
+            not distinguish.
 
     Raises:
-        InputError: shapes that are none of these, a labelled keypoint that is not finite, a
+        InputError: an array of another shape or dtype, a labelled keypoint that is not finite, a
             visibility outside 0 to 1, an unusable box.
     """
 
@@ -68,22 +72,34 @@ class PoseRecord:
     annotation_file: Path | None = None
     index: int | None = None
     image_size_wh: tuple[int, int] | None = None
-    shown: Shown = "person"
+    box_kind: BoxKind = "person"
     image_id: int | None = None
     annotation_id: int | None = None
     area_px2: float | None = None
     crowd: bool = False
+    ignored: bool = False
+    occluded: BoolArray | None = None
+
+    @property
+    def annotated(self) -> BoolArray:
+        """(133,) bool, the labelled keypoints."""
+        return np.asarray(self.visible > 0)
+
+    @property
+    def oks_area_px2(self) -> float:
+        """Area for OKS: annotated, or estimated from the box."""
+        return area_from_box(self.box_xyxy) if self.area_px2 is None else self.area_px2
 
     @property
     def labelled_parts(self) -> tuple[Part, ...]:
-        """The parts of which this record has at least one keypoint."""
+        """Parts with at least one labelled keypoint."""
         return tuple(part for part in PARTS if self.visible[WHOLEBODY.parts[part]].any())
 
     @property
     def has_3d(self) -> bool:
         """Whether at least one depth is known."""
-        places = self.keypoints_camera_m
-        return places is not None and bool(np.isfinite(places[:, 2]).any())
+        metres = self.keypoints_camera_m
+        return metres is not None and bool(np.isfinite(metres[:, 2]).any())
 
     def __post_init__(self) -> None:
         self._check_image()
@@ -97,7 +113,7 @@ class PoseRecord:
         for name, (array, shape) in arrays.items():
             self._check_array(name, array, shape)
         if not ((self.visible >= 0) & (self.visible <= 1)).all():  # NaN fails too
-            raise InputError(f"{self.source}: visible must lie in 0 to 1, got {self.visible}")
+            raise InputError(f"{self.source}: visible must be in 0 to 1, got {self.visible}")
         self._check_labelled()
         self._check_size()
         try:
@@ -133,33 +149,42 @@ class PoseRecord:
     def _check_labelled(self) -> None:
         bad = np.flatnonzero((self.visible > 0) & ~np.isfinite(self.keypoints_px).all(axis=1))
         if len(bad):
-            place = self.keypoints_px[bad[0]].tolist()
+            position = self.keypoints_px[bad[0]].tolist()
             raise InputError(
-                f"{self.source}: keypoint {bad[0]} ({WHOLEBODY.keypoint_names[bad[0]]}) lies at "
-                f"{place} though it is labelled; set its visibility to 0"
+                f"{self.source}: keypoint {bad[0]} ({WHOLEBODY.keypoint_names[bad[0]]}) is "
+                f"labelled, but its position is {position}; set its visibility to 0"
             )
 
 
+def area_from_box(box_xyxy: FloatArray) -> float:
+    """Estimated area of the person in a box, px2, at least 1."""
+    sides = np.maximum(box_xyxy[2:].astype(np.float64) - box_xyxy[:2], 0)
+    return max(float(np.prod(sides)) * BOX_SHARE, 1.0)
+
+
+def annotation_text(dataset: str, path: Path, index: int, annotation_id: int | None) -> str:
+    """Name of an annotation in error messages."""
+    known = "" if annotation_id is None else f" (id {annotation_id})"
+    return f"{dataset}: {path}, annotation {index}{known}"
+
+
 def size_mismatch(source: str, size_wh: tuple[int, int], image: Image) -> InputError:
-    """The error of an image of another size than its labels were made on."""
+    """The error of an image whose size differs from the annotated one."""
     height, width = image.shape[:2]
     return InputError(
-        f"{source}: the labels are of an image of {size_wh[0]} x {size_wh[1]} px, but the image "
-        f"has {width} x {height} px; it was resized, turned or exchanged"
+        f"{source}: the labels are for an image of {size_wh[0]} x {size_wh[1]} px, but the image "
+        f"has {width} x {height} px; it was resized, rotated or replaced"
     )
 
 
 def load_record_image(record: PoseRecord) -> Image:
-    """The record's image.
-
-    Args:
-        record: whose image is read, if it is a file.
+    """Loads the image of a record.
 
     Returns:
         (H, W, 3) uint8 BGR.
 
     Raises:
-        InputError: it is missing or broken, or of another size than the labels say; the text
+        InputError: it is missing or broken, or its size is not the annotated one; the message
             names the sample.
     """
     if not isinstance(record.image, Path):
@@ -171,3 +196,42 @@ def load_record_image(record: PoseRecord) -> Image:
     if record.image_size_wh is not None and record.image_size_wh != image.shape[1::-1]:
         raise size_mismatch(record.source, record.image_size_wh, image)
     return image
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AnnotatedImage:
+    """An image file with its annotated people.
+
+    Attributes:
+        path: the image file.
+        people: the annotated people, in the order of the annotations; may be empty.
+        image_id: id in the dataset, if it has one.
+        size_wh: width and height according to the annotations, if they say.
+    """
+
+    path: Path
+    people: tuple[PoseRecord, ...]
+    image_id: int | None = None
+    size_wh: tuple[int, int] | None = None
+
+
+def group_by_image(records: Iterable[PoseRecord]) -> list[AnnotatedImage]:
+    """Groups records by their image file, images in order of appearance.
+
+    Raises:
+        InputError: a record holds its image as an array.
+    """
+    groups: dict[Path, list[PoseRecord]] = {}
+    for record in records:
+        if not isinstance(record.image, Path):
+            raise InputError(f"{record.source}: evaluation needs the image as a file")
+        groups.setdefault(record.image, []).append(record)
+    return [
+        AnnotatedImage(
+            path=path,
+            people=tuple(people),
+            image_id=people[0].image_id,
+            size_wh=people[0].image_size_wh,
+        )
+        for path, people in groups.items()
+    ]

@@ -1,4 +1,4 @@
-"""Readers of 3D whole-body sets that come as arrays or fits: H3WB, UBody3D."""
+"""Readers of 3D whole-body datasets: H3WB, UBody3D."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from rtmpose3d.data.array_files import read_pickled_npz
 from rtmpose3d.data.body_maps import COCO_WHOLEBODY, UBODY3D_LAST_133
 from rtmpose3d.data.candidates import (
     AnnotationFile,
-    Built,
+    AnnotationRef,
+    BuildResult,
     Candidate,
     Labels,
-    Place,
     ReadOptions,
+    box_from_xywh,
     make_record,
-    numbers,
+    parse_numbers,
 )
-from rtmpose3d.data.coco_files import Row, coco_candidates, why_left_out
+from rtmpose3d.data.coco_files import Row, coco_candidates, skip_reason
 from rtmpose3d.data.keypoint_map import KeypointMap
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
@@ -56,7 +57,7 @@ class _Frames(TypedDict):
 def read_h3wb(
     file: AnnotationFile, options: ReadOptions, *, subjects: tuple[str, ...] = H3WB_TRAIN
 ) -> Iterator[Candidate]:
-    """Reader of H3WB as mmpose distributes it (h3wb_train_bbox.npz).
+    """Reads H3WB as mmpose distributes it (h3wb_train_bbox.npz).
 
     The 3D is in camera space; Human3.6M's lens distortion is in the 2D points and not in the
     record's camera.
@@ -75,9 +76,9 @@ def read_h3wb(
     for frames in _h3wb_views(file, content, subjects):
         for number in range(len(frames["frame_ids"])):
             if number % options.every == 0:
-                place = Place(file=file, index=index, annotation_id=index)
-                build = partial(_build_h3wb, place, frames, number)
-                yield Candidate(place=place, build=build)
+                ref = AnnotationRef(file=file, index=index, annotation_id=index)
+                build = partial(_build_h3wb, ref, frames, number)
+                yield Candidate(ref=ref, build=build)
             index += 1
     if not index:
         raise InputError(f"{file.path} is empty: it holds no frames of {', '.join(subjects)}")
@@ -86,7 +87,7 @@ def read_h3wb(
 def _h3wb_views(
     file: AnnotationFile, content: Mapping[str, object], subjects: tuple[str, ...]
 ) -> Iterator[_Frames]:
-    """Every action of every subject by every camera."""
+    """Frames of every subject, action and camera."""
     data = cast("Mapping[str, Mapping[str, Mapping[str, _View]]]", content["train_data"])
     cameras = cast("Mapping[str, Mapping[str, Mapping[str, FloatArray]]]", content["metadata"])
     try:
@@ -106,20 +107,20 @@ def _h3wb_views(
         raise InputError(f"{file.path} is broken: {error!r}; download it again") from error
 
 
-def _build_h3wb(place: Place, frames: _Frames, number: int) -> Built:
+def _build_h3wb(ref: AnnotationRef, frames: _Frames, number: int) -> BuildResult:
     subject, action, name = frames["subject"], frames["action"], frames["camera"]
     frame = int(frames["frame_ids"][number])
     if (subject, action, name, frame) not in frames["boxes"]:
-        raise InputError(f"{place}: no box of {subject}, {action}, {name}, frame {frame}")
+        raise InputError(f"{ref}: no box of {subject}, {action}, {name}, frame {frame}")
     box = frames["boxes"][subject, action, name, frame]
     view = frames["view"]
     labels = Labels(
         box_xyxy=np.array([float(box[key]) for key in ("x_min", "y_min", "x_max", "y_max")]),
-        points=numbers(view["pose_2d"][number], "pose_2d", _KEYPOINTS, 2),
+        points=parse_numbers(view["pose_2d"][number], "pose_2d", _KEYPOINTS, 2),
         visible=np.ones(_KEYPOINTS),
-        points_camera_m=numbers(view["camera_3d"][number], "camera_3d", _KEYPOINTS, 3) * MM,
+        points_camera_m=parse_numbers(view["camera_3d"][number], "camera_3d", _KEYPOINTS, 3) * MM,
     )
-    matrix = numbers(np.ravel(frames["intrinsics"])[:6], "intrinsics K", 2, 3) * _H36M_PX
+    matrix = parse_numbers(np.ravel(frames["intrinsics"])[:6], "intrinsics K", 2, 3) * _H36M_PX
     size = H36M_CAMERAS[name]
     camera = Camera(
         fx=matrix[0, 0],
@@ -129,9 +130,9 @@ def _build_h3wb(place: Place, frames: _Frames, number: int) -> Built:
         width=size[0],
         height=size[1],
     )
-    folder = place.file.images / subject / "Images" / f"{action}.{name}"
+    folder = ref.file.images / subject / "Images" / f"{action}.{name}"
     return make_record(
-        place, labels, folder / f"frame_{frame}.jpg", image_size_wh=size, camera=camera
+        ref, labels, folder / f"frame_{frame}.jpg", image_size_wh=size, camera=camera
     )
 
 
@@ -139,40 +140,40 @@ _HEATMAP_DEPTH = 16  # ubody_smplx_to_coco.py: output_hm_shape[0] over body_3d_s
 
 
 def read_ubody3d(file: AnnotationFile, options: ReadOptions) -> Iterator[Candidate]:
-    """Reader of UBody3D, SMPL-X fits as mmpose's ubody_smplx_to_coco.py writes them.
+    """Reads UBody3D: SMPL-X fits as mmpose's ubody_smplx_to_coco.py writes them.
 
     137 keypoints, or the last 133 of them. Depths are metres behind the pelvis; x and y in
     metres are not in the file (nan). Keypoints that lie outside the image, where only the fit
-    puts them, are not visible. The camera is that of the fit, far away with a long lens; it says
-    nothing about the one that took the image.
+    puts them, are not visible. The camera is that of the fit, distant with a long lens; it is
+    not the one that took the image.
     """
     return coco_candidates(file, options, _build_ubody3d)
 
 
-def _build_ubody3d(row: Row) -> Built:
+def _build_ubody3d(row: Row) -> BuildResult:
     fields = row.annotation
     points = fields["keypoints"]
     quirks = row.options.reference_quirks
     chosen = COCO_WHOLEBODY if quirks else _ubody_map(row, len(points))
     count = len(chosen)
-    xyz = numbers(fields["keypoints_3d"], "keypoints_3d", count, 3)
-    x, y, width, height = numbers(fields["bbox"], "bbox", 4).tolist()
-    corners = [x, y, width, height] if quirks else [x, y, x + width, y + height]
+    xyz = parse_numbers(fields["keypoints_3d"], "keypoints_3d", count, 3)
     labels = Labels(
-        box_xyxy=np.array(corners),
-        points=numbers(points, "keypoints", count, 2),
-        visible=numbers(fields["keypoints_valid"], "keypoints_valid", count),
+        box_xyxy=parse_numbers(fields["bbox"], "bbox", 4)
+        if quirks
+        else box_from_xywh(fields["bbox"]),
+        points=parse_numbers(points, "keypoints", count, 2),
+        visible=parse_numbers(fields["keypoints_valid"], "keypoints_valid", count),
         points_camera_m=xyz if quirks else None,
     )
-    left_out = why_left_out(row, labels, None)
-    if left_out is not None:
-        return left_out
+    skipped = skip_reason(row, labels, None)
+    if skipped is not None:
+        return skipped
     if not quirks:
         labels = _checked_ubody(row, labels, chosen, xyz)
     return make_record(
-        row.place,
+        row.ref,
         labels,
-        row.place.file.images / row.image["file_name"],
+        row.ref.file.images / row.image["file_name"],
         keypoint_map=chosen,
         image_size_wh=row.size_wh,
         camera=_ubody_camera(row),
@@ -180,9 +181,9 @@ def _build_ubody3d(row: Row) -> Built:
 
 
 def _ubody_camera(row: Row) -> Camera:
-    found = cast("Mapping[str, Mapping[str, list[float]]]", row.annotation)["camera_param"]
-    fx, fy = numbers(found["focal"], "focal", 2).tolist()
-    cx, cy = numbers(found["princpt"], "princpt", 2).tolist()
+    entry = cast("Mapping[str, Mapping[str, list[float]]]", row.annotation)["camera_param"]
+    fx, fy = parse_numbers(entry["focal"], "focal", 2).tolist()
+    cx, cy = parse_numbers(entry["princpt"], "princpt", 2).tolist()
     width, height = row.size_wh
     return Camera(fx=fx, fy=fy, cx=cx, cy=cy, width=width, height=height)
 
@@ -190,11 +191,11 @@ def _ubody_camera(row: Row) -> Camera:
 def _ubody_map(row: Row, count: int) -> KeypointMap:
     if count == len(UBODY3D_LAST_133):
         return UBODY3D_LAST_133
-    return row.place.file.keypoint_map
+    return row.ref.file.keypoint_map
 
 
 def _checked_ubody(row: Row, labels: Labels, chosen: KeypointMap, xyz: FloatArray) -> Labels:
-    """Labels with metric depth, what lies outside the image not visible.
+    """Labels with metric depth; keypoints outside the image are not visible.
 
     Raises:
         InputError: the keypoints are not in SMPL-X's order, whose eyes come twice.
@@ -203,7 +204,7 @@ def _checked_ubody(row: Row, labels: Labels, chosen: KeypointMap, xyz: FloatArra
     for side in ("left", "right"):
         eye, again = (labels.points[names.index(f"{side}_{name}")] for name in ("eye", "eyeball"))
         if not np.allclose(eye, again, atol=0.5):
-            raise InputError(f"{row.place}: its keypoints are not in SMPL-X's order")
+            raise InputError(f"{row.ref}: its keypoints are not in SMPL-X's order")
     depth = 2 * xyz[:, 2] / _HEATMAP_DEPTH - 1.0  # metres, as body_3d_size / 2 is 1 m
     behind = _roots(chosen, depth)
     relative = np.full((len(chosen), 3), np.nan)
@@ -220,7 +221,7 @@ def _checked_ubody(row: Row, labels: Labels, chosen: KeypointMap, xyz: FloatArra
 
 
 def _roots(chosen: KeypointMap, depth: FloatArray) -> FloatArray:
-    """(K,) depth of what each keypoint's depth counts from: pelvis, a wrist, or the neck."""
+    """(K,) depth of the root of each keypoint's depth: pelvis, a wrist, or the neck."""
     names = chosen.names
     first_hand = names.index("left_thumb_1")
     first_face = names.index("jaw")
@@ -232,7 +233,7 @@ def _roots(chosen: KeypointMap, depth: FloatArray) -> FloatArray:
 
 
 def _parts_valid(row: Row, chosen: KeypointMap) -> FloatArray:
-    """(K,) 0 for hands and faces that the file calls invalid as a whole, else 1."""
+    """(K,) 0 for hands and faces that the file marks as invalid, else 1."""
     flags = cast("Mapping[str, bool]", row.annotation)
     names = chosen.names
     first_hand, first_face = names.index("left_thumb_1"), names.index("jaw")

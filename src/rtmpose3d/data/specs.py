@@ -1,7 +1,4 @@
-"""What the table of datasets says of each: `DatasetSpec` and `Split`.
-
-The rows stand in `table`, one folder layout each.
-"""
+"""Rows of the dataset table: `DatasetSpec` and `Split`. The table itself is `table.DATASETS`."""
 
 from __future__ import annotations
 
@@ -11,22 +8,21 @@ from pathlib import Path
 
 from rtmpose3d.data.candidates import AnnotationFile, Reader
 from rtmpose3d.data.keypoint_map import KeypointMap
-from rtmpose3d.data.records import Shown
+from rtmpose3d.data.records import BoxKind
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.skeletons import Part
 
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """One split of a dataset, as it lies in the dataset's folder.
+    """One split of a dataset: its files, relative to the dataset's folder.
 
     Attributes:
-        annotations: file of labels, from the folder; a pattern with * where there are several.
-        images: folder from which the names of images count, from the dataset's folder; None:
-            the folder of the annotation file.
-        image_count: how many images the owners say it has.
-        people: how many people (faces, pairs of hands) with labels they say it has.
-        reader: another one than the dataset's.
+        annotations: annotation file; a pattern with * where there are several.
+        images: folder that image names are relative to; None: the folder of the annotation file.
+        image_count: published number of images.
+        people: published number of labelled people (faces, pairs of hands).
+        reader: reader of this split, if it is not the dataset's.
     """
 
     annotations: str
@@ -38,20 +34,23 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetSpec:
-    """A dataset that this package reads.
+    """A dataset that this package can read.
 
     Attributes:
-        name: by which it is known here.
-        title: its own name, with what it shows.
-        page: address of its official page.
-        licence: in short; what the page says holds.
+        name: key in `DATASETS`.
+        title: its own name and content.
+        page: URL of its official page.
+        licence: short form; the page is authoritative.
         keypoint_map: its keypoints among the 133.
-        reader: of its annotation files.
-        splits: by name.
-        shown: what its boxes enclose.
+        reader: reader of its annotation files.
+        splits: splits by name.
+        box_kind: what its boxes enclose.
         has_3d: whether it has 3D.
-        counted_by: where the numbers of images and people are from.
-        verified: whether the reader was held against a real file of it.
+        all_annotated: whether every person of an image is annotated, so that a detection of
+            nobody annotated is a false positive.
+        tight_boxes: whether boxes enclose the person closely, as detections do.
+        counted_by: source of the published numbers.
+        verified: whether the reader was tested on a real file.
     """
 
     name: str
@@ -61,21 +60,23 @@ class DatasetSpec:
     keypoint_map: KeypointMap
     reader: Reader
     splits: Mapping[str, Split] = field(hash=False)
-    shown: Shown = "person"
+    box_kind: BoxKind = "person"
     has_3d: bool = False
+    all_annotated: bool = False
+    tight_boxes: bool = True
     counted_by: str = ""
     verified: bool = True
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """The parts of the 133 that it labels."""
+        """Parts that it labels."""
         return self.keypoint_map.parts
 
     def split(self, name: str) -> Split:
-        """The split of that name.
+        """A split by name.
 
         Raises:
-            UnknownNameError: it has none of that name.
+            UnknownNameError: there is no such split.
         """
         if name not in self.splits:
             raise UnknownNameError(f"split of {self.name}", name, self.splits)
@@ -89,34 +90,34 @@ class DatasetSpec:
         annotations: str | None = None,
         images: str | None = None,
     ) -> list[AnnotationFile]:
-        """The annotation files of a split that are there.
+        """Annotation files of a split.
 
         Args:
-            folder: of the dataset.
-            split: its name.
-            annotations: another place of the annotation file, from the folder; may be a pattern.
-            images: another folder of the images, from the dataset's folder.
+            folder: folder of the dataset.
+            split: name of the split.
+            annotations: annotation file to use instead, relative to the folder; may be a pattern.
+            images: image folder to use instead, relative to the folder.
 
         Raises:
             UnknownNameError: there is no such split.
-            InputError: the folder or its annotation files are not there.
+            InputError: the folder or its annotation files do not exist.
         """
         if not folder.is_dir():
             raise InputError(f"{self.name}: {folder} is no folder; see {self.page}")
-        found = self.split(split)
-        pattern = annotations or found.annotations
+        chosen = self.split(split)
+        pattern = annotations or chosen.annotations
         paths = sorted(folder.glob(pattern)) if "*" in pattern else [folder / pattern]
         if not paths or not paths[0].is_file():
             raise InputError(
                 f"{self.name}: there is no annotation file {folder / pattern}; see "
                 f"docs/datasets.md for the layout and {self.page} for the data"
             )
-        counted = found.images if images is None else images
+        image_folder = chosen.images if images is None else images
         return [
             AnnotationFile(
                 dataset=self.name,
                 path=path,
-                images=path.parent if counted is None else folder / counted,
+                images=path.parent if image_folder is None else folder / image_folder,
                 keypoint_map=self.keypoint_map,
                 licence=self.licence,
             )

@@ -1,7 +1,7 @@
 """The table of datasets, `DATASETS`.
 
-Those that RTMW was trained on (arXiv:2407.08634) and rendered people. Layouts are mmpose's
-(docs/en/dataset_zoo), so that its users need nothing new.
+The datasets that RTMW was trained on (arXiv:2407.08634), three more to evaluate on, and rendered
+people. Folder layouts are mmpose's (docs/en/dataset_zoo), so that its users need nothing new.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from rtmpose3d.data import body_maps, part_maps
 from rtmpose3d.data.body_sets import read_humanart, read_jhmdb, read_mpii
 from rtmpose3d.data.coco_files import read_plain
 from rtmpose3d.data.dna_rendering import ANNOTATIONS_ENDING, read_dna_rendering
+from rtmpose3d.data.motion_capture import read_h36m, read_mpi_inf_3dhp
 from rtmpose3d.data.part_sets import read_faces, read_interhand, read_square_faces
 from rtmpose3d.data.space_sets import H3WB_VAL, read_h3wb, read_ubody3d
 from rtmpose3d.data.specs import DatasetSpec, Split
@@ -42,6 +43,7 @@ _WHOLEBODY = (
                 people=6_352,
             ),
         },
+        all_annotated=True,
         counted_by="COCO 2017; people as HRNet and mmpose load them",
     ),
     DatasetSpec(
@@ -117,6 +119,7 @@ _BODY = (
                 ("test", 8_000),
             )
         },
+        all_annotated=True,
         counted_by="arXiv:1812.00324: 20,000 images, 5 to 1 to 4",
     ),
     DatasetSpec(
@@ -130,6 +133,7 @@ _BODY = (
             name: Split(annotations=f"annotations/mpii_{name}.json", images="images", people=people)
             for name, people in (("train", 22_246), ("val", 2_958), ("trainval", None))
         },
+        tight_boxes=False,  # squares of the person's height
         counted_by="the JSON files of HRNet and mmpose",
     ),
     DatasetSpec(
@@ -146,6 +150,7 @@ _BODY = (
             for number in (1, 2, 3)
             for split, file in (("train", "train"), ("val", "test"))
         },
+        all_annotated=True,
     ),
     DatasetSpec(
         name="posetrack18",
@@ -170,6 +175,22 @@ _BODY = (
             "train": Split(annotations="annotations/training_humanart.json", images="images"),
             "val": Split(annotations="annotations/validation_humanart.json", images="images"),
         },
+        all_annotated=True,
+    ),
+    DatasetSpec(
+        name="ochuman",
+        title="OCHuman: people who occlude each other, 17 keypoints; for evaluation",
+        page="https://github.com/liruilong940607/OCHumanApi",
+        licence=_ON_PAGE,
+        keypoint_map=body_maps.COCO,
+        reader=read_plain,
+        splits={
+            name: Split(
+                annotations=f"annotations/ochuman_coco_format_{name}_range_0.00_1.00.json",
+                images="images",
+            )
+            for name in ("val", "test")
+        },
     ),
 )
 
@@ -193,7 +214,7 @@ _FACES = (
                 people=2_500,
             ),
         },
-        shown="face",
+        box_kind="face",
         counted_by="its page",
     ),
     DatasetSpec(
@@ -215,7 +236,7 @@ _FACES = (
                 ("test", "test", 600),
             )
         },
-        shown="face",
+        box_kind="face",
         counted_by="the usual split: 3,148 and 554 + 135; challenge 300 + 300",
     ),
     DatasetSpec(
@@ -231,7 +252,7 @@ _FACES = (
             ),
             "val": Split(annotations="annotations/cofw_test.json", images="images", people=507),
         },
-        shown="face",
+        box_kind="face",
         counted_by="Burgos-Artizzu et al., ICCV 2013",
     ),
     DatasetSpec(
@@ -250,7 +271,7 @@ _FACES = (
                 ("test", 2_000),
             )
         },
-        shown="face",
+        box_kind="face",
         counted_by="Liu et al., AAAI 2020",
     ),
 )
@@ -271,7 +292,7 @@ _HANDS = (
             )
             for name, image_count in (("train", 1_361_062), ("val", 380_125), ("test", 849_160))
         },
-        shown="hands",
+        box_kind="hands",
         has_3d=True,
         counted_by="its page, H + M of 5 fps",
     ),
@@ -322,6 +343,38 @@ _SPACE = (
         verified=False,
     ),
     DatasetSpec(
+        name="h36m",
+        title="Human3.6M: motion capture of actors, 17 joints, 3D",
+        page="http://vision.imar.ro/human3.6m",
+        licence=_RESEARCH,
+        keypoint_map=body_maps.H36M,
+        reader=read_h36m,
+        splits={
+            name: Split(annotations=f"annotation_body3d/fps50/h36m_{name}.npz", images="images")
+            for name in ("train", "test")
+        },
+        has_3d=True,
+        all_annotated=True,
+    ),
+    DatasetSpec(
+        name="mpi-inf-3dhp",
+        title="MPI-INF-3DHP: motion capture in a studio and outdoors, 17 joints, 3D",
+        page="https://vcai.mpi-inf.mpg.de/3dhp-dataset",
+        licence=_RESEARCH,
+        keypoint_map=body_maps.MPI_INF_3DHP,
+        reader=partial(read_mpi_inf_3dhp, split="train"),
+        splits={
+            "train": Split(annotations="annotations/mpi_inf_3dhp_train.npz", images="images"),
+            "test": Split(
+                annotations="annotations/mpi_inf_3dhp_test_valid.npz",
+                images="images",
+                reader=partial(read_mpi_inf_3dhp, split="test"),
+            ),
+        },
+        has_3d=True,
+        all_annotated=True,
+    ),
+    DatasetSpec(
         name="rendered",
         title="Rendered people: what `rtmpose3d synth` writes, 133 keypoints, 3D",
         page="docs/datasets.md",
@@ -330,6 +383,7 @@ _SPACE = (
         reader=read_rendered,
         splits={"train": Split(annotations="shard-*/annotations.json", images=None)},
         has_3d=True,
+        all_annotated=True,
     ),
 )
 

@@ -1,8 +1,8 @@
-"""Makes of UBody as it is downloaded, videos and labels by scenes, what its reader reads.
+"""Converts a download of UBody (videos, labels by scene) into what its reader reads.
 
 The download holds `videos/SCENE/VIDEO.mp4`, `annotations/SCENE/keypoint_annotation.json`, whose
-images are frames of the videos at 30 a second, and `splits/*.npy` with the names of the videos
-to test on. The reader wants `images/SCENE/VIDEO/000001.png` and one label file for each split
+images are frames of the videos at 30 a second, and `splits/*.npy` with the names of the test
+videos. The reader expects `images/SCENE/VIDEO/000001.png` and one label file for each split
 (mmpose: tools/dataset_converters/ubody_kpts_to_coco.py). Frames are cut by ffmpeg with the
 dataset's own settings, so that their numbers are those of the labels.
 """
@@ -23,7 +23,7 @@ from typing import Literal, TextIO
 import numpy as np
 
 from rtmpose3d.data.candidates import read_json
-from rtmpose3d.data.checking import Tell
+from rtmpose3d.data.checking import Progress
 from rtmpose3d.errors import InputError, import_extra
 from rtmpose3d.structures.atomic import atomic_write, output_errors
 
@@ -35,13 +35,13 @@ _CATEGORIES = [{"supercategory": "person", "id": 1, "name": "person"}]
 
 @dataclass(frozen=True, kw_only=True)
 class UnpackedVideos:
-    """What became of a download.
+    """Result of converting a download.
 
     Attributes:
-        images: frames that were written now.
-        people: labels in each split's file.
-        without_image: labels that were left out, as their frame is not there.
-        problems: videos that could not be cut, with the reason.
+        images: number of frames written.
+        people: number of labels in each split's file.
+        without_image: number of labels skipped because their frame does not exist.
+        problems: error messages of videos that could not be cut.
     """
 
     images: int
@@ -52,17 +52,17 @@ class UnpackedVideos:
 
 @dataclass(frozen=True, kw_only=True)
 class _Scene:
-    """Labels of one scene, their images named as seen from the folder `images`."""
+    """Labels of one scene, with image names relative to the folder `images`."""
 
     images: Mapping[int, dict]
     annotations: list[dict]
 
     @classmethod
     def read(cls, path: Path, every: int) -> _Scene:
-        """Every n-th frame of it.
+        """Reads the labels of every n-th frame.
 
         Raises:
-            InputError: it is no such file.
+            InputError: the file is of another format.
         """
         document = read_json(path)
         images: dict[int, dict] = {}
@@ -82,23 +82,23 @@ class _Scene:
 
 
 def unpack_videos(
-    folder: Path, *, every: int = 1, split_by: SplitBy = "intra", tell: Tell | None = None
+    folder: Path, *, every: int = 1, split_by: SplitBy = "intra", progress: Progress | None = None
 ) -> UnpackedVideos:
-    """Cut the videos and join the labels.
+    """Cuts the videos into frames and joins the labels.
 
-    Only frames with labels are kept. Videos that have been cut are left alone. A video that
-    cannot be cut is told of, and its labels are left out.
+    Only frames with labels are kept. Videos already cut are skipped. A video that cannot be cut is
+    reported, and its labels are skipped.
 
     Args:
-        folder: of UBody.
+        folder: folder of UBody.
         every: take every n-th frame.
         split_by: test on videos of all scenes ("intra", as published trainings do) or on whole
             scenes ("inter").
-        tell: is called with "videos", the number of videos that are done, and of all.
+        progress: called with "videos", the number of videos done, and the total.
 
     Raises:
-        InputError: a part of the download is not there, or is no such file.
-        MissingDependencyError: there is no ffmpeg.
+        InputError: a part of the download is missing or of another format.
+        MissingDependencyError: ffmpeg is not installed.
         OutputError: a file cannot be written.
     """
     files = sorted((folder / "annotations").glob(f"*/{LABELS}"))
@@ -107,20 +107,20 @@ def unpack_videos(
             f"{folder / 'annotations'} holds no SCENE/{LABELS}; put UBody's download there as "
             "docs/datasets.md shows"
         )
-    tested = _names_of_tested(folder / "splits" / f"{split_by}_scene_test_list.npy")
+    test_videos = _read_test_videos(folder / "splits" / f"{split_by}_scene_test_list.npy")
     frames: dict[Path, set[str]] = defaultdict(set)
-    for file in files:  # all, before hours of cutting; kept are the names, as labels take gigabytes
+    for file in files:  # all before hours of cutting; only names are kept, labels take gigabytes
         for image in _Scene.read(file, every).images.values():
             name = Path(image["file_name"])
             frames[name.parent].add(name.name)
-    images, problems = _cut_all(folder, frames, tell or (lambda step, done, total: None))
-    people, missing = _join(folder, files, every, tested)
+    images, problems = _cut_all(folder, frames, progress or (lambda step, done, total: None))
+    people, missing = _join(folder, files, every, test_videos)
     return UnpackedVideos(
         images=images, people=people, without_image=missing, problems=tuple(problems)
     )
 
 
-def _names_of_tested(path: Path) -> frozenset[str]:
+def _read_test_videos(path: Path) -> frozenset[str]:
     try:
         names = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -132,32 +132,34 @@ def _names_of_tested(path: Path) -> frozenset[str]:
     return frozenset(names.reshape(-1).tolist())
 
 
-def _cut_all(folder: Path, frames: Mapping[Path, set[str]], tell: Tell) -> tuple[int, list[str]]:
-    """Number of frames written, and what went wrong."""
+def _cut_all(
+    folder: Path, frames: Mapping[Path, set[str]], progress: Progress
+) -> tuple[int, list[str]]:
+    """Number of frames written, and error messages."""
     videos = {
         path.parent.relative_to(folder / "videos") / path.name.split(".")[0]: path
         for path in sorted((folder / "videos").rglob("*"))
         if path.is_file()
     }
     written, problems = 0, []
-    for done, (place, names) in enumerate(sorted(frames.items())):
-        tell("videos", done, len(frames))
-        images = folder / "images" / place
+    for done, (video, names) in enumerate(sorted(frames.items())):
+        progress("videos", done, len(frames))
+        images = folder / "images" / video
         if all((images / name).is_file() for name in names):
             continue
-        if place not in videos:
-            problems.append(f"{folder / 'videos' / place}.mp4 is not there")
+        if video not in videos:
+            problems.append(f"{folder / 'videos' / video}.mp4 does not exist")
             continue
         try:
-            written += _cut(videos[place], images, names)
+            written += _cut(videos[video], images, names)
         except InputError as error:
             problems.append(str(error))
-    tell("videos", len(frames), len(frames))
+    progress("videos", len(frames), len(frames))
     return written, problems
 
 
 def _cut(video: Path, images: Path, names: set[str]) -> int:
-    """Write the frames with these names; a frame that the video does not have is left out."""
+    """Writes the frames with these names; frames that the video does not have are skipped."""
     with output_errors(images):
         images.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=images, prefix=".frames") as temporary:
@@ -166,12 +168,12 @@ def _cut(video: Path, images: Path, names: set[str]) -> int:
             command = [_ffmpeg(), "-nostdin", "-v", "error", "-i", str(video), *settings, pattern]
             done = subprocess.run(command, capture_output=True, text=True, errors="replace")
             if done.returncode:
-                said = done.stderr.strip().splitlines()
-                raise InputError(f"{video}: {said[-1] if said else 'ffmpeg failed'}")
-            there = [name for name in names if Path(temporary, name).is_file()]
-            for name in there:
+                lines = done.stderr.strip().splitlines()
+                raise InputError(f"{video}: {lines[-1] if lines else 'ffmpeg failed'}")
+            written = [name for name in names if Path(temporary, name).is_file()]
+            for name in written:
                 Path(temporary, name).replace(images / name)
-    return len(there)
+    return len(written)
 
 
 def _ffmpeg() -> str:
@@ -182,9 +184,9 @@ def _ffmpeg() -> str:
 
 
 def _join(
-    folder: Path, files: list[Path], every: int, tested: frozenset[str]
+    folder: Path, files: list[Path], every: int, test_videos: frozenset[str]
 ) -> tuple[dict[str, int], int]:
-    """Write the label file of each split: how many labels each has, and how many were left out."""
+    """Writes the label file of each split; returns labels per split, and number skipped."""
     people, missing = {"train": 0, "val": 0}, 0
     with ExitStack() as stack:
         out = {
@@ -197,18 +199,18 @@ def _join(
         }
         for file in files:
             scene = _Scene.read(file, every)
-            there = {
+            images = {
                 key: image
                 for key, image in scene.images.items()
                 if (folder / "images" / image["file_name"]).is_file()
             }
             for annotation in scene.annotations:
-                image = there.get(annotation["image_id"])
+                image = images.get(annotation["image_id"])
                 if image is None:
                     missing += 1
                     continue
                 video = PurePosixPath(image["file_name"]).parent.name.split("_Trim")[0]
-                split = "val" if video in tested else "train"
+                split = "val" if video in test_videos else "train"
                 out[split].add(image, annotation)
                 people[split] += 1
         for writer in out.values():
@@ -217,7 +219,7 @@ def _join(
 
 
 class _LabelWriter:
-    """Writes a COCO file label by label, numbered anew: all of UBody would not fit the memory."""
+    """Writes a COCO file label by label with new ids: all of UBody would not fit into memory."""
 
     def __init__(self, handle: TextIO) -> None:
         self._handle = handle
@@ -226,7 +228,7 @@ class _LabelWriter:
         handle.write('{"annotations": [')
 
     def add(self, image: dict, annotation: dict) -> None:
-        """One more label, and its image if that is new."""
+        """Appends a label, and its image if that is new."""
         name = image["file_name"]
         if name not in self._images:
             self._images[name] = {**image, "id": len(self._images)}
@@ -236,6 +238,6 @@ class _LabelWriter:
         self._count += 1
 
     def close(self) -> None:
-        """Write the rest."""
+        """Writes the images and categories."""
         rest = {"images": list(self._images.values()), "categories": _CATEGORIES}
         self._handle.write("],\n" + json.dumps(rest)[1:])

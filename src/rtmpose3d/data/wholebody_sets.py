@@ -1,7 +1,7 @@
-"""Readers of 2D whole-body sets: COCO-WholeBody, UBody; and rendered people, which have 3D besides.
+"""Readers of whole-body datasets: COCO-WholeBody, UBody, and rendered people, which have 3D.
 
 Fields of COCO-WholeBody V1.0: `keypoints` (17 of the body), `foot_kpts`, `face_kpts`,
-`lefthand_kpts`, `righthand_kpts`, each x, y, flag in a row.
+`lefthand_kpts`, `righthand_kpts`, each a flat list of x, y, flag.
 """
 
 from __future__ import annotations
@@ -13,76 +13,90 @@ import numpy as np
 
 from rtmpose3d.data.candidates import (
     AnnotationFile,
-    Built,
+    BuildResult,
     Candidate,
     Labels,
     ReadOptions,
-    make_record,
-    numbers,
+    box_from_xywh,
+    parse_numbers,
 )
-from rtmpose3d.data.coco_files import Row, clipped_box, coco_candidates, record_of_row, why_left_out
+from rtmpose3d.data.coco_files import Row, build_record, clipped_box, coco_candidates
 from rtmpose3d.geometry import Camera
+from rtmpose3d.skeletons import PART_INDICES
 from rtmpose3d.structures import FloatArray
 
-_FIELDS = {
-    "keypoints": 17,
-    "foot_kpts": 6,
-    "face_kpts": 68,
-    "lefthand_kpts": 21,
-    "righthand_kpts": 21,
+WHOLEBODY_FIELDS: Mapping[str, str] = {
+    "keypoints": "body",
+    "foot_kpts": "feet",
+    "face_kpts": "face",
+    "lefthand_kpts": "left_hand",
+    "righthand_kpts": "right_hand",
 }
+"""Field of an annotation or result -> its part, in the order of the 133 keypoints."""
+CORNER_OFFSET_PX = 0.5  # in files the first pixel's corner is 0, here its centre
+MIN_BODY_KEYPOINTS = 8  # of body and feet in the image; people with fewer are ignored
+MIN_UNOCCLUDED = 4  # of those
+_OCCLUDED_FLAG = 1
 
 
 def read_coco_wholebody(file: AnnotationFile, options: ReadOptions) -> Iterator[Candidate]:
-    """Reader of COCO-WholeBody and UBody."""
+    """Reads COCO-WholeBody and UBody."""
     return coco_candidates(file, options, _build)
 
 
 def read_rendered(file: AnnotationFile, options: ReadOptions) -> Iterator[Candidate]:
-    """Reader of what `rtmpose3d synth` writes (`rtmpose3d.synth.output.coco`)."""
+    """Reads rendered people (`rtmpose3d.synth.output.coco` writes them).
+
+    People of whom hardly anything is visible are marked as ignored.
+    """
     return coco_candidates(file, options, _build_rendered)
 
 
-def wholebody_points(annotation: Mapping[str, object]) -> tuple[FloatArray, FloatArray]:
-    """(133, 2) px and (133,) 0 or 1 of an annotation with COCO-WholeBody's fields.
+def wholebody_points(annotation: Mapping[str, object]) -> FloatArray:
+    """(133, 3) x, y and flag or score of COCO-WholeBody's fields.
 
     Raises:
         InputError: a field has another length.
         KeyError: a field is missing.
     """
-    parts = [numbers(annotation[name], name, count, 3) for name, count in _FIELDS.items()]
-    points = np.concatenate(parts)
-    visible = np.where(np.isnan(points[:, 2]), np.nan, points[:, 2] > 0)
-    return points[:, :2], visible
+    parts = [
+        parse_numbers(annotation[field], field, len(PART_INDICES[part]), 3)
+        for field, part in WHOLEBODY_FIELDS.items()
+    ]
+    return np.concatenate(parts)
 
 
-def _build(row: Row) -> Built:
-    points, visible = wholebody_points(cast("Mapping[str, object]", row.annotation))
-    return record_of_row(row, Labels(box_xyxy=clipped_box(row), points=points, visible=visible))
+def _visible(points: FloatArray) -> FloatArray:
+    """(133,) 0 or 1; nan where the flag is."""
+    return np.where(np.isnan(points[:, 2]), np.nan, points[:, 2] > 0)
 
 
-def _build_rendered(row: Row) -> Built:
+def _build(row: Row) -> BuildResult:
+    points = wholebody_points(cast("Mapping[str, object]", row.annotation))
+    labels = Labels(box_xyxy=clipped_box(row), points=points[:, :2], visible=_visible(points))
+    return build_record(row, labels)
+
+
+def _build_rendered(row: Row) -> BuildResult:
     annotation = cast("Mapping[str, object]", row.annotation)
-    points, visible = wholebody_points(annotation)
-    x, y, width, height = numbers(annotation["bbox"], "bbox", 4).tolist()
+    points = wholebody_points(annotation)
+    visible, occluded = _visible(points), points[:, 2] == _OCCLUDED_FLAG
     labels = Labels(
-        # COCO counts from the corner of the first pixel, we from its middle.
-        box_xyxy=np.array([x, y, x + width, y + height]) - 0.5,
-        points=points,
+        box_xyxy=box_from_xywh(annotation["bbox"]) - CORNER_OFFSET_PX,
+        points=points[:, :2],
         visible=visible,
-        points_camera_m=numbers(annotation["keypoints_3d"], "keypoints_3d", 133, 3),
+        points_camera_m=parse_numbers(annotation["keypoints_3d"], "keypoints_3d", 133, 3),
+        occluded=occluded,
     )
-    left_out = why_left_out(row, labels, int(visible.sum()))
-    if left_out is not None:
-        return left_out
     width, height = row.size_wh
-    found = cast("Mapping[str, Mapping[str, float]]", row.image)["camera"]
-    intrinsics = {name: float(found[name]) for name in ("fx", "fy", "cx", "cy")}
-    return make_record(
-        row.place,
+    entry = cast("Mapping[str, Mapping[str, float]]", row.image)["camera"]
+    intrinsics = {name: float(entry[name]) for name in ("fx", "fy", "cx", "cy")}
+    shown = points[PART_INDICES["body_with_feet"], 2] > 0
+    clear = shown & ~occluded[PART_INDICES["body_with_feet"]]
+    return build_record(
+        row,
         labels,
-        row.place.file.images / row.image["file_name"],
-        image_size_wh=(width, height),
-        area_px2=float(row.annotation["area"]),
+        labelled=int(np.nansum(visible)),
+        ignored=bool(shown.sum() < MIN_BODY_KEYPOINTS or clear.sum() < MIN_UNOCCLUDED),
         camera=Camera(**intrinsics, width=width, height=height),
     )

@@ -65,7 +65,7 @@ def person_of_record(record: PoseRecord) -> RealPerson:
     return RealPerson(
         dataset=record.dataset,
         image_path=record.image,
-        shown="hand" if record.shown == "hands" else record.shown,
+        shown="hand" if record.box_kind == "hands" else record.box_kind,
         box_xyxy=box,
         keypoints=np.where(annotated[:, None], record.keypoints_px, 0.0).astype(np.float64),
         annotated=annotated,

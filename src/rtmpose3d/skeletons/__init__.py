@@ -3,6 +3,14 @@
 One table, `WHOLEBODY`: the 133 keypoints of COCO-WholeBody. Left and right are the person's own.
 """
 
-from rtmpose3d.skeletons.wholebody import PARTS, WHOLEBODY, Part, Side, Skeleton
+from rtmpose3d.skeletons.wholebody import (
+    HIPS,
+    PART_INDICES,
+    PARTS,
+    WHOLEBODY,
+    Part,
+    Side,
+    Skeleton,
+)
 
-__all__ = ["PARTS", "WHOLEBODY", "Part", "Side", "Skeleton"]
+__all__ = ["HIPS", "PARTS", "PART_INDICES", "WHOLEBODY", "Part", "Side", "Skeleton"]

@@ -221,3 +221,29 @@ def _wholebody() -> Skeleton:
 
 
 WHOLEBODY = _wholebody()
+LEFT_HIP, RIGHT_HIP = WHOLEBODY.index("left_hip"), WHOLEBODY.index("right_hip")
+HIPS = (LEFT_HIP, RIGHT_HIP)  # their midpoint is the pelvis, the root of a pose
+
+
+def _indices(*parts: Part) -> NDArray[np.int64]:
+    """Indices of the keypoints of some parts, in order; read-only."""
+    keypoints = np.arange(len(WHOLEBODY), dtype=np.int64)
+    indices = np.concatenate([keypoints[WHOLEBODY.parts[part]] for part in parts])
+    indices.setflags(write=False)
+    return indices
+
+
+PART_INDICES: Mapping[str, NDArray[np.int64]] = {
+    "wholebody": _indices(*PARTS),
+    "body": _indices("body"),
+    "feet": _indices("feet"),
+    "body_with_feet": _indices("body", "feet"),
+    "face": _indices("face"),
+    "left_hand": _indices("left_hand"),
+    "right_hand": _indices("right_hand"),
+    "hands": _indices("left_hand", "right_hand"),
+}
+"""Every group of keypoints that a metric is given for: name -> indices among the 133.
+
+A metric reports some of these groups, in an order of its own; the indices are defined here alone.
+"""
