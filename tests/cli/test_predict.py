@@ -298,7 +298,7 @@ def test_an_output_folder_that_cannot_be_made_is_an_error(cli, images, stand_in,
     for out in ("file", "file/deeper"):
         done = cli("predict", "a.png", "--out", out)
         assert done.exit_code == 1
-        assert f"cannot make the folder {Path(out)}" in done.output
+        assert f"cannot write {Path(out)}" in done.output
 
 
 def test_an_image_that_does_not_fit_into_memory_fails_alone(cli, images, stand_in, monkeypatch):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rtmpose3d.errors import InputError, OutputError
-from rtmpose3d.structures.atomic import atomic_path, atomic_write, output_errors
+from rtmpose3d.structures.atomic import atomic_path, atomic_write, make_directory, output_errors
 
 
 def names_in(folder):
@@ -121,3 +121,13 @@ def test_a_very_long_name_is_written_or_named(tmp_path):
 def test_an_unknown_mode_is_our_own_mistake(tmp_path):
     with pytest.raises(ValueError, match="'w' or 'wb'"):
         atomic_write(tmp_path / "a", "r")
+
+
+def test_a_directory_is_made_with_its_parents(tmp_path):
+    deep = tmp_path / "a" / "b"
+    assert make_directory(deep) == deep
+    assert deep.is_dir()
+    assert make_directory(str(deep)) == deep
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="a part of its path is a file"):
+        make_directory(tmp_path / "file" / "c")

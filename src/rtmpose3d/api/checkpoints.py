@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from rtmpose3d.errors import DownloadError, WeightsError
-from rtmpose3d.structures.atomic import atomic_write, output_errors
+from rtmpose3d.structures.atomic import atomic_write
 from rtmpose3d.weights import cache_dir as cache_folder
 from rtmpose3d.weights import fetch, locate
 from rtmpose3d.zoo import (
@@ -79,18 +79,6 @@ def _also_missing(detector: DetectorSpec, folder: Path | None) -> str:
         f". The detector's file {file.name} is not there either: get it from the same places "
         f"and put it at {cache_folder(folder) / file.name}, or pass boxes and detector=None"
     )
-
-
-def make_folder(folder: str | Path) -> Path:
-    """Make a folder, and those above it, if they are not there.
-
-    Raises:
-        OutputError: it cannot be made.
-    """
-    path = Path(folder).expanduser()
-    with output_errors(path):
-        path.mkdir(parents=True, exist_ok=True)
-    return path
 
 
 def copy_into(folder: Path, file: Path) -> str:

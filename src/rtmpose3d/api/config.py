@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import ClassVar
 
-from rtmpose3d.api.checkpoints import make_folder
 from rtmpose3d.errors import InputError, UnknownNameError, WeightsError
-from rtmpose3d.structures.atomic import atomic_write
+from rtmpose3d.structures.atomic import atomic_write, make_directory
 from rtmpose3d.zoo import resolve_detector, resolve_pose
 
 CONFIG_FILE = "config.json"
@@ -101,7 +100,7 @@ class RTMPose3DConfig:
         Raises:
             OutputError: it cannot be written.
         """
-        with atomic_write(make_folder(save_directory) / CONFIG_FILE) as file:
+        with atomic_write(make_directory(save_directory) / CONFIG_FILE) as file:
             file.write(json.dumps(self.to_dict(), indent=2).encode() + b"\n")
 
     @classmethod

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rtmpose3d.api.arguments import cameras_of, file_of, given_people, one_each
-from rtmpose3d.api.checkpoints import checkpoint_path, copy_into, make_folder
+from rtmpose3d.api.checkpoints import checkpoint_path, copy_into
 from rtmpose3d.api.config import RTMPose3DConfig
 from rtmpose3d.errors import InputError, UnknownNameError, import_extra
 from rtmpose3d.geometry import AXES, Axes, Camera
@@ -29,6 +29,7 @@ from rtmpose3d.runtime import (
 )
 from rtmpose3d.sources import ImageSource, load_image
 from rtmpose3d.structures import Detections, FloatArray, Image, PoseResult
+from rtmpose3d.structures.atomic import make_directory
 from rtmpose3d.weights import locate
 from rtmpose3d.zoo import resolve_detector, resolve_pose
 
@@ -346,7 +347,7 @@ class RTMPose3D:
         Raises:
             OutputError: it cannot be written.
         """
-        folder = make_folder(save_directory)
+        folder = make_directory(save_directory)
         pose = checkpoint_path(self._pose_spec, self.config.pose_checkpoint, self.config.cache_dir)
         saved = {"pose_checkpoint": copy_into(folder, pose)}
         detector = self._detector_on_disk()

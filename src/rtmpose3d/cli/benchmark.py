@@ -80,8 +80,8 @@ def benchmark(
     ones are used, on which the time does not depend. Keep the machine quiet meanwhile.
     """
     from rtmpose3d.cli.evaluate_writing import print_table
-    from rtmpose3d.cli.outputs import make_folder
     from rtmpose3d.evaluation.speed import SpeedPlan
+    from rtmpose3d.structures.atomic import make_directory
     from rtmpose3d.zoo import MODELS, resolve
 
     specs = [resolve(name) for name in models or MODELS]
@@ -94,7 +94,7 @@ def benchmark(
         cache_dir=cache_dir,
     )
     if out is not None:
-        make_folder(out)
+        make_directory(out)
     facts = describe_machine(plan)
     rows = _measured([spec.name for spec in specs], plan)
     tables = [speed_table(rows), whole_table(rows)]
@@ -109,15 +109,15 @@ def benchmark(
 
 
 def _measured(names: Sequence[str], plan: SpeedPlan) -> list[Speed]:
-    from rtmpose3d.cli.progress import progress_bar
     from rtmpose3d.evaluation.speed import measure
+    from rtmpose3d.progress import progress_bar
     from rtmpose3d.zoo import resolve
 
     rows: list[Speed] = []
-    with progress_bar(len(names), "models") as advance:
+    with progress_bar(len(names), "models") as bar:
         for name in names:
             rows += measure(resolve(name), plan)
-            advance(1)
+            bar.advance()
     return rows
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rtmpose3d.cli.terminal import FAILED, DebugOption, plural, reports_errors
-from rtmpose3d.errors import InputError, OutputError
+from rtmpose3d.errors import InputError
+from rtmpose3d.progress import ProgressBar, progress_bar
 
 if TYPE_CHECKING:
     from rtmpose3d.data import DatasetSpec, PoseRecord
@@ -170,7 +170,7 @@ def check(
     failed = False
     splits = _find_splits(spec, folder, split, annotations)
     for chosen in splits:
-        with _progress("labels", "images") as progress:
+        with progress_bar(None) as bar:
             result = check_dataset(
                 name,
                 folder,
@@ -179,7 +179,7 @@ def check(
                 options=ReadOptions(every=every),
                 annotations=annotations,
                 images=images_folder,
-                progress=progress,
+                progress=partial(_show_step, bar),
                 keep=_PREVIEW_PEOPLE if preview else 0,
             )
         _print_check(result)
@@ -238,22 +238,16 @@ def _print_check(result: DatasetCheck) -> None:
 
 
 def _write_sheet(records: list[PoseRecord], path: Path) -> Path:
-    import cv2
-
     from rtmpose3d.data.preview import draw_records
-    from rtmpose3d.structures.atomic import atomic_path
+    from rtmpose3d.sinks.images import write_image
 
     if not records:
         raise InputError("no image could be read, so there is nothing to draw")
-    ending = path.suffix.lower()
-    if ending not in (".jpg", ".jpeg", ".png"):
-        raise InputError(f"--preview is {path}; expected a name ending in .jpg or .png")
-    ok, data = cv2.imencode(ending, draw_records(records))
-    if not ok:
-        raise OutputError(f"{path}: the sheet could not be encoded")
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(data.tobytes())
-    return path
+    return write_image(path, draw_records(records))
+
+
+def _show_step(bar: ProgressBar, step: str, done: int, total: int | None) -> None:
+    bar.update(done, total, description=step)
 
 
 @datasets.command(epilog=UNPACK_EXAMPLES)
@@ -289,7 +283,8 @@ def unpack(
 def _unpack_ubody(folder: Path, every: int, split_by: SplitBy) -> None:
     from rtmpose3d.data.ubody_videos import unpack_videos
 
-    with _progress("videos") as progress:
+    with progress_bar(None) as bar:
+        progress = partial(_show_step, bar)
         done = unpack_videos(folder, every=every, split_by=split_by.value, progress=progress)
     typer.echo(f"{plural(done.images, 'image', 'images')} written")
     for split, count in done.people.items():
@@ -312,19 +307,3 @@ def _unpack_dna_rendering(folder: Path, every: int) -> None:
     for file in files:
         written = unpack_images(file, folder / "images", every=every)
         typer.echo(f"{file.name}: {plural(written, 'image', 'images')} written")
-
-
-@contextmanager
-def _progress(*steps: str) -> Iterator[Callable[[str, int, int | None], None]]:
-    """Progress bars on stderr if it is a terminal; yields the function that updates them."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda step, done, total: None
-        return
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
-        tasks = {step: progress.add_task(step, total=None) for step in steps}
-        yield lambda step, done, total: progress.update(tasks[step], completed=done, total=total)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtmpose3d.cli import predict_options as option
-from rtmpose3d.cli.outputs import make_folder, plan_outputs
+from rtmpose3d.cli.outputs import plan_outputs
 from rtmpose3d.cli.terminal import DebugOption, plural, reports_errors
 from rtmpose3d.errors import InputError
+from rtmpose3d.structures.atomic import make_directory
 from rtmpose3d.zoo import DEMO_IMAGE, OFFLINE_MODEL, BundledFile, resolve_pose, shown_from
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def demo(
     choice = ModelChoice(model=model, det=AUTO)
     source = DEMO_IMAGE if image is None else _one(expand_inputs([image]), image)
     drawing, document = plan_outputs([source], out, ("image", "json"))[0]
-    make_folder(out)
+    make_directory(out)
     pixels = load_image(source)  # an image that cannot be read is told before a download
     loaded = choice.load()
     begun = time.perf_counter()

@@ -102,8 +102,8 @@ def coco_wholebody(
 
     from rtmpose3d.cli.estimating import ModelChoice
     from rtmpose3d.cli.evaluate_coco import CocoEvaluation, evaluate_coco
-    from rtmpose3d.cli.outputs import make_folder
     from rtmpose3d.evaluation.protocols.rescoring import NmsMode, Rescoring, ScoreMode
+    from rtmpose3d.structures.atomic import make_directory
 
     rescoring = Rescoring(
         score=cast("ScoreMode", score),
@@ -133,7 +133,7 @@ def coco_wholebody(
         rescoring=rescoring,
         model=choice,
     )
-    make_folder(out)
+    make_directory(out)
     evaluate_coco(evaluation, out, skip_bad=skip_bad)
 
 
@@ -199,11 +199,11 @@ def h3wb(
         evaluate_dataset,
         evaluate_h3wb_files,
     )
-    from rtmpose3d.cli.outputs import make_folder
     from rtmpose3d.errors import InputError
+    from rtmpose3d.structures.atomic import make_directory
 
     if annotations is not None and predictions is not None and folder is None:
-        make_folder(out)
+        make_directory(out)
         evaluate_h3wb_files(annotations, predictions, out)
         return
     if folder is None or annotations is not None or predictions is not None:

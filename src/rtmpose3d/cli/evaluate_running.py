@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtmpose3d.api import RTMPose3D
-from rtmpose3d.cli.progress import progress_bar
 from rtmpose3d.cli.terminal import plural
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation.errors import Skips
 from rtmpose3d.geometry import Camera
 from rtmpose3d.pipeline import predict_batches
+from rtmpose3d.progress import progress_bar
 from rtmpose3d.sources import ImageLocation
 from rtmpose3d.structures import FloatArray, Image, PoseResult
 
@@ -89,14 +89,14 @@ def estimate_images(
         return _together(model, chosen, images, bbox_thr)
 
     results: dict[Path, PoseResult] = {}
-    with progress_bar(len(tasks), "images") as advance:
+    with progress_bar(len(tasks), "images") as bar:
         for outcome in predict_batches(estimate, list(by_path), batch_size=batch_size):
             path = Path(outcome.source)
             if outcome.result is None:
                 skips.note(f"{by_path[path].where}: {outcome.reason}")
             else:
                 results[path] = outcome.result.without_image()
-            advance(1)
+            bar.advance()
     return results
 
 

@@ -16,7 +16,6 @@ from rtmpose3d.cli.evaluate_running import (
     estimate_images,
 )
 from rtmpose3d.cli.evaluate_writing import Report, write_report
-from rtmpose3d.cli.outputs import make_folder
 from rtmpose3d.data import DATASETS, ReadOptions, read_dataset
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.evaluation.errors import Skips
@@ -56,6 +55,7 @@ from rtmpose3d.evaluation.reports.tables import (
 )
 from rtmpose3d.evaluation.reports.writing import Table
 from rtmpose3d.structures import FloatArray
+from rtmpose3d.structures.atomic import make_directory
 
 H3WB = "H3WB"
 MOTION_CAPTURE = ("h36m", "mpi_inf_3dhp")
@@ -207,7 +207,7 @@ def evaluate_dataset(
     """
     skips = Skips(allowed=skip_bad)
     people = read_people(dataset, folder, split, every, skips)
-    make_folder(out)
+    make_directory(out)
     evaluate_people(evaluation, people, out, skips)
 
 

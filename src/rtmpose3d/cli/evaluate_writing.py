@@ -16,7 +16,8 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation.errors import Skips
 from rtmpose3d.evaluation.matching import ComparedPeople
 from rtmpose3d.evaluation.reports.worst_cases import draw_worst, worst_rows
-from rtmpose3d.evaluation.reports.writing import Table, write_image, write_json, write_markdown
+from rtmpose3d.evaluation.reports.writing import Table, write_json, write_markdown
+from rtmpose3d.sinks.images import write_image
 from rtmpose3d.structures import FloatArray, Image
 
 SHOWN_REASONS = 10

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from rtmpose3d.errors import InputError, OutputError, UnknownNameError
+from rtmpose3d.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
     from rtmpose3d.sources import ImageLocation
@@ -63,20 +63,6 @@ def plan_outputs(
             if _real(path) in inputs:
                 raise InputError(f"{path} is an input and would be overwritten; use another --out")
     return plans
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder of the results, and those above it, if they are not there.
-
-    Raises:
-        OutputError: it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot make the folder {folder}: {error.strerror or error}; use another --out"
-        ) from error
 
 
 def unique_stems(sources: Sequence[ImageLocation]) -> list[str]:

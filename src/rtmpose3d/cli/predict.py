@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from rtmpose3d.cli import predict_options as option
-from rtmpose3d.cli.outputs import make_folder, parse_save, plan_outputs
-from rtmpose3d.cli.progress import progress_bar
+from rtmpose3d.cli.outputs import parse_save, plan_outputs
 from rtmpose3d.cli.terminal import FAILED, INTERRUPTED, DebugOption, plural, reports_errors
 from rtmpose3d.errors import OutputError
+from rtmpose3d.progress import progress_bar
+from rtmpose3d.structures.atomic import make_directory
 
 if TYPE_CHECKING:
     from rtmpose3d.pipeline import Outcome
@@ -79,7 +80,7 @@ def predict(
         cache_dir=cache_dir,
         flip_test=flip_test,
     )
-    make_folder(out)
+    make_directory(out)
     loaded = model_choice.load()
     outcomes = predict_batches(
         functools.partial(pose_choice.estimate, loaded), sources, batch_size=batch_size
@@ -100,7 +101,7 @@ def _write_all(
     done = people = 0
     code = 0
     try:
-        with progress_bar(len(sources), "images") as advance:
+        with progress_bar(len(sources), "images") as bar:
             for outcome, paths in zip(outcomes, plans, strict=True):
                 if outcome.result is None:
                     print(f"{outcome.source}: failed", flush=True)
@@ -110,7 +111,7 @@ def _write_all(
                     print(f"{outcome.source}: {describe(outcome.result)}", flush=True)
                     people += len(outcome.result)
                     done += 1
-                advance(1)
+                bar.advance()
     except KeyboardInterrupt:
         typer.echo("rtmpose3d: interrupted; what is written stays", err=True)
         code = INTERRUPTED

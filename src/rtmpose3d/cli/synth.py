@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from rtmpose3d.cli.progress import progress_bar
 from rtmpose3d.cli.terminal import INTERRUPTED, DebugOption, plural, reports_errors
-from rtmpose3d.errors import InputError, OutputError, UnknownNameError
+from rtmpose3d.errors import InputError, UnknownNameError
+from rtmpose3d.progress import progress_bar
 
 if TYPE_CHECKING:
     from rtmpose3d.synth import DatasetPlan
@@ -200,8 +200,8 @@ def _write(plan: DatasetPlan, workers: int, preview: bool) -> None:
     from rtmpose3d.synth import write_dataset
 
     try:
-        with progress_bar(plan.count, "images") as advance:
-            written = write_dataset(plan, workers=workers, progress=advance)
+        with progress_bar(plan.count, "images") as bar:
+            written = write_dataset(plan, workers=workers, progress=bar.advance)
     except KeyboardInterrupt:
         typer.echo(
             "rtmpose3d: interrupted; finished shards stay, the same command goes on", err=True
@@ -218,16 +218,7 @@ def _write(plan: DatasetPlan, workers: int, preview: bool) -> None:
 
 
 def _write_preview(folder: Path) -> Path:
-    import cv2
-
-    from rtmpose3d.structures.atomic import atomic_path
+    from rtmpose3d.sinks.images import write_image
     from rtmpose3d.synth.output import preview_sheet
 
-    sheet = preview_sheet(folder)
-    path = folder / PREVIEW
-    ok, data = cv2.imencode(".jpg", sheet, [cv2.IMWRITE_JPEG_QUALITY, 90])
-    if not ok:
-        raise OutputError(f"{path}: the sheet could not be encoded")
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(data.tobytes())
-    return path
+    return write_image(folder / PREVIEW, preview_sheet(folder))

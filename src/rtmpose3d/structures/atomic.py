@@ -27,6 +27,7 @@ _REASONS: dict[int, tuple[str, str]] = {
     errno.EROFS: ("the file system is read-only", "choose another folder"),
     errno.ENOENT: ("its folder does not exist", "create the folder first"),
     errno.ENOTDIR: ("a part of its path is a file, not a folder", "choose another path"),
+    errno.EEXIST: ("a file of that name is there", "choose another path"),
     errno.EISDIR: ("a folder of that name is there", "give the name of a file"),
     errno.ENAMETOOLONG: ("the name is too long", "choose a shorter name"),
 }
@@ -63,6 +64,21 @@ def output_errors(path: Path, *also: Path) -> Iterator[None]:
         if error.filename is not None and os.fsdecode(error.filename) not in ours:
             raise
         raise output_error(path, error) from error
+
+
+def make_directory(path: str | Path) -> Path:
+    """Make a directory and its parents where they do not exist.
+
+    Args:
+        path: `~` is the home directory.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    path = Path(path).expanduser()
+    with output_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 @contextmanager

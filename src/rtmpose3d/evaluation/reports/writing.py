@@ -11,11 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-
-from rtmpose3d.errors import OutputError
-from rtmpose3d.structures import Image
-from rtmpose3d.structures.atomic import atomic_path, atomic_write
+from rtmpose3d.structures.atomic import atomic_write
 
 Cell = str | float | int | None
 Json = Mapping[str, object]
@@ -92,17 +88,3 @@ def write_markdown(
     head = [f"# {title}", "", *(f"- {name}: {text}" for name, text in facts.items()), ""]
     with atomic_write(path, "w") as file:
         file.write("\n".join([*head, *(table.markdown() for table in tables)]))
-
-
-def write_image(path: Path, image: Image) -> None:
-    """Write an image as its ending says, whole or not at all.
-
-    Raises:
-        OutputError: it cannot be encoded or written.
-    """
-    options = [cv2.IMWRITE_JPEG_QUALITY, 90] if path.suffix in (".jpg", ".jpeg") else []
-    done, data = cv2.imencode(path.suffix, image, options)
-    if not done:
-        raise OutputError(f"{path}: the image could not be encoded")
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(data.tobytes())

@@ -7,56 +7,8 @@ import threading
 import time
 from collections.abc import Mapping
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import rich.progress
 
 _SAME_SIGNAL_S = 2.0
-
-
-class Progress:
-    """A bar on the terminal, or nothing.
-
-    Args:
-        total: number of steps.
-        done: how many are done already.
-        shown: whether to draw it.
-    """
-
-    def __init__(self, total: int, done: int, *, shown: bool) -> None:
-        self._bar: rich.progress.Progress | None = None
-        if shown:
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-            from rich.progress import Progress as RichProgress
-
-            self._bar = RichProgress(
-                TextColumn("training"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("loss {task.fields[loss]:.4g}"),
-                TimeRemainingColumn(),
-            )
-            self._task = self._bar.add_task("", total=total, completed=done, loss=float("nan"))
-
-    def __enter__(self) -> Progress:
-        if self._bar is not None:
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def advance(self, step: int, loss: float) -> None:
-        """So many steps are done."""
-        if self._bar is not None:
-            self._bar.update(self._task, completed=step, loss=loss)
 
 
 class StopSignals:

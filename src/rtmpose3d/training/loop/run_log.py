@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic
 
 from rtmpose3d.errors import import_extra
+from rtmpose3d.sinks.images import write_image
 from rtmpose3d.structures import Image
 from rtmpose3d.structures.atomic import atomic_write, output_errors
 from rtmpose3d.training.loop.checkpoint import (
@@ -21,7 +22,6 @@ from rtmpose3d.training.loop.checkpoint import (
 from rtmpose3d.training.loop.curves import draw_curves
 from rtmpose3d.training.loop.log import STEP_LOG, VALIDATION_LOG, CsvLog, read_log
 from rtmpose3d.training.loop.task import B, Task
-from rtmpose3d.training.pose.sheets import write_image
 from rtmpose3d.training.recipes.base import Recipe
 
 if TYPE_CHECKING:

@@ -20,12 +20,13 @@ import torch
 from torch import nn
 
 from rtmpose3d.errors import InputError, RTMPose3DError
+from rtmpose3d.progress import ProgressBar, progress_bar
 from rtmpose3d.structures.atomic import atomic_write, output_errors
 from rtmpose3d.training.data.loading import load_batches
 from rtmpose3d.training.loop.checkpoint import TrainingState, load_checkpoint, random_numbers
 from rtmpose3d.training.loop.engine import Engine
 from rtmpose3d.training.loop.log import SkippedLog
-from rtmpose3d.training.loop.progress import Meter, Progress, StopSignals
+from rtmpose3d.training.loop.progress import Meter, StopSignals
 from rtmpose3d.training.loop.run_log import CHECKPOINTS, Journal
 from rtmpose3d.training.loop.task import B, BatchSource, PartSource, Task
 from rtmpose3d.training.recipes.base import Recipe
@@ -192,7 +193,10 @@ class _Trainer(Generic[B]):
         total = self.recipe.schedule.steps
         clock = _Clock(self.state.minutes, minutes)
         shown = progress and self.engine.first
-        with Progress(total, self.state.step, shown=shown) as bar, StopSignals() as stop:
+        with (
+            progress_bar(total, "training", done=self.state.step, visible=shown) as bar,
+            StopSignals() as stop,
+        ):
             while self.state.step < total and not (self.asked or self.over):
                 self._run_stage(bar, stop, clock)
         path = self._checkpoint()
@@ -209,7 +213,7 @@ class _Trainer(Generic[B]):
             figures={} if self.journal is None else self.journal.figures,
         )
 
-    def _run_stage(self, bar: Progress, stop: StopSignals, clock: _Clock) -> None:
+    def _run_stage(self, bar: ProgressBar, stop: StopSignals, clock: _Clock) -> None:
         """The steps up to the end of this stage, or until it is time to stop."""
         recipe, state = self.recipe, self.state
         stage = recipe.stage_at(state.step)
@@ -230,7 +234,7 @@ class _Trainer(Generic[B]):
                 self._agree_to_stop(stop, clock)
                 state.minutes = clock.minutes
                 meter.add(figures, len(batch) * self.engine.world_size)
-                bar.advance(state.step, figures["loss"])
+                bar.update(state.step, note=f"loss {figures['loss']:.4g}")
                 self._after_step(meter)
         finally:
             batches.close()

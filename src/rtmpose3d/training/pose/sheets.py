@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from rtmpose3d.structures import FloatArray, Image, PoseResult
-from rtmpose3d.structures.atomic import atomic_path
 from rtmpose3d.training.data.batches import PoseBatch
 from rtmpose3d.training.pose.validation import Predictions
 from rtmpose3d.viz import draw_2d
@@ -87,15 +85,3 @@ def _drawn(large: Image, keypoints_px: FloatArray, confidence: FloatArray) -> Im
         image_size_wh=(width, height),
     )
     return draw_2d(large, result, confidence_thr=0.2, boxes=False, labels=False)
-
-
-def write_image(path: Path, image: Image) -> None:
-    """Write an image whole or not at all; the format goes by the name's ending.
-
-    Raises:
-        OutputError: it could not be written.
-    """
-    with atomic_path(path) as temporary:
-        done, data = cv2.imencode(path.suffix, image)
-        assert done
-        temporary.write_bytes(data.tobytes())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shutil
 import ssl
-import sys
 import time
 from contextlib import suppress
 from http import HTTPStatus
@@ -20,6 +19,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import HTTPSHandler, Request, build_opener
 
 from rtmpose3d.errors import RTMPose3DError
+from rtmpose3d.progress import progress_bar
 from rtmpose3d.structures.atomic import output_errors
 
 TIMEOUT_S = 30.0  # without a byte
@@ -115,24 +115,19 @@ def _receive(url: str, partial: Path, resume: bool, size_bytes: int | None) -> N
 
 
 def _save(response: HTTPResponse, partial: Path, received: int, total: int | None) -> None:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
-
     with output_errors(partial):
         free = shutil.disk_usage(partial.parent).free
         if total is not None and total - received > free:
             raise OSError(f"{(total - received) / 1e6:.0f} MB needed, {free / 1e6:.0f} MB free")
         file = partial.open("ab" if received else "wb")
-    columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    console = Console(stderr=True)
-    with file, Progress(*columns, console=console, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task(partial.stem[:40], total=total, completed=received)
+    name = partial.stem
+    with file, progress_bar(total, name, done=received, unit="bytes") as bar:
         while piece := response.read(CHUNK_BYTES):
             with output_errors(partial):
                 file.write(piece)
                 file.flush()
             received += len(piece)
-            progress.update(task, completed=received)
+            bar.update(received)
     if total is not None and received != total:
         raise ConnectionError(f"the connection was lost after {received} of {total} bytes")
 

@@ -1,0 +1,46 @@
+"""Image files in the format of their ending."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from rtmpose3d.errors import InputError, OutputError
+from rtmpose3d.sinks.images import write_image
+
+
+@pytest.fixture
+def image() -> np.ndarray:
+    y, x = np.mgrid[:30, :50]
+    return np.stack([4 * x, 6 * y, 0 * x], axis=-1).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("name", "magic"),
+    [("a.jpg", b"\xff\xd8"), ("b.PNG", b"\x89PNG"), ("c.jpeg", b"\xff\xd8"), ("d.webp", b"RIFF")],
+)
+def test_the_ending_decides_the_format(tmp_path, image, name, magic):
+    path = write_image(tmp_path / name, image)
+    assert path.read_bytes().startswith(magic)
+    back = cv2.imread(str(path))
+    assert back.shape == image.shape
+    assert np.abs(back.astype(int) - image).mean() < 5, "channels stay BGR"
+
+
+def test_png_keeps_every_value(tmp_path, image):
+    np.testing.assert_array_equal(cv2.imread(str(write_image(tmp_path / "a.png", image))), image)
+
+
+def test_jpeg_quality_changes_the_size(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    low = write_image(tmp_path / "low.jpg", noise, jpeg_quality=10)
+    default = write_image(tmp_path / "default.jpg", noise)
+    assert low.stat().st_size < default.stat().st_size
+
+
+def test_unknown_endings_and_missing_folders_are_named(tmp_path, image):
+    with pytest.raises(InputError, match=r"a\.xyz: expected a name ending in \.jpg"):
+        write_image(tmp_path / "a.xyz", image)
+    with pytest.raises(OutputError, match="its folder does not exist"):
+        write_image(tmp_path / "missing" / "a.jpg", image)
