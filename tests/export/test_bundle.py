@@ -60,7 +60,7 @@ def trained(name: str, path: Path, *, halves: bool = False, **changes: np.ndarra
 def test_the_package_has_its_files_within_their_limits_and_they_fit(name):
     file = MODELS[name].file
     assert isinstance(file, BundledFile)
-    assert file.path.stat().st_size <= file.most_bytes
+    assert file.path.stat().st_size <= file.max_bytes
     weights = load_weights(resolve(name), file.path)
     assert {array.dtype.str[1:] for array in weights.values()} <= {"f4", "i8"}
     parameters = sum(a.size for a in weights.values() if a.dtype.kind == "f")
@@ -127,7 +127,7 @@ def test_file_holds_halves_and_no_counters_and_each_tensor_once(folder, tmp_path
     checkpoint = trained(name, tmp_path_factory.mktemp("trained") / "a.pth")
     report = write_bundled(name, checkpoint, facts={"commit": "1a2b3c4"})
     assert report.path == folder / f"{name}.safetensors"
-    assert report.size_bytes == report.path.stat().st_size <= report.most_bytes
+    assert report.size_bytes == report.path.stat().st_size <= report.max_bytes
     assert 0 < report.weight_difference <= 2.0**-11
     graph = graph_file(resolve(name))
     with safe_open(report.path, framework="np") as file:
@@ -197,7 +197,7 @@ def test_what_cannot_go_into_the_package_is_refused_and_the_old_file_stays(
         write_bundled("rtmw3d-l", made / "pose.pth")
     with pytest.raises(InputError, match=r"on one line without \|"):
         write_bundled("rtmdet-n", trained("rtmdet-n", made / "a.pth"), facts={"note": "a | b"})
-    small = BundledFile(name=place.name, most_bytes=1_000_000)
+    small = BundledFile(name=place.name, max_bytes=1_000_000)
     spec = replace(MODELS["rtmdet-n"], file=small)
     monkeypatch.setitem(MODELS, "rtmdet-n", spec)
     with pytest.raises(WeightsError, match="at most 1,000,000 are allowed"):

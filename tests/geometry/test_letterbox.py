@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry.letterbox import (
-    PAD_VALUE,
+    LETTERBOX_GREY,
     image_boxes_from_letterbox,
     letterbox,
     letterbox_size,
@@ -47,10 +47,10 @@ def test_the_rest_is_grey_at_the_bottom_and_right():
     pixels, _ = letterbox(tall, (320, 320))
     assert pixels.shape == (320, 320, 3)
     assert not pixels[:, :80].any()
-    assert (pixels[:, 80:] == PAD_VALUE).all()
+    assert (pixels[:, 80:] == LETTERBOX_GREY).all()
     wide, _ = letterbox(np.zeros((100, 400, 3), np.uint8), (320, 320))
     assert not wide[:80].any()
-    assert (wide[80:] == PAD_VALUE).all()
+    assert (wide[80:] == LETTERBOX_GREY).all()
 
 
 def test_the_input_is_width_by_height():

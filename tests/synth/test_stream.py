@@ -8,8 +8,8 @@ import pytest
 from standin import standins
 
 from rtmpose3d.errors import InputError
+from rtmpose3d.geometry.letterbox import LETTERBOX_GREY
 from rtmpose3d.synth import CropStream, SceneStream, StreamPlan, WorldSettings
-from rtmpose3d.synth.output.stream import LETTERBOX_GREY
 
 
 def test_batches_of_workers_come_in_order_and_are_those_of_one_process(

@@ -10,7 +10,7 @@ from made_up_results import image, result_of
 
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.viz import draw_2d, draw_3d, draw_result
-from rtmpose3d.zoo import shown_from
+from rtmpose3d.zoo import default_confidence_thr
 
 PLACES = [(-0.9, 4.2, 25.0), (1.1, 5.5, -40.0)]
 
@@ -45,7 +45,12 @@ def test_the_threshold_reaches_both_halves():
 
 def test_without_a_threshold_it_is_the_models():
     result = result_of(PLACES, (960, 540), confidence=0.35)
-    assert shown_from("rtmw3d-n") > 0.35 > shown_from("rtmw3d-l") == shown_from("")
+    assert (
+        default_confidence_thr("rtmw3d-n")
+        > 0.35
+        > default_confidence_thr("rtmw3d-l")
+        == default_confidence_thr("")
+    )
     for model, same in (("rtmw3d-n", 0.4), ("rtmw3d-l", 0.3), ("", 0.3)):
         drawn = replace(result, model=model)
         expected = np.asarray(drawn.plot(confidence_thr=same))

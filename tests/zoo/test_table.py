@@ -117,12 +117,12 @@ def test_each_pose_model_names_a_detector_of_its_own_kind() -> None:
 @pytest.mark.parametrize("name", ["a.pth", "../a.safetensors", ".a.safetensors", "", "a/b"])
 def test_bundled_file_has_a_plain_name(name: str) -> None:
     with pytest.raises(InputError, match="plain one that ends in"):
-        BundledFile(name=name, most_bytes=1)
+        BundledFile(name=name, max_bytes=1)
 
 
 def test_bundled_file_has_a_size_limit() -> None:
     with pytest.raises(InputError, match="size limit"):
-        BundledFile(name="a.safetensors", most_bytes=0)
+        BundledFile(name="a.safetensors", max_bytes=0)
 
 
 @pytest.mark.parametrize("name", sorted(NAMES | BUNDLED))

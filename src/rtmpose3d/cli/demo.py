@@ -14,7 +14,13 @@ from rtmpose3d.cli.outputs import plan_outputs
 from rtmpose3d.cli.terminal import DebugOption, plural, reports_errors
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures.atomic import make_directory
-from rtmpose3d.zoo import DEMO_IMAGE, OFFLINE_MODEL, BundledFile, resolve_pose, shown_from
+from rtmpose3d.zoo import (
+    DEMO_IMAGE,
+    OFFLINE_MODEL,
+    BundledFile,
+    default_confidence_thr,
+    resolve_pose,
+)
 
 if TYPE_CHECKING:
     from rtmpose3d.sources import ImageLocation
@@ -104,7 +110,7 @@ def _what_was_done(
 
 def _people(result: PoseResult) -> list[str]:
     """One line for each person: score, distance, and how many keypoints the image shows."""
-    least = shown_from(result.model)
+    least = default_confidence_thr(result.model)
     lines = []
     for i in range(len(result)):
         shown = int((result.confidence[i] >= least).sum())

@@ -56,7 +56,7 @@ class BundleReport:
     Attributes:
         path: the file.
         size_bytes: of the file.
-        most_bytes: its limit.
+        max_bytes: its limit.
         left_out: names in the checkpoint that are not stored: counters, tensors stored already
             under another name.
         weight_difference: largest difference of a tensor, relative to its own largest value.
@@ -65,7 +65,7 @@ class BundleReport:
 
     path: Path
     size_bytes: int
-    most_bytes: int
+    max_bytes: int
     left_out: tuple[str, ...]
     weight_difference: float
     output_difference: Mapping[str, float]
@@ -108,9 +108,9 @@ def write_bundled(
         made = Path(folder) / place.name
         write_safetensors(made, stored, {**rows, **shared})
         size = made.stat().st_size
-        if size > place.most_bytes:
+        if size > place.max_bytes:
             raise WeightsError(
-                f"{place.name} would have {size:,} bytes, at most {place.most_bytes:,} are "
+                f"{place.name} would have {size:,} bytes, at most {place.max_bytes:,} are "
                 "allowed in the package; nothing was written"
             )
         changes = output_difference(spec, checkpoint, made, image)
@@ -120,7 +120,7 @@ def write_bundled(
     return BundleReport(
         path=place.path,
         size_bytes=size,
-        most_bytes=place.most_bytes,
+        max_bytes=place.max_bytes,
         left_out=tuple(name for name in weights if name not in stored),
         weight_difference=difference,
         output_difference=changes,
@@ -307,7 +307,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         report = write_bundled(options.model, options.source, facts=facts, image_file=options.image)
     except RTMPose3DError as error:
         sys.exit(f"error: {error}")
-    print(f"{report.path}: {report.size_bytes:,} bytes, at most {report.most_bytes:,}")
+    print(f"{report.path}: {report.size_bytes:,} bytes, at most {report.max_bytes:,}")
     print(f"left out: {len(report.left_out)} tensors (counters, tensors stored already)")
     print(f"largest change of a tensor, against its largest value: {report.weight_difference:.2g}")
     print(f"changes of the outputs on {options.image.name}:")

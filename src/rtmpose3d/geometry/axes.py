@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtmpose3d.errors import UnknownNameError
+from rtmpose3d.skeletons import HIPS
 
 Axes = Literal["z-up", "camera", "root", "rtmpose3d"]
 AXES: tuple[str, ...] = get_args(Axes)
-LEFT_HIP, RIGHT_HIP = 11, 12  # the root is the middle of these (RTMW3D codec, root_index)
 
 
 def axes_from_camera(keypoints_camera: NDArray[np.floating], axes: Axes) -> NDArray[np.floating]:
@@ -35,7 +35,7 @@ def axes_from_camera(keypoints_camera: NDArray[np.floating], axes: Axes) -> NDAr
     if axes == "camera":
         return keypoints_camera.copy()
     if axes == "root":
-        hips = keypoints_camera[..., [LEFT_HIP, RIGHT_HIP], :]
+        hips = keypoints_camera[..., list(HIPS), :]
         return keypoints_camera - hips.mean(axis=-2, keepdims=True)
     if axes == "rtmpose3d":
         return np.stack([-x, -z, -y], axis=-1)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rtmpose3d.errors import InputError
 
-PAD_VALUE = 114  # RTMDet configurations, pad_val
+LETTERBOX_GREY = 114  # mmdet, pad_val of the RTMDet configurations
 
 
 def letterbox_size(
@@ -47,7 +47,7 @@ def letterbox(
         )
     image_h, image_w = image.shape[:2]
     new_w, new_h = letterbox_size((image_w, image_h), input_size_wh)
-    pixels = np.full((input_size_wh[1], input_size_wh[0], 3), PAD_VALUE, np.uint8)
+    pixels = np.full((input_size_wh[1], input_size_wh[0], 3), LETTERBOX_GREY, np.uint8)
     place = pixels[:new_h, :new_w]
     if (new_w, new_h) == (image_w, image_h):
         place[...] = image

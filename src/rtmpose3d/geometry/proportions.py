@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rtmpose3d.skeletons import HIPS
+
 # Sources. [DC] Drillis & Contini 1966, fractions of stature in Winter, Biomechanics and Motor
 # Control of Human Movement. [dL] de Leva 1996, J. Biomech. 29: men 1.741 m, women 1.735 m, between
 # joint centres. [AN] US Army anthropometric surveys (ANSUR). [DO] Dodgson 2004, Variation and
@@ -62,7 +64,7 @@ BONES: tuple[Bone, ...] = (
     Bone(name="shoulders", keypoints=((5, 6),), length_m=0.33, std=0.12),
     # Joint centres lie 0.18 m apart (Bell et al. 1989: 72 % of the distance between the iliac
     # spines), the outer pelvis is 0.28 m wide [AN]; annotated hips lie between the two.
-    Bone(name="hips", keypoints=((11, 12),), length_m=0.235, std=0.15),
+    Bone(name="hips", keypoints=(HIPS,), length_m=0.235, std=0.15),
     # [DC] foot 0.152 H = 0.258 m; the keypoints sit a little inside heel and toe tip.
     Bone(
         name="foot",

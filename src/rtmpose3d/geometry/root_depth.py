@@ -18,12 +18,13 @@ from numpy.typing import ArrayLike, NDArray
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry.camera import MIN_DEPTH_M, Camera
 from rtmpose3d.geometry.proportions import BONES, MEAN_STATURE_M, STATURE_STD
+from rtmpose3d.skeletons import WHOLEBODY
 
 DEFAULT_ROOT_DEPTH_M = 5.14388  # RTMPose3D puts every root there (mean of Human3.6M)
 FULL_CONFIDENCE = 0.7  # a head that reproduces its Gaussian labels has 0.68 within 1 sigma
 POINT_NOISE = 0.006  # expected error of image points over the person's extent: 2 px of 384
 
-KEYPOINTS = 133
+KEYPOINTS = len(WHOLEBODY)
 _STUDENT_NU = 4.0  # tails of the residuals: a bone four deviations off counts a fifth
 _KNOWN_STATURE_STD = 0.01  # shoes, posture, rounding
 _OUTLIER_STD = 0.2  # of log length, per odds that a keypoint is misplaced

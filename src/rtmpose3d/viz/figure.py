@@ -15,7 +15,7 @@ from rtmpose3d.structures.result import PoseResult
 from rtmpose3d.viz.overlay import check_image, draw_2d
 from rtmpose3d.viz.space import NO_PEOPLE, draw_3d
 from rtmpose3d.viz.text import draw_label, label_size_wh
-from rtmpose3d.zoo import shown_from
+from rtmpose3d.zoo import default_confidence_thr
 
 FigureView = Literal["auto", "2d", "3d", "both"]
 
@@ -56,7 +56,7 @@ def draw_result(
     if view not in get_args(FigureView):
         raise UnknownNameError("view", view, get_args(FigureView))
     if confidence_thr is None:
-        confidence_thr = shown_from(result.model)
+        confidence_thr = default_confidence_thr(result.model)
     background = result.image if image is None else image
     if view == "auto":
         view = "2d" if not result.has_3d else "3d" if background is None else "both"

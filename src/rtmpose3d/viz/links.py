@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from rtmpose3d.skeletons import WHOLEBODY
+from rtmpose3d.skeletons import HIPS, WHOLEBODY
 from rtmpose3d.structures.arrays import BoolArray, FloatArray, IntArray
 from rtmpose3d.viz.palette import BONE_RGB, KEYPOINT_RGB, MIDDLE
 
@@ -21,7 +21,7 @@ GROUPS: tuple[Group, ...] = get_args(Group)
 """In the order of drawing: later groups lie on top."""
 
 NOSE, LEFT_EAR, RIGHT_EAR = 0, 3, 4
-LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_HIP, RIGHT_HIP = 5, 6, 11, 12
+LEFT_SHOULDER, RIGHT_SHOULDER = 5, 6
 NECK_BASE, NECK_TOP = 133, 134  # two points that `with_neck` adds
 _NECK = 0.55  # length of the neck, times the way from the shoulders to the middle of the head
 _HEAD, _ARMS = range(0, 5), range(5, 11)
@@ -41,7 +41,7 @@ def _group(index: int) -> Group:
 def _line_group(a: int, b: int) -> Group:
     """The group of a line: that of its ends, but lines between arms and legs are the trunk."""
     ends: set[Group] = {_group(a), _group(b)}
-    if {a, b} == {LEFT_SHOULDER, RIGHT_SHOULDER} or {a, b} == {LEFT_HIP, RIGHT_HIP}:
+    if {a, b} == {LEFT_SHOULDER, RIGHT_SHOULDER} or {a, b} == set(HIPS):
         return "trunk"
     if "feet" in ends:
         return "feet"

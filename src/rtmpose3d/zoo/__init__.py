@@ -5,7 +5,13 @@ from __future__ import annotations
 from rtmpose3d.errors import UnknownNameError
 from rtmpose3d.zoo.bundled import DEMO_IMAGE, BundledFile
 from rtmpose3d.zoo.remote import RemoteFile
-from rtmpose3d.zoo.specs import SHOWN_FROM, DetectorSpec, ModelSpec, PoseSpec, WeightsFile
+from rtmpose3d.zoo.specs import (
+    DEFAULT_CONFIDENCE_THR,
+    DetectorSpec,
+    ModelSpec,
+    PoseSpec,
+    WeightsFile,
+)
 from rtmpose3d.zoo.table import ALIASES, HUB_REPO, MODELS, OFFLINE_MODEL
 
 __all__ = [
@@ -20,10 +26,10 @@ __all__ = [
     "PoseSpec",
     "RemoteFile",
     "WeightsFile",
+    "default_confidence_thr",
     "resolve",
     "resolve_detector",
     "resolve_pose",
-    "shown_from",
 ]
 
 
@@ -64,10 +70,10 @@ def resolve_detector(name: str) -> DetectorSpec:
     return spec
 
 
-def shown_from(model: str) -> float:
+def default_confidence_thr(model: str) -> float:
     """Confidence from which images of a model's results show a keypoint; 0.3 if none is named."""
     spec = MODELS.get(model)
-    return spec.shown_from if isinstance(spec, PoseSpec) else SHOWN_FROM
+    return spec.default_confidence_thr if isinstance(spec, PoseSpec) else DEFAULT_CONFIDENCE_THR
 
 
 def _names(kind: type[ModelSpec]) -> list[str]:

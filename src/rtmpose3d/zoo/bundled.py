@@ -18,24 +18,22 @@ class BundledFile:
 
     Attributes:
         name: its file name, ending in .safetensors.
-        most_bytes: it may not be larger than this.
+        max_bytes: it may not be larger than this.
 
     Raises:
         InputError: another ending, a name with folders in it, or no size.
     """
 
     name: str
-    most_bytes: int
+    max_bytes: int
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[\w-][\w.-]*\.safetensors", self.name):
             raise InputError(
                 f"a bundled file's name is a plain one that ends in .safetensors, got {self.name!r}"
             )
-        if self.most_bytes <= 0:
-            raise InputError(
-                f"the size limit of {self.name} must be above 0, got {self.most_bytes}"
-            )
+        if self.max_bytes <= 0:
+            raise InputError(f"the size limit of {self.name} must be above 0, got {self.max_bytes}")
 
     @property
     def path(self) -> Path:

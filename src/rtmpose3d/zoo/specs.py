@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from rtmpose3d.codec.spec import SimCCSpec
+from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.zoo.bundled import BundledFile
 from rtmpose3d.zoo.remote import RemoteFile
 
@@ -20,7 +21,7 @@ ChannelOrder = Literal["rgb", "bgr"]
 # ImageNet's statistics in grey levels 0 to 255, as every published configuration has them.
 RGB_MEAN, RGB_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 BGR_MEAN, BGR_STD = (103.53, 116.28, 123.675), (57.375, 57.12, 58.395)
-SHOWN_FROM = 0.3
+DEFAULT_CONFIDENCE_THR = 0.3
 SIMCC_OUTPUTS = ("simcc_x", "simcc_y", "simcc_z")
 CODE_LICENCE = "Apache-2.0"
 WEIGHTS_LICENCE = "Apache-2.0"
@@ -89,7 +90,7 @@ class PoseSpec(ModelSpec):
         head_kernel: side of the head's convolutions that give each keypoint its map.
         dropout: on the attention weights, in training.
         keypoints: number of keypoints.
-        shown_from: confidence from which images show a keypoint, unless they are told another.
+        default_confidence_thr: confidence from which images show a keypoint, unless they are told another.
         flip_test: whether mirrored crops are run, too, and averaged, unless it is told otherwise.
         ap, ar: whole-body AP and AR on COCO-WholeBody V1.0 val, as published.
         part_ap: AP of body, foot, face, hand, where published.
@@ -104,8 +105,8 @@ class PoseSpec(ModelSpec):
     neck_blocks: int = 2
     head_kernel: int = 7
     dropout: float = 0.0
-    keypoints: int = 133
-    shown_from: float = SHOWN_FROM
+    keypoints: int = len(WHOLEBODY)
+    default_confidence_thr: float = DEFAULT_CONFIDENCE_THR
     flip_test: bool = False
     ap: float | None = None
     ar: float | None = None

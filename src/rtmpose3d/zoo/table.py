@@ -332,7 +332,7 @@ _POSE_MODELS = (
     PoseSpec(
         name=OFFLINE_MODEL,
         input_size_wh=SMALL,
-        file=BundledFile(name="rtmw3d-n.safetensors", most_bytes=12_000_000),
+        file=BundledFile(name="rtmw3d-n.safetensors", max_bytes=12_000_000),
         width=0.25,
         depth=0.167,
         params=5_721_663,
@@ -342,7 +342,7 @@ _POSE_MODELS = (
         pafpn=True,
         hem=True,
         neck_blocks=1,
-        shown_from=0.4,  # of rendered keypoints of this confidence, .42 are right to PCK@0.1
+        default_confidence_thr=0.4,  # of rendered keypoints of this confidence, .42 are right to PCK@0.1
         flip_test=True,
         data_licence=RENDERED_DATA_LICENCE,
     ),
@@ -392,7 +392,7 @@ _DETECTORS = (
         name="rtmdet-n",
         iou_thr=0.5,  # its second boxes of a person overlap less
         input_size_wh=(320, 320),
-        file=BundledFile(name="rtmdet-n.safetensors", most_bytes=4_000_000),
+        file=BundledFile(name="rtmdet-n.safetensors", max_bytes=4_000_000),
         width=0.1875,
         depth=0.33,
         params=1_372_977,

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from rtmpose3d.skeletons import HIPS
 from rtmpose3d.structures import BoolArray, FloatArray
 
-HIPS = (11, 12)  # their middle is the root
 LEAST_POINTS = 3  # of a similarity in space
 PCK_WITHIN_M = 0.15  # MPI-INF-3DHP (Mehta et al., 3DV 2017)
 AUC_DISTANCES_M = np.linspace(0, 0.15, 31)  # likewise; as mmpose's keypoint_3d_auc

@@ -10,7 +10,7 @@ import numpy as np
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures import Image, PoseResult
 from rtmpose3d.viz import draw_2d
-from rtmpose3d.zoo import shown_from
+from rtmpose3d.zoo import default_confidence_thr
 
 ROW_HEIGHT_PX = 420
 SHEET_WIDTH_PX = 2400
@@ -31,7 +31,7 @@ def draw_results(results: Iterable[PoseResult], *, height_px: int = ROW_HEIGHT_P
         if result.image is None:
             raise InputError("the result holds no image to draw on")
         factor = height_px / result.image.shape[0]
-        least = shown_from(result.model)
+        least = default_confidence_thr(result.model)
         drawn = draw_2d(result.image, result, confidence_thr=least, labels=False)
         size = max(round(drawn.shape[1] * factor), 1), height_px
         method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC

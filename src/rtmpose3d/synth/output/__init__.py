@@ -7,7 +7,6 @@ from rtmpose3d.synth.output.preview import preview_sheet
 from rtmpose3d.synth.output.shards import ANNOTATIONS, write_shard
 from rtmpose3d.synth.output.shots import ShotSettings, SynthSample, make_shot
 from rtmpose3d.synth.output.stream import (
-    LETTERBOX_GREY,
     CropStream,
     SceneBatch,
     SceneStream,
@@ -16,7 +15,6 @@ from rtmpose3d.synth.output.stream import (
 
 __all__ = [
     "ANNOTATIONS",
-    "LETTERBOX_GREY",
     "NO_JITTER",
     "CropBatch",
     "CropJitter",

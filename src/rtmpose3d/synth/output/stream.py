@@ -23,6 +23,7 @@ import numpy as np
 
 from rtmpose3d.errors import BackendError, InputError, RTMPose3DError
 from rtmpose3d.geometry.crop import PADDING
+from rtmpose3d.geometry.letterbox import LETTERBOX_GREY
 from rtmpose3d.structures.arrays import FloatArray, IntArray, UInt8Array
 from rtmpose3d.synth.output.crops import CropBatch, CropJitter, collate, make_crops
 from rtmpose3d.synth.output.processes import (
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 _QUEUED_BATCHES = 2  # per worker
 _POLL_S = 1.0  # interval of checks whether a worker has died
 CROPS_PER_CAST, IMAGES_PER_CAST = 4096, 1024  # before bodies and clothes are replaced
-LETTERBOX_GREY = 114  # mmdet's pad value for RTMDet
 
 Batch = TypeVar("Batch")
 

@@ -16,11 +16,10 @@ import numpy as np
 from rtmpose3d.data import PoseRecord
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry.crop import PADDING
+from rtmpose3d.skeletons import HIPS
 from rtmpose3d.structures import FloatArray, Image, UInt8Array
 from rtmpose3d.training.data.augment import Augmentation, Sample, augment_crop
 from rtmpose3d.training.loop.task import BatchSource
-
-HIPS = (11, 12)  # their middle is the root
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

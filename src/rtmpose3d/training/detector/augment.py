@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from rtmpose3d.geometry.letterbox import PAD_VALUE, letterbox_size
+from rtmpose3d.geometry.letterbox import LETTERBOX_GREY, letterbox_size
 from rtmpose3d.structures import BoolArray, FloatArray, Image
 from rtmpose3d.training.data.augment import Look, change_look
 from rtmpose3d.training.detector.images import (
@@ -123,7 +123,7 @@ def vary(
         rng: where chance comes from.
     """
     width, height = size_wh
-    canvas = np.full((height, width, 3), PAD_VALUE, np.uint8)
+    canvas = np.full((height, width, 3), LETTERBOX_GREY, np.uint8)
     boxes, ignored = [], []
     for image, cell in zip(images, _cells(len(images), size_wh, rng), strict=True):
         placed, leave = _place(canvas, cell, image, augmentation, rng)

@@ -12,8 +12,9 @@ from itertools import islice
 
 import numpy as np
 
+from rtmpose3d.geometry.letterbox import LETTERBOX_GREY
 from rtmpose3d.structures import FloatArray, Image
-from rtmpose3d.synth.output import LETTERBOX_GREY, SceneStream, StreamPlan
+from rtmpose3d.synth.output import SceneStream, StreamPlan
 from rtmpose3d.synth.scene import Backdrops
 from rtmpose3d.synth.world import WorldSettings
 from rtmpose3d.training.detector.augment import AS_INFERENCE, VariedImages
