@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from rtmpose3d.errors import UnknownNameError
 from rtmpose3d.zoo.bundled import DEMO_IMAGE, BundledFile
+from rtmpose3d.zoo.pose_models import OFFLINE_MODEL
+from rtmpose3d.zoo.published import HUB_REPO
 from rtmpose3d.zoo.remote import RemoteFile
 from rtmpose3d.zoo.specs import (
     DEFAULT_CONFIDENCE_THR,
@@ -12,7 +14,7 @@ from rtmpose3d.zoo.specs import (
     PoseSpec,
     WeightsFile,
 )
-from rtmpose3d.zoo.table import ALIASES, HUB_REPO, MODELS, OFFLINE_MODEL
+from rtmpose3d.zoo.table import ALIASES, MODELS
 
 __all__ = [
     "ALIASES",

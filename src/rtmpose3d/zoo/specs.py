@@ -90,7 +90,7 @@ class PoseSpec(ModelSpec):
         head_kernel: side of the head's convolutions that give each keypoint its map.
         dropout: on the attention weights, in training.
         keypoints: number of keypoints.
-        default_confidence_thr: confidence from which images show a keypoint, unless they are told another.
+        default_confidence_thr: minimum confidence of keypoints that are drawn, by default.
         flip_test: whether mirrored crops are run, too, and averaged, unless it is told otherwise.
         ap, ar: whole-body AP and AR on COCO-WholeBody V1.0 val, as published.
         part_ap: AP of body, foot, face, hand, where published.
