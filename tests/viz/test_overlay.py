@@ -100,7 +100,7 @@ def test_keypoints_off_the_image_or_without_a_number_do_no_harm():
     broken = replace(result, keypoints_2d=keypoints, bboxes=boxes)
     alone = draw_2d(result.image, result[1:], labels=False)
     np.testing.assert_array_equal(draw_2d(result.image, broken, labels=False), alone)
-    flat = replace(broken, keypoints_camera=None, root_depth_m=None)
+    flat = replace(result_of(PLACES, with_3d=False), keypoints_2d=keypoints, bboxes=boxes)
     np.testing.assert_array_equal(draw_2d(result.image, flat, labels=False), alone)
 
 

@@ -1,41 +1,62 @@
-"""Image files, written completely or not at all."""
+"""Image files, encoded by OpenCV and written complete or not at all."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import cv2
+import numpy as np
 
-from rtmpose3d.errors import InputError, OutputError
+from rtmpose3d.errors import InputError
 from rtmpose3d.structures.arrays import Image
-from rtmpose3d.structures.atomic import atomic_path
+from rtmpose3d.structures.atomic import atomic_write
 
-JPEG_QUALITY = 90
-WRITABLE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
+QUALITY = 92  # of JPEG and WebP, 0 to 100
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
-def write_image(path: Path, image: Image, *, jpeg_quality: int = JPEG_QUALITY) -> Path:
-    """Write an image in the format that the file's ending names.
+def write_image(path: str | Path, image: Image, *, quality: int = QUALITY) -> Path:
+    """Write an image to a file; it appears complete or not at all.
 
     Args:
-        path: ends in .jpg, .jpeg, .png or .webp; its folder must exist.
+        path: ends with .jpg, .jpeg, .png or .webp. Its folder must exist.
         image: (H, W, 3) uint8 BGR.
-        jpeg_quality: 1 to 100.
+        quality: of JPEG and WebP, 0 to 100.
 
     Returns:
         The path.
 
     Raises:
-        InputError: another ending.
-        OutputError: the file cannot be written; an older one stays unchanged.
+        InputError: an unknown suffix, or an image too large for the format.
+        OutputError: the file cannot be written; what was there before is unchanged.
     """
-    ending = path.suffix.lower()
-    if ending not in WRITABLE_ENDINGS:
-        raise InputError(f"{path}: expected a name ending in {', '.join(WRITABLE_ENDINGS)}")
-    options = [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality] if ending in (".jpg", ".jpeg") else []
-    encoded, data = cv2.imencode(ending, image, options)
-    if not encoded:
-        raise OutputError(f"{path}: the image could not be encoded")
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(data.tobytes())
+    path = Path(path)
+    data = encode_image(image, path.suffix, quality=quality)
+    with atomic_write(path) as file:
+        file.write(data)
     return path
+
+
+def encode_image(image: Image, suffix: str, *, quality: int = QUALITY) -> bytes:
+    """The bytes of an image file.
+
+    Args:
+        image: (H, W, 3) uint8 BGR.
+        suffix: .jpg, .jpeg, .png or .webp, in any case.
+        quality: of JPEG and WebP, 0 to 100.
+
+    Raises:
+        InputError: an unknown suffix, or an image too large for the format.
+    """
+    if suffix.lower() not in IMAGE_SUFFIXES:
+        raise InputError(
+            f"unknown suffix {suffix!r} of an image file; known: {', '.join(IMAGE_SUFFIXES)}"
+        )
+    settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_WEBP_QUALITY, quality]
+    try:
+        done, data = cv2.imencode(suffix.lower(), np.ascontiguousarray(image), settings)
+    except cv2.error as error:
+        raise InputError(f"an image of shape {image.shape} cannot be a {suffix} file") from error
+    if not done:
+        raise InputError(f"an image of shape {image.shape} cannot be a {suffix} file")
+    return data.tobytes()

@@ -1,0 +1,176 @@
+"""The table of result file formats, and the functions that choose from it by suffix.
+
+A format is added as one class, derived from `FileSink`, and one row of `FORMATS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rtmpose3d.errors import InputError, UnknownNameError
+from rtmpose3d.sinks.csv_files import CsvSink
+from rtmpose3d.sinks.image_files import ImageSink
+from rtmpose3d.sinks.images import IMAGE_SUFFIXES
+from rtmpose3d.sinks.json_files import JsonLinesSink, JsonSink, read_json, read_json_lines
+from rtmpose3d.sinks.npz_files import NpzSink, read_npz
+from rtmpose3d.sinks.per_result import FilePerResultSink
+from rtmpose3d.sinks.sink import FileSink, Sink
+from rtmpose3d.structures.result import PoseResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A file format for results.
+
+    Attributes:
+        suffixes: of its files, lower case, with the dot; the first is the default.
+        description: content of a file, in a few words.
+        sink: class that writes one file, of one result or of many (`holds_many`).
+        read: reads the results of a file back; None for formats that lose what it takes.
+    """
+
+    suffixes: tuple[str, ...]
+    description: str
+    sink: type[FileSink]
+    read: Callable[[Path], Iterator[PoseResult]] | None = None
+
+
+FORMATS: dict[str, Format] = {
+    "json": Format(
+        suffixes=(".json",),
+        description="one result: everything, rounded",
+        sink=JsonSink,
+        read=read_json,
+    ),
+    "jsonl": Format(
+        suffixes=(".jsonl",),
+        description="any number of results: a JSON document per line",
+        sink=JsonLinesSink,
+        read=read_json_lines,
+    ),
+    "npz": Format(
+        suffixes=(".npz",),
+        description="one result: the exact arrays",
+        sink=NpzSink,
+        read=read_npz,
+    ),
+    "csv": Format(
+        suffixes=(".csv",),
+        description="a row per person and keypoint; of several results if they have frame indices",
+        sink=CsvSink,
+    ),
+    "image": Format(
+        suffixes=IMAGE_SUFFIXES,
+        description="one result: the drawing of `plot`",
+        sink=ImageSink,
+    ),
+}
+"""Rows by name; `rtmpose3d predict --save` takes the names."""
+
+
+def result_suffixes() -> tuple[str, ...]:
+    """The suffixes of all formats."""
+    return tuple(suffix for row in FORMATS.values() for suffix in row.suffixes)
+
+
+def open_sink(path: str | Path, *, format_name: str | None = None) -> Sink:
+    """A sink for results, to be used as a context manager or by `open`, `write` and `close`.
+
+        with open_sink("people.jsonl") as sink:
+            for result in results:
+                sink.write(result)
+
+    Args:
+        path: a file whose suffix is that of a format; or, if a format is named, a folder in which
+            each result gets a file of its own.
+        format_name: a name in `FORMATS`, for one file per result; None for one file.
+
+    Raises:
+        InputError: an unknown suffix.
+        UnknownNameError: an unknown format.
+    """
+    if format_name is None:
+        return _format_of(Path(path)).sink(path)
+    if format_name not in FORMATS:
+        raise UnknownNameError("format", format_name, FORMATS)
+    row = FORMATS[format_name]
+    return FilePerResultSink(path, row.suffixes[0], row.sink)
+
+
+def save_result(result: PoseResult, path: str | Path) -> Path:
+    """Write the result of one image to a file, which appears complete or not at all.
+
+    Args:
+        result: the poses.
+        path: ends with .json (see `result_to_dict`), .jsonl (the same on one line), .npz (exact
+            arrays, and `meta`, a JSON string), .csv (a row per person and keypoint, columns as
+            `to_dataframe`), or .jpg, .jpeg, .png or .webp (the image that `plot` draws). Its
+            folder must exist.
+
+    Returns:
+        The path.
+
+    Raises:
+        InputError: an unknown suffix; an image format, but no image to draw on.
+        OutputError: the file cannot be written; what was there before is unchanged.
+    """
+    with open_sink(path) as sink:
+        sink.write(result)
+    return Path(path)
+
+
+def load_results(path: str | Path) -> Iterator[PoseResult]:
+    """Read results that were written to a .jsonl, .json or .npz file, one after the other.
+
+    Returns:
+        The results in their order, without their images; `source` is the image's file name. A
+        .jsonl file is read as results are taken, so it may be larger than memory. From NPZ all
+        numbers are exact; from JSON they are as rounded there, and null has become NaN.
+
+    Raises:
+        InputError: no such file, not one of this package, of a newer version, or damaged; the
+            message names the field, and the line.
+    """
+    path = Path(path)
+    read = _format_of(path).read
+    if read is None:
+        raise InputError(f"cannot read {str(path)!r}: expected a {_readable()} file")
+    try:
+        yield from read(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def load_result(path: str | Path) -> PoseResult:
+    """Read the one result of a .json, .npz or .jsonl file; see `load_results`.
+
+    Returns:
+        The result, without its image.
+
+    Raises:
+        InputError: as `load_results`; or the file holds no result, or several.
+    """
+    results = load_results(path)
+    result = next(results, None)
+    if result is None:
+        raise InputError(f"{path} holds no result")
+    if next(results, None) is not None:
+        raise InputError(f"{path} holds several results; read them with load_results")
+    return result
+
+
+def _format_of(path: Path) -> Format:
+    suffix = path.suffix.lower()
+    for row in FORMATS.values():
+        if suffix in row.suffixes:
+            return row
+    raise InputError(
+        f"no format for {str(path)!r}: its suffix is {path.suffix!r}; "
+        f"expected one of {', '.join(result_suffixes())}"
+    )
+
+
+def _readable() -> str:
+    return " or ".join(row.suffixes[0] for row in FORMATS.values() if row.read is not None)

@@ -1,0 +1,144 @@
+"""The JSON Schema (draft 2020-12) of the document of one image."""
+
+from __future__ import annotations
+
+from rtmpose3d.geometry.axes import AXES
+from rtmpose3d.sinks.document import FORMAT, FORMAT_VERSION
+from rtmpose3d.skeletons import WHOLEBODY
+from rtmpose3d.structures.fields import PersonField, person_fields
+from rtmpose3d.structures.result import PoseResult
+
+Schema = dict[str, object]
+_SIZE: Schema = {"type": "integer", "minimum": 0}
+
+
+def json_schema(result_type: type[PoseResult] = PoseResult) -> Schema:
+    """The JSON Schema (draft 2020-12) of the document that `result_to_dict` makes.
+
+    The part about people follows from the per-person fields that the result declares.
+
+    Args:
+        result_type: `PoseResult`, or a dataclass derived from it that declares further fields.
+    """
+    image_fields = _image_fields()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:rtmpose3d:pose_result:{FORMAT_VERSION}",
+        "title": f"rtmpose3d pose result, version {FORMAT_VERSION}",
+        "description": "Whole-body poses of the people in one image. Left and right are the "
+        "person's own. Readers ignore fields that they do not know; `version` is raised when the "
+        "meaning of a field changes.",
+        "type": "object",
+        "required": [name for name in image_fields if name not in ("frame_index", "time_s")],
+        "properties": image_fields,
+        "$defs": {"person": _person(person_fields(result_type))},
+    }
+
+
+def _image_fields() -> Schema:
+    return {
+        "format": {"const": FORMAT},
+        "version": {"const": FORMAT_VERSION},
+        "model": {"description": "Name of the pose model.", "type": "string"},
+        "image": {
+            "description": "The image that the poses are in, upright (EXIF orientation applied).",
+            "type": "object",
+            "required": ["file", "width", "height"],
+            "properties": {
+                "file": {
+                    "description": "File name without its folder; null if the image came from "
+                    "memory.",
+                    "type": ["string", "null"],
+                },
+                "width": {"description": "Pixels.", **_SIZE},
+                "height": {"description": "Pixels.", **_SIZE},
+            },
+        },
+        "frame_index": {
+            "description": "Number of the image in its stream, from 0; absent for single images.",
+            **_SIZE,
+        },
+        "time_s": {
+            "description": "Time since the start of the stream in seconds; absent if unknown.",
+            "type": "number",
+        },
+        "camera": _camera(),
+        "axes": {
+            "description": "Frame of keypoints_3d_m. z-up: x right, y away from the camera, z up, "
+            "camera at the origin. camera: x right, y down, z forward, camera at the origin. root: "
+            "camera's axes, origin in the middle of the hips. rtmpose3d: z-up rotated by 180 "
+            "degrees about the vertical. null if the model gives 2D only.",
+            "enum": [*AXES, None],
+        },
+        "units": {
+            "type": "object",
+            "properties": {
+                "keypoints_2d": {"const": "px"},
+                "boxes": {"const": "px"},
+                "keypoints_3d": {"const": "m"},
+            },
+        },
+        "keypoint_names": {
+            "description": "Names of the keypoints, in the order of every list of keypoints below "
+            "(COCO-WholeBody).",
+            **_list({"type": "string"}, len(WHOLEBODY)),
+        },
+        "parts": {
+            "description": "First index of each part, and the index after its last.",
+            "type": "object",
+            "required": list(WHOLEBODY.parts),
+            "additionalProperties": _list({**_SIZE, "maximum": len(WHOLEBODY)}, 2),
+        },
+        "people": {
+            "description": "Best detection first.",
+            "type": "array",
+            "items": {"$ref": "#/$defs/person"},
+        },
+    }
+
+
+def _camera() -> Schema:
+    focal: Schema = {"description": "Focal length in pixels.", "type": "number"}
+    principal: Schema = {"description": "Principal point in pixels.", "type": "number"}
+    properties = {
+        **{"fx": focal, "fy": focal, "cx": principal, "cy": principal},
+        **{"width": _SIZE, "height": _SIZE},
+    }
+    return {
+        "description": "Pinhole camera used for 3D, in pixels; null if the model gives 2D only.",
+        "type": ["object", "null"],
+        "required": list(properties),
+        "properties": properties,
+    }
+
+
+def _person(fields: tuple[PersonField, ...]) -> Schema:
+    written = {field.json_name: field for field in fields if field.json_name is not None}
+    first, *others = [name for name, field in written.items() if field.only_3d]
+    return {
+        "type": "object",
+        "required": [name for name, field in written.items() if not field.may_be_absent],
+        "dependentRequired": {first: others},
+        "properties": {name: _value(field) for name, field in written.items()},
+    }
+
+
+def _value(field: PersonField) -> Schema:
+    """One person's value of a field: nested lists of its shape."""
+    if field.type == "choice":
+        schema: Schema = {"enum": [*field.choices, None]}
+    elif field.type == "integer":
+        schema = {"type": "integer"}
+    else:
+        bounds = {"minimum": field.minimum, "maximum": field.maximum}
+        schema = {
+            "type": ["number", "null"],
+            **{name: bound for name, bound in bounds.items() if bound is not None},
+        }
+    for length in reversed(field.shape):
+        schema = _list(schema, length)
+    return {"description": field.description, **schema}
+
+
+def _list(items: Schema, length: int) -> Schema:
+    return {"type": "array", "items": items, "minItems": length, "maxItems": length}
