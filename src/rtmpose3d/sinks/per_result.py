@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from rtmpose3d.errors import InputError, OutputError
+from rtmpose3d.errors import InputError
 from rtmpose3d.sinks.sink import Sink
+from rtmpose3d.structures.atomic import make_directory
 from rtmpose3d.structures.result import PoseResult
 
 
@@ -35,12 +36,7 @@ class FilePerResultSink:
             OutputError: it cannot be created.
         """
         self._written.clear()
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"cannot create the folder {self.folder}: {error.strerror or error}"
-            ) from error
+        make_directory(self.folder)
 
     def write(self, result: PoseResult) -> None:
         """Write one file.
