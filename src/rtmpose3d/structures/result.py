@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Literal, get_args, overload
 import numpy as np
 
 from rtmpose3d.errors import InputError, UnknownNameError, import_extra
-from rtmpose3d.geometry.axes import AXES, LEFT_HIP, RIGHT_HIP, Axes, axes_from_camera
-from rtmpose3d.skeletons import WHOLEBODY
+from rtmpose3d.geometry.axes import AXES, Axes, axes_from_camera
+from rtmpose3d.skeletons import HIPS, WHOLEBODY
 from rtmpose3d.structures.arrays import FloatArray, Image, IntArray, NumberArray
 from rtmpose3d.structures.fields import PersonField, is_absent, person_fields
 from rtmpose3d.structures.frame import check_image, check_index, check_time
@@ -222,7 +222,7 @@ class PoseResult(Mapping[str, NumberArray]):
         """
         camera_space = self.keypoints_in("camera")
         if self.axes == "root":
-            return camera_space[:, [LEFT_HIP, RIGHT_HIP]].mean(axis=1)
+            return camera_space[:, list(HIPS)].mean(axis=1)
         return np.zeros_like(camera_space[:, 0])
 
     @property
