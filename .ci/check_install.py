@@ -18,16 +18,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-LARGEST_MB = 450
-SLOWEST_IMPORT_S = 0.3
-SLOWEST_DEMO_S = 20.0  # it takes some two seconds on two cores; a busy machine may be slow
+MAX_SIZE_MB = 450
+MAX_IMPORT_S = 0.3
+MAX_DEMO_S = 20.0  # two seconds on two idle cores; a busy machine is slower
 IMPORT_RUNS = 7
-NO_NETWORK = {  # whoever asks all the same gets nothing
+NO_NETWORK = {  # connection attempts fail at once
     "HF_HUB_OFFLINE": "1",
     "HTTP_PROXY": "http://127.0.0.1:9",
     "HTTPS_PROXY": "http://127.0.0.1:9",
 }
-NOT_OURS = ("pip", "setuptools", "_distutils_hack", "pkg_resources")  # what venv itself brings
+NOT_OURS = ("pip", "setuptools", "_distutils_hack", "pkg_resources")  # installed by venv itself
 TIMING = (
     "import time, numpy, cv2; begin = time.perf_counter(); from rtmpose3d import *; "
     "print(time.perf_counter() - begin)"
@@ -57,15 +57,15 @@ def rtmpose3d(*arguments: str, env: dict[str, str] | None = None) -> tuple[int, 
 
 
 def is_the_installed_package() -> str:
-    """What is imported comes from this environment, not from the checkout."""
+    """The imported package is this environment's, not the checkout."""
     code, output = run(sys.executable, "-c", "import rtmpose3d; print(rtmpose3d.__file__)")
     assert code == 0, output
     assert Path(output.strip()).is_relative_to(SITE), f"{output.strip()} is not in {SITE}"
     return output.strip()
 
 
-def brings_no_torch() -> str:
-    """Nothing that the package needs brings torch."""
+def installs_no_torch() -> str:
+    """No dependency installs torch."""
     names = {str(one.metadata["Name"]).lower() for one in importlib.metadata.distributions()}
     heavy = sorted(
         name for name in names if name in ("torch", "triton") or name.startswith("nvidia")
@@ -75,7 +75,7 @@ def brings_no_torch() -> str:
 
 
 def is_small() -> str:
-    """All of site-packages without what venv itself brings."""
+    """Size of site-packages without the packages that venv itself installs."""
     size = 0
     for site in SITES:
         for file in site.rglob("*"):
@@ -83,8 +83,8 @@ def is_small() -> str:
             if file.is_file() and top not in NOT_OURS:
                 size += file.stat().st_size
     megabytes = size / 1e6
-    assert megabytes < LARGEST_MB, f"{megabytes:.0f} MB, at most {LARGEST_MB} MB"
-    return f"{megabytes:.0f} MB, below {LARGEST_MB} MB"
+    assert megabytes < MAX_SIZE_MB, f"{megabytes:.0f} MB, at most {MAX_SIZE_MB} MB"
+    return f"{megabytes:.0f} MB, below {MAX_SIZE_MB} MB"
 
 
 def imports_quickly() -> str:
@@ -95,8 +95,8 @@ def imports_quickly() -> str:
         assert code == 0, output
         times.append(float(output))
     median = statistics.median(times)
-    assert median < SLOWEST_IMPORT_S, f"{median:.3f} s, at most {SLOWEST_IMPORT_S} s"
-    return f"{median:.3f} s, below {SLOWEST_IMPORT_S} s"
+    assert median < MAX_IMPORT_S, f"{median:.3f} s, at most {MAX_IMPORT_S} s"
+    return f"{median:.3f} s, below {MAX_IMPORT_S} s"
 
 
 def has_its_data_files() -> str:
@@ -117,7 +117,7 @@ def has_its_data_files() -> str:
     return f"{len(wanted)} files, {graphs} graphs"
 
 
-def tells_its_version() -> str:
+def reports_its_version() -> str:
     """`rtmpose3d --version` is the version of pyproject.toml."""
     text = (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
     expected = re.search(r'^version = "(.+)"$', text, re.MULTILINE)
@@ -135,7 +135,7 @@ def lists_its_models() -> str:
     return f"{len(output.splitlines())} lines"
 
 
-def doctor_finds_nothing_broken() -> str:
+def doctor_reports_no_problem() -> str:
     """`rtmpose3d doctor` works in a process of its own; no network is only a warning."""
     code, output = rtmpose3d("doctor")
     assert code == 0, output
@@ -143,7 +143,7 @@ def doctor_finds_nothing_broken() -> str:
 
 
 def runs_its_demo_without_a_network() -> str:
-    """The README's first command writes its two files, with an empty cache and no network."""
+    """The README's first command writes its two files with an empty cache and no network."""
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
     assert re.search(r"^pip install \. && rtmpose3d demo$", readme, re.MULTILINE), (
         "not in README.md"
@@ -159,12 +159,12 @@ def runs_its_demo_without_a_network() -> str:
         people = len(json.loads((out / "people.json").read_text(encoding="utf-8"))["people"])
         assert not home.exists(), f"it wrote into {home}"
     assert people > 0, output
-    assert taken < SLOWEST_DEMO_S, f"{taken:.1f} s, at most {SLOWEST_DEMO_S} s"
-    return f"{people} people, {taken:.1f} s, below {SLOWEST_DEMO_S:.0f} s"
+    assert taken < MAX_DEMO_S, f"{taken:.1f} s, at most {MAX_DEMO_S} s"
+    return f"{people} people, {taken:.1f} s, below {MAX_DEMO_S:.0f} s"
 
 
-def says_which_file_is_missing() -> str:
-    """The README's prediction, without weights and network, names file, folder and the way out."""
+def names_the_missing_file() -> str:
+    """The README's prediction, without weights and network, names file, folder and remedy."""
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
     command = re.search(r"^rtmpose3d (predict https://\S+)$", readme, re.MULTILINE)
     assert command is not None, "README.md has no `rtmpose3d predict https://...`"
@@ -187,15 +187,15 @@ def says_which_file_is_missing() -> str:
 
 CHECKS: tuple[Callable[[], str], ...] = (
     is_the_installed_package,
-    brings_no_torch,
+    installs_no_torch,
     is_small,
     imports_quickly,
     has_its_data_files,
-    tells_its_version,
+    reports_its_version,
     lists_its_models,
-    doctor_finds_nothing_broken,
+    doctor_reports_no_problem,
     runs_its_demo_without_a_network,
-    says_which_file_is_missing,
+    names_the_missing_file,
 )
 
 

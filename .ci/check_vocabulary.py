@@ -73,11 +73,17 @@ PROSE = (
         allowed=r"lies (inside|outside|within|between|on|above|below|behind|in front)"
         r"|(person|body|who|and|or|he|she|one) lies",
     ),
-    Rule(pattern=r"tells?|told|telling", advice="reports, specifies, names; distinguished"),
+    Rule(
+        pattern=r"tells?|told|telling",
+        advice="reports, specifies, names; distinguished",
+        allowed=r"cannot tell",
+    ),
     Rule(
         pattern=r"turns?|turned",
         advice="rotation, rotated",
-        allowed=r"(turns?|turned) (off|on|out|into|up)|in turn|(turns?|turned) \S+ (off|on|into)",
+        allowed=r"(turns?|turned) (off|on|out|into|up|inside)|in turn"
+        r"|(turns?|turned) \S+ (off|on|into)"
+        r"|(takes?|taking) turns|(half|quarter|full|whole) (a )?turns?",
     ),
     Rule(pattern=r"mirrored|mirror images?", advice="flipped, horizontal flip"),
     Rule(pattern=r"nobody", advice="no people, empty"),
@@ -89,6 +95,14 @@ PROSE = (
     Rule(pattern=r"likewise", advice="say it"),
     Rule(pattern=r"things", advice="objects, accessories"),
     Rule(pattern=r"chances?", advice="random, probability"),
+    Rule(pattern=r"whoever", advice="name the subject"),
+    Rule(pattern=r"wished", advice="requested, target"),
+    Rule(pattern=r"(is|are|was|were) not there", advice="is missing, does not exist"),
+    Rule(
+        pattern=r"(crops|images|people|frames|steps|calls|times|bytes|inputs) a"
+        r" (second|batch|step|image|call|run|file|person)",
+        advice="per",
+    ),
     Rule(pattern=r"true (pose|box|boxes|poses)", advice="ground truth"),
     Rule(pattern=r"(hold|holds|held|holding) (\w+ )?against", advice="compared with"),
 )
@@ -135,10 +149,10 @@ class Violation:
 
     def __str__(self) -> str:
         """One line, as compilers print them."""
-        return f"{name_of(self.path)}:{self.line}: {self.found!r} -> {self.advice}"
+        return f"{relative_name(self.path)}:{self.line}: {self.found!r} -> {self.advice}"
 
 
-def name_of(path: Path) -> str:
+def relative_name(path: Path) -> str:
     """The path relative to the repository."""
     return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
 
@@ -160,7 +174,7 @@ def check_prose(path: Path, text: str, first_line: int) -> Iterator[Violation]:
 def compile_phrase(pattern: str) -> re.Pattern[str]:
     """A pattern between word boundaries; a space in it is any white space, a line end too.
 
-    A line may begin with the sign of a comment.
+    The next line may start with a comment sign.
     """
     return re.compile(
         rf"(?<![A-Za-z0-9_])(?:{pattern})(?![A-Za-z0-9_])".replace(" ", r"\s+(?:#\s)?"),
@@ -250,7 +264,7 @@ def check_folders() -> Iterator[Violation]:
         path.parent for path in (ROOT / "src").rglob("*.py") if path.name != "__init__.py"
     )
     for folder, count in counts.items():
-        if count > MAX_FOLDER_FILES and name_of(folder) not in LARGE_FOLDERS:
+        if count > MAX_FOLDER_FILES and relative_name(folder) not in LARGE_FOLDERS:
             yield Violation(
                 path=folder, line=1, found=f"{count} files", advice=f"at most {MAX_FOLDER_FILES}"
             )
@@ -267,9 +281,9 @@ def files_to_check(paths: list[Path]) -> list[Path]:
     return sorted(found)
 
 
-def group_of(path: Path) -> str:
+def package_name(path: Path) -> str:
     """The package or folder that a file counts for in the report."""
-    parts = Path(name_of(path)).parts
+    parts = Path(relative_name(path)).parts
     depth = 4 if parts[:2] == ("src", "rtmpose3d") else 3
     return "/".join(parts[: min(depth - 1, len(parts) - 1)] or parts)
 
@@ -285,7 +299,7 @@ def main() -> None:
     if not paths:
         violations += check_folders()
     if options.report:
-        by_group = Counter(group_of(found.path) for found in violations)
+        by_group = Counter(package_name(found.path) for found in violations)
         by_advice = Counter(found.advice for found in violations)
         for group, count in sorted(by_group.items()):
             print(f"{count:6d}  {group}")
