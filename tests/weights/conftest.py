@@ -1,43 +1,24 @@
-"""Torch files around any pickle, and the surroundings of a download."""
+"""Hostile checkpoints, and the surroundings of a download."""
 
 from __future__ import annotations
 
-import io
 import threading
-import zipfile
 from collections.abc import Callable, Mapping
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from file_server import Server, handler
-
-
-def _torch_zip(data_pkl: bytes, storages: Mapping[str, bytes] | None = None, **records) -> bytes:
-    """A zip as torch.save makes it, around any pickle; records: byteorder=..., version=..."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr("archive/data.pkl", data_pkl)
-        for key, data in (storages or {}).items():
-            archive.writestr(f"archive/data/{key}", data)
-        for name, data in {"version": b"3\n", **records}.items():
-            archive.writestr(f"archive/{name}", data)
-    return stream.getvalue()
-
-
-@pytest.fixture
-def torch_zip() -> Callable[..., bytes]:
-    """The maker of zips around any pickle."""
-    return _torch_zip
+from torch_bytes import torch_zip
 
 
 @pytest.fixture
 def save_pickle(tmp_path: Path) -> Callable[..., Path]:
-    """Save a pickle's bytes as a .pth file."""
+    """A function that saves a pickle's bytes as a .pth file."""
 
     def save(data_pkl: bytes, storages: Mapping[str, bytes] | None = None, **records) -> Path:
         path = tmp_path / "hostile.pth"
-        path.write_bytes(_torch_zip(data_pkl, storages, **records))
+        path.write_bytes(torch_zip(data_pkl, storages, **records))
         return path
 
     return save

@@ -11,7 +11,7 @@ import pytest
 
 from rtmpose3d.errors import WeightsError
 from rtmpose3d.weights import match_weights, read_checkpoint, write_safetensors, write_torch_file
-from rtmpose3d.weights.checkpoints.reading import model_names
+from rtmpose3d.weights.checkpoints.naming import model_names
 
 
 def ones(*shape):
@@ -46,7 +46,7 @@ def test_other_float_types_become_float32(dtype):
     assert weights["head.bias"].tolist() == [0.5, -2]
 
 
-def test_training_only_tensors_are_left_out_and_counters_may_be_absent():
+def test_training_only_tensors_are_skipped_and_counters_may_be_absent():
     extras = (
         "data_preprocessor.mean",
         "ema_state_dict.module.stem.weight",
@@ -62,7 +62,7 @@ def test_training_only_tensors_are_left_out_and_counters_may_be_absent():
     assert weights["stem.bn.num_batches_tracked"] == 0
 
 
-def test_missing_left_over_and_misshapen_tensors_are_counted_and_listed():
+def test_missing_unexpected_and_misshapen_tensors_are_counted_and_listed():
     tensors = {"head.bias": ones(3), **{f"extra.{i:02}.weight": ones(1) for i in range(25)}}
     with pytest.raises(WeightsError) as caught:
         match(tensors)
@@ -107,7 +107,7 @@ def test_the_weights_are_found_whatever_wraps_them(tmp_path, save_pickle, wrappe
     assert list(read_checkpoint(save_pickle(pickle, {"0": data}))) == ["w"]
 
 
-def test_state_dict_wins_over_the_raw_copies_beside_it(tmp_path):
+def test_state_dict_wins_over_the_raw_copies_next_to_it(tmp_path):
     torch = pytest.importorskip("torch")
     torch.save(
         {

@@ -10,6 +10,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from torch_bytes import torch_zip
 
 from rtmpose3d.errors import WeightsError
 from rtmpose3d.weights import open_torch_file, read_checkpoint, write_torch_file
@@ -89,7 +90,7 @@ def awkward(torch):
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before 1.6"])
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
-def test_every_kind_of_tensor_is_read_as_torch_reads_it(tmp_path, zipped, protocol):
+def test_every_type_of_tensor_is_read_as_torch_reads_it(tmp_path, zipped, protocol):
     torch = pytest.importorskip("torch")
     tensors = awkward(torch)
     if zipped:
@@ -178,7 +179,7 @@ def test_files_without_checksums_are_read(tmp_path):
 
 
 @pytest.mark.parametrize("order", ["big", "little"])
-def test_the_byte_order_of_the_file_is_honoured(tmp_path, torch_zip, order):
+def test_the_byte_order_of_the_file_is_honoured(tmp_path, order):
     write_torch_file(tmp_path / "a.pth", {"w": np.zeros(3, np.float32)})
     with zipfile.ZipFile(tmp_path / "a.pth") as archive:
         pickle = archive.read("archive/data.pkl")
@@ -195,7 +196,7 @@ def test_an_unknown_byte_order_is_refused(save_pickle):
         read_checkpoint(save_pickle(b"\x80\x02}.", byteorder=b"middle"))
 
 
-def test_a_storage_shorter_than_declared_is_refused(tmp_path, torch_zip):
+def test_a_storage_shorter_than_declared_is_refused(tmp_path):
     write_torch_file(tmp_path / "a.pth", {"w": np.zeros(3, np.float32)})
     with zipfile.ZipFile(tmp_path / "a.pth") as archive:
         pickle = archive.read("archive/data.pkl")
@@ -231,7 +232,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_file_of_another_kind_is_called_what_it_is(tmp_path, name):
+def test_a_file_of_another_type_is_called_what_it_is(tmp_path, name):
     data, text = WRONG[name]
     path = tmp_path / "rtmw3d-l.pth"
     path.write_bytes(data)
@@ -241,7 +242,7 @@ def test_a_file_of_another_kind_is_called_what_it_is(tmp_path, name):
     assert f"({len(data)} bytes)" in str(caught.value)
 
 
-def test_a_missing_file_and_a_folder_are_told_apart(tmp_path):
+def test_a_missing_file_and_a_folder_are_distinguished(tmp_path):
     with pytest.raises(WeightsError, match="there is no checkpoint at"):
         read_checkpoint(tmp_path / "a.pth")
     with pytest.raises(WeightsError, match="is a folder"):

@@ -14,7 +14,8 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.weights.checkpoints.inert_pickle import Name, Opaque, PickleFormatError, load
+from rtmpose3d.weights.checkpoints.inert_pickle import load
+from rtmpose3d.weights.checkpoints.pickle_values import Name, Opaque, PickleFormatError
 
 MAX_STEPS = 50_000_000  # H3WB's boxes: 80,000 people of some 30 steps
 _MAX_DEPTH = 12  # dictionaries within dictionaries; H3WB has 4

@@ -1,4 +1,4 @@
-"""Tell what a file is from its first bytes, so that a wrong one gets a helpful refusal."""
+"""File types recognised by their first bytes, so that a wrong file gets a helpful refusal."""
 
 from __future__ import annotations
 
@@ -64,17 +64,17 @@ def is_legacy_torch(head: bytes) -> bool:
 
 
 def refusal(path: Path, head: bytes, size: int) -> WeightsError:
-    """The error for a file that is no checkpoint: what it is instead, and what to do."""
-    what, advice = _kind(path, head)
+    """The error for a file that is no checkpoint: its actual type, and what to do."""
+    what, advice = _file_type(path, head)
     return WeightsError(f"{path} ({size} bytes) is {what}; {advice}")
 
 
-def _kind(path: Path, head: bytes) -> tuple[str, str]:
+def _file_type(path: Path, head: bytes) -> tuple[str, str]:
     if not head:
         return "empty", _AGAIN
-    for start, kind in _STARTS.items():
+    for start, description in _STARTS.items():
         if head.startswith(start):
-            return kind
+            return description
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if text.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<error")):
         return "a web page (an error or login page saved as the file)", f"{_AGAIN}, check the URL"
@@ -90,8 +90,8 @@ def _kind(path: Path, head: bytes) -> tuple[str, str]:
             "save its tensors with torch.save or as .safetensors",
         )
     if not head.strip(b"\x00"):
-        return "all zeros where it should begin (an unfinished download)", _AGAIN
+        return "all zeros at its start (an unfinished download)", _AGAIN
     return (
-        f"not a PyTorch or safetensors checkpoint (it begins with {head[:8]!r})",
+        f"not a PyTorch or safetensors checkpoint (it starts with {head[:8]!r})",
         "check the path, or download it again",
     )

@@ -1,46 +1,30 @@
-"""Read a pickle without running any of it: bytes in, plain values and inert markers out.
+"""Pickles read without running any of them: bytes in, plain values and inert markers out.
 
 A pickle is a program for a stack machine; its danger is that the standard machine imports and
 calls whatever the program names. This machine imports nothing and calls nothing: a name becomes
-a `Name`, a call becomes what the caller's `rebuild` makes of it, or else an `Opaque` that holds
-no state. Opcodes are those of protocols 2 to 5 (torch.save writes 2). Work and memory are bounded
-by the bytes that are there and by `MAX_OPCODES`; nothing recurses, hashes or compares deeply.
+a `Name`, a call becomes the value that the caller's `rebuild` returns, or else an `Opaque` that
+holds no state. Opcodes are those of protocols 2 to 5 (torch.save writes 2). Work and memory are
+bounded by the bytes that are there and by `MAX_OPCODES`; nothing recurses, hashes or compares
+deeply.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import BinaryIO
 
+from rtmpose3d.weights.checkpoints.pickle_values import (
+    MAX_NAME,
+    Name,
+    Opaque,
+    PickleFormatError,
+    decode_python2_text,
+    decode_text,
+    hashable_key,
+)
+
 MAX_OPCODES = 2_000_000  # a training checkpoint of 837 tensors with optimizer has about 200,000
-MAX_NAME = 1000  # characters of a module or class name
-_MAX_KEY_TUPLE = 8  # items; datasets index by (subject, action, camera, frame)
-_MAX_KEY_INT = 2**32  # larger ints as keys could be chosen to collide
-
-
-class PickleFormatError(ValueError):
-    """The bytes are not a pickle that this machine accepts."""
-
-
-@dataclass(frozen=True, eq=False)
-class Name:
-    """A module's member that the pickle names; it is never looked up."""
-
-    module: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
-
-
-@dataclass(frozen=True, eq=False)
-class Opaque:
-    """Stands where the pickle asks for an object that is not rebuilt; holds nothing of it."""
-
-    what: Name | str
-
 
 Rebuild = Callable[[Name, tuple[object, ...]], object]
 Persistent = Callable[[object], object]
@@ -56,16 +40,16 @@ def load(
     set_state: SetState | None = None,
     max_opcodes: int = MAX_OPCODES,
 ) -> object:
-    """Run one pickle of `stream` to its STOP and return the value on top.
+    """Runs one pickle of `stream` to its STOP and returns the value on top.
 
     Args:
-        stream: positioned at the pickle; afterwards it stands behind its STOP.
+        stream: positioned at the pickle; afterwards behind its STOP.
         size: bytes that may be read from here on.
         rebuild: called with the name and the arguments of each call in the pickle that is not
             one of the containers; returns the value, or an Opaque.
         persistent: called with each persistent id (a tensor's storage); returns the value.
-        set_state: called with an object that `rebuild` made and the state that the pickle has for
-            it; None: states are dropped.
+        set_state: called with an object that `rebuild` returned and the state that the pickle has
+            for it; None: states are dropped.
         max_opcodes: steps that the pickle may take.
 
     Returns:
@@ -99,7 +83,7 @@ class _Machine:
         self._rebuild = rebuild
         self._persistent = persistent
         self._set_state = set_state
-        self._most = self._budget = max_opcodes
+        self._max_opcodes = self._budget = max_opcodes
         self._stack: list[object] = []
         self._below: list[list[object]] = []  # the stacks under each open MARK
         self._memo: dict[int, object] = {}
@@ -148,7 +132,7 @@ class _Machine:
     def _spend(self, items: int) -> None:
         self._budget -= items
         if self._budget < 0:
-            raise PickleFormatError(f"more than {self._most} steps; no such file needs that")
+            raise PickleFormatError(f"more than {self._max_opcodes} steps; no such file needs that")
 
     # -- the stack -------------------------------------------------------------------------
     def _pop_mark(self) -> list[object]:
@@ -197,7 +181,7 @@ class _Machine:
     def new(self, make: Callable[[], object]) -> None:
         self._stack.append(make())
 
-    def tuple_of(self, count: int) -> None:
+    def new_tuple(self, count: int) -> None:
         if len(self._stack) < count:
             raise PickleFormatError("the stack is empty")
         items = tuple(self._stack[-count:])
@@ -213,7 +197,7 @@ class _Machine:
 
     def marked_set(self) -> None:
         items = self._pop_mark()
-        self._stack.append({_key(item) for item in items})
+        self._stack.append({hashable_key(item) for item in items})
 
     def marked_dict(self) -> None:
         items = self._pop_mark()
@@ -231,7 +215,7 @@ class _Machine:
         if isinstance(target, list):
             target.extend(items)
         elif isinstance(target, set):
-            target.update(_key(item) for item in items)
+            target.update(hashable_key(item) for item in items)
         elif not isinstance(target, Opaque):
             raise PickleFormatError(f"cannot append to a {type(target).__name__}")
 
@@ -248,7 +232,7 @@ class _Machine:
             raise PickleFormatError("a key has no value")
         if isinstance(target, dict):
             for key, value in zip(items[::2], items[1::2], strict=True):
-                target[_key(key)] = value
+                target[hashable_key(key)] = value
         elif not isinstance(target, Opaque):
             raise PickleFormatError(f"cannot set an item of a {type(target).__name__}")
 
@@ -288,7 +272,7 @@ class _Machine:
         self._stack.append(Opaque(name))
 
     def build(self) -> None:
-        """No attribute is set, no __setstate__ looked for: `set_state` may use it, or nobody."""
+        """Passes a state to `set_state`; no attribute is set, no __setstate__ looked for."""
         state = self._stack.pop()
         if not self._stack:
             raise PickleFormatError("a state without an object")
@@ -318,7 +302,7 @@ class _Machine:
             self._spend(len(pairs))  # the same list may be asked for many times
             for pair in pairs:
                 if isinstance(pair, (list, tuple)) and len(pair) == 2:
-                    result[_key(pair[0])] = pair[1]
+                    result[hashable_key(pair[0])] = pair[1]
         return result
 
     def _set(self, arguments: tuple[object, ...]) -> set[object]:
@@ -326,30 +310,7 @@ class _Machine:
         if not isinstance(items, (list, tuple)):
             return set()
         self._spend(len(items))
-        return {_key(item) for item in items}
-
-
-def _key(value: object) -> object:
-    """`value` if it is safe and cheap to hash, else an Opaque in its place."""
-    if isinstance(value, tuple) and 0 < len(value) <= _MAX_KEY_TUPLE:
-        flat = not any(isinstance(item, tuple) for item in value)
-        return tuple(_key(item) for item in value) if flat else Opaque("key of nested tuples")
-    if value is None or isinstance(value, (str, bytes, bool, Name, Opaque)):
-        return value
-    if isinstance(value, int) and -_MAX_KEY_INT < value < _MAX_KEY_INT:
-        return value
-    return Opaque(f"key of type {type(value).__name__}")
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogatepass")
-
-
-def _python2_text(data: bytes) -> str:
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+        return {hashable_key(item) for item in items}
 
 
 _MAPPINGS = frozenset(
@@ -361,11 +322,11 @@ _SETS = frozenset(
 _CONSTANTS: Mapping[bytes, object] = {b"N": None, b"\x88": True, b"\x89": False, b")": ()}
 _NUMBERS: Mapping[bytes, str] = {b"K": "<B", b"M": "<H", b"J": "<i", b"G": ">d"}
 _TEXTS: Mapping[bytes, tuple[int, Callable[[bytes], object]]] = {
-    b"X": (4, _text),
-    b"\x8c": (1, _text),
-    b"\x8d": (8, _text),
-    b"U": (1, _python2_text),
-    b"T": (4, _python2_text),
+    b"X": (4, decode_text),
+    b"\x8c": (1, decode_text),
+    b"\x8d": (8, decode_text),
+    b"U": (1, decode_python2_text),
+    b"T": (4, decode_python2_text),
     b"C": (1, bytes),
     b"B": (4, bytes),
     b"\x8e": (8, bytes),
@@ -389,9 +350,9 @@ _OPCODES: Mapping[bytes, Callable[[_Machine], None]] = {
     b"]": lambda machine: machine.new(list),
     b"\x8f": lambda machine: machine.new(set),
     b"t": _Machine.marked_tuple,
-    b"\x85": lambda machine: machine.tuple_of(1),
-    b"\x86": lambda machine: machine.tuple_of(2),
-    b"\x87": lambda machine: machine.tuple_of(3),
+    b"\x85": lambda machine: machine.new_tuple(1),
+    b"\x86": lambda machine: machine.new_tuple(2),
+    b"\x87": lambda machine: machine.new_tuple(3),
     b"l": _Machine.marked_list,
     b"d": _Machine.marked_dict,
     b"\x91": _Machine.marked_set,

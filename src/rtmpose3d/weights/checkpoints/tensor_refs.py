@@ -1,6 +1,6 @@
-"""What a PyTorch file says about its tensors, as data: `TensorRef` over `StorageRef`.
+"""Tensors as a PyTorch file declares them: `TensorRef` over `StorageRef`.
 
-`rebuild` and `persistent_in` are the two hooks of `inert_pickle.load`: the only names they know
+`rebuild` and `storage_hook` are the two hooks of `inert_pickle.load`: the only names they know
 are torch's tensor rebuilders and storages. Nothing is checked against the file here; that is done
 when a tensor is read.
 """
@@ -13,7 +13,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from rtmpose3d.weights.checkpoints.inert_pickle import Name, Opaque
+from rtmpose3d.weights.checkpoints.pickle_values import Name, Opaque
 
 BFLOAT16 = "bfloat16"  # numpy has no such type; read as uint16 and widened to float32
 
@@ -70,6 +70,11 @@ class StorageRef:
     count: int
     first: int = 0
 
+    @property
+    def item_bytes(self) -> int:
+        """Bytes of one of the `count` elements."""
+        return 1 if self.dtype is None else item_bytes(self.dtype)
+
 
 @dataclass(frozen=True, eq=False)
 class TensorRef:
@@ -82,8 +87,8 @@ class TensorRef:
     strides: tuple[int, ...]
 
 
-def persistent_in(seen: dict[str, StorageRef]) -> Callable[[object], object]:
-    """The hook for persistent ids: storages, each noted in `seen` under its key."""
+def storage_hook(seen: dict[str, StorageRef]) -> Callable[[object], object]:
+    """A hook for persistent ids: storages, each noted in `seen` under its key."""
 
     def persistent(identity: object) -> object:
         storage = _storage(identity)
@@ -95,7 +100,7 @@ def persistent_in(seen: dict[str, StorageRef]) -> Callable[[object], object]:
 
 
 def _storage(identity: object) -> object:
-    """Torch writes ("storage", type, key, place, count[, view]); ("module", class, ...)."""
+    """A storage of ("storage", type, key, device, count[, view]), a name of ("module", class)."""
     if not (isinstance(identity, tuple) and len(identity) >= 2):
         return Opaque("persistent id")
     if identity[0] == "module" and isinstance(identity[1], Name):
@@ -121,14 +126,14 @@ def _storage(identity: object) -> object:
 
 
 def rebuild(name: Name, arguments: tuple[object, ...]) -> object:
-    """The hook for calls: tensors, parameters and sizes; anything else stays opaque."""
+    """Rebuilds the calls of tensors, parameters and sizes; anything else stays opaque."""
     make = _REBUILDERS.get(str(name))
     value = make(arguments) if make is not None else None
     return Opaque(name) if value is None else value
 
 
 def _tensor(arguments: tuple[object, ...]) -> TensorRef | None:
-    """Arguments of _rebuild_tensor(_v2): storage, offset, size, stride[, requires_grad, hooks]."""
+    """The tensor of _rebuild_tensor(_v2)(storage, offset, size, stride[, requires_grad, hooks])."""
     if len(arguments) < 4 or (len(arguments) > 6 and arguments[6]):  # conjugate or negative bit
         return None
     storage = arguments[0]
@@ -138,7 +143,7 @@ def _tensor(arguments: tuple[object, ...]) -> TensorRef | None:
 
 
 def _tensor_v3(arguments: tuple[object, ...]) -> TensorRef | None:
-    """As v2, over an untyped storage, with the element type as seventh argument."""
+    """The tensor of v3: over an untyped storage, with the element type as seventh argument."""
     if len(arguments) < 7 or (len(arguments) > 7 and arguments[7]):
         return None
     storage, dtype = arguments[0], arguments[6]
@@ -159,7 +164,7 @@ def _laid_out(storage: StorageRef, dtype: str, arguments: tuple[object, ...]) ->
 
 
 def _first_tensor(arguments: tuple[object, ...]) -> TensorRef | None:
-    """A parameter is its tensor."""
+    """The tensor of a parameter."""
     first = arguments[0] if arguments else None
     return first if isinstance(first, TensorRef) else None
 

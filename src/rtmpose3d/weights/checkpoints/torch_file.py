@@ -1,4 +1,4 @@
-"""Read what torch.save wrote, without torch and without running any of its pickle.
+"""Files of torch.save, read without torch and without running any of their pickle.
 
 `open_torch_file` gives the tree of plain values; tensors in it are `TensorRef`s, and only those
 that are asked for are read from the disk. Both formats are read: the zip of torch 1.6 and later,
@@ -19,14 +19,15 @@ from numpy.typing import NDArray
 
 from rtmpose3d.errors import WeightsError
 from rtmpose3d.weights.checkpoints.file_types import ZIP_MAGIC, is_legacy_torch, read_head, refusal
-from rtmpose3d.weights.checkpoints.inert_pickle import PickleFormatError, load
+from rtmpose3d.weights.checkpoints.inert_pickle import load
+from rtmpose3d.weights.checkpoints.pickle_values import PickleFormatError
 from rtmpose3d.weights.checkpoints.tensor_refs import (
     BFLOAT16,
     StorageRef,
     TensorRef,
     item_bytes,
-    persistent_in,
     rebuild,
+    storage_hook,
 )
 from rtmpose3d.weights.checkpoints.torch_zip import (
     Archive,
@@ -40,8 +41,8 @@ MAX_DIMENSIONS = 32  # numpy 1's limit
 _LEGACY_PROTOCOL = 1001  # torch.serialization.PROTOCOL_VERSION
 # Tensors may share storages (RTMDet's three levels share their convolutions), half precision
 # doubles when widened; a file that asks for more memory than this is an attack.
-_MOST_GROWTH = 8
-_MOST_ELEMENTS = 2**48
+_MAX_GROWTH = 8
+_MAX_ELEMENTS = 2**48
 _SMALL_BYTES = 2**26
 
 
@@ -50,7 +51,7 @@ class TorchFile:
 
     Attributes:
         path: the file.
-        root: what was saved: plain values with `TensorRef`s, `Opaque`s and `Name`s in them.
+        root: the saved value: plain values with `TensorRef`s, `Opaque`s and `Name`s in them.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class TorchFile:
         self._handle = handle
         self._records = records
         self._big_endian = big_endian
-        self._bytes_left = _MOST_GROWTH * size + _SMALL_BYTES
+        self._bytes_left = _MAX_GROWTH * size + _SMALL_BYTES
         self._storages: dict[str, bytearray] = {}
 
     def read(self, tensor: TensorRef, name: str = "a tensor") -> NDArray[np.generic]:
@@ -75,7 +76,7 @@ class TorchFile:
 
         Args:
             tensor: a reference from `root`.
-            name: what to call it in an error.
+            name: its name for an error.
 
         Returns:
             A C-ordered array of the tensor's shape and element type in native byte order
@@ -110,21 +111,19 @@ class TorchFile:
         return array.astype(dtype, order="C", copy=False)
 
     def _check_layout(self, tensor: TensorRef) -> None:
-        """Refuse what would read outside the storage or take far more memory than the file."""
+        """Refuses layouts outside the storage, or of far more memory than the file."""
         if len(tensor.shape) > MAX_DIMENSIONS:
             raise ContainerError(f"holds a tensor of {len(tensor.shape)} dimensions")
         shown = f"a tensor of shape {str(tensor.shape)[:100]}"
         elements = math.prod(tensor.shape)
-        if math.prod(max(count, 1) for count in tensor.shape) >= _MOST_ELEMENTS:
+        if math.prod(max(count, 1) for count in tensor.shape) >= _MAX_ELEMENTS:
             raise ContainerError(f"holds {shown}, which no memory can hold")
         if elements == 0:
             return
         steps = zip(tensor.shape, tensor.strides, strict=True)
         last = tensor.offset + sum((count - 1) * stride for count, stride in steps)
         width = item_bytes(tensor.dtype)
-        storage = tensor.storage
-        declared = storage.count * (1 if storage.dtype is None else width)
-        if (last + 1) * width > declared:
+        if (last + 1) * width > tensor.storage.count * tensor.storage.item_bytes:
             raise ContainerError(f"holds {shown} that reaches beyond its storage")
         self._bytes_left -= elements * max(width, 4)
         if self._bytes_left < 0:
@@ -136,19 +135,19 @@ class TorchFile:
             if storage.key not in self._records:
                 raise ContainerError(f"lacks its storage {storage.key[:40]!r}")
             self._storages[storage.key] = read_bytes(self._handle, self._records[storage.key])
-        width = 1 if storage.dtype is None else item_bytes(storage.dtype)
-        data = memoryview(self._storages[storage.key])[storage.first * width :]
-        if data.nbytes < storage.count * width:
+        declared = storage.count * storage.item_bytes
+        data = memoryview(self._storages[storage.key])[storage.first * storage.item_bytes :]
+        if data.nbytes < declared:
             raise ContainerError(
                 f"is cut short: storage {storage.key[:40]!r} has {data.nbytes} bytes, "
-                f"{storage.count * width} were declared"
+                f"{declared} were declared"
             )
         return data
 
 
 @contextmanager
 def open_torch_file(path: Path | str) -> Iterator[TorchFile]:
-    """Open what torch.save wrote; read its tree now and its tensors when asked for.
+    """Opens a file of torch.save; reads its tree now and its tensors when asked for.
 
     Args:
         path: a .pth, .pt or .bin file.
@@ -157,7 +156,7 @@ def open_torch_file(path: Path | str) -> Iterator[TorchFile]:
         The open file; arrays read from it stay valid after it is closed.
 
     Raises:
-        WeightsError: it is something else, damaged or cut short; the text says what it is.
+        WeightsError: it is of another type, damaged or cut short; the text says which.
     """
     path = Path(path)
     head, size = read_head(path)
@@ -188,7 +187,7 @@ _Parsed = tuple[object, Mapping[str, Record], bool]  # the tree, the storages, b
 def _open_zip(handle: BinaryIO, size: int) -> _Parsed:
     archive = read_archive(handle, size)
     data = read_bytes(handle, archive.records["data.pkl"])
-    root = load(io.BytesIO(data), len(data), rebuild=rebuild, persistent=persistent_in({}))
+    root = load(io.BytesIO(data), len(data), rebuild=rebuild, persistent=storage_hook({}))
     records = {
         name.removeprefix("data/"): record
         for name, record in archive.records.items()
@@ -198,7 +197,7 @@ def _open_zip(handle: BinaryIO, size: int) -> _Parsed:
 
 
 def _is_big_endian(handle: BinaryIO, archive: Archive) -> bool:
-    """What the file says of its byte order; those before torch 2.1 say nothing: little."""
+    """The byte order that the file declares; those before torch 2.1 declare none: little."""
     if "byteorder" not in archive.records:
         return False
     record = archive.records["byteorder"]
@@ -217,7 +216,7 @@ def _open_legacy(handle: BinaryIO, size: int) -> _Parsed:
 
     def next_pickle() -> object:
         left = size - handle.tell()
-        return load(handle, left, rebuild=rebuild, persistent=persistent_in(seen))
+        return load(handle, left, rebuild=rebuild, persistent=storage_hook(seen))
 
     next_pickle()  # the magic number, already seen
     if next_pickle() != _LEGACY_PROTOCOL:
@@ -233,8 +232,7 @@ def _open_legacy(handle: BinaryIO, size: int) -> _Parsed:
             raise ContainerError("is damaged: a storage that no tensor uses is listed")
         handle.seek(position)
         count = int.from_bytes(handle.read(8), "little")
-        dtype = seen[key].dtype
-        record = Record(position + 8, count * (1 if dtype is None else item_bytes(dtype)))
+        record = Record(position + 8, count * seen[key].item_bytes)
         if record.start + record.size > size:
             raise ContainerError(f"is cut short: storage {key[:40]!r} is not all there")
         records[key] = record

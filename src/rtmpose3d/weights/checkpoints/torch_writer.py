@@ -1,7 +1,7 @@
-"""Write a checkpoint in the format of the published files, without torch.
+"""Checkpoints written in the format of the published files, without torch.
 
-`write_torch_file` makes what `torch.save({"meta": ..., "state_dict": ...})` makes: a zip of stored
-records with a protocol 2 pickle. torch.load(weights_only=True) reads it back.
+`write_torch_file` writes the same as `torch.save({"meta": ..., "state_dict": ...})`: a zip of
+stored records with a protocol 2 pickle. torch.load(weights_only=True) reads it back.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def write_torch_file(
     tensors: Mapping[str, NDArray[np.generic]],
     extra: Mapping[str, Plain] | None = None,
 ) -> None:
-    """Write `{"state_dict": tensors, **extra}` as torch.save would; whole or not at all.
+    """Writes `{"state_dict": tensors, **extra}` as torch.save would; complete or not at all.
 
     Args:
         path: the .pth file to write.
@@ -79,7 +79,7 @@ _EMPTY_ORDERED_DICT = b"ccollections\nOrderedDict\n)R"
 
 
 def _tree(arrays: Mapping[str, NDArray[np.generic]], extra: Mapping[str, Plain]) -> bytes:
-    """The protocol 2 pickle of the whole checkpoint; opcodes as in pickletools."""
+    """The protocol 2 pickle of the full checkpoint; opcodes as in pickletools."""
     state_dict = b"".join(
         _plain(name) + _tensor(number, array) for number, (name, array) in enumerate(arrays.items())
     )

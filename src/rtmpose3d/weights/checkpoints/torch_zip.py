@@ -1,7 +1,7 @@
 """The container of torch.save since 1.6: a zip of stored records under one top folder.
 
-Finds records and where their bytes lie; never unpacks anything to disk and refuses compressed
-records (torch.save writes none, and they are how zip bombs are made).
+Finds the records and their bytes; never unpacks anything to disk and refuses compressed records
+(torch.save writes none, and they are how zip bombs are made).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class ContainerError(ValueError):
 
 @dataclass(frozen=True)
 class Record:
-    """Where a run of bytes lies in the file.
+    """A run of bytes in the file.
 
     Attributes:
         start: first byte.
@@ -57,14 +57,14 @@ def read_bytes(handle: BinaryIO, record: Record) -> bytearray:
         if not count:
             raise ContainerError("is cut short")
         filled += count
-    # 0 is what torch.save records when told to compute no checksums.
+    # torch.save records 0 when it shall compute no checksums.
     if record.crc32 and zlib.crc32(data) != record.crc32:
         raise ContainerError("is damaged: a checksum does not match")
     return data
 
 
 def read_archive(handle: BinaryIO, size: int) -> Archive:
-    """Find the records of a PyTorch zip.
+    """Finds the records of a PyTorch zip.
 
     Args:
         handle: the open file.
