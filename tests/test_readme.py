@@ -24,6 +24,7 @@ README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 DOCUMENTS = [README, *(ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md"))]
 DOCUMENTS += [ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md")), DOCS / "api" / "index.md"]
+DOCUMENTS += [ROOT / "tests" / "fixtures" / "README.md"]
 WITH_CODE = [README, DOCS / "output.md", DOCS / "coordinates.md", DOCS / "migrating.md"]
 MAX_README_LINES = 150
 README_MODELS = (

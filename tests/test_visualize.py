@@ -1,6 +1,6 @@
 """Draws a model's poses on an image: `python tests/test_visualize.py IMAGE OUT [--model NAME]`.
 
-Under pytest, the drawing itself is tested with a made-up person instead of a model.
+Under pytest, the drawing is tested with a synthetic person instead of a model.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from rtmpose3d.viz.palette import KEYPOINT_RGB
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Find the people of an image and save the image of their poses."""
+    """Estimates the poses in an image and saves the drawing."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("image", type=Path, help="image to find people in")
+    parser.add_argument("image", type=Path, help="image with people")
     parser.add_argument("out", type=Path, help="image to write: .png or .jpg")
     parser.add_argument("--model", default="rbarac/rtmpose3d", help="name of the model, or folder")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{result!r}\nwritten: {options.out}")
 
 
-def made_up_result(width: int, height: int) -> PoseResult:
-    """A person a little right of the middle, 3.4 m away, as a perfect 3D model would see them."""
+def synthetic_result(width: int, height: int) -> PoseResult:
+    """A person right of the centre, 3.4 m away, as a perfect 3D model would predict it."""
     world = standing_person() + np.array([0.35, 3.4, -1.1])
     camera = np.stack([world[:, 0], -world[:, 2], world[:, 1]], axis=-1)[None]
     xy = camera[..., :2] / camera[..., 2:] * 0.8 * width + [width / 2, height / 2]
@@ -48,14 +48,14 @@ def made_up_result(width: int, height: int) -> PoseResult:
         root_depth_m=np.array([3.4], np.float32),
         root_depth_std_m=np.array([0.1], np.float32),
         root_depth_source=("estimated",),
-        model="made-up",
+        model="synthetic",
         image=np.full((height, width, 3), (70, 95, 60), np.uint8),
         image_size_wh=(width, height),
     )
 
 
-def test_a_plot_shows_the_image_with_its_skeleton_beside_the_person_in_3d(tmp_path):
-    result = made_up_result(960, 720)
+def test_a_plot_shows_the_image_with_its_skeleton_next_to_the_person_in_3d(tmp_path):
+    result = synthetic_result(960, 720)
     figure = result.plot()
     figure.save(tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 10_000
@@ -74,7 +74,7 @@ def test_a_plot_shows_the_image_with_its_skeleton_beside_the_person_in_3d(tmp_pa
 
 
 def test_the_person_s_left_is_on_the_right_of_an_image_that_they_face():
-    pixels = np.asarray(made_up_result(960, 720).plot(view="2d")).astype(int)
+    pixels = np.asarray(synthetic_result(960, 720).plot(view="2d")).astype(int)
     columns = [
         np.nonzero(np.abs(pixels - KEYPOINT_RGB[elbow].astype(int)).max(axis=-1) < 20)[1].mean()
         for elbow in (7, 8)
