@@ -1,6 +1,6 @@
 """The reference's recordings as arrays and specs.
 
-tests/fixtures/codec holds figures that mmpose 759b39c1 (its codecs, run on seeded random numbers)
+tests/fixtures/codec holds arrays that mmpose 759b39c1 (its codecs, run on seeded random numbers)
 gave: simcc3d_*.npz labels and decoded labels of SimCC3DLabel; peaks3d.npz part of
 get_simcc_maximum's input and output; visibility.npz four keypoints of SimCCLabel with
 decode_visibility. The full recordings are read from the shared folder where it is there.

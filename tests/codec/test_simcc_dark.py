@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from golden_codec import FIXTURES, RTMPOSE_M, RTMW3D, load, random_logits
 
-from rtmpose3d.codec import SimCCSpec, decode_simcc, encode_simcc, keypoints_from_bins
+from reference.simcc_labels import encode_simcc
+from rtmpose3d.codec import SimCCSpec, decode_simcc, keypoints_from_bins
 from rtmpose3d.codec.dark import blur_size
 
 

@@ -6,12 +6,11 @@ from golden_codec import FIXTURES, RTMPOSE_M, RTMW3D, load, random_logits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reference.simcc_visibility import decode_visibility
 from rtmpose3d.codec import (
     SimCCSpec,
     decode_simcc,
-    decode_visibility,
     keypoints_from_bins,
-    simcc_moments,
 )
 from rtmpose3d.errors import InputError
 
@@ -21,9 +20,6 @@ TWO_D = ("rtmpose-m_256x192", "rtmpose-l_384x288", "rtmw-l_256x192", "rtmw-l_384
 def _softmax(logits, beta):
     exponent = beta * (logits.astype(np.float64) - logits.max(-1, keepdims=True))
     return np.exp(exponent) / np.exp(exponent).sum(-1, keepdims=True)
-
-
-# -- the reference's numbers -------------------------------------------------------------------
 
 
 def test_peaks_and_scores_equal_the_recorded_ones():
@@ -82,9 +78,6 @@ def test_all_recorded_3d_peaks_are_reproduced(golden):
     decoded = decode_simcc([recorded[axis] for axis in "xyz"], RTMW3D)
     np.testing.assert_array_equal(decoded.bins, recorded["locs"])
     np.testing.assert_array_equal(decoded.scores, recorded["vals"])
-
-
-# -- rules -------------------------------------------------------------------------------------
 
 
 def test_the_first_of_equal_peaks_wins():
@@ -151,32 +144,6 @@ def test_logits_of_any_height_give_finite_confidence():
     assert decode_simcc(simcc, RTMPOSE_M).confidence[0, 0] == 1
 
 
-def test_moments_equal_those_of_the_softmax():
-    simcc = random_logits(RTMW3D, 2, 4, seed=3)
-    mean, std = simcc_moments(simcc, RTMW3D)
-    assert mean.dtype == std.dtype == np.float32
-    units = (0.5, 0.5, 2.1744869 / 288)
-    for axis, unit, start in zip(range(3), units, (0, 0, -2.1744869), strict=True):
-        p = _softmax(simcc[axis], 10.0)
-        bins = np.arange(p.shape[-1])
-        expected = (p * bins).sum(-1)
-        spread = np.sqrt((p * (bins - expected[..., None]) ** 2).sum(-1))
-        np.testing.assert_allclose(mean[..., axis], expected * unit + start, rtol=1e-4, atol=1e-4)
-        np.testing.assert_allclose(std[..., axis], spread * unit, rtol=1e-4)
-
-
-def test_a_single_bin_has_no_spread():
-    simcc = [np.full((1, 1, bins), -100, np.float32) for bins in RTMW3D.bins]
-    for axis in simcc:
-        axis[..., 288] = 100
-    mean, std = simcc_moments(simcc, RTMW3D)
-    np.testing.assert_allclose(mean, [[[144, 144, 0]]], atol=1e-6)
-    np.testing.assert_allclose(std, 0)
-
-
-# -- equivalences and edges --------------------------------------------------------------------
-
-
 @settings(deadline=None, max_examples=20)
 @given(n=st.integers(1, 3), k=st.integers(1, 4), seed=st.integers(0, 2**16))
 def test_a_batch_equals_its_people_one_by_one(n, k, seed):
@@ -208,30 +175,23 @@ def test_nobody_decodes_to_empty_arrays():
     assert xy.shape == (0, 133, 2)
     assert depth_m is not None
     assert depth_m.shape == (0, 133)
-    assert simcc_moments(simcc, RTMW3D)[1].shape == (0, 133, 3)
-    assert decode_visibility(simcc, RTMW3D).shape == (0, 133)
 
 
 def test_the_logits_are_left_as_they_are():
     simcc = random_logits(RTMW3D, 1, 2)
     before = copy.deepcopy(simcc)
-    for function in (decode_simcc, simcc_moments, decode_visibility):
-        function(simcc, RTMW3D)
+    decode_simcc(simcc, RTMW3D)
     for axis, original in zip(simcc, before, strict=True):
         np.testing.assert_array_equal(axis, original)
 
 
-# -- errors ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("function", [decode_simcc, simcc_moments, decode_visibility])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_logits_that_are_not_finite_are_an_error_that_names_the_keypoint(function, value, axis):
+def test_logits_that_are_not_finite_are_an_error_that_names_the_keypoint(value, axis):
     simcc = random_logits(RTMW3D, 2, 5)
     simcc[axis][1, 3, 40] = value
     with pytest.raises(InputError, match=f"peak over {'xyz'[axis]} of crop 1, keypoint 3 is"):
-        function(simcc, RTMW3D)
+        decode_simcc(simcc, RTMW3D)
 
 
 def test_shapes_that_the_spec_does_not_have_are_an_error():

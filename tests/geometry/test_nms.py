@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtmpose3d.geometry.nms import iou_matrix, non_maximum_suppression
+from rtmpose3d.geometry.boxes import iou_matrix
+from rtmpose3d.geometry.nms import non_maximum_suppression
 
 
 def _load(path):

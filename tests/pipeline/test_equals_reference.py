@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from recordings import recorded_arrays
-from rtmpose3d.codec import decode_simcc, decode_visibility
+from reference.simcc_visibility import decode_visibility
+from rtmpose3d.codec import decode_simcc
 from rtmpose3d.geometry import Camera, axes_from_camera
 from rtmpose3d.geometry.crop import center_scale_from_boxes, image_from_crop
 from rtmpose3d.pipeline import (

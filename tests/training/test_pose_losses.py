@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rtmpose3d.codec import encode_simcc
+from reference.simcc_labels import encode_simcc
 from rtmpose3d.models import build_network, load_arrays
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.training.pose.losses import (

@@ -12,25 +12,14 @@ decode_sigma: where a model's spec sets it, the peak is that of the probabilitie
 """
 
 from rtmpose3d.codec.dark import refine_peaks
-from rtmpose3d.codec.decode import (
-    Decoded,
-    decode_simcc,
-    decode_visibility,
-    keypoints_from_bins,
-    simcc_moments,
-)
-from rtmpose3d.codec.encode import EncodedSimCC, encode_simcc
+from rtmpose3d.codec.decode import Decoded, decode_simcc, keypoints_from_bins
 from rtmpose3d.codec.spec import DEPTH_RANGE_M, SimCCSpec
 
 __all__ = [
     "DEPTH_RANGE_M",
     "Decoded",
-    "EncodedSimCC",
     "SimCCSpec",
     "decode_simcc",
-    "decode_visibility",
-    "encode_simcc",
     "keypoints_from_bins",
     "refine_peaks",
-    "simcc_moments",
 ]

@@ -17,8 +17,6 @@ from rtmpose3d.codec.smoothing import smoothed
 from rtmpose3d.codec.spec import SimCCSpec
 from rtmpose3d.errors import InputError
 
-VISIBILITY_BETA = 150.0  # mmpose's SimCCLabel, decode_beta
-
 
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
@@ -106,67 +104,6 @@ def keypoints_from_bins(
     half = np.float32(spec.depth_size / 2)
     depth_m = (locations[:, :, 2] / half - np.float32(1)) * np.float32(spec.depth_range_m)
     return locations[:, :, :2].copy(), depth_m
-
-
-def simcc_moments(
-    simcc: Sequence[NDArray[np.floating]], spec: SimCCSpec
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and standard deviation of the whole distribution on each axis.
-
-    Args:
-        simcc: per axis (x, y[, z]) the network's raw logits, (N, K, bins); not changed.
-        spec: the model's codec; its beta turns logits into probabilities.
-
-    Returns:
-        mean and std, each (N, K, A) float32: x and y in pixels of the crop, z in metres (the
-        mean relative to the root).
-
-    Raises:
-        InputError: as `decode_simcc`.
-    """
-    simcc = _checked(simcc, spec)
-    heights = _finite_peak_heights(simcc, [axis.argmax(axis=2) for axis in simcc])
-    means, stds = [], []
-    for logits, height in zip(simcc, heights, strict=True):
-        p = _relative_probability(logits, height, spec.beta)  # (N, K, bins)
-        p /= p.sum(axis=2, keepdims=True)
-        bins = np.arange(p.shape[2], dtype=np.float32)
-        mean = p @ bins  # (N, K)
-        distance = bins - mean[:, :, None]  # around the mean: E[x^2] - E[x]^2 cancels in float32
-        variance = np.einsum("nkb,nkb,nkb->nk", p, distance, distance)
-        means.append(mean / np.float32(spec.split_ratio))
-        stds.append(np.sqrt(variance) / np.float32(spec.split_ratio))
-    if spec.depth_size is not None:
-        metres = np.float32(spec.depth_range_m / (spec.depth_size / 2))
-        means[2] = means[2] * metres - np.float32(spec.depth_range_m)
-        stds[2] = stds[2] * metres
-    return np.stack(means, axis=2), np.stack(stds, axis=2)
-
-
-def decode_visibility(
-    simcc: Sequence[NDArray[np.floating]], spec: SimCCSpec
-) -> NDArray[np.float32]:
-    """The visibility that the published RTMW 384x288 configurations give.
-
-    Args:
-        simcc: per axis (x, y[, z]) the network's raw logits, (N, K, bins); not changed.
-        spec: the model's codec.
-
-    Returns:
-        (N, K) float32 in (0, 1]: the lesser of the highest softmax(150 sigma * logits) over x
-        and over y. (With use_dark the reference takes it of logits that its refinement has
-        overwritten; here it is always of the logits themselves.)
-
-    Raises:
-        InputError: as `decode_simcc`.
-    """
-    simcc = _checked(simcc, spec)
-    heights = _finite_peak_heights(simcc, [axis.argmax(axis=2) for axis in simcc])
-    peaks = [
-        1 / _relative_probability(logits, height, VISIBILITY_BETA * sigma).sum(axis=2)
-        for logits, height, sigma in zip(simcc[:2], heights, spec.sigma, strict=False)
-    ]
-    return np.minimum(peaks[0], peaks[1])
 
 
 def _checked(simcc: Sequence[NDArray[np.floating]], spec: SimCCSpec) -> list[NDArray[np.float32]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtmpose3d.geometry.nms import iou_matrix
+from rtmpose3d.geometry.boxes import iou_matrix
 from rtmpose3d.structures import BoolArray, Detections, FloatArray
 
 IOU_THRESHOLD = 0.5

