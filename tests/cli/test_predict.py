@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 from pathlib import Path
 
 import PIL.Image
@@ -14,7 +15,7 @@ from rtmpose3d.cli.estimating import ModelChoice
 from rtmpose3d.errors import DownloadError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.pipeline import prefetch
-from rtmpose3d.sinks import load_result
+from rtmpose3d.sinks import FORMATS, load_result, load_results
 
 
 def files(folder: Path) -> list[str]:
@@ -37,6 +38,21 @@ def test_each_image_gets_its_files_and_a_line(cli, images, stand_in, tmp_path):
     result = load_result(tmp_path / "outputs" / "two.json")
     assert len(result) == 2
     assert result.source == Path("two.png")
+
+
+def test_json_lines_hold_the_results_of_all_images_in_order(cli, images, stand_in, tmp_path):
+    images(a=1, refused=0, c=2)
+    PIL.Image.new("RGB", (64, 48), (255, 255, 255)).save(tmp_path / "refused.png")
+    done = cli("predict", ".", "--save", "jsonl,csv")
+    assert done.exit_code == 1
+    assert files(tmp_path / "outputs") == ["a.csv", "c.csv", "results.jsonl"]
+    results = list(load_results(tmp_path / "outputs" / "results.jsonl"))
+    assert [(str(result.source), len(result)) for result in results] == [("a.png", 1), ("c.png", 2)]
+
+
+def test_the_help_names_every_result_format(cli):
+    text = cli("predict", "--help").output
+    assert all(re.search(rf"\b{name}\b", text) for name in FORMATS)
 
 
 def test_json_and_image_are_the_default(cli, images, stand_in, tmp_path):
@@ -183,8 +199,8 @@ def test_an_image_without_boxes_in_the_file_fails_alone(cli, images, stand_in, t
         ("a.png --model rtmw3d-xl", "unknown model 'rtmw3d-xl'; did you mean 'rtmw3d-x'"),
         ("a.png --model rtmdet-m", "unknown pose model 'rtmdet-m'"),
         ("a.png --det yolo", "unknown model 'yolo'"),
-        ("a.png --save yaml", "unknown kind of file for --save 'yaml'"),
-        ("a.png --save ,", "--save names no kind of file"),
+        ("a.png --save yaml", "unknown format for --save 'yaml'"),
+        ("a.png --save ,", "--save names no format"),
         ("a.png --axes up", "unknown axes 'up'"),
         ("a.png --fov-deg 0", "fov_deg"),
         ("a.png --fov-deg 200", "fov_deg"),
@@ -253,9 +269,12 @@ def test_debug_shows_the_traceback(cli, images, stand_in, monkeypatch):
 def test_ctrl_c_keeps_what_is_finished(cli, images, stand_in, tmp_path):
     images(**{f"p{i}": 1 for i in range(6)})
     stand_in.interrupt_at = 3
-    done = cli("predict", ".", "--batch-size", 2, "--save", "json")
+    done = cli("predict", ".", "--batch-size", 2, "--save", "json,jsonl")
     assert done.exit_code == 130
-    assert files(tmp_path / "outputs") == ["p0.json", "p1.json", "p2.json", "p3.json"]
+    names = ["p0", "p1", "p2", "p3"]
+    assert files(tmp_path / "outputs") == [*(f"{name}.json" for name in names), "results.jsonl"]
+    kept = load_results(tmp_path / "outputs" / "results.jsonl")
+    assert [result.source.stem for result in kept] == names
     assert "interrupted; what is written stays" in done.output
     assert "4 of 6 images done" in done.output
     assert "Traceback" not in done.output

@@ -160,7 +160,7 @@ def test_a_folder_that_may_not_be_written_is_an_output_error(tmp_path):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_each_result_gets_a_file_of_its_own_in_a_folder(tmp_path, name):
-    suffix = FORMATS[name].suffixes[0]
+    ending = "_pose.jpg" if name == "image" else FORMATS[name].suffixes[0]
     with open_sink(tmp_path / "new" / "folder", format_name=name) as sink:
         for result in stream(2):
             sink.write(result)
@@ -168,7 +168,7 @@ def test_each_result_gets_a_file_of_its_own_in_a_folder(tmp_path, name):
         sink.write(example_result(1, source=None))
     folder = tmp_path / "new" / "folder"
     assert names_in(folder) == sorted(
-        f"{stem}{suffix}" for stem in ("Grüße 人物_000000", "Grüße 人物_000001", "b", "image")
+        f"{stem}{ending}" for stem in ("Grüße 人物_000000", "Grüße 人物_000001", "b", "image")
     )
 
 

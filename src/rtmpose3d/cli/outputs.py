@@ -19,43 +19,46 @@ from rtmpose3d.errors import InputError, UnknownNameError
 if TYPE_CHECKING:
     from rtmpose3d.sources import ImageLocation
 
-# What --save knows: how the file is called after the input's stem.
-SAVE_KINDS: dict[str, str] = {
-    "json": ".json",
-    "npz": ".npz",
-    "csv": ".csv",
-    "image": "_pose.jpg",
-}
+_SHARED_STEM = "results"
 _LONGEST_STEM_BYTES = 220  # most file systems allow 255 for the whole name
 
 
 def parse_save(text: str) -> tuple[str, ...]:
-    """The kinds of file in a list such as `json,image`.
+    """Names of result formats from a list such as `json,image`.
 
     Raises:
-        UnknownNameError: one that is not known.
-        InputError: none at all.
+        UnknownNameError: an unknown format.
+        InputError: no format.
     """
-    kinds = [kind.strip().lower() for kind in text.split(",") if kind.strip()]
-    if not kinds:
-        raise InputError(f"--save names no kind of file; known: {', '.join(SAVE_KINDS)}")
-    for kind in kinds:
-        if kind not in SAVE_KINDS:
-            raise UnknownNameError("kind of file for --save", kind, SAVE_KINDS)
-    return tuple(dict.fromkeys(kinds))
+    from rtmpose3d.sinks import FORMATS
+
+    names = [name.strip().lower() for name in text.split(",") if name.strip()]
+    if not names:
+        raise InputError(f"--save names no format; known: {', '.join(FORMATS)}")
+    for name in names:
+        if name not in FORMATS:
+            raise UnknownNameError("format for --save", name, FORMATS)
+    return tuple(dict.fromkeys(names))
 
 
 def plan_outputs(
-    sources: Sequence[ImageLocation], folder: Path, kinds: Sequence[str]
+    sources: Sequence[ImageLocation], folder: Path, names: Sequence[str]
 ) -> list[tuple[Path, ...]]:
     """The files to write for each input, all different.
+
+    Args:
+        sources: the inputs.
+        folder: where the files go.
+        names: of formats; those that write one file for all inputs have none here.
 
     Raises:
         InputError: one of them is an input.
     """
+    from rtmpose3d.sinks import FORMATS
+
+    endings = [FORMATS[name].file_ending for name in names if not FORMATS[name].one_file]
     plans = [
-        tuple(folder / f"{stem}{SAVE_KINDS[kind]}" for kind in kinds)
-        for stem in unique_stems(sources)
+        tuple(folder / f"{stem}{ending}" for ending in endings) for stem in unique_stems(sources)
     ]
     inputs = {_real(source) for source in sources if isinstance(source, Path)}
     for paths in plans:
@@ -63,6 +66,17 @@ def plan_outputs(
             if _real(path) in inputs:
                 raise InputError(f"{path} is an input and would be overwritten; use another --out")
     return plans
+
+
+def plan_shared_outputs(folder: Path, names: Sequence[str]) -> tuple[Path, ...]:
+    """The files to write for all inputs together, of the formats that hold many results."""
+    from rtmpose3d.sinks import FORMATS
+
+    return tuple(
+        folder / f"{_SHARED_STEM}{FORMATS[name].file_ending}"
+        for name in names
+        if FORMATS[name].one_file
+    )
 
 
 def unique_stems(sources: Sequence[ImageLocation]) -> list[str]:

@@ -81,7 +81,10 @@ Out = Annotated[
 Save = Annotated[
     str,
     typer.Option(
-        "--save", "-s", help="What to write: json, npz, csv, image.", rich_help_panel=_OUTPUT
+        "--save",
+        "-s",
+        help="Files to write: json, npz, csv, image (for each image), jsonl (one for all images).",
+        rich_help_panel=_OUTPUT,
     ),
 ]
 Recursive = Annotated[

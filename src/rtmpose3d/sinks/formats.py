@@ -29,12 +29,21 @@ class Format:
         description: content of a file, in a few words.
         sink: class that writes one file, of one result or of many (`holds_many`).
         read: reads the results of a file back; None for formats that lose what it takes.
+        tag: appended to the stem of a file that is named after its image.
+        one_file: whether a run writes all results to one file, rather than a file for each.
     """
 
     suffixes: tuple[str, ...]
     description: str
     sink: type[FileSink]
     read: Callable[[Path], Iterator[PoseResult]] | None = None
+    tag: str = ""
+    one_file: bool = False
+
+    @property
+    def file_ending(self) -> str:
+        """End of the name of a file that is named after its image: tag and default suffix."""
+        return f"{self.tag}{self.suffixes[0]}"
 
 
 FORMATS: dict[str, Format] = {
@@ -49,6 +58,7 @@ FORMATS: dict[str, Format] = {
         description="any number of results: a JSON document per line",
         sink=JsonLinesSink,
         read=read_json_lines,
+        one_file=True,
     ),
     "npz": Format(
         suffixes=(".npz",),
@@ -65,6 +75,7 @@ FORMATS: dict[str, Format] = {
         suffixes=IMAGE_SUFFIXES,
         description="one result: the drawing of `plot`",
         sink=ImageSink,
+        tag="_pose",
     ),
 }
 """Rows by name; `rtmpose3d predict --save` takes the names."""
@@ -96,7 +107,7 @@ def open_sink(path: str | Path, *, format_name: str | None = None) -> Sink:
     if format_name not in FORMATS:
         raise UnknownNameError("format", format_name, FORMATS)
     row = FORMATS[format_name]
-    return FilePerResultSink(path, row.suffixes[0], row.sink)
+    return FilePerResultSink(path, row.file_ending, row.sink)
 
 
 def save_result(result: PoseResult, path: str | Path) -> Path:

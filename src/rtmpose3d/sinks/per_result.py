@@ -20,13 +20,13 @@ class FilePerResultSink:
 
     Args:
         folder: where the files go; created if needed.
-        suffix: of the files, with the dot.
+        ending: end of the files' names, after the stem, such as `.json` or `_pose.jpg`.
         sink: opens the sink of one file.
     """
 
-    def __init__(self, folder: str | Path, suffix: str, sink: Callable[[Path], Sink]) -> None:
+    def __init__(self, folder: str | Path, ending: str, sink: Callable[[Path], Sink]) -> None:
         self.folder = Path(folder)
-        self._suffix, self._sink = suffix, sink
+        self._ending, self._sink = ending, sink
         self._written: set[str] = set()
 
     def open(self) -> None:
@@ -49,8 +49,8 @@ class FilePerResultSink:
         stem = result.source.stem if result.source else "image"
         name = stem if result.frame_index is None else f"{stem}_{result.frame_index:06d}"
         if name.casefold() in self._written:
-            raise InputError(f"two results would be written to {self.folder / name}{self._suffix}")
-        with self._sink(self.folder / f"{name}{self._suffix}") as sink:
+            raise InputError(f"two results would be written to {self.folder / name}{self._ending}")
+        with self._sink(self.folder / f"{name}{self._ending}") as sink:
             sink.write(result)
         self._written.add(name.casefold())
 
