@@ -10,7 +10,7 @@ from rtmpose3d.runtime.backends import BACKENDS, Backend
 from rtmpose3d.runtime.devices import Device, parse_device
 from rtmpose3d.runtime.graph_files import load_weights
 from rtmpose3d.runtime.network import Network
-from rtmpose3d.runtime.options import BACKEND_NAMES, RuntimeOptions, select_backend
+from rtmpose3d.runtime.options import RuntimeOptions, select_backend
 from rtmpose3d.runtime.sessions import (
     Candidates,
     DetectorSession,
@@ -21,7 +21,6 @@ from rtmpose3d.runtime.sessions import (
 
 __all__ = [
     "BACKENDS",
-    "BACKEND_NAMES",
     "Backend",
     "Candidates",
     "DetectorSession",

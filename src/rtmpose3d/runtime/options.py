@@ -10,7 +10,6 @@ from rtmpose3d.runtime.backends import BACKENDS, Backend
 from rtmpose3d.runtime.devices import Device, parse_device
 
 AUTO = "auto"
-BACKEND_NAMES: tuple[str, ...] = (AUTO, *BACKENDS)
 PRECISIONS: tuple[str, ...] = ("fp32",)
 
 
@@ -36,8 +35,8 @@ class RuntimeOptions:
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        if self.backend not in BACKEND_NAMES:
-            raise UnknownNameError("backend", self.backend, BACKEND_NAMES)
+        if self.backend != AUTO and self.backend not in BACKENDS:
+            raise UnknownNameError("backend", self.backend, (AUTO, *BACKENDS))
         parse_device(self.device)
         if self.precision not in PRECISIONS:
             raise InputError(
