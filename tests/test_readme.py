@@ -272,9 +272,9 @@ def test_python_in_the_text_runs_from_top_to_bottom(
         scores=np.array([0.9, 0.6], np.float32),
     )
     monkeypatch.setattr(
-        "rtmpose3d.api.model.checkpoint_path", lambda spec, *_, **__: made_checkpoint(spec.name)
+        "rtmpose3d.api.opening.checkpoint_path", lambda spec, *_, **__: made_checkpoint(spec.name)
     )
-    monkeypatch.setattr("rtmpose3d.api.model.detect_people", lambda *_, **__: [people])
+    monkeypatch.setattr("rtmpose3d.pipeline.estimator.detect_people", lambda *_, **__: [people])
     monkeypatch.chdir(tmp_path)
     coarse = np.random.default_rng(1).integers(0, 256, (12, 16, 3), dtype=np.uint8)
     image = PIL.Image.fromarray(coarse).resize((640, 425), PIL.Image.Resampling.BICUBIC)

@@ -90,9 +90,9 @@ def test_all_people_of_an_image_cost_one_network_call(
     small_model: RTMPose3D, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches = []
-    run = small_model._pose.run
+    run = small_model._estimator.pose.run
     monkeypatch.setattr(
-        small_model._pose, "run", lambda crops: batches.append(len(crops)) or run(crops)
+        small_model._estimator.pose, "run", lambda crops: batches.append(len(crops)) or run(crops)
     )
     small_model(image, boxes=np.tile(BOXES, (3, 1))[:8])
     assert batches == [8]

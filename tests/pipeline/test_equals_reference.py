@@ -24,8 +24,8 @@ from rtmpose3d.pipeline import (
     decode_crops,
     detect_people,
     estimate_poses,
+    filter_candidates,
     lift_people,
-    select_people,
 )
 from rtmpose3d.runtime import (
     DetectorSession,
@@ -213,7 +213,9 @@ def test_detected_boxes_equal_the_recording(
     for image, jpg in IMAGES.items():
         pixels = recorded[f"{image}.input_bgr_uint8_chw"].transpose(1, 2, 0)[None].copy()
         candidates = session.run(pixels)[0]
-        people = select_people(candidates, session, recorded[f"{image}.scale_factor"], bbox_thr=0.0)
+        people = filter_candidates(
+            candidates, session, recorded[f"{image}.scale_factor"], bbox_thr=0.0
+        )
         np.testing.assert_allclose(people.scores, recorded[f"{image}.nms_scores"], atol=1e-3)
         np.testing.assert_allclose(
             _sorted_by(people.boxes_xyxy), _sorted_by(recorded[f"{image}.nms_boxes"]), atol=0.1

@@ -1,31 +1,97 @@
-"""What callers pass to a model, checked and brought into one form."""
+"""Arguments of a call, checked and brought into one form: frames, detections, cameras."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.geometry import Camera
+from rtmpose3d.geometry import Axes, Camera
 from rtmpose3d.geometry.crop import check_boxes
-from rtmpose3d.sources import ImageSource
-from rtmpose3d.structures import Detections, Image
+from rtmpose3d.sources import ImageSource, is_url, load_image
+from rtmpose3d.structures import Detections, FloatArray, Frame
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 
-def file_of(source: ImageSource) -> Path | None:
-    """The file that an image comes from; None for arrays, Pillow images and addresses."""
-    if not isinstance(source, (str, os.PathLike)) or str(source).startswith(
-        ("http://", "https://")
-    ):
+class CallOptions(TypedDict, total=False):
+    """Keyword arguments of `RTMPose3D.__call__`, which describes them."""
+
+    bbox_thr: float | None
+    single_person: bool
+    boxes: ArrayLike | Sequence[ArrayLike | None] | None
+    camera: Camera | Sequence[Camera] | None
+    root_depth_m: float | FloatArray | None
+    height_m: float | FloatArray | None
+    axes: Axes
+
+
+def is_batch(
+    image: ImageSource | Sequence[ImageSource],
+) -> TypeIs[Sequence[ImageSource]]:
+    """Whether a list of images was passed."""
+    return isinstance(image, (list, tuple))
+
+
+def load_frames(
+    images: Sequence[ImageSource], camera: Camera | Sequence[Camera] | None
+) -> list[Frame]:
+    """Load images as frames.
+
+    Args:
+        images: files, addresses, arrays or Pillow images.
+        camera: one for all images, one for each, or None where it is unknown.
+
+    Raises:
+        InputError: an unusable image, another number of cameras than images, or a camera for
+            another image size.
+    """
+    pixels = [load_image(image) for image in images]
+    if camera is None or isinstance(camera, Camera):
+        cameras: list[Camera | None] = [camera] * len(images)
+    else:
+        cameras = [*camera]
+    if len(cameras) != len(images):
+        raise InputError(f"camera: {len(cameras)} cameras for {len(images)} images")
+    return [
+        Frame(image=image, index=index, camera=camera, source=source_path(source))
+        for index, (image, camera, source) in enumerate(zip(pixels, cameras, images, strict=True))
+    ]
+
+
+def source_path(source: ImageSource) -> Path | None:
+    """The file an image is read from; None for arrays, Pillow images and addresses."""
+    if not isinstance(source, (str, os.PathLike)) or is_url(str(source)):
         return None
     return Path(source)
 
 
-def given_people(boxes: ArrayLike) -> Detections:
+def check_people(boxes: object, count: int) -> list[Detections | None]:
+    """The given boxes of several images as detections with score 1.
+
+    Args:
+        boxes: None, or a list with the boxes (N, 4) of each image, None where people are to be
+            detected.
+        count: number of images.
+
+    Raises:
+        InputError: no list, one of another length, or an unusable box.
+    """
+    if boxes is None:
+        return [None] * count
+    if not isinstance(boxes, (list, tuple)) or len(boxes) != count:
+        got = f"{len(boxes)}" if isinstance(boxes, (list, tuple)) else type(boxes).__name__
+        raise InputError(f"boxes for {count} images must be a list of {count}, got {got}")
+    return [None if given is None else detections_from_boxes(given) for given in boxes]
+
+
+def detections_from_boxes(boxes: ArrayLike) -> Detections:
     """Given boxes (N, 4) as detections with score 1.
 
     Raises:
@@ -33,40 +99,3 @@ def given_people(boxes: ArrayLike) -> Detections:
     """
     checked = check_boxes(boxes)
     return Detections(boxes_xyxy=checked, scores=np.ones(len(checked), np.float32))
-
-
-def one_each(
-    name: str, values: ArrayLike | Sequence[ArrayLike | None] | None, count: int
-) -> Sequence[ArrayLike | None]:
-    """One value for each of several images, from None or a list.
-
-    Raises:
-        InputError: no list, or one of another length.
-    """
-    if values is None:
-        return [None] * count
-    if not isinstance(values, (list, tuple)) or len(values) != count:
-        got = f"{len(values)}" if isinstance(values, (list, tuple)) else type(values).__name__
-        raise InputError(f"{name} for {count} images must be a list of {count}, got {got}")
-    return values
-
-
-def cameras_of(camera: Camera | Sequence[Camera] | None, images: Sequence[Image]) -> list[Camera]:
-    """The camera of each image, from one for all, a list, or none: 55 degrees of view.
-
-    Raises:
-        InputError: another number of cameras, or one for an image of another size.
-    """
-    sizes = [(image.shape[1], image.shape[0]) for image in images]
-    if camera is None:
-        return [Camera.from_fov(width=width, height=height) for width, height in sizes]
-    cameras = [camera] * len(images) if isinstance(camera, Camera) else list(camera)
-    if len(cameras) != len(images):
-        raise InputError(f"camera: {len(cameras)} cameras for {len(images)} images")
-    for index, (one, size) in enumerate(zip(cameras, sizes, strict=True)):
-        if (one.width, one.height) != size:
-            raise InputError(
-                f"camera is for {one.width}x{one.height} px, but image {index} has "
-                f"{size[0]}x{size[1]}; use camera.scaled({size[0]}, {size[1]})"
-            )
-    return cameras

@@ -1,4 +1,4 @@
-"""Which file a model's weights come from (given, saved or published), and where copies go."""
+"""Checkpoint files of models: given, saved, published or bundled; and their copies."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from rtmpose3d.errors import DownloadError, WeightsError
+from rtmpose3d.sources import is_url
 from rtmpose3d.structures.atomic import atomic_write
 from rtmpose3d.weights import cache_dir as cache_folder
 from rtmpose3d.weights import fetch, locate
@@ -19,9 +20,9 @@ from rtmpose3d.zoo import (
 
 OFFLINE_CHOICE = (
     f"Without a network there is {OFFLINE_MODEL}, a small model in the package, for demonstration: "
-    f"from_pretrained({OFFLINE_MODEL!r}), or --model {OFFLINE_MODEL} on the command line"
+    f"name it as the model"
 )
-"""What to say where a published file cannot be had. It is never taken unasked."""
+"""Hint where a published file cannot be downloaded; the small model never replaces it unasked."""
 
 
 def checkpoint_path(
@@ -31,23 +32,23 @@ def checkpoint_path(
     *,
     detector: DetectorSpec | None = None,
 ) -> Path:
-    """The checkpoint of a model, on disk; downloaded if it is a published one that is not there.
+    """The path of a model's checkpoint; a published one is downloaded if it is not on disk.
 
     Args:
         spec: row of the model table.
         given: a file or an http(s) address, or None for the published file, or the package's own.
         cache_dir: folder of downloads; None for `CACHE_DIR`.
-        detector: whose file will be fetched later; an error says if that is not there either.
+        detector: its file will be needed later; an error names it if it is not on disk either.
 
     Raises:
-        WeightsError: the given file is not there; or the published one is not on disk and cannot
-            be fetched (`DownloadError`, which names the model that needs no network), or has no
-            known address.
+        WeightsError: the given file does not exist, or the published one has no known address.
+        DownloadError: the published file is not on disk and cannot be downloaded; names the model
+            that needs no network.
     """
     folder = None if cache_dir is None else Path(cache_dir)
     if given is None:
         return _published(spec, folder, detector)
-    if given.startswith(("http://", "https://")):
+    if is_url(given):
         name = given.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
         return fetch(RemoteFile(name=name, urls=(given,)), cache_dir=folder)
     path = Path(given).expanduser()
@@ -71,18 +72,18 @@ def _published(spec: ModelSpec, folder: Path | None, detector: DetectorSpec | No
 
 
 def _also_missing(detector: DetectorSpec, folder: Path | None) -> str:
-    """What to say of the detector's file when the pose network's cannot be had."""
+    """The hint about the detector's file, when the pose model's cannot be downloaded."""
     file = detector.file
     if isinstance(file, BundledFile) or locate(file, folder) is not None:
         return ""
     return (
-        f". The detector's file {file.name} is not there either: get it from the same places "
+        f". The detector's file {file.name} is missing, too: download it from the same addresses "
         f"and put it at {cache_folder(folder) / file.name}, or pass boxes and detector=None"
     )
 
 
-def copy_into(folder: Path, file: Path) -> str:
-    """Copy a checkpoint into a folder, whole or not at all; give its name there.
+def copy_checkpoint(folder: Path, file: Path) -> str:
+    """Copy a checkpoint into a folder, completely or not at all; returns its name.
 
     Raises:
         OutputError: it cannot be written.

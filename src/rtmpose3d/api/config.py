@@ -1,4 +1,4 @@
-"""What a model was made from; saved as config.json beside its weights."""
+"""The configuration of a model, saved as config.json next to its weights."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from pathlib import Path
 from typing import ClassVar
 
 from rtmpose3d.errors import InputError, UnknownNameError, WeightsError
+from rtmpose3d.runtime import RuntimeOptions
 from rtmpose3d.structures.atomic import atomic_write, make_directory
 from rtmpose3d.zoo import resolve_detector, resolve_pose
 
 CONFIG_FILE = "config.json"
 MODEL_OF_SIZE = {"n": "rtmw3d-n", "l": "rtmw3d-l", "x": "rtmw3d-x"}
-AUTO = "auto"  # as a detector: the one that the pose model names
+AUTO = "auto"  # as a detector: the pose model's own
 
 
 @dataclass(frozen=True)
-class RTMPose3DConfig:
+class RTMPose3DConfig(RuntimeOptions):
     """Configuration of an `RTMPose3D`; change it with `dataclasses.replace`.
+
+    The fields of `RuntimeOptions` (backend, device, precision, threads) are part of it.
 
     Attributes:
         model_size: "n", "l" or "x", a short way to name rtmw3d-n, rtmw3d-l and rtmw3d-x; follows
             `model` if that is given.
         num_keypoints: 133, the only number that the models have.
         bbox_thr: people must be detected with a score above this.
-        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         cache_dir: folder for downloaded checkpoints; None for `CACHE_DIR`.
         detector_config, pose_config: named for programs written for the RTMPose3D package; must be
             None, since no mmdet or mmpose configuration is read here.
@@ -34,13 +36,12 @@ class RTMPose3DConfig:
         model: name of the pose model.
         detector: name of the detector; "auto" becomes the one that goes with the model (rtmdet-m,
             or rtmdet-n with rtmw3d-n); None for models that are only ever given boxes.
-        backend: "auto", "onnxruntime" or "torch".
-        flip_test: also run each crop mirrored and average, as the published RTMW figures do;
+        flip_test: also run each crop flipped and average, as for the published metrics of RTMW;
             None: with rtmw3d-n only.
 
     Raises:
-        InputError: a value that cannot be.
-        UnknownNameError: an unknown model, size or detector.
+        InputError: a value out of range, or two that contradict each other.
+        UnknownNameError: an unknown model, size, detector, backend or device.
     """
 
     model_type: ClassVar[str] = "rtmpose3d"
@@ -48,7 +49,6 @@ class RTMPose3DConfig:
     model_size: str = ""
     num_keypoints: int = 133
     bbox_thr: float = 0.3
-    device: str = "auto"
     cache_dir: str | None = None
     detector_config: str | None = None
     pose_config: str | None = None
@@ -56,10 +56,10 @@ class RTMPose3DConfig:
     pose_checkpoint: str | None = None
     model: str = ""
     detector: str | None = AUTO
-    backend: str = "auto"
     flip_test: bool | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.model:
             object.__setattr__(self, "model", _model_of_size(self.model_size or "l"))
         spec = resolve_pose(self.model)
@@ -90,12 +90,19 @@ class RTMPose3DConfig:
                     "read here; leave it out and name the model instead, e.g. model='rtmw3d-x'"
                 )
 
+    @property
+    def runtime(self) -> RuntimeOptions:
+        """Backend, device, precision and threads."""
+        return RuntimeOptions(
+            **{field.name: getattr(self, field.name) for field in fields(RuntimeOptions)}
+        )
+
     def to_dict(self) -> dict[str, object]:
-        """Everything, as JSON holds it."""
+        """All fields as JSON values."""
         return {"model_type": self.model_type, **asdict(self)}
 
     def save_pretrained(self, save_directory: str | Path) -> None:
-        """Write config.json into a folder, which is made if it is not there.
+        """Write config.json into a folder, which is made if it does not exist.
 
         Raises:
             OutputError: it cannot be written.
@@ -153,7 +160,7 @@ def _from_folder(folder: Path, known: set[str]) -> RTMPose3DConfig:
     for name in ("pose_checkpoint", "detector_checkpoint"):
         value = content.get(name)
         if value is not None and (folder / value).is_file():
-            content[name] = str(folder / value)  # saved beside the configuration
+            content[name] = str(folder / value)  # saved next to the configuration
     return RTMPose3DConfig(**content)
 
 

@@ -6,41 +6,44 @@ It holds a pose network and, once needed, a detector; no state over time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rtmpose3d.api.arguments import cameras_of, file_of, given_people, one_each
-from rtmpose3d.api.checkpoints import checkpoint_path, copy_into
-from rtmpose3d.api.config import RTMPose3DConfig
-from rtmpose3d.errors import InputError, UnknownNameError, import_extra
-from rtmpose3d.geometry import AXES, Axes, Camera
-from rtmpose3d.pipeline import Poses, detect_people, estimate_poses, keep_main_person, lift_people
-from rtmpose3d.runtime import (
-    DetectorSession,
-    PoseSession,
-    RuntimeOptions,
-    open_detector,
-    open_pose,
-    select_backend,
+from rtmpose3d.api.arguments import (
+    CallOptions,
+    check_people,
+    detections_from_boxes,
+    is_batch,
+    load_frames,
 )
-from rtmpose3d.sources import ImageSource, load_image
-from rtmpose3d.structures import Detections, FloatArray, Image, PoseResult
+from rtmpose3d.api.checkpoints import checkpoint_path, copy_checkpoint
+from rtmpose3d.api.config import RTMPose3DConfig
+from rtmpose3d.api.opening import open_estimator
+from rtmpose3d.errors import InputError, import_extra
+from rtmpose3d.geometry import Axes, Camera
+from rtmpose3d.pipeline import PoseOptions
+from rtmpose3d.runtime import RuntimeOptions
+from rtmpose3d.sources import ImageSource
+from rtmpose3d.structures import Detections, FloatArray, Frame, PoseResult
 from rtmpose3d.structures.atomic import make_directory
 from rtmpose3d.weights import locate
 from rtmpose3d.zoo import resolve_detector, resolve_pose
 
 if TYPE_CHECKING:
     import torch
+    from typing_extensions import Unpack
 
 Tensors: TypeAlias = "dict[str, torch.Tensor]"
 
 
 class RTMPose3D:
     """Whole-body pose estimation, made by `from_pretrained`.
+
+    It can be pickled: the copy opens its checkpoints again.
 
     Example:
         >>> model = RTMPose3D.from_pretrained("rbarac/rtmpose3d")
@@ -49,16 +52,12 @@ class RTMPose3D:
         (2, 133, 3)
 
     Attributes:
-        config: what it was made from.
+        config: the configuration it was made from.
     """
 
     def __init__(self, config: RTMPose3DConfig) -> None:
         self.config = config
-        self._pose_spec = resolve_pose(config.model)
-        # A device that is not there fails before a download.
-        select_backend(RuntimeOptions(backend=config.backend, device=config.device))
-        self._pose = self._open_pose()
-        self._detector: DetectorSession | None = None
+        self._estimator = open_estimator(config)
 
     @classmethod
     def from_pretrained(
@@ -67,6 +66,9 @@ class RTMPose3D:
         *,
         device: str | None = None,
         backend: str | None = None,
+        precision: str | None = None,
+        threads: int | None = None,
+        runtime: RuntimeOptions | None = None,
         model_size: str | None = None,
         pose_checkpoint: str | Path | None = None,
         detector_checkpoint: str | Path | None = None,
@@ -84,30 +86,34 @@ class RTMPose3D:
                 name, or a folder that `save_pretrained` made or that holds published files.
             device: "auto" (default), "cpu", "cuda", "cuda:N" or "mps".
             backend: "auto" (default: ONNX Runtime), "onnxruntime" or "torch".
+            precision: of the arithmetic; only "fp32".
+            threads: number of CPU threads; default: one per core.
+            runtime: all four in one; what is given on its own takes precedence.
             model_size: "n", "l" or "x", for rtmw3d-n, rtmw3d-l and rtmw3d-x.
-            pose_checkpoint: weights to use instead of the published: a .pth, .safetensors or .onnx
-                file, or an address.
+            pose_checkpoint: weights to use instead of the published ones: a .pth, .safetensors or
+                .onnx file, or an address.
             detector_checkpoint: the same for the detector.
             detector: name of the detector; "auto" for the saved one, or the one that goes with the
                 model; None if boxes are always given.
             cache_dir: folder for downloads, instead of `CACHE_DIR`.
             bbox_thr: default detection threshold of calls (0.3).
-            flip_test: also run mirrored crops and average: half as fast, a little more accurate;
+            flip_test: also run flipped crops and average: half as fast, a little more accurate;
                 by default with rtmw3d-n only.
             detector_config: must be None; see `RTMPose3DConfig`.
-            pose_config: likewise.
+            pose_config: must be None; see `RTMPose3DConfig`.
 
         Raises:
             UnknownNameError: no such model, device, backend or detector.
             WeightsError: a checkpoint that is missing, broken or of another model.
-            DownloadError: a file that cannot be fetched; says where to put it by hand, and which
-                model needs no network.
-            BackendError: the device is not there.
+            DownloadError: a file that cannot be downloaded; names where to put it by hand, and
+                the model that needs no network.
+            BackendError: the device is not available.
         """
+        settings = {} if runtime is None else asdict(runtime)
+        given = {"device": device, "backend": backend, "precision": precision, "threads": threads}
+        settings |= {name: value for name, value in given.items() if value is not None}
         config = RTMPose3DConfig.from_pretrained(
             pretrained_model_name_or_path,
-            device=device,
-            backend=backend,
             model_size=model_size,
             pose_checkpoint=pose_checkpoint,
             detector_checkpoint=detector_checkpoint,
@@ -117,66 +123,33 @@ class RTMPose3D:
             flip_test=flip_test,
             detector_config=detector_config,
             pose_config=pose_config,
+            **settings,
         )
         return cls(config if detector is not None else replace(config, detector=None))
 
     # -- inference -----------------------------------------------------------------------------
 
     @overload
-    def __call__(
-        self,
-        image: ImageSource,
-        bbox_thr: float | None = None,
-        single_person: bool = False,
-        return_tensors: Literal["np"] = "np",
-        *,
-        boxes: ArrayLike | None = None,
-        camera: Camera | None = None,
-        root_depth_m: float | FloatArray | None = None,
-        height_m: float | FloatArray | None = None,
-        axes: Axes = "z-up",
-    ) -> PoseResult: ...
+    def __call__(self, image: ImageSource, **options: Unpack[CallOptions]) -> PoseResult: ...
     @overload
     def __call__(
-        self,
-        image: Sequence[ImageSource],
-        bbox_thr: float | None = None,
-        single_person: bool = False,
-        return_tensors: Literal["np"] = "np",
-        *,
-        boxes: Sequence[ArrayLike | None] | None = None,
-        camera: Camera | Sequence[Camera] | None = None,
-        root_depth_m: float | None = None,
-        height_m: float | None = None,
-        axes: Axes = "z-up",
+        self, image: Sequence[ImageSource], **options: Unpack[CallOptions]
     ) -> list[PoseResult]: ...
     @overload
     def __call__(
         self,
         image: ImageSource,
-        bbox_thr: float | None = None,
-        single_person: bool = False,
         *,
         return_tensors: Literal["pt"],
-        boxes: ArrayLike | None = None,
-        camera: Camera | None = None,
-        root_depth_m: float | FloatArray | None = None,
-        height_m: float | FloatArray | None = None,
-        axes: Axes = "z-up",
+        **options: Unpack[CallOptions],
     ) -> Tensors: ...
     @overload
     def __call__(
         self,
         image: Sequence[ImageSource],
-        bbox_thr: float | None = None,
-        single_person: bool = False,
         *,
         return_tensors: Literal["pt"],
-        boxes: Sequence[ArrayLike | None] | None = None,
-        camera: Camera | Sequence[Camera] | None = None,
-        root_depth_m: float | None = None,
-        height_m: float | None = None,
-        axes: Axes = "z-up",
+        **options: Unpack[CallOptions],
     ) -> list[Tensors]: ...
     def __call__(
         self,
@@ -194,8 +167,8 @@ class RTMPose3D:
         """Find the people of an image, or of several, and their poses.
 
         Args:
-            image: a file, a (H, W, 3) array in OpenCV's channel order (BGR), a Pillow image; or a
-                list of them, whose people are estimated together.
+            image: a file, an address, a (H, W, 3) array in OpenCV's channel order (BGR) or a Pillow
+                image; or a list of them, whose people are estimated together.
             bbox_thr: people must be detected with a score above this (default: the config's).
             single_person: keep only the person with the largest area times score.
             return_tensors: "np" for a `PoseResult` of numpy arrays, "pt" for a dict of torch
@@ -220,90 +193,29 @@ class RTMPose3D:
         """
         if return_tensors not in ("np", "pt"):
             raise InputError(f"return_tensors must be 'np' or 'pt', got {return_tensors!r}")
-        if axes not in AXES:
-            raise UnknownNameError("axes", axes, AXES)
-        single = not isinstance(image, (list, tuple))
-        sources = cast("list[ImageSource]", [image] if single else list(image))
-        images = [load_image(source) for source in sources]
-        one = cast("ArrayLike | None", boxes)
-        given = [one] if single else one_each("boxes", boxes, len(images))
-        cameras = cameras_of(camera, images)
-        people = self._find_people(images, given, bbox_thr, single_person=single_person)
-        poses = estimate_poses(
-            self._pose, images, [p.boxes_xyxy for p in people], flip_test=self.config.flip_test
+        options = PoseOptions(
+            bbox_thr=self.config.bbox_thr if bbox_thr is None else bbox_thr,
+            single_person=single_person,
+            root_depth_m=root_depth_m,
+            height_m=height_m,
+            axes=axes,
         )
-        results = [
-            self._result(*item, root_depth_m=root_depth_m, height_m=height_m, axes=axes)
-            for item in zip(images, sources, cameras, people, poses, strict=True)
-        ]
-        if return_tensors == "pt":
-            tensors = [self._to_tensors(result) for result in results]
-            return tensors[0] if single else tensors
-        return results[0] if single else results
+        if is_batch(image):
+            frames = load_frames(image, camera)
+            results = self._estimate(frames, check_people(boxes, len(frames)), options)
+            return [self._to_tensors(r) for r in results] if return_tensors == "pt" else results
+        given = None if boxes is None else detections_from_boxes(cast("ArrayLike", boxes))
+        (result,) = self._estimate(load_frames([image], camera), [given], options)
+        return self._to_tensors(result) if return_tensors == "pt" else result
 
     forward = __call__
 
-    def _find_people(
-        self,
-        images: Sequence[Image],
-        given: Sequence[ArrayLike | None],
-        bbox_thr: float | None,
-        *,
-        single_person: bool,
-    ) -> list[Detections]:
-        threshold = self.config.bbox_thr if bbox_thr is None else bbox_thr
-        if not 0 <= threshold <= 1:
-            raise InputError(f"bbox_thr must be between 0 and 1, got {threshold!r}")
-        known = [None if boxes is None else given_people(boxes) for boxes in given]
-        blank = [image for image, people in zip(images, known, strict=True) if people is None]
-        found = iter(
-            detect_people(self._ready_detector(), blank, bbox_thr=threshold) if blank else ()
-        )
-        everybody = [next(found) if people is None else people for people in known]
-        return [keep_main_person(people) for people in everybody] if single_person else everybody
-
-    def _result(
-        self,
-        image: Image,
-        source: ImageSource,
-        camera: Camera,
-        people: Detections,
-        poses: Poses,
-        *,
-        root_depth_m: float | FloatArray | None,
-        height_m: float | FloatArray | None,
-        axes: Axes,
-    ) -> PoseResult:
-        result = PoseResult(
-            keypoints_2d=poses.keypoints_2d,
-            scores=poses.scores,
-            confidence=poses.confidence,
-            bboxes=people.boxes_xyxy,
-            bbox_scores=people.scores,
-            axes=axes,
-            model=self._pose_spec.name,
-            image_size_wh=(image.shape[1], image.shape[0]),
-            image=image,
-            source=file_of(source),
-        )
-        if poses.depth_m is None:
-            return result
-        lifted = lift_people(
-            poses.keypoints_2d,
-            poses.depth_m,
-            poses.confidence,
-            camera,
-            root_depth_m=root_depth_m,
-            height_m=height_m,
-        )
-        return replace(
-            result,
-            camera=camera,
-            keypoints_camera=lifted.keypoints_camera,
-            root_depth_m=lifted.root_depth_m,
-            root_depth_std_m=lifted.root_depth_std_m,
-            root_depth_source=lifted.root_depth_source,
-        )
+    def _estimate(
+        self, frames: Sequence[Frame], people: Sequence[Detections | None], options: PoseOptions
+    ) -> list[PoseResult]:
+        """Results of images that belong to no stream, hence without a frame index."""
+        results = self._estimator.run(frames, options, people=people)
+        return [replace(result, frame_index=None) for result in results]
 
     def _to_tensors(self, result: PoseResult) -> Tensors:
         import_extra("torch", "torch", "return_tensors='pt'")
@@ -318,81 +230,57 @@ class RTMPose3D:
 
     @property
     def device(self) -> str:
-        """Where the pose network runs: "cpu", "cuda:0", ..."""
-        return str(self._pose.device)
+        """Device of the pose network: "cpu", "cuda:0", ..."""
+        return str(self._estimator.pose.device)
 
     def to(self, device: str) -> RTMPose3D:
         """Move the networks to another device; the model itself is changed and returned.
 
         Raises:
-            UnknownNameError: no such kind of device.
-            BackendError: the device is not there; the model stays where it is.
+            UnknownNameError: no such type of device.
+            BackendError: the device is not available; the model stays where it is.
         """
         config = replace(self.config, device=str(device))
-        select_backend(RuntimeOptions(backend=config.backend, device=config.device))
-        before, self.config = self.config, config
-        try:
-            self._pose = self._open_pose()
-        except Exception:
-            self.config = before
-            raise
-        self._detector = None  # opened again on the new device when it is next needed
+        self._estimator = open_estimator(config)
+        self.config = config
         return self
 
     def save_pretrained(self, save_directory: str | Path) -> None:
         """Write a folder that `from_pretrained` loads without a network: configuration and weights.
 
-        The detector's weights are saved with it where they are on disk.
+        The detector's weights are included if they are on disk. What concerns this machine (device,
+        threads, cache folder) is not.
 
         Raises:
             OutputError: it cannot be written.
         """
+        config = self.config
         folder = make_directory(save_directory)
-        pose = checkpoint_path(self._pose_spec, self.config.pose_checkpoint, self.config.cache_dir)
-        saved = {"pose_checkpoint": copy_into(folder, pose)}
-        detector = self._detector_on_disk()
+        pose = checkpoint_path(resolve_pose(config.model), config.pose_checkpoint, config.cache_dir)
+        saved = {"pose_checkpoint": copy_checkpoint(folder, pose)}
+        detector = self._find_detector_checkpoint()
         if detector is not None:
-            saved["detector_checkpoint"] = copy_into(folder, detector)
-        replace(self.config, cache_dir=None, device="auto", **saved).save_pretrained(folder)
+            saved["detector_checkpoint"] = copy_checkpoint(folder, detector)
+        portable = replace(config, cache_dir=None, device="auto", threads=None, **saved)
+        portable.save_pretrained(folder)
 
-    def _detector_on_disk(self) -> Path | None:
+    def _find_detector_checkpoint(self) -> Path | None:
+        """The detector's checkpoint if it is on disk; a published one is not downloaded."""
         config = self.config
         if config.detector is None:
             return None
+        spec = resolve_detector(config.detector)
         if config.detector_checkpoint is not None:
-            return checkpoint_path(
-                resolve_detector(config.detector), config.detector_checkpoint, config.cache_dir
-            )
-        folder = None if config.cache_dir is None else Path(config.cache_dir)
-        return locate(resolve_detector(config.detector).file, folder)
+            return checkpoint_path(spec, config.detector_checkpoint, config.cache_dir)
+        return locate(spec.file, None if config.cache_dir is None else Path(config.cache_dir))
 
-    def _open_pose(self) -> PoseSession:
-        config = self.config
-        given = config.detector is None or config.detector_checkpoint is not None
-        path = checkpoint_path(
-            self._pose_spec,
-            config.pose_checkpoint,
-            config.cache_dir,
-            detector=None if given else resolve_detector(str(config.detector)),
-        )
-        options = RuntimeOptions(backend=config.backend, device=config.device)
-        return open_pose(self._pose_spec, path, options)
+    def __getstate__(self) -> dict[str, object]:
+        return {"config": self.config}
 
-    def _ready_detector(self) -> DetectorSession:
-        if self._detector is None:
-            config = self.config
-            if config.detector is None:
-                raise InputError(
-                    "this model was made with detector=None and finds no people itself; "
-                    "pass boxes=(N, 4), or load it with a detector such as 'rtmdet-m'"
-                )
-            spec = resolve_detector(config.detector)
-            path = checkpoint_path(spec, config.detector_checkpoint, config.cache_dir)
-            # An ONNX file runs in ONNX Runtime, also beside a pose network in torch.
-            backend = "auto" if path.suffix == ".onnx" else config.backend
-            options = RuntimeOptions(backend=backend, device=config.device)
-            self._detector = open_detector(spec, path, options)
-        return self._detector
+    def __setstate__(self, state: dict[str, object]) -> None:
+        config = state["config"]
+        assert isinstance(config, RTMPose3DConfig)
+        RTMPose3D.__init__(self, config)
 
     def __repr__(self) -> str:
         detector = self.config.detector or "none"

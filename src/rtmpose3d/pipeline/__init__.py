@@ -1,6 +1,7 @@
-"""From images and sessions to poses: detect, crop, run, decode, lift. No state over time."""
+"""From frames and sessions to results: detect, crop, run, decode, lift. No state over time."""
 
-from rtmpose3d.pipeline.detect import detect_people, keep_main_person, select_people
+from rtmpose3d.pipeline.detect import detect_people, filter_candidates, select_main_person
+from rtmpose3d.pipeline.estimator import PoseEstimator, PoseOptions, assemble_result
 from rtmpose3d.pipeline.lift import Lifted, lift_people
 from rtmpose3d.pipeline.pose import Poses, crop_images, decode_crops, estimate_poses
 from rtmpose3d.pipeline.prefetch import Outcome, predict_batches
@@ -8,13 +9,16 @@ from rtmpose3d.pipeline.prefetch import Outcome, predict_batches
 __all__ = [
     "Lifted",
     "Outcome",
+    "PoseEstimator",
+    "PoseOptions",
     "Poses",
+    "assemble_result",
     "crop_images",
     "decode_crops",
     "detect_people",
     "estimate_poses",
-    "keep_main_person",
+    "filter_candidates",
     "lift_people",
     "predict_batches",
-    "select_people",
+    "select_main_person",
 ]

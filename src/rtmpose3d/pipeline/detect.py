@@ -1,4 +1,4 @@
-"""People in images: letterbox, one network call per batch, selection as the reference does it."""
+"""Person detection: letterbox, one network call per batch, selection as in the reference."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IMAGES_PER_CALL = 8  # bounds the memory of a long list
 def detect_people(
     session: DetectorSession, images: Sequence[Image], *, bbox_thr: float
 ) -> list[Detections]:
-    """Find the people of each image.
+    """Detect the people of each image.
 
     Args:
         session: a detector.
@@ -27,24 +27,24 @@ def detect_people(
     Returns:
         One `Detections` per image, best first.
     """
-    found: list[Detections] = []
+    detections: list[Detections] = []
     for start in range(0, len(images), IMAGES_PER_CALL):
         boxed = [
             letterbox(image, session.input_size_wh)
             for image in images[start : start + IMAGES_PER_CALL]
         ]
         candidates = session.run(np.stack([pixels for pixels, _ in boxed]))
-        found += [
-            select_people(candidate, session, scale_wh, bbox_thr=bbox_thr)
+        detections += [
+            filter_candidates(candidate, session, scale_wh, bbox_thr=bbox_thr)
             for candidate, (_, scale_wh) in zip(candidates, boxed, strict=True)
         ]
-    return found
+    return detections
 
 
-def select_people(
+def filter_candidates(
     candidates: Candidates, session: DetectorSession, scale_wh: FloatArray, *, bbox_thr: float
 ) -> Detections:
-    """The people among an image's candidates, in the reference's order of steps.
+    """Select the people among the candidates of an image, in the order of the reference.
 
     Score above 0.05, the best 1000 of each scale, clipped to the network's input, back to image
     pixels, empty boxes dropped, non-maximum suppression at an IoU of 0.6, the best 100; then the
@@ -57,7 +57,7 @@ def select_people(
         bbox_thr: people must score above this.
     """
     spec = session.spec
-    keep = _best_of_each_scale(candidates, spec.score_thr, spec.pre_nms)
+    keep = _best_per_scale(candidates, spec.score_thr, spec.pre_nms)
     boxes = np.clip(candidates.boxes_xyxy[keep], 0, np.tile(session.input_size_wh, 2))
     boxes = image_boxes_from_letterbox(boxes, scale_wh)
     scores = candidates.scores[keep]
@@ -70,8 +70,8 @@ def select_people(
     )
 
 
-def keep_main_person(people: Detections) -> Detections:
-    """The person with the largest area times score; nobody if there is nobody."""
+def select_main_person(people: Detections) -> Detections:
+    """Select the person with the largest area times score; without people the result is empty."""
     if len(people) <= 1:
         return people
     sides = people.boxes_xyxy[:, 2:] - people.boxes_xyxy[:, :2]
@@ -79,12 +79,12 @@ def keep_main_person(people: Detections) -> Detections:
     return people.select(slice(best, best + 1))
 
 
-def _best_of_each_scale(candidates: Candidates, score_thr: float, most: int) -> IntArray:
+def _best_per_scale(candidates: Candidates, score_thr: float, max_boxes: int) -> IntArray:
     kept, start = [], 0
     for size in candidates.level_sizes:
         scores = candidates.scores[start : start + size]
         above = np.flatnonzero(scores > score_thr)
-        order = np.argsort(-scores[above], kind="stable")[:most]
+        order = np.argsort(-scores[above], kind="stable")[:max_boxes]
         kept.append(start + above[order])
         start += size
     return np.concatenate(kept)

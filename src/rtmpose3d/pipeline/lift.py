@@ -1,4 +1,4 @@
-"""From image points and relative depths to camera space: root depths first, then the points."""
+"""From image points and relative depths to camera space: first root depths, then keypoints."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def lift_people(
     root_depth_m: float | FloatArray | None = None,
     height_m: float | FloatArray | None = None,
 ) -> Lifted:
-    """Place N people in front of the camera.
+    """Place N people in camera space.
 
     Args:
         keypoints_2d: (N, K, 2) pixels of the image.
@@ -50,10 +50,10 @@ def lift_people(
         InputError: root_depth_m or height_m is not positive, or of another length than N.
     """
     people = len(keypoints_2d)
-    heights = None if height_m is None else per_person("height_m", height_m, people)
+    heights = None if height_m is None else expand_per_person("height_m", height_m, people)
     source: tuple[RootDepthSource, ...]
     if root_depth_m is not None:
-        depth = per_person("root_depth_m", root_depth_m, people)
+        depth = expand_per_person("root_depth_m", root_depth_m, people)
         std = np.zeros_like(depth)
         source = ("given",) * people
     else:
@@ -68,7 +68,7 @@ def lift_people(
     )
 
 
-def per_person(name: str, value: float | FloatArray, people: int) -> FloatArray:
+def expand_per_person(name: str, value: float | FloatArray, people: int) -> FloatArray:
     """A positive number for each of N people, from one for all or from N.
 
     Raises:

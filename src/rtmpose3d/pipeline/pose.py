@@ -13,7 +13,7 @@ from rtmpose3d.runtime import PoseSession
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.structures import Crops, FloatArray, Image, UInt8Array
 
-CROPS_PER_CALL = 64  # bounds the memory; everybody in an ordinary image fits in one call
+CROPS_PER_CALL = 64  # bounds the memory; the people of an ordinary image fit in one call
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ def estimate_poses(
         session: a pose network.
         images: (H, W, 3) uint8 BGR, of any sizes.
         boxes_xyxy: per image (N_i, 4), pixels; N_i may be 0.
-        flip_test: also run every crop mirrored, and average the logits; None: as the model's
+        flip_test: also run every crop flipped, and average the logits; None: as the model's
             spec says.
 
     Raises:
@@ -64,7 +64,7 @@ def estimate_poses(
 def crop_images(
     images: Sequence[Image], boxes_xyxy: Sequence[FloatArray], input_size_wh: tuple[int, int]
 ) -> Crops:
-    """The crops of all people of all images, in order."""
+    """Crop all people of all images, in order."""
     cut = [
         crop_people(image, boxes, input_size_wh)
         for image, boxes in zip(images, boxes_xyxy, strict=True)
@@ -82,7 +82,7 @@ def decode_crops(session: PoseSession, crops: Crops, *, flip_test: bool | None =
     spec = session.spec
     flip_test = spec.flip_test if flip_test is None else flip_test
     if len(crops) == 0:
-        return _nobody(spec.keypoints, has_depth=spec.codec.has_depth)
+        return _no_poses(spec.keypoints, has_depth=spec.codec.has_depth)
     decoded = [
         _run_flipped(session, pixels) if flip_test else session.run(pixels)
         for pixels in _chunks(crops.pixels, CROPS_PER_CALL // (2 if flip_test else 1))
@@ -98,17 +98,20 @@ def decode_crops(session: PoseSession, crops: Crops, *, flip_test: bool | None =
 
 
 def _run_flipped(session: PoseSession, pixels: UInt8Array) -> Decoded:
-    """The mean of the logits of each crop and of its mirror image (mmpose, flip_test)."""
-    mirror = list(WHOLEBODY.flip_index)
+    """Decode the mean of the logits of each crop and of its flipped image (mmpose, flip_test)."""
+    flip_index = list(WHOLEBODY.flip_index)
     both = session.run_simcc(np.concatenate([pixels, pixels[:, :, ::-1]]))
     plain, flipped = zip(*(np.split(axis, 2) for axis in both), strict=True)
-    turned = [flipped[0][:, mirror, ::-1], *(axis[:, mirror] for axis in flipped[1:])]
-    mean = tuple((a + b) * np.float32(0.5) for a, b in zip(plain, turned, strict=True))
+    flipped_back = [
+        flipped[0][:, flip_index, ::-1],
+        *(axis[:, flip_index] for axis in flipped[1:]),
+    ]
+    mean = tuple((a + b) * np.float32(0.5) for a, b in zip(plain, flipped_back, strict=True))
     return decode_simcc(mean, session.spec.codec)
 
 
-def _chunks(pixels: UInt8Array, most: int) -> list[UInt8Array]:
-    return [pixels[i : i + most] for i in range(0, len(pixels), most)]
+def _chunks(pixels: UInt8Array, size: int) -> list[UInt8Array]:
+    return [pixels[i : i + size] for i in range(0, len(pixels), size)]
 
 
 def _slice(poses: Poses, start: int, end: int) -> Poses:
@@ -120,7 +123,7 @@ def _slice(poses: Poses, start: int, end: int) -> Poses:
     )
 
 
-def _nobody(keypoints: int, *, has_depth: bool) -> Poses:
+def _no_poses(keypoints: int, *, has_depth: bool) -> Poses:
     return Poses(
         keypoints_2d=np.zeros((0, keypoints, 2), np.float32),
         scores=np.zeros((0, keypoints), np.float32),

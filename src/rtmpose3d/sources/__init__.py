@@ -4,6 +4,7 @@ Everything leaves here as one thing: a contiguous (H, W, 3) uint8 array in OpenC
 upright. `load_image` makes it, `expand_inputs` turns what a user typed into a list of files.
 """
 
+from rtmpose3d.sources.download import is_url
 from rtmpose3d.sources.exif import exif_of
 from rtmpose3d.sources.images import ImageSource, load_image
 from rtmpose3d.sources.inputs import IMAGE_ENDINGS, ImageLocation, expand_inputs
@@ -14,5 +15,6 @@ __all__ = [
     "ImageSource",
     "exif_of",
     "expand_inputs",
+    "is_url",
     "load_image",
 ]

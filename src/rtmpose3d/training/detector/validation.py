@@ -12,7 +12,7 @@ from rtmpose3d.evaluation.metrics.oks import OksImage, average_precision
 from rtmpose3d.evaluation.reports.tiles import lay_out
 from rtmpose3d.geometry.boxes import iou_matrix
 from rtmpose3d.models.graph import DetectorGraph
-from rtmpose3d.pipeline.detect import select_people
+from rtmpose3d.pipeline.detect import filter_candidates
 from rtmpose3d.runtime import DetectorSession, Device
 from rtmpose3d.runtime.backends.torch import TorchNetwork
 from rtmpose3d.structures import Detections, Image
@@ -96,7 +96,7 @@ def draw_detections(
 
 def _found(session: DetectorSession, batch: DetectorBatch) -> list[Detections]:
     return [
-        select_people(candidates, session, np.ones(2), bbox_thr=LEAST_SCORE)
+        filter_candidates(candidates, session, np.ones(2), bbox_thr=LEAST_SCORE)
         for candidates in session.run(batch.images)
     ]
 

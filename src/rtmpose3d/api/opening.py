@@ -1,0 +1,47 @@
+"""From a configuration to an estimator: checkpoints are found or downloaded, sessions opened."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+
+from rtmpose3d.api.checkpoints import checkpoint_path
+from rtmpose3d.api.config import RTMPose3DConfig
+from rtmpose3d.pipeline import PoseEstimator
+from rtmpose3d.runtime import DetectorSession, open_detector, open_pose, select_backend
+from rtmpose3d.zoo import resolve_detector, resolve_pose
+
+
+def open_estimator(config: RTMPose3DConfig) -> PoseEstimator:
+    """Open the pose network of a configuration; the detector is opened when it is first used.
+
+    Raises:
+        WeightsError: a checkpoint is missing, broken or of another model.
+        DownloadError: a published file cannot be downloaded.
+        BackendError: the device is not available.
+    """
+    select_backend(config.runtime)  # a device that is not available fails before a download
+    spec = resolve_pose(config.model)
+    published = config.detector is not None and config.detector_checkpoint is None
+    path = checkpoint_path(
+        spec,
+        config.pose_checkpoint,
+        config.cache_dir,
+        detector=resolve_detector(str(config.detector)) if published else None,
+    )
+    return PoseEstimator(
+        pose=open_pose(spec, path, config.runtime),
+        detector=None
+        if config.detector is None
+        else functools.cache(functools.partial(_open_detector, config, config.detector)),
+        flip_test=config.flip_test,
+    )
+
+
+def _open_detector(config: RTMPose3DConfig, name: str) -> DetectorSession:
+    spec = resolve_detector(name)
+    path = checkpoint_path(spec, config.detector_checkpoint, config.cache_dir)
+    options = config.runtime
+    if path.suffix == ".onnx":  # also next to a pose network in torch, which cannot run it
+        options = replace(options, backend="auto")
+    return open_detector(spec, path, options)

@@ -1,0 +1,172 @@
+"""`PoseEstimator`: frames in, a `PoseResult` for each out, by a detector and a pose network.
+
+Detect, crop, run, decode, lift, assemble; all people of all frames share the network's batches. It
+holds no state over time: what a stream needs beyond single frames goes on top of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rtmpose3d.errors import InputError, UnknownNameError
+from rtmpose3d.geometry import AXES, Axes, Camera
+from rtmpose3d.pipeline.detect import detect_people, select_main_person
+from rtmpose3d.pipeline.lift import lift_people
+from rtmpose3d.pipeline.pose import Poses, estimate_poses
+from rtmpose3d.runtime import DetectorSession, PoseSession
+from rtmpose3d.structures import Detections, FloatArray, Frame, PoseResult
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PoseOptions:
+    """Which people are estimated, and how they are placed in 3D.
+
+    Attributes:
+        bbox_thr: people must be detected with a score above this, in [0, 1].
+        single_person: keep only the person with the largest area times score.
+        root_depth_m: depth of the people's roots, if known: one for all, or (N,).
+        height_m: statures of the people, if known: one for all, or (N,).
+        axes: frame of `PoseResult.keypoints_3d`.
+
+    Raises:
+        InputError: a threshold outside [0, 1].
+        UnknownNameError: unknown axes.
+    """
+
+    bbox_thr: float = 0.3
+    single_person: bool = False
+    root_depth_m: float | FloatArray | None = None
+    height_m: float | FloatArray | None = None
+    axes: Axes = "z-up"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.bbox_thr <= 1:
+            raise InputError(f"bbox_thr must be between 0 and 1, got {self.bbox_thr!r}")
+        if self.axes not in AXES:
+            raise UnknownNameError("axes", self.axes, AXES)
+
+
+DEFAULT_POSE_OPTIONS = PoseOptions()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PoseEstimator:
+    """Whole-body pose estimation from open sessions.
+
+    Attributes:
+        pose: the pose network.
+        detector: the person detector, or a function that returns it, called when people are to be
+            detected; None if boxes are always given.
+        flip_test: also run every crop flipped and average; None: as the pose model's spec says.
+    """
+
+    pose: PoseSession
+    detector: DetectorSession | Callable[[], DetectorSession] | None = None
+    flip_test: bool | None = None
+
+    def run(
+        self,
+        frames: Sequence[Frame],
+        options: PoseOptions = DEFAULT_POSE_OPTIONS,
+        *,
+        people: Sequence[Detections | None] | None = None,
+    ) -> list[PoseResult]:
+        """Estimate the poses of the people in each frame.
+
+        Args:
+            frames: images of any sizes; a frame without a camera gets the default field of view.
+            options: which people, and how they are placed in 3D.
+            people: known people of each frame, None where they are to be detected.
+
+        Returns:
+            One result per frame, with the frame's index, time and source.
+
+        Raises:
+            InputError: an unusable box or option, or no detector where one is needed.
+            BackendError: the runtime failed.
+        """
+        detections = self._detect(frames, options, people or [None] * len(frames))
+        poses = estimate_poses(
+            self.pose,
+            [frame.image for frame in frames],
+            [detected.boxes_xyxy for detected in detections],
+            flip_test=self.flip_test,
+        )
+        return [
+            assemble_result(*parts, options, model=self.pose.spec.name)
+            for parts in zip(frames, detections, poses, strict=True)
+        ]
+
+    def _detect(
+        self, frames: Sequence[Frame], options: PoseOptions, known: Sequence[Detections | None]
+    ) -> list[Detections]:
+        """The people of each frame: the known ones, the others from one run of the detector."""
+        unknown = [
+            frame.image for frame, people in zip(frames, known, strict=True) if people is None
+        ]
+        detected: Iterator[Detections] = iter(())
+        if unknown:
+            detected = iter(
+                detect_people(self._open_detector(), unknown, bbox_thr=options.bbox_thr)
+            )
+        everyone = [next(detected) if people is None else people for people in known]
+        if not options.single_person:
+            return everyone
+        return [select_main_person(people) for people in everyone]
+
+    def _open_detector(self) -> DetectorSession:
+        if self.detector is None:
+            raise InputError(
+                "there is no detector (detector=None) to find people with; pass their boxes, or "
+                "load a detector such as 'rtmdet-m'"
+            )
+        return self.detector() if callable(self.detector) else self.detector
+
+
+def assemble_result(
+    frame: Frame, people: Detections, poses: Poses, options: PoseOptions, *, model: str
+) -> PoseResult:
+    """Lift the poses of one frame, if the model has depths, and join everything in a result.
+
+    Args:
+        frame: the image, with its camera if it is known.
+        people: N boxes and scores.
+        poses: of the same N people.
+        options: the known depths or statures, and the axes.
+        model: name of the pose model.
+
+    Raises:
+        InputError: a root depth or a stature that is not positive, or not one per person.
+    """
+    camera = lifted = None
+    if poses.depth_m is not None:
+        width, height = frame.size_wh
+        camera = frame.camera or Camera.from_fov(width=width, height=height)
+        lifted = lift_people(
+            poses.keypoints_2d,
+            poses.depth_m,
+            poses.confidence,
+            camera,
+            root_depth_m=options.root_depth_m,
+            height_m=options.height_m,
+        )
+    return PoseResult(
+        keypoints_2d=poses.keypoints_2d,
+        scores=poses.scores,
+        confidence=poses.confidence,
+        bboxes=people.boxes_xyxy,
+        bbox_scores=people.scores,
+        keypoints_camera=None if lifted is None else lifted.keypoints_camera,
+        root_depth_m=None if lifted is None else lifted.root_depth_m,
+        root_depth_std_m=None if lifted is None else lifted.root_depth_std_m,
+        root_depth_source=() if lifted is None else lifted.root_depth_source,
+        axes=options.axes,
+        camera=camera,
+        model=model,
+        image_size_wh=frame.size_wh,
+        image=frame.image,
+        source=frame.source,
+        frame_index=frame.index,
+        time_s=frame.time_s,
+    )
