@@ -25,7 +25,7 @@ from rtmpose3d.synth import CameraView, Light, Person, Renderer, RenderJob, Scen
 from rtmpose3d.synth.output import PersonLabels, label_people
 from rtmpose3d.synth.people import Cast, person_of
 from rtmpose3d.synth.pose import pose_body, sample_pose, world_from_person
-from rtmpose3d.synth.scene import backdrop_place, looking_at, read_image
+from rtmpose3d.synth.scene import fit_backdrop, looking_at, read_image
 from rtmpose3d.zoo import DEMO_IMAGE
 
 TRUTH = Path(__file__).parents[1] / "tests" / "fixtures" / "demo" / "people.json"
@@ -86,7 +86,7 @@ def render(
     """(640, 960, 3) uint8 BGR, and the labels of its people."""
     view = view_of()
     scene = Scene(people=people_of(cast, seed), props=(), light=SUN, backdrop=photo)
-    job = RenderJob(scene=scene, view=view, backdrop_from_image=backdrop_place(view, photo))
+    job = RenderJob(scene=scene, view=view, backdrop_from_image=fit_backdrop(view, photo))
     image = renderer.render_jobs([job])[0]
     return image.image, label_people(scene.people, view, image)
 

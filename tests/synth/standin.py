@@ -124,7 +124,7 @@ def _meshes(
     texture = rng.integers(90, 255, (32, 32, 4)).astype(np.uint8)
     texture[..., 3] = 255
     return tuple(
-        _joined(found, Material(kind=kind, texture=texture if textured else None, tint_rgb=tint))
+        _joined(found, Material(shading=kind, texture=texture if textured else None, tint_rgb=tint))
         for (kind, found), tint in zip(
             pieces.items(), [(0.8, 0.55, 0.45), (0.2, 0.3, 0.7)], strict=True
         )

@@ -12,26 +12,26 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.synth import CameraView, Prop, Scene, SceneSettings
 from rtmpose3d.synth.render.decimation import CELLS_M, decimate, islands
-from rtmpose3d.synth.scene.backdrops import Backdrops, split_of
+from rtmpose3d.synth.scene.backdrops import Backdrops, assign_split
 from rtmpose3d.synth.scene.cameras import looking_at
-from rtmpose3d.synth.scene.composition import backdrop_place, compose_scene, without_blockers
+from rtmpose3d.synth.scene.composition import compose_scene, fit_backdrop, without_blockers
 from rtmpose3d.synth.scene.glb import read_glb
 from rtmpose3d.synth.scene.props import PropKit
 
 
-def test_views_of_one_place_are_in_one_split_and_every_file_is_in_one(
+def test_views_of_one_location_are_in_one_split_and_every_file_is_in_one(
     backdrop_folder: Path,
 ) -> None:
     halves = [Backdrops.open(backdrop_folder, split) for split in ("train", "val")]
-    places = [{source.place for source in half.photos} for half in halves]
-    assert all(places)
-    assert not places[0] & places[1]
+    locations = [{source.location for source in half.photos} for half in halves]
+    assert all(locations)
+    assert not locations[0] & locations[1]
     assert sum(len(half.photos) for half in halves) == 12
     assert "CC0-1.0" in halves[0].photos[0].credit
 
 
-def test_about_one_place_in_eight_is_for_validation() -> None:
-    share = np.mean([split_of(f"place {i}") == "val" for i in range(2000)])
+def test_about_one_location_in_eight_is_for_validation() -> None:
+    share = np.mean([assign_split(f"place {i}") == "val" for i in range(2000)])
     assert 0.09 < share < 0.15
 
 
@@ -51,7 +51,7 @@ def test_folders_that_are_not_there_or_empty_are_errors(tmp_path: Path) -> None:
 
 def test_a_broken_photograph_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"no image")
-    with pytest.raises(InputError, match=r"a\.jpg is no image"):
+    with pytest.raises(InputError, match=r"a\.jpg is not a readable image"):
         Backdrops.open(tmp_path, "train").photo(np.random.default_rng(0))
 
 
@@ -198,9 +198,9 @@ def test_things_around_do_not_stand_in_people(two_people: Scene) -> None:
 
 
 def _distance(prop: Prop, scene: Scene) -> float:
-    places = prop.mesh.positions @ prop.world_from_rest[:, :3].T + prop.world_from_rest[:, 3]
+    vertices = prop.mesh.positions @ prop.world_from_rest[:, :3].T + prop.world_from_rest[:, 3]
     points = np.concatenate([person.keypoints_world for person in scene.people])[:, :2]
-    return float(np.linalg.norm(places[:, None, :2] - points[None], axis=2).min())
+    return float(np.linalg.norm(vertices[:, None, :2] - points[None], axis=2).min())
 
 
 @pytest.mark.parametrize("down_m", [0.2, 0.8, -0.3])
@@ -208,11 +208,11 @@ def test_the_horizon_of_a_photograph_is_laid_on_that_of_the_view(down_m: float) 
     camera = Camera(fx=400, fy=400, cx=170, cy=118, width=330, height=250)
     view = looking_at(np.array([0.0, -4, 1.2]), np.array([0.3, 0, 1.2 - down_m]), camera)
     photo = np.zeros((300, 420, 3), np.uint8)
-    matrix = backdrop_place(view, photo)
+    matrix = fit_backdrop(view, photo)
     assert matrix is not None
     far = np.array([800.0, 1000.0, 1.2])  # as good as on the horizon
-    place = camera.project(far @ view.camera_from_world[:, :3].T + view.camera_from_world[:, 3])
-    assert (matrix @ [*place, 1])[1] == pytest.approx(0.46 * 300, abs=1.5)
+    pixel = camera.project(far @ view.camera_from_world[:, :3].T + view.camera_from_world[:, 3])
+    assert (matrix @ [*pixel, 1])[1] == pytest.approx(0.46 * 300, abs=1.5)
     corners = matrix @ np.array([[0, 0, 1], [329, 0, 1], [0, 249, 1], [329, 249, 1]]).T
     assert corners[:2].min() > -2
     assert (corners[:2].max(axis=1) < (422, 302)).all()

@@ -7,10 +7,10 @@ from rtmpose3d.geometry import Camera
 from rtmpose3d.geometry.crop import apply_affine, crop_from_image
 from rtmpose3d.synth import CameraView
 from rtmpose3d.synth.scene.cameras import (
+    camera_position,
     clip_from_world,
     cropped_view,
     depth_from_clip,
-    eye_of,
     looking_at,
     to_camera,
 )
@@ -25,7 +25,7 @@ def test_the_target_lies_at_the_principal_point_and_up_is_up(view: CameraView) -
     above = level.camera.project(to_camera(level, target + np.array([0, 0, 0.1])))
     assert above[0] == pytest.approx(171.5)
     assert above[1] < 118
-    assert eye_of(level) == pytest.approx(eye)
+    assert camera_position(level) == pytest.approx(eye)
     assert np.linalg.det(level.camera_from_world[:, :3]) == pytest.approx(1)
 
 

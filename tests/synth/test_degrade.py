@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rtmpose3d.synth import Degradation
-from rtmpose3d.synth.render.camera_effects import NOTHING, degrade
+from rtmpose3d.synth.render.camera_effects import NO_DEGRADATION, degrade
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (61, 47, 3)).astype(np.uint8)
 NAMES = ["blur", "motion", "low_resolution", "tone", "colour", "grey", "noise", "jpeg"]
@@ -33,7 +33,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not() -> None:
 
 
 def test_nothing_changes_nothing() -> None:
-    assert np.array_equal(degrade(IMAGE, np.random.default_rng(0), NOTHING), IMAGE)
+    assert np.array_equal(degrade(IMAGE, np.random.default_rng(0), NO_DEGRADATION), IMAGE)
 
 
 def test_grey_has_no_colour() -> None:

@@ -15,7 +15,7 @@ from rtmpose3d.synth.output.labels import (
     mask_box,
     silhouette_box,
 )
-from rtmpose3d.synth.scene.cameras import eye_of, to_camera
+from rtmpose3d.synth.scene.cameras import camera_position, to_camera
 
 
 def test_points_in_metres_project_to_the_points_in_pixels(
@@ -61,7 +61,7 @@ def test_whoever_stands_before_another_occludes_him(
     renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     near = two_people.people[0]
-    step = (near.keypoints_world.mean(axis=0) - eye_of(view)) * 0.5
+    step = (near.keypoints_world.mean(axis=0) - camera_position(view)) * 0.5
     step[2] = 0
     moved = near.bone_matrices.copy()
     moved[:, :, 3] += step

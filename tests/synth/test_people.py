@@ -80,7 +80,7 @@ def test_meshes_are_what_the_renderer_expects(cast: Cast) -> None:
 
 def test_the_keypoints_move_with_the_skin_that_the_renderer_draws(cast: Cast) -> None:
     person = make_person(np.random.default_rng(3), cast)
-    skins = [i for i, mesh in enumerate(person.meshes) if mesh.material.kind == "skin"]
+    skins = [i for i, mesh in enumerate(person.meshes) if mesh.material.shading == "skin"]
     drawn = np.concatenate([skinned(person, i) for i in skins])
     face = person.keypoints_world[23:91]
     nearest = np.linalg.norm(face[:, None] - drawn[None], axis=2).min(axis=1)
@@ -146,7 +146,7 @@ def test_hidden_skin_is_left_out(cast: Cast) -> None:
     counts = []
     for number in range(ACTORS):
         actor = cast.actor(number)
-        counts.append(sum(len(m.triangles) for m in actor.meshes if m.material.kind == "skin"))
+        counts.append(sum(len(m.triangles) for m in actor.meshes if m.material.shading == "skin"))
     whole = 24784  # head, hands and the rest of the naked body
     assert max(counts) < whole
     assert min(counts) > 5000  # head and hands stay

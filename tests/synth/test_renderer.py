@@ -11,8 +11,8 @@ from standin import standin_person
 from rtmpose3d.errors import BackendError, InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.synth import CameraView, Material, Prop, Renderer, RenderJob, Scene
-from rtmpose3d.synth.render.context import current
-from rtmpose3d.synth.render.renderer import NOBODY, PROP
+from rtmpose3d.synth.render.context import use_context
+from rtmpose3d.synth.render.renderer import BACKGROUND, PROP
 from rtmpose3d.synth.scene.backdrops import Backdrops
 from rtmpose3d.synth.scene.cameras import looking_at, to_camera
 from rtmpose3d.synth.scene.glb import rigid_mesh
@@ -24,7 +24,7 @@ def _marker(place: np.ndarray, half_m: float) -> Prop:
     points = np.concatenate([np.eye(3), -np.eye(3)]) * half_m
     faces = np.array([[0, 1, 2], [1, 3, 2], [3, 4, 2], [4, 0, 2]])
     triangles = np.concatenate([faces, (faces + 3) % 6])
-    material = Material(kind="prop", tint_rgb=(1.0, 1.0, 1.0), two_sided=True)
+    material = Material(shading="prop", tint_rgb=(1.0, 1.0, 1.0), two_sided=True)
     normals = points / half_m
     mesh = rigid_mesh(points, normals, np.zeros((6, 2)), triangles, material)
     return Prop(mesh=mesh, world_from_rest=np.column_stack([np.eye(3), place]))
@@ -60,7 +60,7 @@ def test_people_have_their_numbers_and_the_backdrop_has_none(
         nose = view.camera.project(to_camera(view, person.keypoints_world[15]))
         x, y = np.round(nose).astype(int)
         assert image.owner[y, x] == index + 1
-    assert image.owner[0, 0] == NOBODY
+    assert image.owner[0, 0] == BACKGROUND
     assert np.isinf(image.depth_m[0, 0])
 
 
@@ -98,7 +98,7 @@ def test_a_shadow_darkens_the_floor_and_light_without_shadows_does_not(
     dark = renderer.render(two_people, view)
     light = replace(two_people.light, shadows=False)
     bright = renderer.render(replace(two_people, light=light), view)
-    floor = (dark.owner == NOBODY) & np.isfinite(dark.depth_m)
+    floor = (dark.owner == BACKGROUND) & np.isfinite(dark.depth_m)
     darker = (bright.image[floor].mean(axis=1) - dark.image[floor].mean(axis=1)) > 20
     assert 0.005 < darker.mean() < 0.3
 
@@ -108,7 +108,7 @@ def test_a_floor_on_a_photograph_only_darkens_it(
 ) -> None:
     photo = np.full((100, 120, 3), 180, np.uint8)
     image = renderer.render(replace(two_people, backdrop=photo), view)
-    around = cv2.dilate((image.owner != NOBODY).astype(np.uint8), np.ones((3, 3)))
+    around = cv2.dilate((image.owner != BACKGROUND).astype(np.uint8), np.ones((3, 3)))
     free = around == 0  # borders of people are mixed
     assert image.image[free].max() == 180
     assert (image.image[free] < 160).any()
@@ -165,7 +165,7 @@ def test_a_renderer_that_is_opened_and_closed_within_anothers_work_leaves_it_alo
     renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     expected = renderer.render(two_people, view)
-    with current(renderer.context):
+    with use_context(renderer.context):
         Renderer().close()
         texture = renderer.context.texture((4, 4), 4, bytes(range(64)))
         assert texture.read() == bytes(range(64))

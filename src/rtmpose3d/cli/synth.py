@@ -14,7 +14,7 @@ from rtmpose3d.progress import progress_bar
 
 if TYPE_CHECKING:
     from rtmpose3d.synth import DatasetPlan
-    from rtmpose3d.synth.scene import Split
+    from rtmpose3d.synth.scene import AssetSplit
 
 _WHAT, _IMAGES, _RUN = "What is rendered", "Images", "Running"
 FORMATS = ("coco",)
@@ -149,12 +149,12 @@ def synth(
     that is Mesa: apt-get install libegl1 libgl1 libgl1-mesa-dri.
     """
     from rtmpose3d.synth import DatasetPlan, ShotSettings, WorldSettings, makehuman_people
-    from rtmpose3d.synth.scene import SPLITS
+    from rtmpose3d.synth.scene import ASSET_SPLITS
 
     if file_format not in FORMATS:
         raise UnknownNameError("--format", file_format, FORMATS)
-    if split not in SPLITS:
-        raise UnknownNameError("--split", split, SPLITS)
+    if split not in ASSET_SPLITS:
+        raise UnknownNameError("--split", split, ASSET_SPLITS)
     plan = DatasetPlan(
         out=out,
         count=count,
@@ -162,7 +162,7 @@ def synth(
             assets=assets,
             make_people=makehuman_people,
             backdrops=backdrops,
-            split=cast("Split", split),
+            split=cast("AssetSplit", split),
             seed=seed,
             people=parse_people(people),
             device=device,

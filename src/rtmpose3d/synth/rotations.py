@@ -148,7 +148,7 @@ def frame_of(along: FloatArray, across: FloatArray) -> FloatArray:
 
 
 def twist_about_y(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Split rotations into swing @ twist, the twist about y.
+    """Splits rotations into swing @ twist, the twist about y.
 
     Returns:
         swing (..., 3, 3), the least turn that takes -y where the matrix takes it, and the twist

@@ -1,7 +1,7 @@
-"""Everything that a process needs to render: people, backdrops, things, a renderer; and seeds.
+"""Everything that a process needs to render: people, backdrops, props, a renderer; and seeds.
 
-`WorldSettings` travels between processes, `World` is opened in each. Whatever is random is drawn
-from `settings.rng(kind, number)`, so that number n of a kind is the same in every process.
+`WorldSettings` is sent between processes, `World` is opened in each. All randomness comes from
+`settings.rng(stream, number)`, so that item n of a stream is the same in every process.
 """
 
 from __future__ import annotations
@@ -17,51 +17,58 @@ import numpy as np
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.synth.people import Cast
 from rtmpose3d.synth.render import Degradation, Renderer
-from rtmpose3d.synth.scene import SPLITS, Backdrops, Person, PropKit, SceneSettings, Split
+from rtmpose3d.synth.scene import (
+    ASSET_SPLITS,
+    AssetSplit,
+    Backdrops,
+    Person,
+    PropKit,
+    SceneSettings,
+)
 
-MOST_PEOPLE_COMPOSED = 12
-ACTORS = 24  # dressed bodies of a cast; a new block of them takes about 0.06 s each
-_KINDS = {"image": 1, "crops": 2, "scenes": 3, "kit": 4}
+MAX_PEOPLE = 12
+CAST_SIZE = 24  # dressed bodies; a new block of them takes about 0.06 s each
+_STREAMS = {"image": 1, "crops": 2, "scenes": 3, "kit": 4}
 
 
 class PeopleSource(Protocol):
-    """Makes people; they depend on settings, the last `select_block` and the generator alone."""
+    """Source of people, decided by its settings, the selected block and the generator alone."""
 
     def select_block(self, block: int) -> None:
-        """Take other bodies and clothes from here on, the same for a block in every process."""
+        """Switches to other bodies and clothes, the same for a block in every process."""
         ...
 
     def people(self, rng: np.random.Generator, count: int) -> tuple[Person, ...]:
-        """People at their places, the ground at z = 0; identities 0, 1, ..."""
+        """Posed people in the world, the ground at z = 0; identities 0, 1, ..."""
         ...
 
     def clip(
         self, rng: np.random.Generator, count: int, times_s: tuple[float, ...]
     ) -> Iterator[tuple[Person, ...]]:
-        """The same people at several times, moving smoothly."""
+        """The same people at several times, in smooth motion."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorldSettings:
-    """What is rendered.
+    """Contents of rendered images.
 
     Attributes:
-        assets: MakeHuman's folder.
+        assets: directory of MakeHuman's assets.
         make_people: opens the source of people; a function that can be pickled.
-        backdrops: folder of photographs and objects; None for painted images only.
-        split: bodies, clothes, backdrops and seeds of "train" and "val" have nothing in common.
-        seed: decides everything.
-        people: least and most people of a scene.
-        scene: how scenes are composed.
-        degradation: what images suffer.
+        backdrops: directory of photographs and objects; None for painted backdrops only.
+        split: "train" and "val" share no bodies, clothes, backdrops or seeds.
+        seed: decides everything random.
+        people: minimum and maximum number of people per scene.
+        scene: composition of scenes.
+        degradation: camera effects.
         device: EGL device; None for the first.
     """
 
     assets: Path
     make_people: Callable[[WorldSettings], PeopleSource]
     backdrops: Path | None = None
-    split: Split = "train"
+    split: AssetSplit = "train"
     seed: int = 0
     people: tuple[int, int] = (1, 4)
     scene: SceneSettings = field(default_factory=SceneSettings)
@@ -69,39 +76,39 @@ class WorldSettings:
     device: int | None = None
 
     def __post_init__(self) -> None:
-        if self.split not in SPLITS:
-            raise UnknownNameError("split", self.split, SPLITS)
+        if self.split not in ASSET_SPLITS:
+            raise UnknownNameError("split", self.split, ASSET_SPLITS)
         low, high = self.people
-        if not 1 <= low <= high <= MOST_PEOPLE_COMPOSED:
+        if not 1 <= low <= high <= MAX_PEOPLE:
             raise InputError(
-                f"people is the least and most of a scene, 1 to {MOST_PEOPLE_COMPOSED}, "
-                f"got {low}-{high}"
+                f"people is the minimum and maximum per scene, 1 to {MAX_PEOPLE}, got {low}-{high}"
             )
         if self.seed < 0:
             raise InputError(f"seed must be 0 or more, got {self.seed}")
 
-    def rng(self, kind: str, number: int) -> np.random.Generator:
-        """The generator for number n of a kind."""
-        return np.random.default_rng([self.seed, SPLITS.index(self.split), _KINDS[kind], number])
+    def rng(self, stream: str, number: int) -> np.random.Generator:
+        """Random generator of item `number` of a stream: "image", "crops", "scenes" or "kit"."""
+        keys = [self.seed, ASSET_SPLITS.index(self.split), _STREAMS[stream], number]
+        return np.random.default_rng(keys)
 
 
 def makehuman_people(settings: WorldSettings) -> PeopleSource:
-    """Opens MakeHuman's folder as a source of people.
+    """Opens MakeHuman's assets as a source of people.
 
     Raises:
-        InputError: the folder is missing or incomplete; the message names what.
+        InputError: the directory is missing or incomplete; the message names the missing file.
     """
-    return Cast.open(settings.assets, seed=settings.seed, size=ACTORS, split=settings.split)
+    return Cast.open(settings.assets, seed=settings.seed, size=CAST_SIZE, split=settings.split)
 
 
 class World:
-    """The opened assets and a renderer. To be used in one thread, and closed.
+    """Open assets and a renderer, for use in one thread. A context manager.
 
     Args:
-        settings: what to open.
+        settings: contents of the images.
 
     Raises:
-        InputError: a folder is missing or broken.
+        InputError: a directory is missing or broken.
         MissingDependencyError, BackendError: there is no OpenGL.
     """
 
@@ -122,18 +129,18 @@ class World:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         self.close()
 
     def close(self) -> None:
-        """Free the device."""
+        """Releases the device."""
         self.renderer.close()
 
     def sample_people_count(self, rng: np.random.Generator) -> int:
-        """Number of people of a scene: fewer are more frequent."""
+        """Random number of people for a scene; fewer are more frequent."""
         low, high = self.settings.people
         weights = 0.6 ** np.arange(high - low + 1)
         return low + int(rng.choice(len(weights), p=weights / weights.sum()))

@@ -84,7 +84,7 @@ def _cloth_mesh(rng: np.random.Generator, garment: Garment, body: Body) -> Mesh:
         return garment_mesh(
             garment,
             body,
-            Material(kind="cloth", texture=tile, roughness=roughness, two_sided=True),
+            Material(shading="cloth", texture=tile, roughness=roughness, two_sided=True),
             garment.surface.uv * scale,
         )
     own, shade = garment.hangs.texture, garment.hangs.shade
@@ -94,7 +94,7 @@ def _cloth_mesh(rng: np.random.Generator, garment: Garment, body: Body) -> Mesh:
             tint = tint * rng.uniform(0.6, 1.2, 3)
         r, g, b = np.clip(tint, 0, 1.2)
         material = Material(
-            kind="cloth",
+            shading="cloth",
             texture=own,
             tint_rgb=(float(r), float(g), float(b)),
             roughness=roughness,
@@ -103,7 +103,7 @@ def _cloth_mesh(rng: np.random.Generator, garment: Garment, body: Body) -> Mesh:
         return garment_mesh(garment, body, material)
     image = _recoloured(rng, own, shade)
     return garment_mesh(
-        garment, body, Material(kind="cloth", texture=image, roughness=roughness, two_sided=True)
+        garment, body, Material(shading="cloth", texture=image, roughness=roughness, two_sided=True)
     )
 
 

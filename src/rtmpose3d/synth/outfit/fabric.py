@@ -132,7 +132,7 @@ def _dots(rng: np.random.Generator, first: FloatArray, second: FloatArray) -> Fl
 
 
 def _print(rng: np.random.Generator, first: FloatArray, second: FloatArray) -> FloatArray:
-    """Flowers, camouflage and the like: clouds cut at some heights."""
+    """Flowers, camouflage and the like: noise cut at some heights."""
     cells = int(rng.integers(4, 26))
     field = _noise(rng, cells, (TILE_PX, TILE_PX))
     image = _mixed(first, second, (field > rng.uniform(-0.3, 0.9)).astype(np.float32))

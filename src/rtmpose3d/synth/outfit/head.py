@@ -76,9 +76,9 @@ def head_meshes(
         wears["glasses"] = "yes"
     eye = wardrobe.parts["eyes"][-1]  # by name: the low-poly one
     image = _eye_image(rng, body, wardrobe)
-    meshes.append(garment_mesh(eye, body, Material(kind="eye", texture=image, roughness=0.15)))
+    meshes.append(garment_mesh(eye, body, Material(shading="eye", texture=image, roughness=0.15)))
     surface, colours = wardrobe.mouth
-    looks = Material(kind="teeth", texture=colours, roughness=0.4)
+    looks = Material(shading="teeth", texture=colours, roughness=0.4)
     mouth = base_mesh(surface, body, looks, None)
     meshes.append(replace(mouth, positions=_drawn_in(mouth.positions, wardrobe, body)))
     return meshes
@@ -116,7 +116,7 @@ def _hair_mesh(
         hair,
         body,
         Material(
-            kind="hair",
+            shading="hair",
             texture=wardrobe.greys[hair.name],
             tint_rgb=(r, g, b),
             roughness=0.55,

@@ -161,7 +161,7 @@ def hold(
     rest_from_zero = body.zero[bone].T
     positions = body.heads[bone] + (positions + palm) @ rest_from_zero.T
     material = Material(
-        kind="prop",
+        shading="prop",
         tint_rgb=linear(sample_colour(rng)),
         roughness=float(rng.uniform(0.15, 0.9)),
         two_sided=kind in ("cup", "bowl"),
@@ -208,7 +208,7 @@ def glasses(
     parts.append(_bar(inner[0], inner[1], thick))
     positions, normals, triangles = _joined(parts)
     tint = (0.02, 0.02, 0.025) if dark or rng.random() < 0.5 else linear(sample_colour(rng))
-    material = Material(kind="prop", tint_rgb=tint, roughness=0.2, two_sided=True)
+    material = Material(shading="prop", tint_rgb=tint, roughness=0.2, two_sided=True)
     return _mesh(positions, normals, triangles, body.bone("head"), material)
 
 

@@ -37,7 +37,7 @@ def skin_meshes(
     tone, body_image, hands_image = wardrobe.skin(tone, rng)
     head_image = head_texture(rng, tone, body.traits, hair_rgb, wardrobe.regions)
     regions = wardrobe.regions
-    looks = Material(kind="skin", roughness=float(rng.uniform(0.45, 0.75)))
+    looks = Material(shading="skin", roughness=float(rng.uniform(0.45, 0.75)))
     normals = _skin_normals(body, regions)
     return [
         base_mesh(surface, body, replace(looks, texture=image), hidden, normals)

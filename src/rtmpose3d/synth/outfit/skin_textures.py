@@ -54,7 +54,7 @@ def tone_colour(tone: float) -> FloatArray:
     return _TONES[low] + (tone - low) * (_TONES[low + 1] - _TONES[low])
 
 
-def clouds(rng: np.random.Generator, size_wh: tuple[int, int], cells: int) -> FloatArray:
+def smooth_noise(rng: np.random.Generator, size_wh: tuple[int, int], cells: int) -> FloatArray:
     """(H, W) float32 smooth noise of about unit deviation, `cells` blobs across."""
     w, h = size_wh
     small = rng.standard_normal((max(2, cells * h // w), cells)).astype(np.float32)
@@ -126,9 +126,9 @@ def _plain(
     rng: np.random.Generator, colour: FloatArray, size_wh: tuple[int, int], crease: FloatArray
 ) -> FloatArray:
     """Skin without features: blotches of lightness and redness, fine grain, darker creases."""
-    light = 0.020 * clouds(rng, size_wh, 10) + 0.014 * clouds(rng, size_wh, 48)
+    light = 0.020 * smooth_noise(rng, size_wh, 10) + 0.014 * smooth_noise(rng, size_wh, 48)
     grain = 0.016 * rng.standard_normal(size_wh[::-1]).astype(np.float32)
-    redness = 0.012 * clouds(rng, size_wh, 14)
+    redness = 0.012 * smooth_noise(rng, size_wh, 14)
     skin = colour * (1.0 + light + grain)[..., None]
     skin = skin * (1.0 + redness[..., None] * np.array((0.5, -1.0, -0.8), np.float32))
     shade = np.stack([crease**0.8, crease**1.15, crease**1.25], axis=-1)

@@ -14,14 +14,14 @@ import numpy as np
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures.arrays import FloatArray, Image, UInt8Array
 from rtmpose3d.synth.output.labels import PersonLabels, label_people
-from rtmpose3d.synth.render import RenderJob, cover, degrade
+from rtmpose3d.synth.render import RenderJob, centre_backdrop, degrade
 from rtmpose3d.synth.scene import (
     CameraView,
     Person,
     Scene,
-    backdrop_place,
+    camera_position,
     compose_scene,
-    eye_of,
+    fit_backdrop,
     frame_group,
     looking_at,
     with_occluder,
@@ -166,9 +166,9 @@ def _render_job(scene: Scene, view: CameraView, first: CameraView) -> RenderJob:
     """The job of one frame. Backdrops are infinitely far: they move with camera rotation only."""
     if scene.backdrop is None:
         return RenderJob(scene=scene, view=view)
-    placed = backdrop_place(first, scene.backdrop)
+    placed = fit_backdrop(first, scene.backdrop)
     if placed is None:
-        placed = cover(first.camera, scene.backdrop)
+        placed = centre_backdrop(first.camera, scene.backdrop)
     if view is first:
         return RenderJob(scene=scene, view=view, backdrop_from_image=placed)
     rotation = first.camera_from_world[:, :3] @ view.camera_from_world[:, :3].T
@@ -186,7 +186,7 @@ def _camera_path(
     """Views of a camera that moves slowly, follows the people and shakes as if held by hand."""
     if len(moments) == 1:
         return [first]
-    eye = eye_of(first)
+    eye = camera_position(first)
     forward, right = first.camera_from_world[2, :3], first.camera_from_world[0, :3]
     start = _centre(moments[0])
     distance = max(float((start - eye) @ forward), 0.3)

@@ -1,6 +1,6 @@
-"""The large images that many small ones are drawn into: colours, depths, shadows.
+"""Atlas: large images that many tiles are drawn into (colours, depths, shadows).
 
-They grow when a batch needs more room and are kept.
+They grow when a batch needs more space and are reused.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ if TYPE_CHECKING:
     import moderngl
 
 SHADOW_MAP_PX = 2048
-"""Side of the map of all shadows of a batch: always the same, so that rounding is, too."""
+"""Side of the shadow map of a batch; constant, so that rounding does not depend on the batch."""
 _STEP_PX = 64  # llvmpipe shades tiles of 64 x 64
-_LARGEST_SIDE_PX = 8192  # of the larger image; every OpenGL 3.3 device has textures of 16384
-_MOST_PIXELS = 1 << 21  # of a batch; beyond it nothing is gained
+_MAX_SIDE_PX = 8192  # of the supersampled image; every OpenGL 3.3 device has textures of 16384
+_MAX_PIXELS = 1 << 21  # of a batch; larger ones are not faster
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
-    """Where tiles lie: left and top of each, and the size of all, px."""
+class AtlasLayout:
+    """Positions of tiles (left, top) and the size of the atlas, px."""
 
-    places: tuple[tuple[int, int], ...]
+    positions: tuple[tuple[int, int], ...]
     size_wh: tuple[int, int]
 
 
-def grid(sizes_wh: Sequence[tuple[int, int]]) -> Layout:
-    """Places for tiles in rows of about a square, all cells as large as the largest tile."""
+def arrange_tiles(sizes_wh: Sequence[tuple[int, int]]) -> AtlasLayout:
+    """Arranges tiles in a roughly square grid whose cells have the size of the largest tile."""
     cell_w, cell_h = (-(-max(side) // _STEP_PX) * _STEP_PX for side in zip(*sizes_wh, strict=True))
     columns = max(1, round(math.sqrt(len(sizes_wh) * cell_h / cell_w)))
     rows = -(-len(sizes_wh) // columns)
-    places = [((i % columns) * cell_w, (i // columns) * cell_h) for i in range(len(sizes_wh))]
-    return Layout(places=tuple(places), size_wh=(columns * cell_w, rows * cell_h))
+    positions = [((i % columns) * cell_w, (i // columns) * cell_h) for i in range(len(sizes_wh))]
+    return AtlasLayout(positions=tuple(positions), size_wh=(columns * cell_w, rows * cell_h))
 
 
 class Atlas:
-    """The device's images."""
+    """Render targets on the device."""
 
     def __init__(self, context: moderngl.Context, supersample: int) -> None:
         self._context = context
@@ -47,19 +47,19 @@ class Atlas:
         self._held: list[moderngl.Texture | moderngl.Framebuffer] = []
 
     @property
-    def largest_px(self) -> int:
-        """The longest side that an image may have."""
-        return _LARGEST_SIDE_PX // self._supersample
+    def max_side_px(self) -> int:
+        """Maximum side of an image."""
+        return _MAX_SIDE_PX // self._supersample
 
-    def fitting(self, sizes_wh: Sequence[tuple[int, int]], shadow_px: Sequence[int]) -> int:
-        """How many of the first images can be drawn together; at least one."""
+    def count_fitting(self, sizes_wh: Sequence[tuple[int, int]], shadow_px: Sequence[int]) -> int:
+        """Number of leading images that can be drawn together; at least one."""
         count = 1
         while count < len(sizes_wh):
-            width, height = grid(sizes_wh[: count + 1]).size_wh
-            shadows = grid([(side, side) for side in shadow_px[: count + 1]]).size_wh
+            width, height = arrange_tiles(sizes_wh[: count + 1]).size_wh
+            shadows = arrange_tiles([(side, side) for side in shadow_px[: count + 1]]).size_wh
             if (
-                width * height > _MOST_PIXELS
-                or max(width, height) > self.largest_px
+                width * height > _MAX_PIXELS
+                or max(width, height) > self.max_side_px
                 or max(shadows) > SHADOW_MAP_PX
             ):
                 break
@@ -67,7 +67,7 @@ class Atlas:
         return count
 
     def ensure(self, size_wh: tuple[int, int]) -> None:
-        """Make room for a batch."""
+        """Makes the render targets at least as large as given."""
         if self._held and all(
             have >= need for have, need in zip(self._size_wh, size_wh, strict=True)
         ):
@@ -96,12 +96,12 @@ class Atlas:
             *(self.colours, self.depths, self.pixels, self.pixel_depths),
             *(self.backdrops, self.shadow_map),
         ]
-        self.images.use()  # moderngl binds again what was bound before: it must still be there
+        self.images.use()  # moderngl rebinds the previous framebuffer: it must still exist
         for held in smaller:
             held.release()
 
     def release(self) -> None:
-        """Free the device's memory."""
+        """Releases the device's memory."""
         for held in self._held:
             held.release()
         self._held = []

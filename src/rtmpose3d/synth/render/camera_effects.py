@@ -1,6 +1,6 @@
-"""What cameras and files do to images: blur, noise, colour casts, JPEG, little resolution.
+"""Camera effects: blur, noise, colour casts, JPEG compression, low resolution.
 
-In: a clean (H, W, 3) uint8 BGR image and a random generator. Out: a new one of the same size.
+In: a clean (H, W, 3) uint8 BGR image and a random generator. Out: a new image of the same size.
 The same generator state gives the same bytes.
 """
 
@@ -13,22 +13,26 @@ import numpy as np
 
 from rtmpose3d.structures.arrays import FloatArray, Image
 
-_LEAST_SIDE_PX = 16
+_MIN_SIDE_PX = 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class Degradation:
-    """How often and how strongly images suffer; probabilities are 0 to 1.
+    """Probabilities, 0 to 1, and maximum strengths of camera effects.
 
     Attributes:
-        blur: probability of defocus; blur_px is the largest sigma for an image 256 px high.
-        motion: probability of motion blur; motion_px its largest length likewise.
-        low_resolution: probability of being shrunk and enlarged again.
-        tone: probability of another gamma, contrast and brightness.
-        colour: probability of a colour cast and another saturation.
-        grey: probability of no colour at all.
-        noise: probability of sensor noise; noise_levels its largest sigma in grey levels.
-        jpeg: probability of compression; jpeg_quality its lowest quality.
+        blur: probability of defocus.
+        blur_px: maximum sigma of the defocus, px in an image 256 px high.
+        motion: probability of motion blur.
+        motion_px: maximum length of the motion blur, px in an image 256 px high.
+        low_resolution: probability of downscaling and upscaling.
+        tone: probability of a change of gamma, contrast and brightness.
+        colour: probability of a colour cast and a change of saturation.
+        grey: probability of a grey image.
+        noise: probability of sensor noise.
+        noise_levels: maximum sigma of the noise, grey levels.
+        jpeg: probability of JPEG compression.
+        jpeg_quality: minimum JPEG quality.
     """
 
     blur: float = 0.25
@@ -45,7 +49,9 @@ class Degradation:
     jpeg_quality: int = 25
 
 
-NOTHING = Degradation(blur=0, motion=0, low_resolution=0, tone=0, colour=0, grey=0, noise=0, jpeg=0)
+NO_DEGRADATION = Degradation(
+    blur=0, motion=0, low_resolution=0, tone=0, colour=0, grey=0, noise=0, jpeg=0
+)
 
 
 def degrade(
@@ -54,13 +60,13 @@ def degrade(
     settings: Degradation,
     noise_rng: np.random.Generator | None = None,
 ) -> Image:
-    """A worse copy of an image.
+    """Applies random camera effects to a copy of an image.
 
     Args:
         image: (H, W, 3) uint8 BGR.
-        rng: its numbers decide everything.
-        settings: how often and how strongly.
-        noise_rng: for the noise, where the frames of a clip share all else.
+        rng: source of all randomness.
+        settings: probabilities and strengths.
+        noise_rng: separate source for the noise: the frames of a clip share all other effects.
     """
     draws = rng.random(8)
     scale = image.shape[0] / 256
@@ -68,22 +74,22 @@ def degrade(
         sigma = scale * settings.blur_px * rng.random()
         image = _uint8(cv2.GaussianBlur(image, (0, 0), sigma)) if sigma > 0.2 else image
     if draws[1] < settings.motion:
-        image = _motion_blurred(image, rng, settings.motion_px * scale)
+        image = _motion_blur(image, rng, settings.motion_px * scale)
     if draws[2] < settings.low_resolution:
-        image = _coarse(image, rng)
+        image = _reduce_resolution(image, rng)
     if draws[3] < settings.tone or draws[4] < settings.colour:
-        image = _toned(image, rng, draws[3] < settings.tone, draws[4] < settings.colour)
+        image = _shift_tone(image, rng, draws[3] < settings.tone, draws[4] < settings.colour)
     if draws[5] < settings.grey:
         image = _uint8(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR))
     if draws[6] < settings.noise:
-        image = _noisy(image, rng, settings.noise_levels, noise_rng or rng)
+        image = _add_noise(image, rng, settings.noise_levels, noise_rng or rng)
     if draws[7] < settings.jpeg:
-        image = _compressed(image, rng, settings.jpeg_quality)
+        image = _compress(image, rng, settings.jpeg_quality)
     return np.ascontiguousarray(image)
 
 
-def _motion_blurred(image: Image, rng: np.random.Generator, longest_px: float) -> Image:
-    length = longest_px * rng.random()
+def _motion_blur(image: Image, rng: np.random.Generator, max_length_px: float) -> Image:
+    length = max_length_px * rng.random()
     angle = rng.uniform(0, np.pi)
     if length < 1.5:
         return image
@@ -97,18 +103,18 @@ def _motion_blurred(image: Image, rng: np.random.Generator, longest_px: float) -
     return _uint8(cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REPLICATE))
 
 
-def _coarse(image: Image, rng: np.random.Generator) -> Image:
+def _reduce_resolution(image: Image, rng: np.random.Generator) -> Image:
     height, width = image.shape[:2]
     factor = rng.uniform(0.3, 0.9)
-    small = max(_LEAST_SIDE_PX, round(width * factor)), max(_LEAST_SIDE_PX, round(height * factor))
+    small = max(_MIN_SIDE_PX, round(width * factor)), max(_MIN_SIDE_PX, round(height * factor))
     down = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_NEAREST)[rng.integers(3)]
     up = (cv2.INTER_LINEAR, cv2.INTER_CUBIC)[rng.integers(2)]
     shrunk = cv2.resize(image, small, interpolation=down)
     return _uint8(cv2.resize(shrunk, (width, height), interpolation=up))
 
 
-def _toned(image: Image, rng: np.random.Generator, tone: bool, colour: bool) -> Image:
-    """Gamma, contrast, brightness and cast as one table for each channel, then saturation."""
+def _shift_tone(image: Image, rng: np.random.Generator, tone: bool, colour: bool) -> Image:
+    """Gamma, contrast, brightness and colour cast as one table per channel, then saturation."""
     levels = np.repeat(np.linspace(0, 1, 256)[:, None], 3, axis=1)
     if tone:
         levels = levels ** np.exp(rng.normal(0, 0.25))
@@ -123,16 +129,16 @@ def _toned(image: Image, rng: np.random.Generator, tone: bool, colour: bool) -> 
 
 
 def _saturation(factor: float) -> FloatArray:
-    """(3, 3) matrix on BGR; 0 is grey, 1 unchanged."""
+    """(3, 3) matrix on BGR; factor 0 gives grey, 1 changes nothing."""
     luma = np.array([0.114, 0.587, 0.299])
     return np.eye(3) * factor + (1 - factor) * luma[None, :]
 
 
-def _noisy(
-    image: Image, rng: np.random.Generator, most_levels: float, noise_rng: np.random.Generator
+def _add_noise(
+    image: Image, rng: np.random.Generator, max_sigma: float, noise_rng: np.random.Generator
 ) -> Image:
-    """Gaussian, stronger in the dark or the same everywhere, grey or coloured, fine or coarse."""
-    sigma = most_levels * rng.random() ** 2 + 0.5
+    """Gaussian noise, grey or coloured, per pixel or per block of 2 x 2 pixels."""
+    sigma = max_sigma * rng.random() ** 2 + 0.5
     height, width = image.shape[:2]
     coarse = 2 if rng.random() < 0.3 else 1
     shape = -(-height // coarse), -(-width // coarse), 3 if rng.random() < 0.6 else 1
@@ -143,8 +149,8 @@ def _noisy(
     return _uint8(cv2.add(image, np.ascontiguousarray(noise), dtype=cv2.CV_8U))
 
 
-def _compressed(image: Image, rng: np.random.Generator, lowest: int) -> Image:
-    quality = int(rng.integers(lowest, 96))
+def _compress(image: Image, rng: np.random.Generator, min_quality: int) -> Image:
+    quality = int(rng.integers(min_quality, 96))
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
     assert decoded is not None
@@ -152,5 +158,5 @@ def _compressed(image: Image, rng: np.random.Generator, lowest: int) -> Image:
 
 
 def _uint8(image: np.ndarray) -> Image:
-    """What OpenCV returns, with the type that it has."""
+    """Restores the type that OpenCV's annotations lose; copies nothing."""
     return np.asarray(image, np.uint8)

@@ -1,7 +1,7 @@
-"""An OpenGL context without a window: EGL on Linux (Mesa on CPUs, the driver on GPUs).
+"""OpenGL contexts without a window: EGL on Linux (Mesa on CPUs, the driver on GPUs).
 
-Several GPUs: one process for each, with its own EGL device number. Elsewhere than on Linux the
-system's own OpenGL is taken and there is one device.
+Several GPUs need one process each, with its own EGL device number. On other systems the native
+OpenGL is used and there is one device.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from rtmpose3d.errors import BackendError, import_extra
 if TYPE_CHECKING:
     import moderngl
 
-LEAST_VERSION = 330
+MIN_VERSION = 330
 NO_EGL_ADVICE = (
     "Rendering needs OpenGL 3.3 without a display. "
     "Debian, Ubuntu: apt-get install libegl1 libgl1 libgl1-mesa-dri (CPU; no GPU needed). "
     "Fedora: dnf install mesa-libEGL mesa-libGL mesa-dri-drivers. "
     "NVIDIA GPU in a container: libegl1 and libgl1, and run it with "
-    "NVIDIA_DRIVER_CAPABILITIES=all; where no driver is found still, set "
+    "NVIDIA_DRIVER_CAPABILITIES=all; if still no driver is found, set "
     "__EGL_VENDOR_LIBRARY_FILENAMES to the driver's 10_nvidia.json."
 )
 
 
-class _Entered(threading.local):
-    """The contexts that are entered in a thread, the current one last."""
+class _ContextStack(threading.local):
+    """Contexts entered in a thread, the current one last."""
 
     def __init__(self) -> None:
         self.contexts: list[moderngl.Context] = []
 
 
-_entered = _Entered()
+_entered = _ContextStack()
 
 
 @contextmanager
-def current(context: moderngl.Context) -> Iterator[None]:
-    """Make a context current for a while, and then the one before it.
+def use_context(context: moderngl.Context) -> Iterator[None]:
+    """Makes a context current inside the block and restores the previous one afterwards.
 
-    moderngl's own `with` leaves none current; then a renderer that is closed, by whatever
-    chance, in the midst of another's work would make the other draw nothing, silently.
+    moderngl's own `with` leaves no context current; a renderer that is closed while another one
+    is drawing would then silently make the other draw nothing.
     """
     _entered.contexts.append(context)
     context.__enter__()
@@ -55,34 +55,33 @@ def current(context: moderngl.Context) -> Iterator[None]:
 
 
 def _leave(context: moderngl.Context) -> None:
-    """Make the context current that was so before."""
+    """Makes the previous context current."""
     context.__exit__(None, None, None)
     if _entered.contexts:
         _entered.contexts[-1].__enter__()
 
 
 def open_context(device: int | None = None) -> moderngl.Context:
-    """A fresh context; what needs it goes within `current`.
+    """Opens a context; use it inside `use_context`.
 
     Args:
-        device: number of the EGL device, as `eglQueryDevicesEXT` lists them (GPUs come first);
-            None for the first. Elsewhere than on Linux it must be None or 0.
+        device: number of the EGL device in the order of `eglQueryDevicesEXT` (GPUs first); None
+            for the first. Must be None or 0 on systems other than Linux.
 
     Raises:
         MissingDependencyError: moderngl is not installed.
-        BackendError: there is no OpenGL or no such device; the text says what to install.
+        BackendError: there is no OpenGL or no such device; the message says what to install.
     """
     moderngl = import_extra("moderngl", "synth", "rendering people")
     if not sys.platform.startswith("linux") and device not in (None, 0):
         raise BackendError(
-            f"device {device} was asked for, but only Linux has a choice of devices (EGL); "
-            "leave it out"
+            f"device {device} was requested, but devices can be chosen on Linux only (EGL); omit it"
         )
     try:
         context = _create(moderngl, device)
     except Exception as error:  # moderngl raises bare Exception and its subclasses
-        raise BackendError(_explained(error, device)) from error
-    if context.version_code < LEAST_VERSION:
+        raise BackendError(_explain_failure(error, device)) from error
+    if context.version_code < MIN_VERSION:
         found = context.version_code / 100
         context.release()
         raise BackendError(f"OpenGL {found} was found, but 3.3 is needed. {NO_EGL_ADVICE}")
@@ -93,7 +92,7 @@ def open_context(device: int | None = None) -> moderngl.Context:
 def _create(moderngl: object, device: int | None) -> moderngl.Context:
     create = moderngl.create_context  # pyright: ignore[reportAttributeAccessIssue]
     if not sys.platform.startswith("linux"):
-        return create(standalone=True, require=LEAST_VERSION)
+        return create(standalone=True, require=MIN_VERSION)
     settings = {"standalone": True, "backend": "egl", "device_index": device or 0}
     try:
         return create(**settings)
@@ -105,8 +104,8 @@ def _create(moderngl: object, device: int | None) -> moderngl.Context:
             raise first from None
 
 
-def _explained(error: Exception, device: int | None) -> str:
-    what = f"no OpenGL context on device {device or 0}: {error}. "
+def _explain_failure(error: Exception, device: int | None) -> str:
+    failure = f"no OpenGL context on device {device or 0}: {error}. "
     if device and "device" in str(error):
-        return f"{what}Choose a lower device number, or none."
-    return what + NO_EGL_ADVICE
+        return f"{failure}Choose a lower device number, or none."
+    return failure + NO_EGL_ADVICE

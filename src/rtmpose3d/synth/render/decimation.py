@@ -1,8 +1,8 @@
-"""Fewer triangles for people who are small in the image: vertices that share a cell become one.
+"""Mesh decimation by vertex clustering, for people who are small in the image.
 
-A dressed body has some 27,000 triangles; in a crop of 256 px most are smaller than a pixel, and a
-renderer on a CPU pays for each about as much as for sixteen pixels. Cells are taken in the rest
-pose and never join islands of the texture.
+A dressed body has some 27,000 triangles; in a crop of 256 px most are smaller than a pixel, and
+each costs a CPU renderer about as much as sixteen pixels. Vertices are clustered by cells in the
+rest pose; clusters never span texture islands.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from rtmpose3d.structures.arrays import FloatArray, IntArray
 from rtmpose3d.synth.scene import Mesh
 
-CELLS_M = (0.0, 0.003, 0.005, 0.008, 0.012, 0.018, 0.027)  # the levels; 0 is the mesh itself
+CELLS_M = (0.0, 0.003, 0.005, 0.008, 0.012, 0.018, 0.027)  # levels of detail; 0: full mesh
 
 
 def level_for(pixels_per_m: float, *, cell_px: float = 1.6) -> int:
@@ -24,21 +24,20 @@ def level_for(pixels_per_m: float, *, cell_px: float = 1.6) -> int:
 
 
 def decimate(mesh: Mesh, cell_m: float) -> tuple[IntArray, IntArray]:
-    """Join the vertices of each cell into the one nearest to its middle.
+    """Merges the vertices of each cell into the one nearest to its centre.
 
     Args:
-        mesh: of V vertices.
-        cell_m: side of the cells; 0 leaves everything.
+        mesh: the mesh, V vertices.
+        cell_m: side of the cells; 0 merges nothing.
 
     Returns:
-        kept (V',) int64, the vertices that stay, and triangles (T', 3) uint32 into them, both in
-        an order in which neighbours follow each other; triangles that have become lines are left
-        out, and vertices that no triangle uses.
+        (V',) int64 indices of the remaining vertices and (T', 3) uint32 triangles of them, both
+        in a cache-friendly order; without degenerate triangles and unused vertices.
     """
     positions, triangles = mesh.positions, mesh.triangles.astype(np.int64)
     if cell_m <= 0:
         return _in_order(np.arange(len(positions)), triangles, positions)
-    # a column at a time: NumPy reduces rows of three slowly
+    # one column at a time: NumPy is slow at reducing rows of three
     key, distance = np.zeros(len(positions), np.int64), np.zeros(len(positions))
     for column in positions.T:
         cells = np.floor(column / cell_m).astype(np.int64)
@@ -56,10 +55,10 @@ def decimate(mesh: Mesh, cell_m: float) -> tuple[IntArray, IntArray]:
 def _in_order(
     kept: IntArray, triangles: IntArray, positions: FloatArray
 ) -> tuple[IntArray, IntArray]:
-    """The same triangles along a curve that fills space, vertices as they are first used.
+    """Orders triangles along a space-filling curve and vertices by their first use.
 
-    Mesa's CPU renderer remembers some 200 vertices and moves the others again each time; this
-    order halves what it has to move.
+    Mesa's CPU renderer caches some 200 transformed vertices; this order halves the number that it
+    has to transform again.
     """
     if not len(triangles):
         return np.zeros(0, np.int64), np.zeros((0, 3), np.uint32)
@@ -75,7 +74,7 @@ def _in_order(
     triangles = triangles[_stable_order(along)]
     flat = triangles.ravel()
     first = np.full(len(kept), -1)
-    first[flat[::-1]] = np.arange(len(flat))[::-1]  # the last that is written is the first use
+    first[flat[::-1]] = np.arange(len(flat))[::-1]  # the last write is the first use
     opens = np.zeros(len(flat), bool)
     opens[first[first >= 0]] = True
     used = flat[opens]
@@ -84,31 +83,31 @@ def _in_order(
     return kept[used], rank[triangles]
 
 
-def _spread(numbers: IntArray) -> IntArray:
-    """Ten bits with two zeros after each: Morton codes are sums of three of these."""
+def _spread(values: IntArray) -> IntArray:
+    """Inserts two zeros after each of ten bits: Morton codes are sums of three of these."""
     for shift, mask in ((16, 0x030000FF), (8, 0x0300F00F), (4, 0x030C30C3), (2, 0x09249249)):
-        numbers = (numbers | (numbers << shift)) & mask
-    return numbers
+        values = (values | (values << shift)) & mask
+    return values
 
 
-def _stable_order(numbers: IntArray) -> IntArray:
-    """What sorts numbers below 2**32: NumPy sorts 16 bits at a time without comparing."""
-    low = np.argsort((numbers & 0xFFFF).astype(np.uint16), kind="stable")
-    return low[np.argsort((numbers[low] >> 16).astype(np.uint16), kind="stable")]
+def _stable_order(values: IntArray) -> IntArray:
+    """Stable argsort of values below 2**32, by two radix passes of 16 bits."""
+    low = np.argsort((values & 0xFFFF).astype(np.uint16), kind="stable")
+    return low[np.argsort((values[low] >> 16).astype(np.uint16), kind="stable")]
 
 
 def islands(triangles: IntArray, vertices: int) -> IntArray:
-    """(vertices,) a number for each set of vertices that triangles connect."""
+    """(vertices,) component label of each vertex: equal if triangles connect them."""
     label = np.arange(vertices)
     flat = triangles.ravel()
     a, b, c = triangles.T
     order = np.argsort(flat, kind="stable")
     used, starts = np.unique(flat[order], return_index=True)
     while len(used):
-        least = np.minimum(np.minimum(label[a], label[b]), label[c])
-        least = np.repeat(least, 3)[order]
+        lowest = np.minimum(np.minimum(label[a], label[b]), label[c])
+        lowest = np.repeat(lowest, 3)[order]
         smaller = label.copy()
-        smaller[used] = np.minimum(label[used], np.minimum.reduceat(least, starts))
+        smaller[used] = np.minimum(label[used], np.minimum.reduceat(lowest, starts))
         for _ in range(3):
             smaller = smaller[smaller]  # follow the chains, so that few rounds are enough
         if np.array_equal(smaller, label):
@@ -117,20 +116,20 @@ def islands(triangles: IntArray, vertices: int) -> IntArray:
     return label
 
 
-_islands_of: weakref.WeakKeyDictionary[Mesh, IntArray] = weakref.WeakKeyDictionary()
+_islands_cache: weakref.WeakKeyDictionary[Mesh, IntArray] = weakref.WeakKeyDictionary()
 
 
 def _islands(mesh: Mesh) -> IntArray:
-    """The islands of a mesh, kept as long as it is."""
-    found = _islands_of.get(mesh)
-    if found is None:
-        found = islands(mesh.triangles.astype(np.int64), len(mesh.positions))
-        _islands_of[mesh] = found
-    return found
+    """Cached islands of a mesh."""
+    labels = _islands_cache.get(mesh)
+    if labels is None:
+        labels = islands(mesh.triangles.astype(np.int64), len(mesh.positions))
+        _islands_cache[mesh] = labels
+    return labels
 
 
 def _representatives(key: IntArray, distance: FloatArray) -> tuple[IntArray, IntArray]:
-    """Group number of each vertex (V,), and the vertex of the least distance in each group (G,)."""
+    """Group of each vertex (V,), and the vertex with the minimum distance in each group (G,)."""
     order = np.lexsort((distance, key))
     in_order = key[order]
     opens = np.r_[True, in_order[1:] != in_order[:-1]]

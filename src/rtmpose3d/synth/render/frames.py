@@ -1,4 +1,4 @@
-"""Numbers that the shaders need for one image: matrices, light, contacts, tiles of the atlas.
+"""Render jobs and their uniform blocks: matrices, light, contact shadows, atlas tiles.
 
 Pure arithmetic on scenes; nothing here touches OpenGL.
 """
@@ -20,21 +20,21 @@ from rtmpose3d.synth.scene import (
     Mesh,
     Person,
     Scene,
+    camera_position,
     clip_from_world,
     cropped_view,
-    eye_of,
     to_camera,
 )
 
 NEAR_M, FAR_M = 0.08, 60.0
 CONTACTS = 8  # as in frame.glsl
-_FAINTEST_CONTACT = 0.01  # of the sky's light
+_MIN_CONTACT = 0.01  # fraction of the sky's light
 FRAME_FLOATS = 16 + 16 + 4 * 7 + 4 * CONTACTS
-_TALLEST_SHADOW_M = 2.6
+_MAX_CASTER_HEIGHT_M = 2.6
 _BODY_MARGIN_M = 0.22  # skull, hands, clothes and hair around the keypoints
-_CASTER_RANGE_M = 3.0  # props this far towards the light still throw shadows on people
+_CASTER_RANGE_M = 3.0  # props this far towards the light still cast shadows on people
 _FEET = (15, 16, 17, 19, 20, 22)  # ankles, big toes, heels
-_SEATS = (11, 12, 13, 14, 5, 6, 9, 10)  # what touches the ground when one sits, kneels or lies
+_SEATS = (11, 12, 13, 14, 5, 6, 9, 10)  # keypoints near the ground when sitting, kneeling, lying
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,13 +42,13 @@ class RenderJob:
     """One image to draw.
 
     Attributes:
-        scene: what is in it.
-        view: the whole image.
-        tile_from_image: (2, 3) which part of it is drawn, as `cameras.cropped_view` takes it;
-            None for all of it.
-        tile_size_wh: width and height of what is drawn, px; None for the whole image's.
-        backdrop_from_image: (3, 3) where in the scene's backdrop each pixel of the whole
-            image looks; None fits the backdrop over the image.
+        scene: contents of the image.
+        view: view of the full image.
+        tile_from_image: (2, 3) part of the image to draw, as for `scene.cropped_view`; None for
+            the full image.
+        tile_size_wh: width and height of the drawn part, px; None for the full image's.
+        backdrop_from_image: (3, 3) homography from pixels of the full image to the scene's
+            backdrop; None centres the backdrop on the image.
     """
 
     scene: Scene
@@ -59,12 +59,12 @@ class RenderJob:
 
     @property
     def size_wh(self) -> tuple[int, int]:
-        """Width and height of what is drawn, px."""
+        """Width and height of the drawn part, px."""
         return self.tile_size_wh or (self.view.camera.width, self.view.camera.height)
 
     @property
     def tile_view(self) -> CameraView:
-        """The view of what is drawn."""
+        """View of the drawn part."""
         if self.tile_from_image is None:
             return self.view
         return cropped_view(self.view, self.tile_from_image, self.size_wh)
@@ -72,73 +72,74 @@ class RenderJob:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sphere:
-    """A ball in the world, metres."""
+    """A bounding sphere: centre (3,) and radius, metres."""
 
-    middle: FloatArray
+    centre: FloatArray
     radius_m: float
 
 
-def sphere_of(person: Person) -> Sphere:
-    """A ball around a person."""
+def person_sphere(person: Person) -> Sphere:
+    """Bounding sphere of a person in the world."""
     low, high = person.keypoints_world.min(axis=0), person.keypoints_world.max(axis=0)
     radius = float(np.linalg.norm(high - low)) / 2 + _BODY_MARGIN_M
-    return Sphere(middle=(low + high) / 2, radius_m=radius)
+    return Sphere(centre=(low + high) / 2, radius_m=radius)
 
 
-_balls: weakref.WeakKeyDictionary[Mesh, Sphere] = weakref.WeakKeyDictionary()
+_mesh_spheres: weakref.WeakKeyDictionary[Mesh, Sphere] = weakref.WeakKeyDictionary()
 
 
-def ball_of_mesh(mesh: Mesh) -> Sphere:
-    """A ball around a mesh, in its rest frame; kept as long as the mesh is."""
-    ball = _balls.get(mesh)
-    if ball is None:
+def mesh_sphere(mesh: Mesh) -> Sphere:
+    """Bounding sphere of a mesh in its rest frame, cached."""
+    sphere = _mesh_spheres.get(mesh)
+    if sphere is None:
         low, high = mesh.positions.min(axis=0), mesh.positions.max(axis=0)
-        middle = (low + high).astype(np.float64) / 2
-        ball = _balls[mesh] = Sphere(middle=middle, radius_m=float(np.linalg.norm(high - low)) / 2)
-    return ball
+        centre = (low + high).astype(np.float64) / 2
+        sphere = Sphere(centre=centre, radius_m=float(np.linalg.norm(high - low)) / 2)
+        _mesh_spheres[mesh] = sphere
+    return sphere
 
 
 def sphere_around(spheres: Sequence[Sphere]) -> Sphere:
-    """A ball around some balls."""
-    low = np.min([s.middle - s.radius_m for s in spheres], axis=0)
-    high = np.max([s.middle + s.radius_m for s in spheres], axis=0)
-    middle = (low + high) / 2
-    radius = max(float(np.linalg.norm(s.middle - middle)) + s.radius_m for s in spheres)
-    return Sphere(middle=middle, radius_m=radius)
+    """Bounding sphere of some spheres."""
+    low = np.min([s.centre - s.radius_m for s in spheres], axis=0)
+    high = np.max([s.centre + s.radius_m for s in spheres], axis=0)
+    centre = (low + high) / 2
+    radius = max(float(np.linalg.norm(s.centre - centre)) + s.radius_m for s in spheres)
+    return Sphere(centre=centre, radius_m=radius)
 
 
-def is_seen(view: CameraView, sphere: Sphere) -> bool:
-    """Whether a ball may show in a view's image."""
-    x, y, z = to_camera(view, sphere.middle)
+def may_be_visible(view: CameraView, sphere: Sphere) -> bool:
+    """Whether a sphere intersects the viewing frustum."""
+    x, y, z = to_camera(view, sphere.centre)
     if z < NEAR_M - sphere.radius_m:
         return False
     camera, radius = view.camera, sphere.radius_m
-    for centre, at, focal, size in (
+    for coordinate, principal, focal, size in (
         (x, camera.cx, camera.fx, camera.width),
         (y, camera.cy, camera.fy, camera.height),
     ):
         for edge, sign in ((-0.5, 1.0), (size - 0.5, -1.0)):
             # distance to the plane through the camera and this edge of the image
-            slope = (edge - at) / focal
-            if sign * (centre - slope * z) / math.hypot(1.0, slope) < -radius:
+            slope = (edge - principal) / focal
+            if sign * (coordinate - slope * z) / math.hypot(1.0, slope) < -radius:
                 return False
     return True
 
 
 def pixels_per_m(camera: Camera, view: CameraView, sphere: Sphere) -> float:
-    """How large a metre appears where a ball is nearest to the camera."""
-    nearest = float(to_camera(view, sphere.middle)[2]) - 0.5 * sphere.radius_m
+    """Pixels per metre where a sphere is nearest to the camera."""
+    nearest = float(to_camera(view, sphere.centre)[2]) - 0.5 * sphere.radius_m
     return camera.fx / max(nearest, 0.25)
 
 
 def shadow_matrix(scene: Scene, lit: Sphere) -> FloatArray:
-    """(4, 4) from the world to the unit cube in which the light sees a ball, depth included."""
+    """(4, 4) from the world to the unit cube in which the light sees a sphere, with depth."""
     towards = np.asarray(scene.light.direction_world, np.float64)
     side = np.cross([0.0, 0.0, 1.0] if abs(towards[2]) < 0.95 else [0.0, 1.0, 0.0], towards)
     side = side / np.linalg.norm(side)
     rotation = np.stack([side, np.cross(towards, side), -towards])
-    middle, radius = rotation @ lit.middle, lit.radius_m
-    low = middle - (radius, radius, radius + _CASTER_RANGE_M)
+    centre, radius = rotation @ lit.centre, lit.radius_m
+    low = centre - (radius, radius, radius + _CASTER_RANGE_M)
     extent = np.array([2 * radius, 2 * radius, 2 * radius + _CASTER_RANGE_M])
     matrix = np.eye(4)
     matrix[:3, :3] = rotation / extent[:, None]
@@ -146,40 +147,40 @@ def shadow_matrix(scene: Scene, lit: Sphere) -> FloatArray:
     return matrix
 
 
-def contacts_of(people: Sequence[Person]) -> FloatArray:
-    """(CONTACTS, 4) x, y, radius in m, strength: what is close to the ground darkens it."""
+def contact_shadows(people: Sequence[Person]) -> FloatArray:
+    """(CONTACTS, 4) x, y, radius in m and strength of shadows below keypoints near the ground."""
     contacts = np.zeros((CONTACTS, 4), np.float32)
     contacts[:, 2] = 1.0
-    found: list[tuple[float, float, float, float]] = []
+    candidates: list[tuple[float, float, float, float]] = []
     for person in people:
         for index, radius in [(i, 0.10) for i in _FEET] + [(i, 0.22) for i in _SEATS]:
             x, y, z = person.keypoints_world[index]
             strength = 0.42 * math.exp(-max(z - 0.02, 0.0) / (0.9 * radius))
-            if strength > _FAINTEST_CONTACT:
-                found.append((strength, x, y, radius + 0.4 * max(float(z), 0.0)))
-    found.sort(reverse=True)
-    for row, (strength, x, y, radius) in zip(contacts, found, strict=False):
+            if strength > _MIN_CONTACT:
+                candidates.append((strength, x, y, radius + 0.4 * max(float(z), 0.0)))
+    candidates.sort(reverse=True)
+    for row, (strength, x, y, radius) in zip(contacts, candidates, strict=False):
         row[:] = x, y, radius, strength
     return contacts
 
 
 def floor_corners(job: RenderJob, view: CameraView, people: Sequence[Person]) -> FloatArray:
-    """(4,) low x, low y, high x, high y of the floor to draw.
+    """(4,) min x, min y, max x, max y of the floor to draw.
 
-    All around the camera; of a floor that only darkens a backdrop, the part that can be dark.
+    Everything around the camera; for a floor that only receives shadows, the part that has any.
     """
     if job.scene.floor_material is not None or job.scene.backdrop is None:
-        x, y, _ = eye_of(view)
+        x, y, _ = camera_position(view)
         return np.array([x - FAR_M, y - FAR_M, x + FAR_M, y + FAR_M])
     if not people:
         return np.zeros(4)
     towards = np.asarray(job.scene.light.direction_world)
-    slide = towards[:2] / max(float(towards[2]), 0.05)  # of a shadow, by metre of height
+    offset = towards[:2] / max(float(towards[2]), 0.05)  # of a shadow, per metre of height
     corners = []
-    for ball in map(sphere_of, people):
-        middle, radius = ball.middle, ball.radius_m
-        for height in (0.0, min(float(middle[2]) + radius, _TALLEST_SHADOW_M)):
-            foot = middle[:2] - slide * height
+    for sphere in map(person_sphere, people):
+        centre, radius = sphere.centre, sphere.radius_m
+        for height in (0.0, min(float(centre[2]) + radius, _MAX_CASTER_HEIGHT_M)):
+            foot = centre[:2] - offset * height
             corners += [foot - radius, foot + radius]
     return np.concatenate([np.min(corners, axis=0), np.max(corners, axis=0)])
 
@@ -191,13 +192,13 @@ def frame_block(
     shadow: tuple[FloatArray, FloatArray, float] | None,
     exposure: float = 1.0,
 ) -> FloatArray:
-    """The uniform block `Frame` of frame.glsl.
+    """Contents of the uniform block `Frame` of frame.glsl.
 
     Args:
-        job: what is drawn.
-        view: its tile's view.
-        people: that are seen, for the floor's contacts.
-        shadow: (4, 4) atlas from world, (4,) tile and the size of a texel in m; None without.
+        job: the image.
+        view: view of its tile.
+        people: visible people, for contact shadows.
+        shadow: (4, 4) shadow map from world, (4,) tile and size of a texel in m; None for none.
         exposure: factor on the light.
 
     Returns:
@@ -210,22 +211,22 @@ def frame_block(
             clip_from_world(view, NEAR_M, FAR_M).T.ravel(),
             matrix.T.ravel(),
             tile,
-            [*eye_of(view), 0.0],
+            [*camera_position(view), 0.0],
             [*light.direction_world, exposure],
             [*light.colour_rgb, 1.2 * texel_m],
             [*light.sky_rgb, 0.0],
             [*light.ground_rgb, 0.0],
             floor_corners(job, view, people),
-            contacts_of(people).ravel(),
+            contact_shadows(people).ravel(),
         ]
     ).astype(np.float32)
 
 
 def paint_backdrop(job: RenderJob, canvas: Image) -> None:
-    """Fill a tile with the part of the backdrop that it shows.
+    """Fills a tile with its part of the backdrop.
 
     Args:
-        job: what is drawn.
+        job: the image.
         canvas: (h, w, 3) uint8 BGR of the tile's size, overwritten.
     """
     height, width = canvas.shape[:2]
@@ -238,9 +239,9 @@ def paint_backdrop(job: RenderJob, canvas: Image) -> None:
         tile_from_image[:2] = job.tile_from_image
     backdrop_from_image = job.backdrop_from_image
     if backdrop_from_image is None:
-        backdrop_from_image = cover(job.view.camera, backdrop)
+        backdrop_from_image = centre_backdrop(job.view.camera, backdrop)
     matrix = backdrop_from_image @ np.linalg.inv(tile_from_image)
-    backdrop, matrix = _reduced(backdrop, matrix)
+    backdrop, matrix = _downscale(backdrop, matrix)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     if np.allclose(matrix[2], (0, 0, 1)):
         warped = cv2.warpAffine(
@@ -253,8 +254,8 @@ def paint_backdrop(job: RenderJob, canvas: Image) -> None:
     canvas[...] = warped
 
 
-def cover(camera: Camera, backdrop: Image) -> FloatArray:
-    """(3, 3) backdrop from image: as large as covers the image, in the middle."""
+def centre_backdrop(camera: Camera, backdrop: Image) -> FloatArray:
+    """(3, 3) backdrop from image: centred, just large enough to centre_backdrop the image."""
     height, width = backdrop.shape[:2]
     scale = min(width / camera.width, height / camera.height)
     return np.array(
@@ -266,8 +267,8 @@ def cover(camera: Camera, backdrop: Image) -> FloatArray:
     )
 
 
-def _reduced(backdrop: Image, matrix: FloatArray) -> tuple[Image, FloatArray]:
-    """Halve the backdrop as long as bilinear sampling would leave texels out."""
+def _downscale(backdrop: Image, matrix: FloatArray) -> tuple[Image, FloatArray]:
+    """Halves the backdrop as long as bilinear sampling would skip texels."""
     step = math.sqrt(abs(np.linalg.det(matrix[:2, :2]))) / abs(matrix[2, 2])
     while step >= 2 and min(backdrop.shape[:2]) >= 8:
         height, width = backdrop.shape[0] // 2, backdrop.shape[1] // 2
@@ -280,7 +281,7 @@ def _reduced(backdrop: Image, matrix: FloatArray) -> tuple[Image, FloatArray]:
 
 
 def _paint_sky(job: RenderJob, canvas: Image) -> None:
-    """From the sky's colour above to the ground's at the horizon."""
+    """Paints a gradient from the sky's colour above to a pale horizon."""
     view = job.tile_view
     rows = np.arange(canvas.shape[0])
     middle = np.column_stack([np.full(len(rows), canvas.shape[1] / 2), rows])

@@ -1,4 +1,4 @@
-"""The renderer's programs, compiled once for each way of drawing that is met."""
+"""Shader programs, compiled once per combination of preprocessor switches."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ _SHADING = {"skin": "SKIN", "hair": "HAIR", "cloth": "CLOTH"}
 
 @cache
 def shader_text(name: str) -> str:
-    """A file of the folder `shaders`."""
+    """Source text of a file in `shaders/`."""
     return (files("rtmpose3d.synth.render") / "shaders" / name).read_text("utf-8")
 
 
 def build_program(
     context: moderngl.Context, vertex: str, fragment: str, defines: Mapping[str, Define]
 ) -> moderngl.Program:
-    """Compile and link two shader files, with the shared blocks and samplers bound.
+    """Compiles and links two shader files and binds the shared blocks and samplers.
 
     Args:
-        context: that is current.
-        vertex: file name of a shader.
-        fragment: file name of a shader.
-        defines: switches and numbers for the preprocessor.
+        context: the current context.
+        vertex: file name of the vertex shader.
+        fragment: file name of the fragment shader.
+        defines: preprocessor macros.
     """
     head = "#version 330 core\n" + "".join(f"#define {k} {v}\n" for k, v in defines.items())
     head += shader_text("frame.glsl")
@@ -62,7 +62,7 @@ def build_program(
 def surface_defines(
     material: Material, *, skinned: bool, cut: bool, shadow_pass: bool, soft_shadows: bool
 ) -> tuple[tuple[str, Define], ...]:
-    """The switches that a surface of this material is drawn with; also the key of its program."""
+    """Preprocessor macros for a surface of this material; also the key of its program."""
     defines: list[str] = []
     defines += ["SKINNED"] if skinned else []
     defines += ["ALPHA_CUT"] if cut else []
@@ -71,5 +71,5 @@ def surface_defines(
     defines += ["TEXTURED"] if material.texture is not None else []
     defines += ["TWO_SIDED"] if material.two_sided else []
     defines += ["SOFT_SHADOWS"] if soft_shadows else []
-    defines += [_SHADING[material.kind]] if material.kind in _SHADING else []
+    defines += [_SHADING[material.shading]] if material.shading in _SHADING else []
     return tuple((name, 1) for name in defines)

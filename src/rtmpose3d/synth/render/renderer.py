@@ -1,8 +1,8 @@
-"""Draws scenes: several images at once into one large one, which is read back in one go.
+"""Renderer: draws several images at once into one atlas, which is read back in one transfer.
 
-In: `RenderJob`s (a scene, a view, the part of it that is wanted). Out: `RenderedImage` images with
-the depth of every pixel and whose it is. Skinning runs in the vertex shader; shadows come from
-one small map for each image. Needs the extra `synth` and OpenGL 3.3 without a display.
+In: `RenderJob`s (a scene, a view, optionally a part of its image). Out: `RenderedImage`s with the
+depth and owner of every pixel. Skinning runs in the vertex shader; each image has one small shadow
+map. Needs the extra `synth` and OpenGL 3.3 without a display.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import numpy as np
 
 from rtmpose3d.errors import BackendError, InputError
 from rtmpose3d.structures.arrays import FloatArray, Image, UInt8Array
-from rtmpose3d.synth.render.atlas import Atlas, grid
-from rtmpose3d.synth.render.context import current, open_context
+from rtmpose3d.synth.render.atlas import Atlas, arrange_tiles
+from rtmpose3d.synth.render.context import open_context, use_context
 from rtmpose3d.synth.render.frames import FAR_M, FRAME_FLOATS, NEAR_M, RenderJob, paint_backdrop
-from rtmpose3d.synth.render.plan import Plan, plan_images, shadow_size_px
+from rtmpose3d.synth.render.plan import RenderPlan, plan_images, shadow_size_px
 from rtmpose3d.synth.render.programs import BONES_BINDING, FRAME_BINDING, SHADOW_UNIT
 from rtmpose3d.synth.render.surfaces import BACKDROP, Floors, Screens, Surfaces
 from rtmpose3d.synth.scene import CameraView, Scene, depth_from_clip
@@ -27,23 +27,23 @@ from rtmpose3d.synth.scene import CameraView, Scene, depth_from_clip
 if TYPE_CHECKING:
     import moderngl
 
-NOBODY, PROP = 0, 255
-"""Owners of pixels: backdrop and floor; props. The people are 1, 2, ... in the scene's order."""
-MOST_PEOPLE = BACKDROP - 1
-MOST_BONES = 256
-_SOFT_SHADOWS_FROM_PX = 320  # in smaller images one lookup, bilinear, is soft enough
-_BLOCK_ALIGNMENT = 256  # the largest that OpenGL allows a device to ask for
-_BONES_BYTES = MOST_BONES * 3 * 4 * 4
+BACKGROUND, PROP = 0, 255
+"""Owners of pixels: backdrop and floor; props. People are 1, 2, ... in the scene's order."""
+MAX_PEOPLE = BACKDROP - 1
+MAX_BONES = 256
+_SOFT_SHADOWS_FROM_PX = 320  # in smaller images one bilinear lookup is soft enough
+_BLOCK_ALIGNMENT = 256  # the largest that OpenGL allows a device to require
+_BONES_BYTES = MAX_BONES * 3 * 4 * 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RenderedImage:
-    """A drawn image.
+    """A rendered image.
 
     Attributes:
         image: (h, w, 3) uint8 BGR.
-        depth_m: (h, w) float32, metres along the axis; inf where only the backdrop is.
-        owner: (h, w) uint8, 0 for nobody, 255 for props, i + 1 for `scene.people[i]`.
+        depth_m: (h, w) float32, metres along the optical axis; inf where only the backdrop is.
+        owner: (h, w) uint8, 0 for the background, 255 for props, i + 1 for `scene.people[i]`.
     """
 
     image: Image
@@ -52,11 +52,13 @@ class RenderedImage:
 
 
 class Renderer:
-    """A context with what was sent to it. Use it in the thread that made it; close it at the end.
+    """An OpenGL context with its meshes, textures and render targets. A context manager.
+
+    To be used in the thread that created it.
 
     Args:
         device: number of the EGL device (GPU); None for the first.
-        supersample: 1, or 2 for four samples a pixel.
+        supersample: 1, or 2 for four samples per pixel.
 
     Raises:
         MissingDependencyError: moderngl is not installed.
@@ -68,7 +70,7 @@ class Renderer:
             raise InputError(f"supersample must be 1 or 2, got {supersample!r}")
         self.context: moderngl.Context = open_context(device)
         self._supersample = supersample
-        with current(self.context):
+        with use_context(self.context):
             self.device_name = str(self.context.info["GL_RENDERER"])
             self._surfaces = Surfaces(self.context)
             self._floors = Floors(self.context, self._surfaces.store)
@@ -82,32 +84,31 @@ class Renderer:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         self.close()
 
     def close(self) -> None:
-        """Free everything on the device."""
-        with current(self.context):
+        """Releases everything on the device."""
+        with use_context(self.context):
             self._surfaces.store.release()
             self._atlas.release()
         self.context.release()
 
     def render(self, scene: Scene, view: CameraView) -> RenderedImage:
-        """One whole image of a scene."""
+        """Renders a full image of a scene."""
         return self.render_jobs([RenderJob(scene=scene, view=view)])[0]
 
     def render_jobs(self, jobs: Sequence[RenderJob]) -> list[RenderedImage]:
-        """Many images; those of a like size are drawn together.
+        """Renders many images, as many at once as fit the atlas.
 
         Args:
-            jobs: what to draw. For the same bytes in every run, give the same jobs together.
+            jobs: the images. The same bytes in every run need the same jobs in one call.
 
         Raises:
-            InputError: an image that is too large, or more people or bones than can be told
-                apart.
+            InputError: an image is too large, or there are too many people or bones.
             BackendError: the device failed.
         """
         for job in jobs:
@@ -115,26 +116,26 @@ class Renderer:
         done: list[RenderedImage] = []
         rest = list(jobs)
         while rest:
-            count = self._atlas.fitting(
+            count = self._atlas.count_fitting(
                 [job.size_wh for job in rest], [shadow_size_px(job) for job in rest]
             )
-            with current(self.context):
+            with use_context(self.context):
                 done += self._render_batch(rest[:count])
             rest = rest[count:]
         return done
 
     def _check(self, job: RenderJob) -> None:
-        largest = self._atlas.largest_px
-        if max(job.size_wh) > largest or min(job.size_wh) < 1:
-            raise InputError(f"an image's sides must be 1 to {largest} px, got {job.size_wh}")
+        max_px = self._atlas.max_side_px
+        if max(job.size_wh) > max_px or min(job.size_wh) < 1:
+            raise InputError(f"an image's sides must be 1 to {max_px} px, got {job.size_wh}")
         people = job.scene.people
-        if len(people) > MOST_PEOPLE:
-            raise InputError(f"a scene holds at most {MOST_PEOPLE} people, got {len(people)}")
+        if len(people) > MAX_PEOPLE:
+            raise InputError(f"a scene holds at most {MAX_PEOPLE} people, got {len(people)}")
         for person in people:
             shape = person.bone_matrices.shape
-            if shape[0] > MOST_BONES or shape[1:] != (3, 4):
+            if shape[0] > MAX_BONES or shape[1:] != (3, 4):
                 raise InputError(
-                    f"bone_matrices must be (B, 3, 4) with B at most {MOST_BONES}, got {shape}"
+                    f"bone_matrices must be (B, 3, 4) with B at most {MAX_BONES}, got {shape}"
                 )
 
     def _render_batch(self, jobs: Sequence[RenderJob]) -> list[RenderedImage]:
@@ -142,34 +143,34 @@ class Renderer:
 
         try:
             self._surfaces.store.release_unused()
-            layout = grid([job.size_wh for job in jobs])
+            layout = arrange_tiles([job.size_wh for job in jobs])
             plan = plan_images(jobs)
             self._atlas.ensure(layout.size_wh)
-            self._surfaces.send_textures(plan.materials)
-            self._send_blocks(plan)
+            self._surfaces.upload_textures(plan.materials)
+            self._upload_blocks(plan)
             self._draw_shadows(plan)
-            self._clear(jobs, layout.places, layout.size_wh)
-            self._draw_images(plan, layout.places)
+            self._clear(jobs, layout.positions, layout.size_wh)
+            self._draw_images(plan, layout.positions)
             pixels, depths = self._screens.resolve(self._atlas, layout.size_wh)
         except moderngl.Error as error:
             raise BackendError(f"{self.device_name} failed to draw: {error}") from error
         if (failure := self.context.error) != "GL_NO_ERROR":
             raise BackendError(
                 f"{self.device_name} failed to draw {len(jobs)} images: {failure}; if that is "
-                "GL_OUT_OF_MEMORY, draw fewer or smaller ones at once"
+                "GL_OUT_OF_MEMORY, draw fewer or smaller images at once"
             )
         return [
-            _cut_out(pixels, depths, place, job.size_wh)
-            for job, place in zip(jobs, layout.places, strict=True)
+            _cut_out(pixels, depths, position, job.size_wh)
+            for job, position in zip(jobs, layout.positions, strict=True)
         ]
 
-    def _send_blocks(self, plan: Plan) -> None:
-        """All images' frames and all people's bones, in one buffer each."""
+    def _upload_blocks(self, plan: RenderPlan) -> None:
+        """Uploads the frames of all images and the bones of all people, one buffer each."""
         stride = -(-FRAME_FLOATS * 4 // _BLOCK_ALIGNMENT) * _BLOCK_ALIGNMENT
         frames = np.zeros((len(plan.images), stride // 4), np.float32)
         for row, image in zip(frames, plan.images, strict=True):
             row[:FRAME_FLOATS] = image.frame
-        bones = np.zeros((max(len(plan.bones), 1), MOST_BONES, 3, 4), np.float32)
+        bones = np.zeros((max(len(plan.bones), 1), MAX_BONES, 3, 4), np.float32)
         for block, matrices in zip(bones, plan.bones, strict=False):
             block[: len(matrices)] = matrices
         self._frames.orphan(frames.nbytes)
@@ -187,7 +188,7 @@ class Renderer:
             BONES_BINDING, offset=index * _BONES_BYTES, size=_BONES_BYTES
         )
 
-    def _draw_shadows(self, plan: Plan) -> None:
+    def _draw_shadows(self, plan: RenderPlan) -> None:
         import moderngl
 
         if not plan.shadows:
@@ -214,24 +215,24 @@ class Renderer:
     def _clear(
         self,
         jobs: Sequence[RenderJob],
-        places: Sequence[tuple[int, int]],
+        positions: Sequence[tuple[int, int]],
         size_wh: tuple[int, int],
     ) -> None:
         width, height = size_wh
         canvas = np.zeros((height, width, 3), np.uint8)
-        for job, (x, y) in zip(jobs, places, strict=True):
+        for job, (x, y) in zip(jobs, positions, strict=True):
             w, h = job.size_wh
             paint_backdrop(job, canvas[y : y + h, x : x + w])
         self._screens.clear(self._atlas, canvas)
 
-    def _draw_images(self, plan: Plan, places: Sequence[tuple[int, int]]) -> None:
+    def _draw_images(self, plan: RenderPlan, positions: Sequence[tuple[int, int]]) -> None:
         import moderngl
 
         target, scale = self._atlas.images, self._supersample
         self._atlas.shadow_map.use(SHADOW_UNIT)
         target.use()
         self.context.front_face = "cw"  # the image's first row is the framebuffer's first
-        for index, (image, (x, y)) in enumerate(zip(plan.images, places, strict=True)):
+        for index, (image, (x, y)) in enumerate(zip(plan.images, positions, strict=True)):
             self.context.enable_only(moderngl.DEPTH_TEST)
             self._use_frame(index)
             w, h = image.size_wh
@@ -247,12 +248,12 @@ class Renderer:
 
 
 def _cut_out(
-    pixels: UInt8Array, depths: FloatArray, place: tuple[int, int], size_wh: tuple[int, int]
+    pixels: UInt8Array, depths: FloatArray, position: tuple[int, int], size_wh: tuple[int, int]
 ) -> RenderedImage:
-    (x, y), (w, h) = place, size_wh
+    (x, y), (w, h) = position, size_wh
     tile = pixels[y : y + h, x : x + w]
     return RenderedImage(
         image=np.ascontiguousarray(tile[..., :3]),
         depth_m=depth_from_clip(depths[y : y + h, x : x + w], NEAR_M, FAR_M),
-        owner=np.where(tile[..., 3] == BACKDROP, np.uint8(NOBODY), tile[..., 3]),
+        owner=np.where(tile[..., 3] == BACKDROP, np.uint8(BACKGROUND), tile[..., 3]),
     )

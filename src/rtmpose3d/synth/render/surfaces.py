@@ -1,4 +1,4 @@
-"""How people, props, the floor and whole screens are drawn, once a frame is bound."""
+"""Draw calls for people, props, the floor and full-screen passes of a bound frame."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from rtmpose3d.structures.arrays import FloatArray, Image, UInt8Array
 from rtmpose3d.synth.render.atlas import Atlas
-from rtmpose3d.synth.render.frames import CONTACTS, ball_of_mesh
+from rtmpose3d.synth.render.frames import CONTACTS, mesh_sphere
 from rtmpose3d.synth.render.programs import (
     BACKDROP_UNIT,
     COLOUR_UNIT,
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     import moderngl
 
 Defines = tuple[tuple[str, Define], ...]
-_SMALLEST_CASTER_M = 0.085
-_FINER_LEVELS = 2  # strands are narrow
+_MIN_CASTER_RADIUS_M = 0.085
+_FINER_HAIR_LEVELS = 2  # strands are narrow
 BACKDROP = 254
-"""Alpha of samples that hold factors on the backdrop."""
-_PLAIN_FLOOR = Material(kind="prop", tint_rgb=(0.35, 0.35, 0.34), roughness=1.0)
+"""Alpha of samples whose colour is a factor on the backdrop."""
+_PLAIN_FLOOR = Material(shading="prop", tint_rgb=(0.35, 0.35, 0.34), roughness=1.0)
 
 
 @dataclass(frozen=True, eq=False)
-class _Surface:
-    """A program and its settings; None for those that it lacks."""
+class _SurfaceProgram:
+    """A program and its uniforms; None for those that it lacks."""
 
     program: moderngl.Program
     tint_roughness: moderngl.Uniform | None
@@ -48,31 +48,31 @@ class Surfaces:
     """Draws meshes.
 
     Attributes:
-        soft_shadows: four lookups in the map of shadows for one, in what is drawn next.
+        soft_shadows: whether later draws use four lookups in the shadow map instead of one.
     """
 
     def __init__(self, context: moderngl.Context) -> None:
         self.store = Store(context)
         self.soft_shadows = False
         self._context = context
-        self._programs: dict[Defines, _Surface] = {}
+        self._programs: dict[Defines, _SurfaceProgram] = {}
 
-    def send_textures(self, materials: Iterable[Material]) -> None:
-        """Send textures before anything is drawn: making one in between ends Mesa's batch."""
+    def upload_textures(self, materials: Iterable[Material]) -> None:
+        """Uploads textures before drawing: an upload between draws would end Mesa's batch."""
         for material in materials:
             if material.texture is not None:
                 self.store.texture(material.texture)
 
     def draw_person(self, person: Person, level: int, owner: int, *, shadow_pass: bool) -> None:
-        """All meshes of a person, whose bones are bound; lashes and teeth throw no shadows."""
+        """Draws a person, whose bones must be bound; small meshes cast no shadows."""
         for mesh in person.meshes:
-            if shadow_pass and ball_of_mesh(mesh).radius_m < _SMALLEST_CASTER_M:
+            if shadow_pass and mesh_sphere(mesh).radius_m < _MIN_CASTER_RADIUS_M:
                 continue
-            finer = _FINER_LEVELS if mesh.material.kind == "hair" else 0
+            finer = _FINER_HAIR_LEVELS if mesh.material.shading == "hair" else 0
             self._draw(mesh, max(level - finer, 0), owner, None, shadow_pass)
 
     def draw_prop(self, prop: Prop, level: int, owner: int, *, shadow_pass: bool) -> None:
-        """A thing at its place."""
+        """Draws a prop."""
         self._draw(prop.mesh, level, owner, prop.world_from_rest, shadow_pass)
 
     def _draw(
@@ -107,12 +107,12 @@ class Surfaces:
             self._context.enable(moderngl.CULL_FACE)
         self.store.vertex_array(mesh, level, surface.program).render()
 
-    def _surface(self, defines: Defines) -> _Surface:
+    def _surface(self, defines: Defines) -> _SurfaceProgram:
         if defines not in self._programs:
             in_shadow = ("SHADOW_PASS", 1) in defines
             fragment = "shadow.frag.glsl" if in_shadow else "surface.frag.glsl"
             program = build_program(self._context, "surface.vert.glsl", fragment, dict(defines))
-            self._programs[defines] = _Surface(
+            self._programs[defines] = _SurfaceProgram(
                 program,
                 tint_roughness=_uniform(program, "tint_roughness"),
                 owner=_uniform(program, "owner"),
@@ -123,7 +123,7 @@ class Surfaces:
 
 
 class Floors:
-    """Draws the ground, or only the shadows on it."""
+    """Draws the floor, or only the shadows on it."""
 
     def __init__(self, context: moderngl.Context, store: Store) -> None:
         self._context = context
@@ -131,7 +131,7 @@ class Floors:
         self._arrays: dict[Defines, moderngl.VertexArray] = {}
 
     def draw(self, scene: Scene, *, soft_shadows: bool) -> None:
-        """The floor of a scene, if it has one; to be drawn last."""
+        """Draws the floor of a scene, if it has one; must come last."""
         import moderngl
 
         if not scene.floor:
@@ -159,16 +159,16 @@ class Floors:
 
     def _array(self, defines: Defines) -> moderngl.VertexArray:
         if defines not in self._arrays:
-            numbers: dict[str, Define] = {"CONTACTS": CONTACTS}
+            constants: dict[str, Define] = {"CONTACTS": CONTACTS}
             program = build_program(
-                self._context, "floor.vert.glsl", "floor.frag.glsl", dict(defines) | numbers
+                self._context, "floor.vert.glsl", "floor.frag.glsl", dict(defines) | constants
             )
             self._arrays[defines] = self._context.vertex_array(program, [])
         return self._arrays[defines]
 
 
 class Screens:
-    """What fills the whole atlas: nothing at the start, the resolve at the end."""
+    """Full-screen passes over the atlas: clear before drawing, resolve afterwards."""
 
     def __init__(self, context: moderngl.Context, supersample: int) -> None:
         self._context = context
@@ -182,26 +182,26 @@ class Screens:
         self._resolve = context.vertex_array(program, [])
 
     def clear(self, atlas: Atlas, canvas: Image) -> None:
-        """Empty the atlas: samples are factors of 1 on (H, W, 3) uint8 BGR backdrops."""
+        """Clears the atlas to samples that show the backdrops (H, W, 3) uint8 BGR unchanged."""
         height, width = canvas.shape[:2]
         atlas.backdrops.write(canvas, viewport=(0, 0, width, height), alignment=1)
-        whole = (0, 0, width * self._supersample, height * self._supersample)
+        viewport = (0, 0, width * self._supersample, height * self._supersample)
         atlas.images.use()
-        atlas.images.clear(1.0, 1.0, 1.0, BACKDROP / 255, depth=1.0, viewport=whole)
+        atlas.images.clear(1.0, 1.0, 1.0, BACKDROP / 255, depth=1.0, viewport=viewport)
 
     def resolve(self, atlas: Atlas, size_wh: tuple[int, int]) -> tuple[UInt8Array, FloatArray]:
-        """(H, W, 4) uint8 BGR and owner, and (H, W) float32 depth buffer of the whole atlas."""
+        """Reads the atlas: (H, W, 4) uint8 BGR and owner, and (H, W) float32 depth buffer."""
         width, height = size_wh
         atlas.resolved.use()
-        whole = (0, 0, width, height)
-        atlas.resolved.viewport = whole
+        viewport = (0, 0, width, height)
+        atlas.resolved.viewport = viewport
         atlas.colours.use(COLOUR_UNIT)
         atlas.depths.use(DEPTH_UNIT)
         atlas.backdrops.use(BACKDROP_UNIT)
         self._context.enable_only(0)
         self._resolve.render(vertices=3)
-        pixels = atlas.resolved.read(whole, components=4, alignment=1)
-        depths = atlas.resolved.read(whole, components=1, attachment=1, alignment=1, dtype="f4")
+        pixels = atlas.resolved.read(viewport, components=4, alignment=1)
+        depths = atlas.resolved.read(viewport, components=1, attachment=1, alignment=1, dtype="f4")
         return (
             np.frombuffer(pixels, np.uint8).reshape(height, width, 4),
             np.frombuffer(depths, np.float32).reshape(height, width),

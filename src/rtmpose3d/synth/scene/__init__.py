@@ -1,18 +1,18 @@
 """Scenes to render: the types that all packages share, objects, backdrops, light and cameras."""
 
-from rtmpose3d.synth.scene.backdrops import SPLITS, Backdrops, Split, read_image
+from rtmpose3d.synth.scene.backdrops import ASSET_SPLITS, AssetSplit, Backdrops, read_image
 from rtmpose3d.synth.scene.cameras import (
+    camera_position,
     clip_from_world,
     cropped_view,
     depth_from_clip,
-    eye_of,
     looking_at,
     to_camera,
 )
 from rtmpose3d.synth.scene.composition import (
     SceneSettings,
-    backdrop_place,
     compose_scene,
+    fit_backdrop,
     with_occluder,
     without_blockers,
 )
@@ -21,7 +21,8 @@ from rtmpose3d.synth.scene.props import PropKit
 from rtmpose3d.synth.scene.types import CameraView, Light, Material, Mesh, Person, Prop, Scene
 
 __all__ = [
-    "SPLITS",
+    "ASSET_SPLITS",
+    "AssetSplit",
     "Backdrops",
     "CameraView",
     "Light",
@@ -32,14 +33,13 @@ __all__ = [
     "PropKit",
     "Scene",
     "SceneSettings",
-    "Split",
-    "backdrop_place",
+    "camera_position",
     "choose_framing",
     "clip_from_world",
     "compose_scene",
     "cropped_view",
     "depth_from_clip",
-    "eye_of",
+    "fit_backdrop",
     "frame_group",
     "frame_person",
     "looking_at",

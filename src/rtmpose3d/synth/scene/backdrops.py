@@ -1,8 +1,8 @@
-"""Photographs and painted images that stand behind the people, and textures cut from them.
+"""Backdrops: photographs and painted images behind the people, and textures cut from them.
 
-In: a folder that the user names (`photos/` in it, or itself; a `SOURCES.csv` beside them tells
-licences and which photographs show one place). Out: (H, W, 3) uint8 BGR images. The split is
-by place, so no view of a place is in both halves.
+In: a directory with photographs (in `photos/` or directly), objects (`objects/`) and optionally a
+`SOURCES.csv` of licences and of which photographs show the same location. Out: (H, W, 3) uint8 BGR
+images. Train and validation split by location, so no location is in both.
 """
 
 from __future__ import annotations
@@ -20,47 +20,53 @@ import numpy as np
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures.arrays import Image, UInt8Array
 
-Split = Literal["train", "val"]
-SPLITS: tuple[Split, ...] = ("train", "val")
-_VAL_SHARE = 0.12  # of the places
-_LONGEST_PX = 1280  # larger photographs are halved until they fit
+AssetSplit = Literal["train", "val"]
+ASSET_SPLITS: tuple[AssetSplit, ...] = ("train", "val")
+_VAL_FRACTION = 0.12  # of the locations
+_MAX_SIDE_PX = 1280  # larger photographs are halved until they fit
 _CACHE_BYTES = 400 << 20
-_PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
+_PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """A file, the place it shows (files of one place stay in one split), and its credit."""
+class SourceFile:
+    """A photograph or object.
+
+    Attributes:
+        path: the file.
+        location: where a photograph was taken; files of one location are in one split.
+        credit: author, source and licence.
+    """
 
     path: Path
-    place: str
+    location: str
     credit: str = ""
 
 
 @dataclass(eq=False)
 class Backdrops:
-    """The photographs and objects of one split.
+    """Photographs and objects of one split.
 
     Attributes:
         photos: image files.
         objects: .glb files.
     """
 
-    photos: tuple[Source, ...] = ()
-    objects: tuple[Source, ...] = ()
+    photos: tuple[SourceFile, ...] = ()
+    objects: tuple[SourceFile, ...] = ()
     _cache: OrderedDict[Path, Image] = field(default_factory=OrderedDict, repr=False)
     _bytes: int = field(default=0, repr=False)
 
     @classmethod
-    def open(cls, folder: Path | str | None, split: Split) -> Backdrops:
-        """List a folder's files of one split.
+    def open(cls, folder: Path | str | None, split: AssetSplit) -> Backdrops:
+        """Lists the files of one split in a directory.
 
         Args:
-            folder: to look into; None for no files, painted images only.
+            folder: the directory; None for no files, that is, painted images only.
             split: "train" or "val".
 
         Raises:
-            InputError: there is no such folder, or no image in it.
+            InputError: the directory does not exist or holds no image.
         """
         if folder is None:
             return cls()
@@ -69,20 +75,20 @@ class Backdrops:
             raise InputError(f"{folder}: expected a folder of background photographs")
         rows = _read_sources(folder)
         photos = _files(folder / "photos" if (folder / "photos").is_dir() else folder)
-        photos = [p for p in photos if p.suffix.lower() in _PHOTO_ENDINGS]
+        photos = [p for p in photos if p.suffix.lower() in _PHOTO_SUFFIXES]
         if not photos:
             raise InputError(
-                f"{folder} holds no photographs ({', '.join(_PHOTO_ENDINGS)}), "
-                "neither in itself nor in its folder `photos`"
+                f"{folder} holds no photographs ({', '.join(_PHOTO_SUFFIXES)}), "
+                "neither directly nor in its folder `photos`"
             )
         objects = [p for p in _files(folder / "objects") if p.suffix.lower() == ".glb"]
         return cls(
-            photos=_of_split([_source(p, folder, rows) for p in photos], split),
-            objects=_of_split([_source(p, folder, rows) for p in objects], split),
+            photos=_select_split([_source_file(p, folder, rows) for p in photos], split),
+            objects=_select_split([_source_file(p, folder, rows) for p in objects], split),
         )
 
     def photo(self, rng: np.random.Generator) -> Image:
-        """A photograph, mirrored half of the time; a painted image if there are none."""
+        """A random photograph, flipped half of the time; a painted image if there are none."""
         if not self.photos:
             return painted_image(rng)
         image = self._read(self.photos[rng.integers(len(self.photos))].path)
@@ -100,38 +106,38 @@ class Backdrops:
 
 
 def read_image(path: Path) -> Image:
-    """An image file as (H, W, 3) uint8 BGR, halved until it is no larger than is useful.
+    """Reads an image file as (H, W, 3) uint8 BGR, halved until its sides are 1280 px or less.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the file is not a readable image.
     """
     image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
-        raise InputError(f"{path} is no image that can be read; remove or replace it")
-    while max(image.shape[:2]) > _LONGEST_PX:
+        raise InputError(f"{path} is not a readable image; remove or replace it")
+    while max(image.shape[:2]) > _MAX_SIDE_PX:
         image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     return np.asarray(image, np.uint8)
 
 
-def split_of(place: str) -> Split:
-    """The split that a place belongs to: always the same one, whatever else there is."""
-    return "val" if zlib.crc32(place.encode()) % 1000 < 1000 * _VAL_SHARE else "train"
+def assign_split(location: str) -> AssetSplit:
+    """AssetSplit of a location, independent of all other locations."""
+    return "val" if zlib.crc32(location.encode()) % 1000 < 1000 * _VAL_FRACTION else "train"
 
 
 def painted_image(rng: np.random.Generator, size_wh: tuple[int, int] = (320, 240)) -> Image:
-    """A made-up image: soft clouds of colour with shapes and lines on them."""
+    """A synthetic (H, W, 3) uint8 BGR image: colour noise with shapes and lines on it."""
     width, height = size_wh
-    canvas = clouds(rng, size_wh)
+    canvas = colour_noise(rng, size_wh)
     for _ in range(rng.integers(0, 30)):
         colour = [int(c) for c in rng.integers(0, 256, 3)]
-        kind = rng.integers(4)
+        shape = rng.integers(4)
         a, b = ([int(c) for c in rng.integers(0, (width, height))] for _ in range(2))
         thick = int(rng.integers(1, 14))
-        if kind == 0:
+        if shape == 0:
             cv2.line(canvas, a, b, colour, thick, cv2.LINE_AA)
-        elif kind == 1:
+        elif shape == 1:
             cv2.rectangle(canvas, a, b, colour, -1 if rng.random() < 0.6 else thick)
-        elif kind == 2:
+        elif shape == 2:
             axes = [int(c) for c in rng.integers(4, 70, 2)]
             cv2.ellipse(canvas, a, axes, float(rng.uniform(0, 180)), 0, 360, colour, -1)
         else:
@@ -140,8 +146,8 @@ def painted_image(rng: np.random.Generator, size_wh: tuple[int, int] = (320, 240
     return canvas
 
 
-def clouds(rng: np.random.Generator, size_wh: tuple[int, int]) -> Image:
-    """Noise of several sizes between random colours."""
+def colour_noise(rng: np.random.Generator, size_wh: tuple[int, int]) -> Image:
+    """(H, W, 3) uint8 noise of several scales around a random colour."""
     width, height = size_wh
     total = np.zeros((height, width, 3), np.float32)
     base = rng.uniform(0, 255, 3).astype(np.float32)
@@ -154,7 +160,7 @@ def clouds(rng: np.random.Generator, size_wh: tuple[int, int]) -> Image:
 
 
 def cut_texture(photo: Image, rng: np.random.Generator, side_px: int = 128) -> UInt8Array:
-    """(side, side, 4) uint8 RGBA, a random square of a photograph as the texture of a thing."""
+    """Cuts a random square from a photograph as a (side, side, 4) uint8 RGBA texture."""
     height, width = photo.shape[:2]
     size = int(min(height, width) * rng.uniform(0.15, 0.9))
     top, left = rng.integers(0, height - size + 1), rng.integers(0, width - size + 1)
@@ -168,7 +174,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _read_sources(folder: Path) -> dict[str, dict[str, str]]:
-    """Rows of SOURCES.csv by the file's path in the folder."""
+    """Rows of SOURCES.csv by the path of the file within the directory."""
     table = folder / "SOURCES.csv"
     if not table.is_file():
         return {}
@@ -182,20 +188,20 @@ def _read_sources(folder: Path) -> dict[str, dict[str, str]]:
         ) from error
 
 
-def _source(path: Path, folder: Path, rows: dict[str, dict[str, str]]) -> Source:
+def _source_file(path: Path, folder: Path, rows: dict[str, dict[str, str]]) -> SourceFile:
     name = path.relative_to(folder).as_posix()
     row = rows.get(name)
     if row is None:
-        return Source(path=path, place=name)
-    place = row.get("path") or name
+        return SourceFile(path=path, location=name)
+    location = row.get("path") or name
     credit = ", ".join(row.get(key) or "" for key in ("author", "source", "licence"))
-    return Source(path=path, place=f"{row.get('source', '')}:{place}", credit=credit)
+    return SourceFile(path=path, location=f"{row.get('source', '')}:{location}", credit=credit)
 
 
-def _of_split(sources: list[Source], split: Split) -> tuple[Source, ...]:
-    """The files of a split; of a folder too small to be divided, the last place is for val."""
-    places = sorted({source.place for source in sources})
-    val = {place for place in places if split_of(place) == "val"} or set(places[-1:])
-    if len(val) == len(places):
-        return tuple(sources)
-    return tuple(source for source in sources if (source.place in val) == (split == "val"))
+def _select_split(files: list[SourceFile], split: AssetSplit) -> tuple[SourceFile, ...]:
+    """Files of a split; if no location falls into val, the last one does."""
+    locations = sorted({file.location for file in files})
+    val = {name for name in locations if assign_split(name) == "val"} or set(locations[-1:])
+    if len(val) == len(locations):
+        return tuple(files)
+    return tuple(file for file in files if (file.location in val) == (split == "val"))

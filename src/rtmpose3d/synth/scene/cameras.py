@@ -1,7 +1,7 @@
-"""Cameras: views that look at something, the part of a view that a crop shows, and random ones.
+"""Camera views: look-at, views of crops, world to camera, OpenGL clip space.
 
-World: z up, metres. Camera: OpenCV's frame. A crop of an image, turned or not, is again a
-image of a pinhole camera, so a crop is drawn directly and its 3D labels stay exact.
+World: z up, metres. Camera: OpenCV's frame. A crop of an image, rotated or not, is again an image
+of a pinhole camera, so crops are rendered directly and their 3D labels stay exact.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from rtmpose3d.synth.scene.types import CameraView
 def looking_at(
     eye_m: FloatArray, target_m: FloatArray, camera: Camera, *, roll_deg: float = 0.0
 ) -> CameraView:
-    """A view from a place towards another.
+    """A view from one point towards another.
 
     Args:
-        eye_m: (3,) world, where the camera is.
-        target_m: (3,) world, what lies at the principal point.
+        eye_m: (3,) world, position of the camera.
+        target_m: (3,) world, point that projects onto the principal point.
         camera: intrinsics.
-        roll_deg: turns the camera about its axis, clockwise as the camera sees it.
+        roll_deg: rotation of the camera about its axis, clockwise as the camera sees it.
     """
     forward = np.asarray(target_m, np.float64) - eye_m
     forward = forward / np.linalg.norm(forward)
@@ -40,36 +40,36 @@ def looking_at(
     )
 
 
-def eye_of(view: CameraView) -> FloatArray:
-    """(3,) world, where a view's camera is."""
+def camera_position(view: CameraView) -> FloatArray:
+    """(3,) world, position of a view's camera."""
     return -view.camera_from_world[:, :3].T @ view.camera_from_world[:, 3]
 
 
 def to_camera(view: CameraView, points_world: FloatArray) -> FloatArray:
-    """(..., 3) world -> (..., 3) camera space of a view, float64."""
+    """Transforms points (..., 3) from world to camera space of a view, float64."""
     return points_world @ view.camera_from_world[:, :3].T + view.camera_from_world[:, 3]
 
 
 def cropped_view(
     view: CameraView, crop_from_image: FloatArray, size_wh: tuple[int, int]
 ) -> CameraView:
-    """The view that shows exactly a crop of another view's image.
+    """The view whose image is exactly a crop of another view's image.
 
     Args:
-        view: of the whole image; its pixels must be square.
-        crop_from_image: (2, 3) turn, uniform scale and shift of pixels, as
-            `geometry.crop.crop_from_image` makes them; no mirror.
+        view: view of the full image; its pixels must be square.
+        crop_from_image: (2, 3) rotation, uniform scale and shift of pixels, as made by
+            `geometry.crop.crop_from_image`; no flip.
         size_wh: width and height of the crop, px.
 
     Returns:
-        A view whose camera is rolled by the crop's turn. Depths along the axis are unchanged.
+        A view whose camera is rolled by the crop's rotation. Depths along the axis are unchanged.
     """
-    turn = np.asarray(crop_from_image, np.float64)[:, :2]
-    scale = math.sqrt(np.linalg.det(turn))
+    linear = np.asarray(crop_from_image, np.float64)[:, :2]
+    scale = math.sqrt(np.linalg.det(linear))
     camera = view.camera
-    cx, cy = turn @ (camera.cx, camera.cy) + crop_from_image[:, 2]
+    cx, cy = linear @ (camera.cx, camera.cy) + crop_from_image[:, 2]
     rotation = np.eye(3)
-    rotation[:2, :2] = turn / scale
+    rotation[:2, :2] = linear / scale
     return CameraView(
         camera=Camera(
             fx=camera.fx * scale,
@@ -84,9 +84,9 @@ def cropped_view(
 
 
 def clip_from_world(view: CameraView, near_m: float, far_m: float) -> FloatArray:
-    """(4, 4) float64 for OpenGL; the image's first row is the framebuffer's first.
+    """(4, 4) float64 OpenGL clip matrix; the image's first row is the framebuffer's first.
 
-    Whole numbers of pixels are the middles of pixels, as everywhere in this package.
+    Pixel centres are at whole numbers, as everywhere in this package.
     """
     camera = view.camera
     clip = np.zeros((4, 4))
@@ -101,7 +101,7 @@ def clip_from_world(view: CameraView, near_m: float, far_m: float) -> FloatArray
 
 
 def depth_from_clip(depth: FloatArray, near_m: float, far_m: float) -> FloatArray:
-    """Metres along the axis from the numbers 0 to 1 of a depth buffer; inf where nothing is."""
+    """Metres along the optical axis from depth-buffer values 0 to 1; inf where it is cleared."""
     with np.errstate(divide="ignore"):
         metres = (2 * far_m * near_m) / ((far_m + near_m) - (2 * depth - 1) * (far_m - near_m))
     return np.where(depth >= 1, np.float32(np.inf), metres).astype(np.float32)

@@ -1,8 +1,8 @@
-"""Reads small textured objects from binary glTF 2.0 (.glb): what is needed of it, no more.
+"""Reader of small textured objects in binary glTF 2.0 (.glb).
 
-Triangles with positions and UV (normals if they are there), base colours and textures, node
-transforms. No skins, morphs, animations, sparse accessors or compression. Out: meshes in this
-package's frame (z up; glTF is y up), one for each material.
+Supports triangles with positions and UV, base colours and textures, and node transforms; no
+skins, morphs, animations, sparse accessors or compression. Out: meshes in this package's frame
+(z up; glTF is y up), one per material.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _TRIANGLES = 4
 _Z_UP_FROM_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
-Json = dict[str, object]
-
 
 @dataclass(frozen=True, eq=False)
 class _Piece:
@@ -37,7 +35,7 @@ class _Piece:
 
 
 class _Document:
-    """The parsed file."""
+    """A parsed .glb file."""
 
     def __init__(self, data: bytes) -> None:
         chunks = _chunks(data)
@@ -53,7 +51,7 @@ class _Document:
         return self.binary[start : start + view["byteLength"]]
 
     def accessor(self, index: int) -> np.ndarray:
-        """(N, width) in the file's type; normalised whole numbers become fractions."""
+        """(N, width) values in the file's type; normalised integers become fractions."""
         accessor = self.rows("accessors")[index]
         view = self.rows("bufferViews")[accessor["bufferView"]]
         dtype, width = np.dtype(_DTYPES[accessor["componentType"]]), _WIDTHS[accessor["type"]]
@@ -68,13 +66,13 @@ class _Document:
 
 
 def read_glb(path: Path | str) -> tuple[Mesh, ...]:
-    """The meshes of an object.
+    """Reads the meshes of an object.
 
     Args:
-        path: of a .glb file.
+        path: a .glb file.
 
     Raises:
-        InputError: it cannot be read, is no such file or uses what is not supported.
+        InputError: the file cannot be read, is not binary glTF or uses unsupported features.
     """
     path = Path(path)
     try:
@@ -86,7 +84,7 @@ def read_glb(path: Path | str) -> tuple[Mesh, ...]:
         for root in roots:
             _collect(document, root, np.eye(4), pieces)
         return tuple(
-            _mesh(_joined(found), _material(document, index)) for index, found in pieces.items()
+            _mesh(_merge(parts), _material(document, index)) for index, parts in pieces.items()
         )
     except (OSError, ValueError, KeyError, IndexError, TypeError, struct.error) as error:
         raise InputError(f"{path} cannot be used as a binary glTF object: {error!r}") from error
@@ -95,27 +93,27 @@ def read_glb(path: Path | str) -> tuple[Mesh, ...]:
 def _chunks(data: bytes) -> dict[int, bytes]:
     magic, version, _ = struct.unpack_from("<III", data)
     if magic != _MAGIC or version != 2:
-        raise ValueError("it does not start as binary glTF 2 does")
+        raise ValueError("it has no binary glTF 2 header")
     chunks: dict[int, bytes] = {}
-    at = 12
-    while at + 8 <= len(data):
-        length, kind = struct.unpack_from("<II", data, at)
-        chunks[kind] = data[at + 8 : at + 8 + length]
-        at += 8 + length
+    start = 12
+    while start + 8 <= len(data):
+        length, chunk_type = struct.unpack_from("<II", data, start)
+        chunks[chunk_type] = data[start + 8 : start + 8 + length]
+        start += 8 + length
     return chunks
 
 
 def _collect(
     document: _Document, node_index: int, parent: FloatArray, pieces: dict[int, list[_Piece]]
 ) -> None:
-    """Add the pieces of a node and of what hangs on it, by material."""
+    """Adds the pieces of a node and its children, grouped by material."""
     node = document.rows("nodes")[node_index]
     world = parent @ _node_matrix(node)
     if "mesh" in node:
         for primitive in document.rows("meshes")[node["mesh"]]["primitives"]:
             if primitive.get("mode", _TRIANGLES) == _TRIANGLES:
-                found = pieces.setdefault(primitive.get("material", -1), [])
-                found.append(_piece(document, primitive, world))
+                group = pieces.setdefault(primitive.get("material", -1), [])
+                group.append(_piece(document, primitive, world))
     for child in node.get("children", []):
         _collect(document, child, world, pieces)
 
@@ -146,16 +144,16 @@ def _piece(document: _Document, primitive: dict, world: FloatArray) -> _Piece:
     if np.linalg.det(world[:3, :3]) < 0:
         triangles = triangles[:, ::-1]
     if triangles.size and triangles.max() >= len(positions):
-        raise ValueError("a triangle names a vertex that is not there")
+        raise ValueError("a triangle has a vertex index out of range")
     uv = np.zeros((len(positions), 2))
     if "TEXCOORD_0" in attributes:
         uv = document.accessor(attributes["TEXCOORD_0"]).astype(np.float64)
         uv = np.column_stack([uv[:, 0], 1 - uv[:, 1]])
-    return _Piece(positions, vertex_normals(positions, triangles), uv, triangles)
+    return _Piece(positions, area_weighted_normals(positions, triangles), uv, triangles)
 
 
-def vertex_normals(positions: FloatArray, triangles: IntArray) -> FloatArray:
-    """(V, 3) unit normals, the mean over the triangles of a vertex by their area."""
+def area_weighted_normals(positions: FloatArray, triangles: IntArray) -> FloatArray:
+    """(V, 3) unit normals: means over the triangles of each vertex, weighted by area."""
     a, b, c = (positions[triangles[:, i]] for i in range(3))
     across = np.cross(b - a, c - a)
     normals = np.stack(
@@ -168,7 +166,7 @@ def vertex_normals(positions: FloatArray, triangles: IntArray) -> FloatArray:
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
 
-def _joined(pieces: list[_Piece]) -> _Piece:
+def _merge(pieces: list[_Piece]) -> _Piece:
     starts = np.cumsum([0, *(len(piece.positions) for piece in pieces)])
     return _Piece(
         np.concatenate([piece.positions for piece in pieces]),
@@ -189,7 +187,7 @@ def rigid_mesh(
     triangles: IntArray,
     material: Material,
 ) -> Mesh:
-    """A mesh without bones."""
+    """Builds a mesh without bones."""
     weights = np.zeros((len(positions), 4), np.float32)
     weights[:, 0] = 1
     return Mesh(
@@ -205,13 +203,13 @@ def rigid_mesh(
 
 def _material(document: _Document, index: int) -> Material:
     if index < 0:
-        return Material(kind="prop", two_sided=True)
+        return Material(shading="prop", two_sided=True)
     row = document.rows("materials")[index]
     surface = row.get("pbrMetallicRoughness", {})
     red, green, blue, _ = surface.get("baseColorFactor", (1.0, 1.0, 1.0, 1.0))
     texture = surface.get("baseColorTexture")
     return Material(
-        kind="prop",
+        shading="prop",
         texture=None if texture is None else _texture(document, texture["index"]),
         tint_rgb=(red, green, blue),
         roughness=max(float(surface.get("roughnessFactor", 1.0)), 0.25),

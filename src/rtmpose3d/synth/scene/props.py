@@ -1,8 +1,7 @@
-"""Things around the people: objects from files, painted boxes, balls and rods, walls, floors.
+"""Props: objects from files, textured primitives, walls, seats and floors.
 
-`PropKit` keeps what it made, so that the renderer sends it once: number k of a kind always looks
-the same for the same seed. Arranging means distance from people's bodies, except for occluders,
-which are put between camera and person on purpose.
+`PropKit` caches the meshes it makes, so that the renderer uploads them once: mesh k of a type is
+always the same for the same seed.
 """
 
 from __future__ import annotations
@@ -12,21 +11,21 @@ from functools import lru_cache
 import numpy as np
 
 from rtmpose3d.structures.arrays import FloatArray, UInt8Array
-from rtmpose3d.synth.scene.backdrops import Backdrops, clouds, cut_texture
+from rtmpose3d.synth.scene.backdrops import Backdrops, colour_noise, cut_texture
 from rtmpose3d.synth.scene.glb import read_glb, rigid_mesh
 from rtmpose3d.synth.scene.types import Material, Mesh, Prop
 
-_TEXTURES, _SHAPES, _FLOORS = 48, 120, 24  # kept of each kind
-_LARGEST_OBJECT_M = 1.2  # seldom more: large ones hide whole people
-Shape = tuple[FloatArray, FloatArray, FloatArray, np.ndarray]
+_TEXTURES, _SHAPES, _FLOORS = 48, 120, 24  # distinct ones of each type
+Primitive = tuple[FloatArray, FloatArray, FloatArray, np.ndarray]
+"""Positions (V, 3), normals (V, 3), UV (V, 2) and triangles (T, 3)."""
 
 
 class PropKit:
-    """Makes props from a split's files.
+    """Factory of props from the files of a split.
 
     Args:
         backdrops: photographs to cut textures from, and objects.
-        seed: decides how number k of each kind looks.
+        seed: decides the appearance of mesh k of each type.
     """
 
     def __init__(self, backdrops: Backdrops, seed: int) -> None:
@@ -37,32 +36,32 @@ class PropKit:
         self._floor = lru_cache(maxsize=None)(self._make_floor)
         self._object = lru_cache(maxsize=None)(self._read_object)
 
-    def object_at(self, rng: np.random.Generator, place_xy: FloatArray) -> tuple[Prop, ...]:
-        """An object from a file, standing on the ground; a painted shape if there is no file."""
+    def object_at(self, rng: np.random.Generator, position_xy: FloatArray) -> tuple[Prop, ...]:
+        """An object from a file, standing on the ground; a primitive if there are no files."""
         if not self._backdrops.objects or rng.random() < 0.3:
-            return (self.shape_at(rng, np.array([*place_xy, -1.0]), standing=True),)
+            return (self.shape_at(rng, np.array([*position_xy, -1.0]), standing=True),)
         meshes = self._object(int(rng.integers(len(self._backdrops.objects))))
-        matrix = _turned(rng.uniform(0, 2 * np.pi), rng.uniform(0.85, 1.15))
-        matrix[:2, 3] = place_xy
+        matrix = _yaw_matrix(rng.uniform(0, 2 * np.pi), rng.uniform(0.85, 1.15))
+        matrix[:2, 3] = position_xy
         if rng.random() < 0.08:  # fallen over
-            matrix = matrix @ np.vstack([_tilted(np.pi / 2), [0, 0, 0, 1]])
+            matrix = matrix @ np.vstack([_tilt_matrix(np.pi / 2), [0, 0, 0, 1]])
             matrix[2, 3] += 0.25
         return tuple(Prop(mesh=mesh, world_from_rest=matrix[:3]) for mesh in meshes)
 
     def shape_at(
         self,
         rng: np.random.Generator,
-        place: FloatArray,
+        position: FloatArray,
         *,
         standing: bool = False,
         size_m: FloatArray | None = None,
     ) -> Prop:
-        """A painted box, ball, rod or capsule.
+        """A textured box, ball, cylinder or capsule.
 
         Args:
-            rng: chooses which, and how large.
-            place: (3,) its middle; its height plays no part if it stands.
-            standing: it stands upright on the ground.
+            rng: source of all randomness.
+            position: (3,) its centre; the height is ignored if it stands.
+            standing: whether it stands upright on the ground.
             size_m: (3,) its sides; None for random ones.
         """
         mesh = self._shape(int(rng.integers(_SHAPES)))
@@ -70,11 +69,11 @@ class PropKit:
             size_m = np.exp(rng.uniform(np.log(0.06), np.log(0.7), 3))
             if rng.random() < 0.3:  # a pole or a limb
                 size_m = size_m * (0.4, 0.4, 2.2)
-        matrix = _turned(rng.uniform(0, 2 * np.pi), 1.0)
+        matrix = _yaw_matrix(rng.uniform(0, 2 * np.pi), 1.0)
         if not standing:
-            matrix = matrix @ np.vstack([_tilted(rng.uniform(-1.5, 1.5)), [0, 0, 0, 1]])
+            matrix = matrix @ np.vstack([_tilt_matrix(rng.uniform(-1.5, 1.5)), [0, 0, 0, 1]])
         matrix[:3, :3] = matrix[:3, :3] * size_m
-        matrix[:3, 3] = place
+        matrix[:3, 3] = position
         if standing:
             matrix[2, 3] = size_m[2] / 2
         return Prop(mesh=mesh, world_from_rest=matrix[:3])
@@ -82,27 +81,27 @@ class PropKit:
     def wall(
         self, rng: np.random.Generator, middle_xy: FloatArray, facing_rad: float
     ) -> tuple[Prop, ...]:
-        """A wall with, at times, an image on it."""
+        """A wall, sometimes with a framed picture."""
         height, width = rng.uniform(2.2, 4.0), rng.uniform(4, 12)
         forward = np.array([np.cos(facing_rad), np.sin(facing_rad), 0.0])
-        place = np.array([*middle_xy, height / 2])
-        wall = self.box_at(rng, place, np.array([width, 0.1, height]), facing_rad)
+        position = np.array([*middle_xy, height / 2])
+        wall = self.box_at(rng, position, np.array([width, 0.1, height]), facing_rad)
         if rng.random() < 0.5:
             return (wall,)
         size = np.array([rng.uniform(0.4, 1.8), 0.04, rng.uniform(0.4, 1.4)])
         aside = np.array([-forward[1], forward[0], 0.0]) * rng.uniform(-1.5, 1.5)
-        place[2] = rng.uniform(1.0, 1.8)
-        return wall, self.box_at(rng, place + 0.08 * forward + aside, size, facing_rad)
+        position[2] = rng.uniform(1.0, 1.8)
+        return wall, self.box_at(rng, position + 0.08 * forward + aside, size, facing_rad)
 
     def seat(
         self, rng: np.random.Generator, top: FloatArray, facing_rad: float
     ) -> tuple[Prop, ...]:
-        """What one sits on: a box or a stool, at times with a back.
+        """A seat: a box or a stool, sometimes with a back.
 
         Args:
-            rng: chooses which.
-            top: (3,) the middle of its upper side.
-            facing_rad: where the sitter looks, about the vertical from x.
+            rng: source of all randomness.
+            top: (3,) centre of its upper side.
+            facing_rad: direction in which the sitter faces, about the vertical from x.
         """
         width, depth = rng.uniform(0.34, 0.6), rng.uniform(0.34, 0.46)
         thick = float(top[2]) if rng.random() < 0.6 else rng.uniform(0.04, 0.12)
@@ -126,8 +125,8 @@ class PropKit:
     def box_at(
         self, rng: np.random.Generator, middle: FloatArray, size_m: FloatArray, facing_rad: float
     ) -> Prop:
-        """A box: width, depth and height in metres, its depth along where it faces."""
-        matrix = _turned(facing_rad - np.pi / 2, 1.0)
+        """A box of width, depth and height in metres; the depth is along the facing direction."""
+        matrix = _yaw_matrix(facing_rad - np.pi / 2, 1.0)
         matrix[:3, :3] = matrix[:3, :3] * size_m
         matrix[:3, 3] = middle
         boxes = range(0, _SHAPES, 4)
@@ -135,17 +134,17 @@ class PropKit:
         return Prop(mesh=self._shape(number), world_from_rest=matrix[:3])
 
     def floor_material(self, rng: np.random.Generator) -> Material:
-        """How a floor may look."""
+        """A random floor material."""
         return self._floor(int(rng.integers(_FLOORS)))
 
-    def _rng(self, kind: int, number: int) -> np.random.Generator:
-        return np.random.default_rng([self._seed, kind, number])
+    def _rng(self, stream: int, number: int) -> np.random.Generator:
+        return np.random.default_rng([self._seed, stream, number])
 
     def _make_texture(self, number: int) -> UInt8Array:
         rng = self._rng(1, number)
         if rng.random() < 0.75:
             return cut_texture(self._backdrops.photo(rng), rng)
-        return cut_texture(clouds(rng, (160, 160)), rng)
+        return cut_texture(colour_noise(rng, (160, 160)), rng)
 
     def _make_shape(self, number: int) -> Mesh:
         rng = self._rng(2, number)
@@ -156,7 +155,7 @@ class PropKit:
         if plain and rng.random() < 0.3:  # the colours of skin, on what is none
             tint = np.array([0.75, 0.45, 0.32]) * rng.uniform(0.25, 1.0)
         material = Material(
-            kind="prop",
+            shading="prop",
             texture=texture,
             tint_rgb=(float(tint[0]), float(tint[1]), float(tint[2])),
             roughness=float(rng.uniform(0.35, 1.0)),
@@ -171,7 +170,7 @@ class PropKit:
             texture = _pale(_seamless(self._texture(number)), rng.uniform(0.15, 0.8))
         tint = rng.uniform(0.35, 0.9) * (1 + rng.normal(0, 0.06, 3))
         return Material(
-            kind="prop",
+            shading="prop",
             texture=texture,
             tint_rgb=(float(tint[0]), float(tint[1]), float(tint[2])),
             roughness=0.9,
@@ -182,8 +181,8 @@ class PropKit:
         return read_glb(self._backdrops.objects[number].path)
 
 
-def _turned(angle_rad: float, scale: float) -> FloatArray:
-    """(4, 4) about the vertical."""
+def _yaw_matrix(angle_rad: float, scale: float) -> FloatArray:
+    """(4, 4) rotation about the vertical with a uniform scale."""
     cos, sin = np.cos(angle_rad), np.sin(angle_rad)
     matrix = np.eye(4)
     matrix[:2, :2] = [[cos, -sin], [sin, cos]]
@@ -191,14 +190,14 @@ def _turned(angle_rad: float, scale: float) -> FloatArray:
     return matrix
 
 
-def _tilted(angle_rad: float) -> FloatArray:
-    """(3, 4) about x."""
+def _tilt_matrix(angle_rad: float) -> FloatArray:
+    """(3, 4) rotation about x."""
     cos, sin = np.cos(angle_rad), np.sin(angle_rad)
     return np.array([[1.0, 0, 0, 0], [0, cos, -sin, 0], [0, sin, cos, 0]])
 
 
-def _box() -> Shape:
-    """Sides of 1, middle at the origin; every face has the whole texture."""
+def _box() -> Primitive:
+    """A box with sides of 1, centred at the origin; every face shows the full texture."""
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) / 2
     points, normals, uv, triangles = [], [], [], []
     for axis in range(3):
@@ -220,26 +219,26 @@ def _box() -> Shape:
     )
 
 
-def _ball() -> Shape:
-    """Diameter 1."""
+def _ball() -> Primitive:
+    """A ball of diameter 1."""
     angle = np.linspace(0, np.pi, 11)
-    return _turned_profile(np.sin(angle) / 2, -np.cos(angle) / 2)
+    return _revolve(np.sin(angle) / 2, -np.cos(angle) / 2)
 
 
-def _cylinder() -> Shape:
-    """Diameter and height 1, closed."""
-    return _turned_profile(
+def _cylinder() -> Primitive:
+    """A closed cylinder of diameter and height 1."""
+    return _revolve(
         np.array([0, 0.499, 0.5, 0.5, 0.499, 0]), np.array([-0.5, -0.5, -0.499, 0.499, 0.5, 0.5])
     )
 
 
-def _capsule() -> Shape:
-    """Diameter and height 1; round ends when stretched along z."""
+def _capsule() -> Primitive:
+    """A capsule of diameter and height 1; its ends are round when stretched along z."""
     angle = np.linspace(0, np.pi, 9)
-    return _turned_profile(np.sqrt(np.sin(angle)) / 2, -np.cos(angle) / 2)
+    return _revolve(np.sqrt(np.sin(angle)) / 2, -np.cos(angle) / 2)
 
 
-def _turned_profile(radius: FloatArray, height: FloatArray, sides: int = 16) -> Shape:
+def _revolve(radius: FloatArray, height: FloatArray, sides: int = 16) -> Primitive:
     """A surface of revolution about z."""
     angle = np.linspace(0, 2 * np.pi, sides + 1)
     rows = len(radius)
@@ -271,7 +270,7 @@ def _turned_profile(radius: FloatArray, height: FloatArray, sides: int = 16) -> 
 
 
 def _tiles(rng: np.random.Generator) -> UInt8Array:
-    """Boards, tiles or a chequered floor, with grain; repeats after a metre."""
+    """Texture of boards, tiles or a chequered floor, with grain; covers one metre."""
     side = 128
     columns, rows = (int(n) for n in 2 ** rng.integers(0, 4, 2))
     base = rng.uniform(60, 235) * np.ones(3)
@@ -282,7 +281,7 @@ def _tiles(rng: np.random.Generator) -> UInt8Array:
     spread = rng.uniform(2, 22)
     cells = base + rng.normal(0, spread, (rows, columns, 1)) + rng.normal(0, 3, (rows, columns, 3))
     image = np.repeat(np.repeat(cells, side // rows, axis=0), side // columns, axis=1)
-    grain = clouds(rng, (side, side)).astype(np.float64).mean(axis=2, keepdims=True)
+    grain = colour_noise(rng, (side, side)).astype(np.float64).mean(axis=2, keepdims=True)
     image = image + (grain - grain.mean()) * rng.uniform(0, 0.5)
     if rng.random() < 0.7:
         joint = rng.uniform(0.4, 0.9)
@@ -294,7 +293,7 @@ def _tiles(rng: np.random.Generator) -> UInt8Array:
 
 
 def _pale(texels: UInt8Array, contrast: float) -> UInt8Array:
-    """With less contrast: few floors are as loud as a photograph."""
+    """The texture with reduced contrast: few floors have that of a photograph."""
     colours = texels[..., :3].astype(np.float64)
     mean = colours.mean(axis=(0, 1))
     paled = texels.copy()
@@ -303,6 +302,6 @@ def _pale(texels: UInt8Array, contrast: float) -> UInt8Array:
 
 
 def _seamless(texels: UInt8Array) -> UInt8Array:
-    """Mirrored twice, so that repeating it shows no border."""
+    """The texture mirrored in both directions, so that repeating it shows no seam."""
     wide = np.concatenate([texels, texels[:, ::-1]], axis=1)
     return np.ascontiguousarray(np.concatenate([wide, wide[::-1]], axis=0))

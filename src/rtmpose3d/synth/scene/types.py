@@ -1,7 +1,7 @@
-"""What a rendered scene is made of: meshes with bones, people, props, a camera, light, backdrop.
+"""Scene description: meshes with bones, people, props, camera, light, backdrop.
 
 World frame: z up, metres, the ground at z = 0. Camera frame: OpenCV (see `rtmpose3d.geometry`).
-Makers of people (`synth.people`) and the renderer (`synth.render`) meet here and nowhere else.
+These types are all that `synth.people` and `synth.render` know of each other.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from typing import Literal
 from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import FloatArray, Image, IntArray, UInt8Array
 
-MaterialKind = Literal["skin", "eye", "hair", "cloth", "teeth", "prop"]
+Shading = Literal["skin", "eye", "hair", "cloth", "teeth", "prop"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Material:
-    """How a surface looks.
+    """Appearance of a surface.
 
     Attributes:
-        kind: chooses the shading (skin scatters, eyes shine, hair is lit along its strands).
-        texture: (H, W, 4) uint8 RGBA in UV space, v = 0 at the bottom as MakeHuman has it; None
-            for a plain colour. May be shared by many meshes: the renderer caches it by identity.
-        tint_rgb: multiplies the texture, or is the colour, 0 to 1, linear light.
-        roughness: 0 a mirror, 1 chalk.
-        alpha_cut: texels with less alpha are left out (hair, eyelashes, lace).
-        two_sided: both faces are drawn.
+        shading: shading model (skin scatters, eyes shine, hair is lit along its strands).
+        texture: (H, W, 4) uint8 RGBA in UV space, v = 0 at the bottom as in MakeHuman; None for a
+            plain colour. May be shared by many meshes: the renderer caches it by identity.
+        tint_rgb: factor on the texture, or the colour without one; 0 to 1, linear light.
+        roughness: 0 is a mirror, 1 is chalk.
+        alpha_cut: texels with less alpha are not drawn (hair, eyelashes, lace).
+        two_sided: whether back faces are drawn.
     """
 
-    kind: MaterialKind
+    shading: Shading
     texture: UInt8Array | None = None
     tint_rgb: tuple[float, float, float] = (1.0, 1.0, 1.0)
     roughness: float = 0.8
@@ -39,16 +39,16 @@ class Material:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Mesh:
-    """Triangles in the rest pose, with four bones a vertex.
+    """Triangles in the rest pose, with four bones per vertex.
 
     Attributes:
         positions: (V, 3) float32, metres, rest frame of the person or prop.
         normals: (V, 3) float32, unit length, rest frame.
         uv: (V, 2) float32.
         triangles: (T, 3) uint32.
-        bone_ids: (V, 4) uint8 rows of `Person.bone_matrices`; all 0 for props.
+        bone_ids: (V, 4) uint8 row indices of `Person.bone_matrices`; all 0 for props.
         bone_weights: (V, 4) float32, sum 1.
-        material: how it looks.
+        material: appearance.
     """
 
     positions: FloatArray
@@ -62,17 +62,17 @@ class Mesh:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Person:
-    """A dressed body in a pose, at its place in the world.
+    """A dressed and posed body in the world.
 
     Attributes:
-        meshes: body, clothes, hair, eyes, ...; hidden body faces under clothes are left out.
+        meshes: body, clothes, hair, eyes, ...; without body faces hidden under clothes.
         bone_matrices: (B, 3, 4) float32, world from rest, B at most 256.
         keypoints_world: (133, 3) float64, metres, COCO-WholeBody.
-        keypoint_radius_m: (133,) float64, how deep a keypoint lies under the skin or clothes: it
-            counts as visible if nothing is more than this before it.
-        identity: number of the person, the same over the frames of a sequence.
+        keypoint_radius_m: (133,) float64, depth of a keypoint under the skin or clothes: it is
+            visible if no surface is further in front of it than this.
+        identity: number of the person, constant over the frames of a clip.
         stature_m: standing height.
-        attributes: sex, age, clothes, ... for the labels' metadata.
+        attributes: sex, age, clothes, ... for the metadata of the labels.
     """
 
     meshes: tuple[Mesh, ...]
@@ -86,11 +86,11 @@ class Person:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Prop:
-    """A thing at its place.
+    """A rigid object in the world.
 
     Attributes:
-        mesh: of it; `bone_ids` and `bone_weights` play no part.
-        world_from_rest: (3, 4) float64; scales are allowed, mirrors are not.
+        mesh: its mesh; `bone_ids` and `bone_weights` are ignored.
+        world_from_rest: (3, 4) float64; may scale but not reflect.
     """
 
     mesh: Mesh
@@ -99,7 +99,7 @@ class Prop:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CameraView:
-    """A camera at its place.
+    """A camera with its pose.
 
     Attributes:
         camera: intrinsics and image size.
@@ -112,13 +112,13 @@ class CameraView:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Light:
-    """One sun or lamp and the sky.
+    """A directional light and ambient light.
 
     Attributes:
         direction_world: (3,) float64, unit vector towards the light.
-        colour_rgb: of the light, linear.
+        colour_rgb: colour of the directional light, linear.
         sky_rgb, ground_rgb: ambient light from above and from below, linear.
-        shadows: whether the light throws them.
+        shadows: whether the directional light casts shadows.
     """
 
     direction_world: FloatArray
@@ -130,17 +130,17 @@ class Light:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
-    """Everything that an image shows.
+    """Contents of an image.
 
     Attributes:
-        people: in it; some may be outside a view.
+        people: all people; some may be outside a view.
         props: objects that distract or occlude.
-        light: of the scene.
-        backdrop: (H, W, 3) uint8 BGR photograph or procedural image behind everything, fitted
-            to the view; None for a plain floor and sky.
-        floor: whether a floor is drawn that receives shadows; without one the backdrop shows.
-        floor_material: how the floor looks; one metre of floor is one unit of UV. None: a plain
-            one, or, with a backdrop, shadows alone fall on the backdrop.
+        light: the lighting.
+        backdrop: (H, W, 3) uint8 BGR photograph or painted image behind everything, fitted to
+            the view; None for a plain floor and sky.
+        floor: whether a floor that receives shadows is drawn.
+        floor_material: appearance of the floor; one metre is one unit of UV. None for a plain
+            floor or, with a backdrop, for shadows cast onto the backdrop.
     """
 
     people: tuple[Person, ...]
