@@ -11,10 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from rtmpose3d.geometry.axes import LEFT_HIP, RIGHT_HIP
+from rtmpose3d.skeletons import HIPS
 from rtmpose3d.structures.arrays import FloatArray, Image
-from rtmpose3d.viz import skeleton_sheet, standing_person
-from rtmpose3d.viz.bodies import bodies_of, draw_bodies, draw_shadows
+from rtmpose3d.viz import keypoint_chart, standing_person
+from rtmpose3d.viz.bodies import draw_bodies, draw_shadows, visible_bodies
 from rtmpose3d.viz.capsules import capsules, paint
 from rtmpose3d.viz.ground import INK, draw_arrow, draw_grid
 from rtmpose3d.viz.palette import RGB
@@ -94,8 +94,8 @@ def _frame_panel(name: str, person: FloatArray) -> Image:
     panel = _panel(title, subtitle)
     scene = np.full((PANEL_WH[1] - 130, PANEL_WH[0], 3), PAPER_BGR, np.uint8)
     camera = np.array([0.0, 0.0, CAMERA_HEIGHT_M])
-    origin = person[[LEFT_HIP, RIGHT_HIP]].mean(axis=0) if name == "root" else camera
-    bodies = bodies_of(person[None], np.ones((1, 133)), 0.5)
+    origin = person[list(HIPS)].mean(axis=0) if name == "root" else camera
+    bodies = visible_bodies(person[None], np.ones((1, 133)), 0.5)
     reach = np.array([[-0.75, -0.3, 0.0], [0.9, 0.0, 2.0]])
     view = fit_view(
         np.concatenate([person, reach]),
@@ -157,7 +157,7 @@ def _image_panel(person: FloatArray) -> Image:
         px_per_m=focal / float(seen[:, 1].mean()),
         centre_xy=np.array([width / 2, height / 2]),
     )
-    draw_bodies(image, flat, bodies_of(seen[None], np.ones((1, 133)), 0.5), 0.0)
+    draw_bodies(image, flat, visible_bodies(seen[None], np.ones((1, 133)), 0.5), 0.0)
     low, high = xy.min(axis=0) - 12, xy.max(axis=0) + np.array([12, 6])
     box = np.array([low, [high[0], low[1]], high, [low[0], high[1]]])
     paint(image, capsules(box, np.roll(box, -1, axis=0), 1.2, (90, 98, 112)))
@@ -187,7 +187,7 @@ def _formula_panel() -> Image:
 def main() -> None:
     """Write the images."""
     IMAGES.mkdir(exist_ok=True)
-    for name, image in (("keypoints", skeleton_sheet()), ("coordinates", coordinates_sheet())):
+    for name, image in (("keypoints", keypoint_chart()), ("coordinates", coordinates_sheet())):
         path = IMAGES / f"{name}.png"
         if not cv2.imwrite(str(path), image, [cv2.IMWRITE_PNG_COMPRESSION, 9]):
             raise OSError(f"cannot write {path}")

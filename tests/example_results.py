@@ -1,4 +1,4 @@
-"""Results by rule and by chance, for tests of structures and sinks: no network needed."""
+"""Results by rule and at random, for tests of structures and sinks: no network needed."""
 
 from __future__ import annotations
 

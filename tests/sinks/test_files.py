@@ -1,4 +1,4 @@
-"""What NPZ, CSV and image files hold, and that a file is complete or not there at all."""
+"""Contents of NPZ, CSV and image files; a file is complete or does not exist."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_an_unknown_suffix_is_named(tmp_path, name):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_is_not_there_is_an_output_error(tmp_path):
+def test_a_missing_folder_is_an_output_error(tmp_path):
     with pytest.raises(OutputError, match="folder does not exist"):
         save_result(example_result(1), tmp_path / "nowhere" / "a.json")
 

@@ -138,7 +138,7 @@ def test_a_sink_is_written_only_while_it_is_open(tmp_path):
         sink.write(example_result(1))
 
 
-def test_a_sink_can_be_opened_again_and_begins_anew(tmp_path):
+def test_a_sink_can_be_opened_again_for_a_new_file(tmp_path):
     sink = open_sink(tmp_path / "a.csv")
     for index in (0, 1):
         with sink:

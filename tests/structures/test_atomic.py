@@ -1,4 +1,4 @@
-"""Files land whole or not at all, and say why they could not."""
+"""Files appear complete or not at all, and errors name the cause."""
 
 import errno
 import os
@@ -54,7 +54,7 @@ def test_a_device_is_written_directly_and_its_error_is_an_output_error():
     assert not Path("/dev/null").is_file()
 
 
-def test_a_missing_folder_a_folder_and_a_file_as_folder_are_told_apart(tmp_path):
+def test_a_missing_folder_a_folder_and_a_file_as_folder_are_distinguished(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     for path, text in (
         (tmp_path / "no" / "a.json", "its folder does not exist"),

@@ -20,7 +20,7 @@ from rtmpose3d.structures.fields import PersonField, person_fields
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class TallResult(PoseResult):
-    """A result with two fields more, each declared in one place."""
+    """A result with two fields more, each with one declaration."""
 
     heights_m: FloatArray | None = field(
         default=None,

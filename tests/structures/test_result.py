@@ -178,12 +178,12 @@ def test_an_index_out_of_range_reports_the_number_of_people():
 
 
 def test_a_result_without_people_keeps_its_shapes():
-    nobody = example_result(0)
-    assert nobody.keypoints_3d.shape == (0, 133, 3)
-    assert nobody.origin_camera_m.shape == (0, 3)
-    assert nobody.to_dataframe().empty
-    assert list(nobody.people()) == []
-    assert nobody == example_result(2)[[]] == nobody[:]
+    empty = example_result(0)
+    assert empty.keypoints_3d.shape == (0, 133, 3)
+    assert empty.origin_camera_m.shape == (0, 3)
+    assert empty.to_dataframe().empty
+    assert list(empty.people()) == []
+    assert empty == example_result(2)[[]] == empty[:]
 
 
 # -- frames and other forms --------------------------------------------------------------------

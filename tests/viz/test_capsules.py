@@ -1,4 +1,4 @@
-"""The shape that everything is drawn with."""
+"""Capsules, the one shape of all drawings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_capsule_covers_the_area_of_its_shape(radius, radius_b):
     assert covered(shape).sum() == pytest.approx(area, rel=0.04)
 
 
-def test_a_dot_is_round_and_centred_on_its_place():
+def test_a_dot_is_round_and_centred():
     alpha = covered(capsules([[61.25, 47.75]], [[61.25, 47.75]], 12.0, (255, 0, 0)))
     y, x = np.mgrid[: alpha.shape[0], : alpha.shape[1]]
     assert (alpha * x).sum() / alpha.sum() == pytest.approx(61.25, abs=0.05)
@@ -34,21 +34,21 @@ def test_a_dot_is_round_and_centred_on_its_place():
     assert alpha.sum() == pytest.approx(np.pi * 144, rel=0.04)
 
 
-def test_a_line_that_begins_and_ends_far_outside_still_crosses_the_image():
+def test_a_line_with_both_ends_far_outside_still_crosses_the_image():
     near = covered(capsules([[-300.0, -150]], [[500.0, 250]], 4.0, (255, 0, 0)))
     far = covered(capsules([[-2e9 + 100, -1e9 + 50]], [[2e9 + 100, 1e9 + 50]], 4.0, (255, 0, 0)))
     assert near.sum() > 500
     assert np.abs(near - far).mean() < 0.01
 
 
-def test_capsules_outside_or_without_a_place_leave_the_image_as_it_is():
+def test_capsules_outside_or_not_finite_leave_the_image_as_it_is():
     a = [[-500, 20], [np.nan, 5], [np.inf, 5], [50, 900], [400, -300]]
     b = [[-400, 20], [10, 5], [10, 5], [60, 900], [600, 100]]
     assert covered(capsules(a, b, 5.0, (255, 0, 0))).sum() == 0
     assert covered(capsules(np.zeros((0, 2)), np.zeros((0, 2)), 5.0, (255, 0, 0))).sum() == 0
 
 
-def test_overlapping_see_through_capsules_do_not_add_up():
+def test_overlapping_translucent_capsules_do_not_add_up():
     once = covered(capsules([[20.0, 60]], [[180.0, 60]], 8.0, (255, 0, 0), 0.5))
     twice = covered(capsules([[20.0, 60]] * 2, [[180.0, 60]] * 2, 8.0, (255, 0, 0), 0.5))
     assert once[60, 100] == pytest.approx(0.5, abs=0.01)

@@ -1,4 +1,4 @@
-"""Skeletons over the image."""
+"""Skeletons drawn over the image."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from made_up_results import image, result_of
+from synthetic_results import image, perfect_result
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.skeletons import WHOLEBODY
@@ -15,7 +15,7 @@ from rtmpose3d.viz import draw_2d
 from rtmpose3d.viz.palette import KEYPOINT_RGB
 from rtmpose3d.viz.text import label_size_wh
 
-PLACES = [(-0.9, 4.2, 25.0), (1.1, 5.5, -40.0)]
+POSITIONS = [(-0.9, 4.2, 25.0), (1.1, 5.5, -40.0)]
 # Body keypoints that nothing else is drawn over.
 CLEAR = [5, 6, 7, 8, 13, 14, 15, 16]
 
@@ -25,7 +25,7 @@ def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 
 def test_the_image_is_not_changed_and_the_drawing_is_a_new_array():
-    result = result_of(PLACES)
+    result = perfect_result(POSITIONS)
     before = result.image.copy()
     drawn = draw_2d(result.image, result)
     np.testing.assert_array_equal(result.image, before)
@@ -37,7 +37,7 @@ def test_the_image_is_not_changed_and_the_drawing_is_a_new_array():
 
 @pytest.mark.parametrize("size_wh", [(640, 480), (1920, 1080)])
 def test_each_keypoint_has_the_colour_of_its_part(size_wh):
-    result = result_of(PLACES, size_wh)
+    result = perfect_result(POSITIONS, size_wh)
     drawn = draw_2d(result.image, result, boxes=False, labels=False)
     for person in range(2):
         for i in CLEAR:
@@ -49,7 +49,7 @@ def test_each_keypoint_has_the_colour_of_its_part(size_wh):
 
 
 def test_pixels_away_from_people_stay_as_they_are():
-    result = result_of(PLACES)
+    result = perfect_result(POSITIONS)
     drawn = draw_2d(result.image, result, labels=False)
     away = np.ones(drawn.shape[:2], bool)
     for x1, y1, x2, y2 in result.bboxes:
@@ -68,8 +68,8 @@ def test_left_keypoints_are_cool_and_right_ones_warm():
     assert apart[sided].max(axis=1).min() > 50
 
 
-def test_keypoints_below_the_threshold_are_left_out():
-    result = result_of(PLACES, confidence=0.2)
+def test_keypoints_below_the_threshold_are_not_drawn():
+    result = perfect_result(POSITIONS, confidence=0.2)
     drawn = draw_2d(result.image, result, boxes=False, labels=False)
     np.testing.assert_array_equal(drawn, result.image)
     drawn = draw_2d(result.image, result, confidence_thr=0.1, boxes=False, labels=False)
@@ -77,7 +77,10 @@ def test_keypoints_below_the_threshold_are_left_out():
 
 
 def test_unsure_keypoints_are_paler():
-    sure, unsure = result_of(PLACES, confidence=1.0), result_of(PLACES, confidence=0.35)
+    sure, unsure = (
+        perfect_result(POSITIONS, confidence=1.0),
+        perfect_result(POSITIONS, confidence=0.35),
+    )
     difference = [
         np.abs(draw_2d(r.image, r, boxes=False, labels=False).astype(int) - r.image).sum()
         for r in (sure, unsure)
@@ -85,13 +88,13 @@ def test_unsure_keypoints_are_paler():
     assert difference[1] < 0.8 * difference[0]
 
 
-def test_nobody_leaves_the_image_as_it_is():
-    result = result_of([])
+def test_no_people_leave_the_image_as_it_is():
+    result = perfect_result([])
     np.testing.assert_array_equal(draw_2d(result.image, result), result.image)
 
 
 def test_keypoints_off_the_image_or_without_a_number_do_no_harm():
-    result = result_of(PLACES)
+    result = perfect_result(POSITIONS)
     keypoints, boxes = result.keypoints_2d.copy(), result.bboxes.copy()
     keypoints[0, :40] = [np.nan, np.inf]
     keypoints[0, 40:80] = [1e12, -1e12]
@@ -100,19 +103,19 @@ def test_keypoints_off_the_image_or_without_a_number_do_no_harm():
     broken = replace(result, keypoints_2d=keypoints, bboxes=boxes)
     alone = draw_2d(result.image, result[1:], labels=False)
     np.testing.assert_array_equal(draw_2d(result.image, broken, labels=False), alone)
-    flat = replace(result_of(PLACES, with_3d=False), keypoints_2d=keypoints, bboxes=boxes)
+    flat = replace(perfect_result(POSITIONS, with_3d=False), keypoints_2d=keypoints, bboxes=boxes)
     np.testing.assert_array_equal(draw_2d(result.image, flat, labels=False), alone)
 
 
 @pytest.mark.parametrize("size_wh", [(1, 1), (1, 50), (7, 3), (160, 120), (9000, 40)])
 def test_any_size_of_image_works(size_wh):
-    result = result_of(PLACES, size_wh)
+    result = perfect_result(POSITIONS, size_wh)
     drawn = draw_2d(result.image, result)
     assert drawn.shape == (size_wh[1], size_wh[0], 3)
 
 
 def test_twice_the_size_looks_the_same():
-    small, large = result_of(PLACES, (640, 480)), result_of(PLACES, (1280, 960))
+    small, large = perfect_result(POSITIONS, (640, 480)), perfect_result(POSITIONS, (1280, 960))
     plain = np.full((480, 640, 3), 90, np.uint8)
     one = draw_2d(plain, small, labels=False)
     two = draw_2d(cv2.resize(plain, (1280, 960)), large, labels=False)
@@ -124,7 +127,7 @@ def test_twice_the_size_looks_the_same():
 
 
 def test_a_small_person_is_no_blob():
-    result = result_of([(6.0, 26.0, 10.0)], (640, 480))
+    result = perfect_result([(6.0, 26.0, 10.0)], (640, 480))
     drawn = draw_2d(result.image, result, boxes=False, labels=False)
     x1, y1, x2, y2 = np.rint(result.bboxes[0]).astype(int)
     assert y2 - y1 < 60
@@ -135,8 +138,8 @@ def test_a_small_person_is_no_blob():
 @pytest.mark.parametrize(
     "box", [(0, 0, 90, 200), (-40, -30, 60, 100), (580, 5, 700, 470), (300, 100, 420, 300)]
 )
-def test_the_label_lies_whole_within_the_image(box):
-    result = result_of(PLACES[:1])
+def test_the_label_is_completely_within_the_image(box):
+    result = perfect_result(POSITIONS[:1])
     result = replace(result, bboxes=np.array([box], np.float32))
     without = draw_2d(result.image, result, labels=False)
     y, x = np.nonzero(changed(without, draw_2d(result.image, result)))
@@ -146,7 +149,7 @@ def test_the_label_lies_whole_within_the_image(box):
 
 
 def test_a_nearer_person_covers_a_farther_one():
-    result = result_of([(0.0, 4.0, 0.0), (0.0, 6.0, 0.0)])
+    result = perfect_result([(0.0, 4.0, 0.0), (0.0, 6.0, 0.0)])
     both = draw_2d(result.image, result, boxes=False, labels=False)
     near = draw_2d(result.image, result[0], boxes=False, labels=False)
     x, y = np.rint(result.keypoints_2d[0, 7]).astype(int)
@@ -156,12 +159,12 @@ def test_a_nearer_person_covers_a_farther_one():
 
 
 def test_the_same_result_gives_the_same_image():
-    result = result_of(PLACES)
+    result = perfect_result(POSITIONS)
     np.testing.assert_array_equal(draw_2d(result.image, result), draw_2d(result.image, result))
 
 
 def test_an_image_that_the_poses_do_not_belong_to_is_refused():
-    result = result_of(PLACES, (640, 480))
+    result = perfect_result(POSITIONS, (640, 480))
     with pytest.raises(InputError, match=r"\(640, 480\).*\(480, 640\)"):
         draw_2d(image(480, 640), result)
     with pytest.raises(InputError, match=r"\(H, W, 3\) uint8 BGR"):

@@ -1,4 +1,4 @@
-"""People in 3D: the eye's geometry, and what must show."""
+"""People in 3D: the projection, and what must be visible."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_up_results import people_at, result_of
+from synthetic_results import people_at, perfect_result
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.viz import draw_3d
 from rtmpose3d.viz.scene import fit_view
 
 CUBE = np.array([[x, y, z] for x in (3, 4) for y in (7, 8) for z in (-2, -1)], float)
-PLACES = [(-0.9, 4.2, 25.0), (1.1, 5.5, -40.0)]
+POSITIONS = [(-0.9, 4.2, 25.0), (1.1, 5.5, -40.0)]
 
 
 @pytest.mark.parametrize(("azimuth", "elevation"), [(0, 0), (35, 20), (-110, 65)])
@@ -82,8 +82,8 @@ def test_people_at_3_m_and_40_m_are_both_large_enough_to_see():
 
 @pytest.mark.parametrize("mirror", [1, -1])
 def test_people_who_would_hide_each_other_are_seen_from_the_other_side(mirror):
-    places = [(-0.8 * mirror, 3.5, 0.0), (0.9 * mirror, 4.2, 0.0), (0.1 * mirror, 6.0, 0.0)]
-    people = people_at(places)
+    positions = [(-0.8 * mirror, 3.5, 0.0), (0.9 * mirror, 4.2, 0.0), (0.1 * mirror, 6.0, 0.0)]
+    people = people_at(positions)
     view = fit_view(people.reshape(-1, 3), (1000, 1000), people=people[:, 0])
     across = np.sort(view.project(people[:, 11])[0][:, 0])
     assert np.diff(across).min() > 0.4 * view.px_per_m
@@ -93,28 +93,28 @@ def colours(image: np.ndarray, rgb: tuple[int, int, int]) -> int:
     return int((np.abs(image[..., ::-1].astype(int) - rgb).max(axis=-1) < 12).sum())
 
 
-def test_both_sides_of_a_person_show_in_their_colours():
-    drawn = draw_3d(result_of(PLACES), (700, 600))
+def test_both_sides_of_a_person_are_visible_in_their_colours():
+    drawn = draw_3d(perfect_result(POSITIONS), (700, 600))
     assert drawn.shape == (600, 700, 3)
     assert colours(drawn, (64, 170, 245)) > 500
     assert colours(drawn, (255, 150, 30)) > 500
 
 
 def test_people_without_a_sure_keypoint_are_not_drawn():
-    nobody = draw_3d(result_of([]), (500, 400))
-    unsure = draw_3d(result_of(PLACES, confidence=0.1), (500, 400))
-    np.testing.assert_array_equal(nobody, unsure)
+    empty = draw_3d(perfect_result([]), (500, 400))
+    unsure = draw_3d(perfect_result(POSITIONS, confidence=0.1), (500, 400))
+    np.testing.assert_array_equal(empty, unsure)
 
 
 @pytest.mark.parametrize("size_wh", [(1, 1), (30, 900), (900, 20)])
 def test_any_size_of_panel_works(size_wh):
-    assert draw_3d(result_of(PLACES), size_wh).shape == (size_wh[1], size_wh[0], 3)
+    assert draw_3d(perfect_result(POSITIONS), size_wh).shape == (size_wh[1], size_wh[0], 3)
 
 
 def test_poses_without_extent_or_without_numbers_do_no_harm():
-    result = result_of([*PLACES, (0.0, 5.0, 0.0)])
+    result = perfect_result([*POSITIONS, (0.0, 5.0, 0.0)])
     camera = result.keypoints_camera.copy()
-    camera[0] = camera[0, 0]  # all keypoints in one place
+    camera[0] = camera[0, 0]  # all keypoints at one point
     camera[1, 3:] = np.nan
     camera[2, :60] = [np.inf, -np.inf, 1e30]
     depth = np.array([4.0, np.nan, 5.0], np.float32)
@@ -125,7 +125,7 @@ def test_poses_without_extent_or_without_numbers_do_no_harm():
 
 
 def test_one_wild_keypoint_below_the_others_does_not_move_the_ground():
-    result = result_of([(0, 4, 0), (1, 5, 0), (-1, 5, 0), (0.5, 6, 0)])
+    result = perfect_result([(0, 4, 0), (1, 5, 0), (-1, 5, 0), (0.5, 6, 0)])
     sunk = result.keypoints_camera.copy()
     sunk[3, :, 1] += 30.0  # a false detection, 30 m under the floor
     drawn = draw_3d(replace(result, keypoints_camera=sunk), (600, 600))
@@ -133,12 +133,12 @@ def test_one_wild_keypoint_below_the_others_does_not_move_the_ground():
 
 
 def test_the_same_result_gives_the_same_image():
-    result = result_of(PLACES)
+    result = perfect_result(POSITIONS)
     np.testing.assert_array_equal(draw_3d(result, (400, 300)), draw_3d(result, (400, 300)))
 
 
 def test_a_model_without_3d_and_a_panel_without_area_are_refused():
     with pytest.raises(InputError, match="2D keypoints only"):
-        draw_3d(result_of(PLACES, with_3d=False))
+        draw_3d(perfect_result(POSITIONS, with_3d=False))
     with pytest.raises(InputError, match=r"size_wh must be at least \(1, 1\)"):
-        draw_3d(result_of(PLACES), (0, 100))
+        draw_3d(perfect_result(POSITIONS), (0, 100))

@@ -103,7 +103,7 @@ def open_sink(path: str | Path, *, format_name: str | None = None) -> Sink:
         UnknownNameError: an unknown format.
     """
     if format_name is None:
-        return _format_of(Path(path)).sink(path)
+        return _find_format(Path(path)).sink(path)
     if format_name not in FORMATS:
         raise UnknownNameError("format", format_name, FORMATS)
     row = FORMATS[format_name]
@@ -145,7 +145,7 @@ def load_results(path: str | Path) -> Iterator[PoseResult]:
             message names the field, and the line.
     """
     path = Path(path)
-    read = _format_of(path).read
+    read = _find_format(path).read
     if read is None:
         raise InputError(f"cannot read {str(path)!r}: expected a {_readable()} file")
     try:
@@ -172,7 +172,7 @@ def load_result(path: str | Path) -> PoseResult:
     return result
 
 
-def _format_of(path: Path) -> Format:
+def _find_format(path: Path) -> Format:
     suffix = path.suffix.lower()
     for row in FORMATS.values():
         if suffix in row.suffixes:

@@ -1,6 +1,6 @@
-"""The data that passes between the steps: detections, crops, decoded keypoints, results.
+"""Data that the steps of the pipeline pass on: frames, detections, crops, keypoints, results.
 
-All are frozen and hold numpy arrays; shapes, units and frames stand at each field.
+All are frozen and hold numpy arrays; each field has its shape, unit and frame.
 """
 
 from rtmpose3d.codec import Decoded

@@ -1,4 +1,4 @@
-"""Names for the kinds of array that the signatures use."""
+"""Array types that the signatures use."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Files that land whole or not at all: `atomic_write` (a handle) and `atomic_path` (a name).
+"""Files that appear complete or not at all: `atomic_write` (a handle) and `atomic_path` (a name).
 
 Bytes go to a temporary file in the folder of the target; it is flushed to the disk and renamed
 over the target only when the block ends without an error. On any error, Ctrl-C included, the
-temporary file is removed and what stood there before is untouched. The OSErrors of writing
-become OutputErrors that say where, why and what to do.
+temporary file is removed and an existing file is untouched. OSErrors of writing become
+OutputErrors that name the file, the cause and the remedy.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import IO, BinaryIO, Literal, TextIO, overload
 
 from rtmpose3d.errors import OutputError, RTMPose3DError
 
-_LONGEST_STEM = 100  # file systems allow 255 bytes a name; UTF-8 takes up to four a character
+_MAX_STEM_LENGTH = 100  # file systems allow 255 bytes a name; UTF-8 takes up to four a character
 _REASONS: dict[int, tuple[str, str]] = {
     errno.ENOSPC: ("the disk is full", "free some space or choose another disk"),
     errno.EACCES: ("permission denied", "choose a folder you may write to, or close the file"),
@@ -36,7 +36,7 @@ if hasattr(errno, "EDQUOT"):  # not on Windows
 
 
 def output_error(path: Path, error: OSError) -> OutputError:
-    """The OutputError that says which file could not be written, why, and what to do."""
+    """An OutputError that names the file that could not be written, the cause and the remedy."""
     fallback = (error.strerror or str(error) or type(error).__name__, "check the path and the disk")
     reason, hint = _REASONS.get(error.errno or 0, fallback)
     return OutputError(f"cannot write {path}: {reason}; {hint}")
@@ -44,13 +44,13 @@ def output_error(path: Path, error: OSError) -> OutputError:
 
 @contextmanager
 def output_errors(path: Path, *also: Path) -> Iterator[None]:
-    """Turn the OSErrors of writing `path` inside the block into OutputErrors.
+    """Convert the OSErrors of writing `path` inside the block to OutputErrors.
 
     Errors of this package, of the network, and those that name some other file pass unchanged.
 
     Args:
-        path: what is written, as the message shall name it.
-        also: further names under which it is written (a temporary file).
+        path: the file that is written, as the message names it.
+        also: further names under which it is written, such as a temporary one.
 
     Raises:
         OutputError: the block failed to write.
@@ -67,13 +67,13 @@ def output_errors(path: Path, *also: Path) -> Iterator[None]:
 
 
 def make_directory(path: str | Path) -> Path:
-    """Make a directory and its parents where they do not exist.
+    """Create a directory and its parents where they do not exist.
 
     Args:
         path: `~` is the home directory.
 
     Raises:
-        OutputError: it cannot be made.
+        OutputError: it cannot be created.
     """
     path = Path(path).expanduser()
     with output_errors(path):
@@ -83,19 +83,20 @@ def make_directory(path: str | Path) -> Path:
 
 @contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
-    """Give a temporary name beside `path`; what the block writes there lands at `path` whole.
+    """Yield a temporary name in the folder of `path`; the file written there is renamed to `path`.
 
-    For writers that take a name and choose the format by its ending (video, images): the
-    temporary name ends like `path`. A link is followed; a device or pipe is written directly.
+    For writers that take a name and choose the format by its suffix (video, images): the
+    temporary name has the suffix of `path`. A link is followed; a device or pipe is written
+    directly.
 
     Args:
-        path: where the file shall land. Its folder must exist.
+        path: final name of the file. Its folder must exist.
 
     Yields:
         The name to write to. It does not exist yet.
 
     Raises:
-        OutputError: it could not be written; what stood at `path` is unchanged.
+        OutputError: it could not be written; an existing file is unchanged.
     """
     path = Path(path)
     with output_errors(path):
@@ -109,9 +110,9 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         with output_errors(path, target):
             yield target
         return
-    ending = target.suffix[:20]
+    suffix = target.suffix[:20]
     temporary = target.with_name(
-        f".{target.stem[:_LONGEST_STEM]}.{secrets.token_hex(4)}.tmp{ending}"
+        f".{target.stem[:_MAX_STEM_LENGTH]}.{secrets.token_hex(4)}.tmp{suffix}"
     )
     try:
         with output_errors(path, target, temporary):
@@ -136,18 +137,18 @@ def atomic_write(
 def atomic_write(
     path: Path | str, mode: Literal["w", "wb"] = "wb", *, newline: str | None = "\n"
 ) -> AbstractContextManager[BinaryIO] | AbstractContextManager[TextIO]:
-    """Open a file that lands at `path` whole when the block ends without an error.
+    """Open a file that appears at `path` when the block ends without an error.
 
     Args:
-        path: where the file shall land. Its folder must exist.
+        path: final name of the file. Its folder must exist.
         mode: "wb" for bytes, "w" for UTF-8 text.
         newline: as in `open`, for text; use "" with the csv module.
 
     Returns:
-        A context manager that gives the open handle.
+        A context manager for the open handle.
 
     Raises:
-        OutputError: on entering or leaving; what stood at `path` is unchanged.
+        OutputError: on entering or leaving; an existing file is unchanged.
     """
     if mode not in ("w", "wb"):
         raise ValueError(f"mode must be 'w' or 'wb', got {mode!r}")
@@ -167,7 +168,7 @@ def _atomic_handle(path: Path, mode: str, newline: str | None) -> Iterator[IO[by
 
 
 def _flush_to_disk(file: Path) -> None:
-    """Wait until the bytes are on the disk, so that a crash after the rename leaves no gap."""
+    """Wait until the bytes are on the disk, so that a crash after the rename loses none."""
     with file.open("rb+") as handle:
         os.fsync(handle.fileno())
 

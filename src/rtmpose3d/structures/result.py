@@ -385,7 +385,7 @@ class PoseResult(Mapping[str, NumberArray]):
 
 
 def _as_index(people: Iterable[int]) -> np.ndarray:
-    """Numbers of people, or a mask of them, as an array; an empty list selects nobody."""
+    """Numbers of people, or a mask of them, as an array; an empty list selects no people."""
     index = np.asarray(people if isinstance(people, np.ndarray) else list(people))
     return index.astype(np.intp) if index.size == 0 else index
 

@@ -1,15 +1,15 @@
-"""Images of results: skeletons over the image, people in 3D, and both side by side.
+"""Drawings of results: skeletons over the image, people in 3D, and both side by side.
 
-Left and right are told apart by colour (cool: the person's left, warm: the right). Nothing here
-changes the image that it draws on.
+Left and right are distinguished by colour (cool: the person's left, warm: the right). The public
+functions leave the image that they draw on unchanged.
 """
 
 from rtmpose3d.viz.figure import FigureView, draw_result
-from rtmpose3d.viz.mannequin import standing_person
+from rtmpose3d.viz.keypoint_chart import keypoint_chart
 from rtmpose3d.viz.overlay import draw_2d
 from rtmpose3d.viz.scene import Projection
-from rtmpose3d.viz.sheet import skeleton_sheet
 from rtmpose3d.viz.space import draw_3d
+from rtmpose3d.viz.standing_person import standing_person
 
 __all__ = [
     "FigureView",
@@ -17,6 +17,6 @@ __all__ = [
     "draw_2d",
     "draw_3d",
     "draw_result",
-    "skeleton_sheet",
+    "keypoint_chart",
     "standing_person",
 ]

@@ -1,4 +1,4 @@
-"""The bodies of the 3D view: each person's limbs, joints, face and hands, drawn far to near."""
+"""Bodies in the 3D view: limbs, joints, face and hands of each person, drawn far to near."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from rtmpose3d.structures.arrays import BoolArray, FloatArray, Image
 from rtmpose3d.viz.capsules import Capsules, capsules, concatenate, outlined, paint
-from rtmpose3d.viz.links import LINKS, Group, opacity_of, shown, with_neck
 from rtmpose3d.viz.palette import OUTLINE, mix
 from rtmpose3d.viz.scene import View
+from rtmpose3d.viz.skeleton_lines import LINKS, Group, add_neck, drawable, opacity
 
 _RADIUS_M: dict[Group, tuple[float, float]] = {
     # radius of the lines and of the dots, metres
@@ -24,50 +24,60 @@ _RADIUS_M: dict[Group, tuple[float, float]] = {
     "left_hand": (0.005, 0.0065),
     "right_hand": (0.005, 0.0065),
 }
-_LEAST_PX: dict[Group, float] = {"trunk": 0.9, "legs": 0.9, "arms": 0.9}
-_LEAST_FINE_PX = 0.5
+_MIN_RADIUS_PX: dict[Group, float] = {"trunk": 0.9, "legs": 0.9, "arms": 0.9}
+_MIN_FINE_RADIUS_PX = 0.5
 _FINE: tuple[Group, ...] = ("face", "left_hand", "right_hand", "head")
 _DOT_LIGHTER = 0.3
-# The face's pale colours would not show on the light ground.
+# Pale colours of the face would vanish on the light ground.
 _LINE_RGB = mix(LINKS.rgb, OUTLINE, np.where(LINKS.group == "face", 0.55, 0.0))
-_FARTHEST_M = 1e5  # what is farther away is a mistake and would only hide the others
+_MAX_DISTANCE_M = 1e5  # points farther away are errors and would make all others tiny
 _SHADOW, _SHADOW_BLUR_M = 0.3, 0.035
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Body:
-    """One person ready to draw: 135 points, z-up metres."""
+    """One person, ready to draw.
+
+    Attributes:
+        number: index of the person in the result.
+        points: (135, 3) metres, z up: keypoints and the ends of the neck.
+        confidence: (135,) of the points.
+        visible: (135,) bool, the points to draw; at least one.
+    """
 
     number: int
     points: FloatArray
-    trust: FloatArray
-    use: BoolArray
+    confidence: FloatArray
+    visible: BoolArray
 
     @property
     def lowest(self) -> FloatArray:
-        """(3,) of the shown points; below it stands the person's place on the ground."""
-        return self.points[self.use][self.points[self.use, 2].argmin()]
+        """(3,) metres, the lowest visible point."""
+        return self.points[self.visible][self.points[self.visible, 2].argmin()]
 
     @property
     def middle_xy(self) -> FloatArray:
-        """(2,) metres, the middle of the shown points, seen from above."""
-        return np.median(self.points[self.use, :2], axis=0)
+        """(2,) metres, the median of the visible points, seen from above."""
+        return np.median(self.points[self.visible, :2], axis=0)
 
 
-def bodies_of(keypoints_m: FloatArray, confidence: FloatArray, confidence_thr: float) -> list[Body]:
-    """The people who have anything to show.
+def visible_bodies(
+    keypoints_m: FloatArray, confidence: FloatArray, confidence_thr: float
+) -> list[Body]:
+    """Bodies of the people who have at least one keypoint to draw.
 
     Args:
         keypoints_m: (N, 133, 3) metres, z up.
         confidence: (N, 133).
-        confidence_thr: keypoints below it are left out.
+        confidence_thr: keypoints below it are not drawn.
     """
     bodies = []
-    for i, (points, trust) in enumerate(zip(keypoints_m, confidence, strict=True)):
-        places, sure = with_neck(points, trust)
-        use = shown(places, sure, confidence_thr) & (np.abs(places) < _FARTHEST_M).all(axis=1)
-        if use.any():
-            bodies.append(Body(number=i, points=places, trust=sure, use=use))
+    for i, person in enumerate(zip(keypoints_m, confidence, strict=True)):
+        points, confidences = add_neck(*person)
+        visible = drawable(points, confidences, confidence_thr)
+        visible &= (np.abs(points) < _MAX_DISTANCE_M).all(axis=1)
+        if visible.any():
+            bodies.append(Body(number=i, points=points, confidence=confidences, visible=visible))
     return bodies
 
 
@@ -83,11 +93,11 @@ def draw_shadows(canvas: Image, view: View, bodies: list[Body], ground_m: float)
     """Darken the ground below the people, softly, in place."""
     mask = np.zeros_like(canvas)
     for body in bodies:
-        below = np.where(body.use[:, None], body.points, view.centre)
+        below = np.where(body.visible[:, None], body.points, view.centre)
         below[:, 2] = ground_m
         xy, _, scale = view.project(below)
         coarse = ~np.isin(LINKS.group, ("face", "left_hand", "right_hand"))
-        a, b = LINKS.ends[coarse & body.use[LINKS.ends].all(axis=1)].T
+        a, b = LINKS.ends[coarse & body.visible[LINKS.ends].all(axis=1)].T
         radius = np.maximum(0.03 * scale, 0.8)
         paint(mask, capsules(xy[a], xy[b], radius[a], (255, 255, 255), radius_b=radius[b]))
     sigma = float(np.clip(_SHADOW_BLUR_M * view.px_per_m, 0.6, 60))
@@ -97,14 +107,14 @@ def draw_shadows(canvas: Image, view: View, bodies: list[Body], ground_m: float)
 
 
 def _units(body: Body, view: View, confidence_thr: float) -> list[tuple[float, Capsules]]:
-    """The person's shapes as (depth in metres, shapes) that are to be drawn far to near.
+    """Shapes of a person as (depth in metres, shapes), to be drawn far to near.
 
-    Each limb is one unit; so is each joint, and the whole of the head, of the face and of a hand.
+    Each limb is one unit; so are each joint, the head, the face and each hand.
     """
-    xy, depth, scale = view.project(np.where(body.use[:, None], body.points, view.centre))
-    opacity = opacity_of(np.where(body.use, body.trust, 0), confidence_thr)
-    lines = np.flatnonzero(body.use[LINKS.ends].all(axis=1))
-    spots = np.flatnonzero(body.use[:133])
+    xy, depth, scale = view.project(np.where(body.visible[:, None], body.points, view.centre))
+    opacities = opacity(np.where(body.visible, body.confidence, 0), confidence_thr)
+    lines = np.flatnonzero(body.visible[LINKS.ends].all(axis=1))
+    spots = np.flatnonzero(body.visible[:133])
     a, b = LINKS.ends[lines].T
     groups = [*LINKS.group[lines], *LINKS.point_group[spots]]
     shapes = capsules(
@@ -114,10 +124,10 @@ def _units(body: Body, view: View, confidence_thr: float) -> list[tuple[float, C
         np.concatenate(
             [_LINE_RGB[lines], mix(LINKS.point_rgb[spots], (255, 255, 255), _DOT_LIGHTER)]
         ),
-        np.concatenate([np.minimum(opacity[a], opacity[b]), opacity[spots]]),
+        np.concatenate([np.minimum(opacities[a], opacities[b]), opacities[spots]]),
         radius_b=_radii_px(groups, np.concatenate([scale[b], scale[spots]]), len(lines)),
     )
-    # A joint lies just before the limbs that meet in it.
+    # A joint is just in front of the limbs that meet in it.
     limb_depth = (depth[a] + depth[b]) / 2
     joint_depth = depth.copy()
     np.minimum.at(joint_depth, a, limb_depth)
@@ -139,8 +149,8 @@ def _units(body: Body, view: View, confidence_thr: float) -> list[tuple[float, C
 
 
 def _radii_px(groups: list[Group], scale: FloatArray, n_lines: int) -> FloatArray:
-    """(M,) radius of each shape, px; the first n_lines are lines, the others dots."""
+    """(M,) px, radius of each shape; the first n_lines are lines, the others dots."""
     metres = np.array([_RADIUS_M[group][i >= n_lines] for i, group in enumerate(groups)])
-    least = np.array([_LEAST_PX.get(group, _LEAST_FINE_PX) for group in groups])
+    minimum = np.array([_MIN_RADIUS_PX.get(group, _MIN_FINE_RADIUS_PX) for group in groups])
     fine_dots = (np.arange(len(groups)) >= n_lines) & np.isin(np.array(groups), _FINE)
-    return np.where(fine_dots & (metres * scale < 1.2), 0, np.maximum(metres * scale, least))
+    return np.where(fine_dots & (metres * scale < 1.2), 0, np.maximum(metres * scale, minimum))

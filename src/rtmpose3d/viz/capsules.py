@@ -1,4 +1,4 @@
-"""The one shape that everything is drawn with: a line with round ends, of any width, see-through.
+"""Capsules, the one shape of all drawings: translucent lines of any width with round ends.
 
 A capsule whose ends coincide is a dot. `paint` draws any number of them, in their order, with
 smooth edges onto an image of any size; capsules may reach outside the image or far from it.
@@ -45,7 +45,7 @@ class Capsules:
         return len(self.a_xy)
 
     def select(self, index: IntArray | np.ndarray) -> Capsules:
-        """The chosen ones, in the order of the index."""
+        """The selected capsules, in the order of the index."""
         return Capsules(
             a_xy=self.a_xy[index],
             b_xy=self.b_xy[index],
@@ -64,7 +64,16 @@ def capsules(
     opacity: FloatArray | float = 1.0,
     radius_b: FloatArray | float | None = None,
 ) -> Capsules:
-    """Capsules from arrays that are stretched to the same length M; see `Capsules`."""
+    """Capsules from arrays and single values, which are broadcast to the same length M.
+
+    Args:
+        a_xy: (M, 2) px, one end.
+        b_xy: (M, 2) px, the other end.
+        radius: px, one or (M,).
+        rgb: 0 to 255, one or (M, 3).
+        opacity: 0 to 1, one or (M,).
+        radius_b: px, radius at the other end; None for the same.
+    """
     a = np.asarray(a_xy, float).reshape(-1, 2)
     m = len(a)
     return Capsules(
@@ -84,7 +93,7 @@ def concatenate(groups: Sequence[Capsules]) -> Capsules:
 
 
 def outlined(shapes: Capsules, width: FloatArray | float, opacity: float = 0.75) -> Capsules:
-    """The same capsules with a dark rim under them, which shows on bright and busy images.
+    """The same capsules over a dark rim, which keeps them visible on bright and busy images.
 
     Args:
         shapes: the capsules.
@@ -104,16 +113,16 @@ def outlined(shapes: Capsules, width: FloatArray | float, opacity: float = 0.75)
 def paint(image: Image, shapes: Capsules, *, supersample: int = 2) -> None:
     """Draw capsules onto an image, in place.
 
-    Where capsules overlap, the later one covers the earlier one, also if it is see-through: lines
+    Where capsules overlap, the later one covers the earlier one, also if it is translucent: lines
     of one skeleton do not darken each other.
 
     Args:
         image: (H, W, 3) uint8 BGR, changed.
-        shapes: the capsules; those with a non-finite place or size are left out.
+        shapes: the capsules; those with a non-finite position or size are skipped.
         supersample: the image is drawn this many times larger and scaled down.
     """
     height, width = image.shape[:2]
-    shapes = _within(shapes, width, height)
+    shapes = _clip(shapes, width, height)
     if not len(shapes):
         return
     polygons = _outlines(shapes)
@@ -134,19 +143,20 @@ def paint(image: Image, shapes: Capsules, *, supersample: int = 2) -> None:
         size = np.array([y2 - y1, x2 - x1]) + 2 * _TILE_MARGIN_PX
         layer = np.zeros((*(size * supersample), 4), np.uint8)
         corner = np.array([x1, y1]) - _TILE_MARGIN_PX
-        places = (polygons[inside] - corner + 0.5) * supersample - 0.5
-        for points, i in zip(_fixed(places), np.flatnonzero(inside), strict=True):
+        corners = (polygons[inside] - corner + 0.5) * supersample - 0.5
+        for points, i in zip(_fixed_point(corners), np.flatnonzero(inside), strict=True):
             cv2.fillConvexPoly(layer, points, colours[i], cv2.LINE_AA, _SHIFT)
         margin = _TILE_MARGIN_PX * supersample
         _blend(image[y1:y2, x1:x2], layer[margin:-margin, margin:-margin])
 
 
-def _fixed(places: FloatArray) -> IntArray:
-    return np.rint(places * (1 << _SHIFT)).astype(np.int32)
+def _fixed_point(points: FloatArray) -> IntArray:
+    """Coordinates in OpenCV's fixed-point numbers."""
+    return np.rint(points * (1 << _SHIFT)).astype(np.int32)
 
 
 def _blend(view: Image, layer: Image) -> None:
-    """Put a layer (BGRA, premultiplied, maybe larger) over a part of an image."""
+    """Blend a layer (BGRA, premultiplied, maybe supersampled) over a part of an image."""
     height, width = view.shape[:2]
     if layer.shape[:2] != (height, width):
         smaller = cv2.resize(layer, (width, height), interpolation=cv2.INTER_AREA)
@@ -173,16 +183,16 @@ def _outlines(shapes: Capsules) -> FloatArray:
     at_b = angle[:, None] + _ARC * span[:, None]
     at_a = angle[:, None] + np.pi + _ARC * (2 - span)[:, None]
 
-    def arc(centre: FloatArray, radius: FloatArray, turn: FloatArray) -> FloatArray:
-        circle = np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+    def arc(centre: FloatArray, radius: FloatArray, angle: FloatArray) -> FloatArray:
+        circle = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
         return centre[:, None] + radius[:, None, None] * circle
 
     ends = [arc(shapes.b_xy, shapes.radius_b, at_b), arc(shapes.a_xy, shapes.radius_a, at_a)]
     return np.concatenate(ends, axis=1)
 
 
-def _within(shapes: Capsules, width: int, height: int) -> Capsules:
-    """The capsules that may touch the image, cut to its neighbourhood (Liang and Barsky)."""
+def _clip(shapes: Capsules, width: int, height: int) -> Capsules:
+    """The capsules that may touch the image, clipped to its neighbourhood (Liang and Barsky)."""
     numbers = [shapes.a_xy, shapes.b_xy, shapes.radius_a[:, None], shapes.radius_b[:, None]]
     usable = np.isfinite(np.concatenate(numbers, axis=1)).all(axis=1) & (shapes.opacity > 0)
     shapes = shapes.select(np.flatnonzero(usable))

@@ -1,4 +1,4 @@
-"""The image of a whole result: the image with skeletons, beside them in 3D: `draw_result`."""
+"""Figure of a result: its image with skeletons, next to the people in 3D: `draw_result`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from rtmpose3d.zoo import default_confidence_thr
 
 FigureView = Literal["auto", "2d", "3d", "both"]
 
-_LEAST_SIDE_PX = 720  # smaller images are enlarged, so that skeletons can be read
-_MOST_SIDE_PX = 4096  # of the figure of both
+_MIN_SIDE_PX = 720  # smaller images are enlarged, so that skeletons can be read
+_MAX_SIDE_PX = 4096  # of the figure of both
 _PANEL_SHAPE = (0.75, 1.0)  # width of the 3D panel, times its height
 _PANEL_ALONE_WH = (960, 960)
 
@@ -32,25 +32,25 @@ def draw_result(
     view: FigureView = "auto",
     confidence_thr: float | None = None,
 ) -> PIL.Image.Image:
-    """A figure of one image's result.
+    """Figure of the result of one image.
 
-    Small images are enlarged before drawing, so lines and letters stay sharp; the figure of both
+    Small images are enlarged before drawing, so lines and text stay sharp; the figure of both
     is at most 4096 pixels long.
 
     Args:
         result: poses of N people.
         image: (H, W, 3) uint8 BGR to draw on, instead of the one the result refers to.
         view: "2d" (on the image), "3d" (in space), "both" side by side, or "auto": both where
-            there is 3D and an image, else what there is.
-        confidence_thr: keypoints below it are left out; None: below what suits the model, 0.3
-            for the published ones.
+            there is 3D and an image, else the one that there is.
+        confidence_thr: keypoints below it are not drawn; None takes the model's own, 0.3 for
+            the published ones.
 
     Returns:
         An RGB image.
 
     Raises:
-        InputError: a 3D view of a 2D model, no image at hand, or an image of another size than
-            the one the poses were found in.
+        InputError: a 3D view of a 2D model, no image, or an image of another size than the
+            one the poses are in.
         UnknownNameError: there is no such view.
     """
     if view not in get_args(FigureView):
@@ -62,17 +62,17 @@ def draw_result(
         view = "2d" if not result.has_3d else "3d" if background is None else "both"
     if view == "3d":
         return _pillow(draw_3d(result, _PANEL_ALONE_WH, confidence_thr=confidence_thr))
-    checked = _given(background, result)
+    checked = _checked_image(background, result)
     if view == "2d":
-        return _pillow(_image(checked, result, _enlargement(checked), confidence_thr))
-    return _pillow(_both(checked, result, confidence_thr))
+        return _pillow(_draw_enlarged(checked, result, _enlargement(checked), confidence_thr))
+    return _pillow(_side_by_side(checked, result, confidence_thr))
 
 
 def _pillow(image: Image) -> PIL.Image.Image:
     return PIL.Image.fromarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
 
 
-def _given(image: Image | None, result: PoseResult) -> Image:
+def _checked_image(image: Image | None, result: PoseResult) -> Image:
     if image is None:
         raise InputError(
             "the result no longer refers to its image; give it: result.plot(image=...), "
@@ -82,16 +82,16 @@ def _given(image: Image | None, result: PoseResult) -> Image:
 
 
 def _enlargement(image: Image) -> float:
-    return max(1.0, _LEAST_SIDE_PX / max(image.shape[:2]))
+    return max(1.0, _MIN_SIDE_PX / max(image.shape[:2]))
 
 
-def _image(image: Image, result: PoseResult, factor: float, confidence_thr: float) -> Image:
+def _draw_enlarged(image: Image, result: PoseResult, factor: float, confidence_thr: float) -> Image:
     """The image, `factor` times as large, with its skeletons."""
     height, width = image.shape[:2]
     new_wh = max(1, round(factor * width)), max(1, round(factor * height))
     if new_wh != (width, height):
-        way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-        image = np.asarray(cv2.resize(image, new_wh, interpolation=way), np.uint8)
+        interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+        image = np.asarray(cv2.resize(image, new_wh, interpolation=interpolation), np.uint8)
         ratio = np.array(new_wh, np.float32) / (width, height)
         result = replace(
             result,
@@ -102,21 +102,21 @@ def _image(image: Image, result: PoseResult, factor: float, confidence_thr: floa
     drawn = draw_2d(image, result, confidence_thr=confidence_thr)
     if not len(result):
         text_px = float(np.clip(0.03 * min(new_wh), 10, 80))
-        wide, high = label_size_wh(NO_PEOPLE, text_px)
-        if wide <= new_wh[0] and high <= new_wh[1]:
+        label_wh = label_size_wh(NO_PEOPLE, text_px)
+        if label_wh[0] <= new_wh[0] and label_wh[1] <= new_wh[1]:
             draw_label(drawn, 0.6 * text_px, 0.6 * text_px, NO_PEOPLE, text_px)
     return drawn
 
 
-def _both(image: Image, result: PoseResult, confidence_thr: float) -> Image:
+def _side_by_side(image: Image, result: PoseResult, confidence_thr: float) -> Image:
     """The image and the 3D view, of the same height."""
     height, width = image.shape[:2]
     factor = _enlargement(image)
-    _, _, whole_wh = _layout(width * factor, height * factor)
-    factor *= min(1.0, _MOST_SIDE_PX / max(whole_wh))
+    _, _, figure_wh = _layout(width * factor, height * factor)
+    factor *= min(1.0, _MAX_SIDE_PX / max(figure_wh))
     panel_width, side, _ = _layout(width * factor, height * factor)
-    factor = min(factor, (_MOST_SIDE_PX - panel_width) / width)  # beside a panel of least size
-    left = _image(image, result, factor, confidence_thr)
+    factor = min(factor, (_MAX_SIDE_PX - panel_width) / width)  # next to a panel of minimum size
+    left = _draw_enlarged(image, result, factor, confidence_thr)
     above = max(0, side - left.shape[0])
     framed = np.full((left.shape[0] + above, left.shape[1], 3), 255, np.uint8)
     framed[above // 2 : above // 2 + left.shape[0]] = left
@@ -125,7 +125,7 @@ def _both(image: Image, result: PoseResult, confidence_thr: float) -> Image:
 
 
 def _layout(width: float, height: float) -> tuple[int, int, tuple[float, float]]:
-    """Width of the 3D panel, height of the figure, and the figure's size, px."""
-    side = max(height, _LEAST_SIDE_PX / 2)
+    """Width of the 3D panel, height of the figure, and size of the figure, px."""
+    side = max(height, _MIN_SIDE_PX / 2)
     panel = float(np.clip(width, _PANEL_SHAPE[0] * side, _PANEL_SHAPE[1] * side))
     return round(panel), round(side), (width + panel, side)

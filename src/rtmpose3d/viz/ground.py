@@ -1,4 +1,4 @@
-"""The floor of the 3D view: a grid in metres that fades out, a scale and the axes' directions."""
+"""Ground of the 3D view: a grid in metres that fades out, a scale bar and the axes."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _AXES: tuple[tuple[str, tuple[int, int, int], RGB], ...] = (
     ("z up", (0, 0, 1), (48, 104, 202)),
 )
 _STEPS = (0.5, 1.0, 2.0, 5.0)  # metres, then times ten
-_LEAST_GAP = 0.06  # between lines, times the panel's shorter side
-_CELLS_MOST = 80
-_BAR_MOST = 0.45  # length of the scale over cells of 0.5 m, times the panel's shorter side
+_MIN_GAP = 0.06  # between lines, times the panel's shorter side
+_MAX_CELLS = 80
+_MAX_BAR = 0.45  # length of the scale bar over cells of 0.5 m, times the panel's shorter side
 
 
 def grid_step_m(view: View, panel_px: float) -> float:
-    """Distance of the grid's lines: 0.5 m or 1 m, more where people stand far apart."""
+    """Distance of the grid's lines: 0.5 m or 1 m, more where people are far apart."""
     power = 1.0
     while power < 1e9:
         for step in _STEPS:
-            if step * power * view.px_per_m >= _LEAST_GAP * panel_px:
+            if step * power * view.px_per_m >= _MIN_GAP * panel_px:
                 return step * power
         power *= 10
     return _STEPS[-1] * power
@@ -37,12 +37,12 @@ def grid_step_m(view: View, panel_px: float) -> float:
 def draw_grid(
     image: Image, view: View, footprint_xy: FloatArray, ground_m: float, line_px: float
 ) -> None:
-    """Draw the grid in place, whole around the people and fading out away from them.
+    """Draw the grid in place, opaque around the people and fading out away from them.
 
     Args:
         image: (H, W, 3) uint8 BGR, changed.
         view: of the world.
-        footprint_xy: (F, 2) metres, where people stand.
+        footprint_xy: (F, 2) metres, positions of the people on the ground.
         ground_m: height of the ground.
         line_px: radius of a line.
     """
@@ -50,20 +50,20 @@ def draw_grid(
     reach = max(1.6, 2.2 * step, 0.35 * float(np.ptp(footprint_xy, axis=0).max()))
     low = np.floor((footprint_xy.min(axis=0) - reach) / step).astype(int)
     high = np.ceil((footprint_xy.max(axis=0) + reach) / step).astype(int)
-    high = np.minimum(high, low + _CELLS_MOST)
+    high = np.minimum(high, low + _MAX_CELLS)
     pieces = []
     for axis in (0, 1):
         across = np.arange(low[axis], high[axis] + 1)
         along = np.arange(low[1 - axis], high[1 - axis], 0.25)
-        places, starts = (m.ravel() for m in np.meshgrid(across, along, indexing="ij"))
-        ends = np.empty((2, len(places), 3))
-        ends[..., axis] = places * step
+        rows, starts = (m.ravel() for m in np.meshgrid(across, along, indexing="ij"))
+        ends = np.empty((2, len(rows), 3))
+        ends[..., axis] = rows * step
         ends[0, :, 1 - axis], ends[1, :, 1 - axis] = starts * step, (starts + 0.25) * step
         ends[..., 2] = ground_m
         near = _distance(ends.mean(axis=0)[:, :2], footprint_xy)
-        whole = np.isclose(places * step % 1, 0)  # whole metres are a little stronger
+        is_metre = np.isclose(rows * step % 1, 0)  # whole metres are a little stronger
         xy, _, _ = view.project(ends)
-        opacity = np.clip(1.15 - near / reach, 0, 1) * np.where(whole, 0.75, 0.4)
+        opacity = np.clip(1.15 - near / reach, 0, 1) * np.where(is_metre, 0.75, 0.4)
         pieces.append(capsules(xy[0], xy[1], line_px, _LINE, opacity))
     paint(image, concatenate(pieces))
 
@@ -71,8 +71,8 @@ def draw_grid(
 def _distance(points: FloatArray, footprint: FloatArray) -> FloatArray:
     """(P,) metres from each point (P, 2) to the nearest of (F, 2)."""
     nearest = np.full(len(points), np.inf)
-    for place in footprint:
-        np.minimum(nearest, np.linalg.norm(points - place, axis=1), out=nearest)
+    for position in footprint:
+        np.minimum(nearest, np.linalg.norm(points - position, axis=1), out=nearest)
     return nearest
 
 
@@ -82,7 +82,7 @@ def scale_bar(view: View, panel_px: float, footprint_xy: FloatArray, ground_m: f
     It is as long as a grid cell, but 1 m long also over cells of 0.5 m where there is room.
     """
     step = grid_step_m(view, panel_px)
-    roomy = 1.0 * view.px_per_m < _BAR_MOST * panel_px
+    roomy = 1.0 * view.px_per_m < _MAX_BAR * panel_px
     length = max(step, 1.0) if roomy else step
     x = np.floor(footprint_xy[:, 0].min() / step) * step
     y = np.floor((footprint_xy[:, 1].min() - 0.3 * step) / step) * step
@@ -96,8 +96,8 @@ def draw_scale(image: Image, view: View, bar: FloatArray, line_px: float, text_p
     ends = np.array([a, a - across, b - across]), np.array([b, a + across, b + across])
     paint(image, capsules(*ends, 1.6 * line_px, INK))
     length = float(np.linalg.norm(bar[1] - bar[0]))
-    place = (a + b) / 2 + [0, text_px]
-    draw_text(image, (place[0], place[1]), f"{length:g} m", text_px, INK, anchor="middle")
+    below = (a + b) / 2 + [0, text_px]
+    draw_text(image, (below[0], below[1]), f"{length:g} m", text_px, INK, anchor="middle")
 
 
 def draw_axes(
@@ -108,7 +108,7 @@ def draw_axes(
     Args:
         image: (H, W, 3) uint8 BGR, changed.
         view: of the world.
-        occupied_xy: (P, 2) px, where something else is drawn.
+        occupied_xy: (P, 2) px, points of everything else that is drawn.
         line_px: radius of a line.
         text_px: size of the names.
     """
@@ -122,17 +122,17 @@ def draw_axes(
     right = width - length - widest - 1.2 * text_px
     origin = np.array([right if room[0] >= room[1] else left, height - 1.3 * length])
     for name, direction, rgb in _AXES:
-        way = (view.eye_from_world @ np.array(direction, float))[:2]
-        tip = origin + length * way
+        drawn = (view.eye_from_world @ np.array(direction, float))[:2]
+        tip = origin + length * drawn
         draw_arrow(image, origin, tip, 1.6 * line_px, rgb)
-        upright = direction[2] == 1 and abs(way[0]) < 0.3
-        side = -1.0 if way[0] < -0.05 else 1.0
-        gap = np.array([0.0, np.sign(way[1])]) if upright else np.array([0.5 * side, 0.0])
+        upright = direction[2] == 1 and abs(drawn[0]) < 0.3
+        side = -1.0 if drawn[0] < -0.05 else 1.0
+        gap = np.array([0.0, np.sign(drawn[1])]) if upright else np.array([0.5 * side, 0.0])
         if direction[1] and not upright:
-            gap[1] = -0.5  # clear of the name of x where both point the same way
+            gap[1] = -0.5  # clear of the name of x where both point in the same direction
         anchor = "middle" if upright else "left" if side > 0 else "right"
-        beside = tip + text_px * gap
-        draw_text(image, (beside[0], beside[1]), name, text_px, rgb, anchor=anchor)
+        name_xy = tip + text_px * gap
+        draw_text(image, (name_xy[0], name_xy[1]), name, text_px, rgb, anchor=anchor)
 
 
 def draw_arrow(image: Image, a: FloatArray, b: FloatArray, radius: float, rgb: RGB) -> None:

@@ -1,7 +1,7 @@
 """Boxes and skeletons drawn over the image: `draw_2d`.
 
-Widths follow the size of each person and of each hand and face, so that a far person is no blob
-and a near hand has fine lines.
+Line widths follow the size of each person and of each hand and face, so that distant people are no
+blobs and close hands have fine lines.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.structures.arrays import BoolArray, FloatArray, Image, IntArray
 from rtmpose3d.structures.result import PoseResult
 from rtmpose3d.viz.capsules import Capsules, capsules, concatenate, outlined, paint
-from rtmpose3d.viz.links import GROUPS, LINKS, Group, opacity_of, shown, with_neck
 from rtmpose3d.viz.palette import RGB, mix
+from rtmpose3d.viz.skeleton_lines import GROUPS, LINKS, Group, add_neck, drawable, opacity
 from rtmpose3d.viz.text import draw_label, label_size_wh
 
 _LIMB = 0.0095  # radius of a limb, times the person's size
@@ -32,9 +32,9 @@ _FINE_RADIUS: dict[Group, tuple[float, float]] = {
     "left_hand": (0.019, 0.027),
     "right_hand": (0.019, 0.027),
 }
-_FINE_AT_MOST = 0.8  # times the radius of a limb
+_MAX_FINE = 0.8  # times the radius of a limb
 _DOTS_FROM_PX = {"face": 60.0, "left_hand": 22.0, "right_hand": 22.0}  # smaller ones get no dots
-_LEAST_PX = 0.5  # radius; thinner lines are paler instead
+_MIN_RADIUS_PX = 0.5  # radius; thinner lines are paler instead
 _RIM = 0.42  # width of the dark rim, times the radius
 _DOT_LIGHTER = 0.3  # share of white in the dots
 _FACE = WHOLEBODY.parts["face"]
@@ -54,7 +54,7 @@ def draw_2d(
     Args:
         image: (H, W, 3) uint8 BGR that the result's pixels refer to; not changed.
         result: poses of N people; 2D is enough.
-        confidence_thr: keypoints below it are left out.
+        confidence_thr: keypoints below it are not drawn.
         boxes: whether to draw each person's box.
         labels: whether to write each person's number (as in `result[number]`) and box score.
 
@@ -62,7 +62,7 @@ def draw_2d(
         (H, W, 3) uint8 BGR, a new array.
 
     Raises:
-        InputError: no such image, or one of another size than the poses were found in.
+        InputError: no such image, or one of another size than the poses are in.
     """
     canvas = check_image(image, result).copy()
     order = _far_to_near(result)
@@ -82,10 +82,10 @@ def draw_2d(
 
 
 def check_image(image: Image, result: PoseResult) -> Image:
-    """The image, if the result's pixels can refer to it.
+    """Check that the poses of a result are in an image of this size.
 
     Raises:
-        InputError: it is not (H, W, 3) uint8, or of another size than the poses were found in.
+        InputError: it is not (H, W, 3) uint8, or of another size than the poses are in.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise InputError(
@@ -94,7 +94,7 @@ def check_image(image: Image, result: PoseResult) -> Image:
     size_wh = image.shape[1], image.shape[0]
     if result.image_size_wh not in (size_wh, (0, 0)):
         raise InputError(
-            f"the poses were found in an image of {result.image_size_wh} (width, height) pixels, "
+            f"the poses are in an image of {result.image_size_wh} (width, height) pixels, "
             f"but the image to draw on has {size_wh}; resize it first"
         )
     return image
@@ -103,11 +103,11 @@ def check_image(image: Image, result: PoseResult) -> Image:
 def person_size_px(result: PoseResult, i: int, confidence_thr: float) -> float:
     """Size of person i on the image: the square root of the box's area, px.
 
-    Of the keypoints' box where the given box is unusable or smaller.
+    It is that of the box around the keypoints where the detected box is unusable or smaller.
     """
     keypoints, confidence = result.keypoints_2d[i], result.confidence[i]
-    use = shown(keypoints, confidence, confidence_thr)
-    spans = [np.ptp(keypoints[use], axis=0)] if use.any() else []
+    visible = drawable(keypoints, confidence, confidence_thr)
+    spans = [np.ptp(keypoints[visible], axis=0)] if visible.any() else []
     box = result.bboxes[i]
     if np.isfinite(box).all():
         spans.append(np.maximum(box[2:] - box[:2], 0))
@@ -123,71 +123,75 @@ def skeleton_capsules(
     image: Image,
     confidence_thr: float,
 ) -> Capsules:
-    """The shapes of one person's skeleton, in the order of drawing.
+    """Shapes of the skeleton of one person, in the order of drawing.
 
     Args:
         keypoints: (133, 2) px.
         confidence: (133,).
-        size_px: of the person, which the widths follow.
-        image: (H, W, 3), whose size bounds the widths.
-        confidence_thr: keypoints below it are left out.
+        size_px: size of the person, which the widths follow.
+        image: (H, W, 3), whose size limits the widths.
+        confidence_thr: keypoints below it are not drawn.
     """
-    points, trust = with_neck(keypoints, confidence)
-    use = shown(points, trust, confidence_thr)
+    points, confidences = add_neck(keypoints, confidence)
+    visible = drawable(points, confidences, confidence_thr)
     longest = max(image.shape[:2])
     limb = float(np.clip(_LIMB * size_px, 0.0004 * longest, 0.012 * longest))
     return concatenate(
-        [_group_capsules(group, points, trust, use, limb, confidence_thr) for group in GROUPS]
+        [
+            _group_capsules(group, points, confidences, visible, limb, confidence_thr)
+            for group in GROUPS
+        ]
     )
 
 
 def _group_capsules(
     group: Group,
     points: FloatArray,
-    trust: FloatArray,
-    use: BoolArray,
+    confidences: FloatArray,
+    visible: BoolArray,
     limb: float,
     confidence_thr: float,
 ) -> Capsules:
-    drawn = (LINKS.group == group) & use[LINKS.ends].all(axis=1)
+    drawn = (LINKS.group == group) & visible[LINKS.ends].all(axis=1)
     (a, b), rgb = LINKS.ends[drawn].T, LINKS.rgb[drawn]
-    spots = np.flatnonzero((LINKS.point_group == group) & use)
+    spots = np.flatnonzero((LINKS.point_group == group) & visible)
     spots = spots[spots < 133]
     line_radius, dot_radius = _radii(group, points[spots], limb)
-    if group == "head" and use[_FACE].mean() > 0.5:  # let the face's finer lines show
+    if group == "head" and visible[_FACE].mean() > 0.5:  # keep the finer lines of the face visible
         line_radius, dot_radius = 0.5 * line_radius, 0.6 * dot_radius
     lines = capsules(
         points[a],
         points[b],
-        max(line_radius, _LEAST_PX),
+        max(line_radius, _MIN_RADIUS_PX),
         rgb,
-        opacity_of(np.minimum(trust[a], trust[b]), confidence_thr) * _paleness(line_radius),
+        opacity(np.minimum(confidences[a], confidences[b]), confidence_thr)
+        * _paleness(line_radius),
     )
     dots = capsules(
         points[spots],
         points[spots],
-        max(dot_radius, _LEAST_PX),
+        max(dot_radius, _MIN_RADIUS_PX),
         mix(LINKS.point_rgb[spots], (255, 255, 255), _DOT_LIGHTER),
-        opacity_of(trust[spots], confidence_thr) * (dot_radius > 0),
+        opacity(confidences[spots], confidence_thr) * (dot_radius > 0),
     )
     rim = float(np.clip(_RIM * line_radius, 0.35, 0.3 * limb + 0.5))
     return outlined(concatenate([lines, dots]), rim)
 
 
-def _radii(group: Group, places: FloatArray, limb: float) -> tuple[float, float]:
+def _radii(group: Group, points: FloatArray, limb: float) -> tuple[float, float]:
     """Radius of a group's lines and of its dots, px; 0 for no dots."""
     if group in _RADIUS:
         line, dot = _RADIUS[group]
         return line * limb, dot * limb
-    extent = float(np.ptp(places, axis=0).max()) if len(places) else 0.0
+    extent = float(np.ptp(points, axis=0).max()) if len(points) else 0.0
     line, dot = _FINE_RADIUS[group]
-    line_radius = min(line * extent, _FINE_AT_MOST * limb)
+    line_radius = min(line * extent, _MAX_FINE * limb)
     dots = extent >= _DOTS_FROM_PX[group]
-    return line_radius, min(dot * extent, 1.3 * _FINE_AT_MOST * limb) if dots else 0.0
+    return line_radius, min(dot * extent, 1.3 * _MAX_FINE * limb) if dots else 0.0
 
 
 def _paleness(radius: float) -> float:
-    return min(1.0, max(radius / _LEAST_PX, 0.3))
+    return min(1.0, max(radius / _MIN_RADIUS_PX, 0.3))
 
 
 def _far_to_near(result: PoseResult) -> IntArray:
@@ -212,7 +216,7 @@ def _draw_box(canvas: Image, box: FloatArray) -> None:
 
 
 def _draw_person_label(canvas: Image, result: PoseResult, i: int) -> None:
-    """Number and score above the box; shorter or none where the person is too small for it."""
+    """Draw number and score above the box, less where the person is too small for both."""
     box = result.bboxes[i]
     if not np.isfinite(box).all():
         return
@@ -221,19 +225,19 @@ def _draw_person_label(canvas: Image, result: PoseResult, i: int) -> None:
     size = person_size_px(result, i, 2.0)
     text_px = float(np.clip(0.06 * size, 9, 0.02 * (width + height) / 2 + 6))
     score = float(result.bbox_scores[i])
-    given = score == 1  # the caller's own box
+    given = score == 1  # a box of the caller, not of the detector
     for text in [f"#{i}"] if given else [f"#{i}  {score:.2f}", f"#{i}"]:
         tag_wh = label_size_wh(text, text_px)
         if tag_wh[0] <= 1.3 * box_width and tag_wh[0] <= width and tag_wh[1] <= height:
-            left, top = _label_place(box, tag_wh, (width, height), 0.15 * text_px)
+            left, top = _label_position(box, tag_wh, (width, height), 0.15 * text_px)
             draw_label(canvas, left, top, text, text_px)
             return
 
 
-def _label_place(
+def _label_position(
     box: FloatArray, tag_wh: tuple[int, int], image_size_wh: tuple[int, int], gap: float
 ) -> tuple[float, float]:
-    """Left and top of a label: above its box, else beside or below it, else in its corner."""
+    """Left and top of a label: above its box, else next to or below it, else in its corner."""
     x1, y1, x2, y2 = box.astype(float).tolist()
     width, height = tag_wh
     image_width, image_height = image_size_wh

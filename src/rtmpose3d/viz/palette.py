@@ -1,7 +1,7 @@
-"""Which colour each keypoint and bone has: cool colours on the person's left, warm on the right.
+"""Colours of keypoints and bones: cool ones on the person's left, warm ones on the right.
 
 The hues are those of Okabe and Ito's palette for colour-blind readers, made a little lighter so
-that they stand out on dark images too. What belongs to neither side is a light grey.
+that they are visible on dark images, too. Light grey is for the middle, which has no side.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ _MIDDLE_FINGER = 2
 def _keypoint_colour(index: int) -> RGB:
     part = WHOLEBODY.part_of_keypoint[index]
     if part in FINGER_COLOURS:
-        place = index - WHOLEBODY.parts[part].start
-        return FINGER_COLOURS[part][(place - 1) // 4 if place else _MIDDLE_FINGER]
+        in_hand = index - WHOLEBODY.parts[part].start
+        return FINGER_COLOURS[part][(in_hand - 1) // 4 if in_hand else _MIDDLE_FINGER]
     return PART_COLOURS[part, WHOLEBODY.side_of_keypoint[index]]
 
 
 def _bone_colour(a: int, b: int) -> RGB:
-    """A bone has its outer end's colour; between two sides it is in the middle."""
+    """The colour of the bone's outer end; that of the middle for bones between both sides."""
     sides = {WHOLEBODY.side_of_keypoint[a], WHOLEBODY.side_of_keypoint[b]}
     if sides == {"left", "right"}:
         return MIDDLE

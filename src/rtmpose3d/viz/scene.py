@@ -1,4 +1,4 @@
-"""The eye that looks at people in 3D: how points in metres fall onto a panel of pixels.
+"""The eye of the 3D view: projection of points in metres onto a panel of pixels.
 
 World frame: "z-up" of `rtmpose3d.geometry` (x right, y away from the camera, z up). The eye looks
 at the people from the camera's side, from above and, by default, a little from the side.
@@ -20,21 +20,21 @@ _DIRECTIONS_DEG = (  # azimuth and elevation, the preferred first
     *((32.0, 18.0), (-32.0, 18.0), (20.0, 16.0), (-20.0, 16.0)),
     *((10.0, 14.0), (-10.0, 14.0), (5.0, 12.0)),
 )
-_APART_M = 0.8  # people that appear this far apart do not hide each other
-_LEAST_DISTANCE_M = 4.0
-_DISTANCE = 4.0  # of the eye, times the radius of what is shown
+_MIN_SEPARATION_M = 0.8  # people that appear this far apart do not hide each other
+_MIN_DISTANCE_M = 4.0
+_DISTANCE = 4.0  # of the eye, times the radius of the points
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class View:
-    """A view of the world on a panel.
+    """A projection of the world onto a panel.
 
     Attributes:
         eye_from_world: (3, 3) rotation; the eye's axes are x right, y down, z away.
         centre: (3,) metres, the world point that the eye looks at.
-        distance_m: of the eye from the centre; inf for parallel rays (orthographic).
-        px_per_m: at the centre.
-        centre_xy: (2,) px, where the centre falls.
+        distance_m: distance of the eye from the centre; inf for parallel rays (orthographic).
+        px_per_m: scale at the centre.
+        centre_xy: (2,) px, projection of the centre.
     """
 
     eye_from_world: FloatArray
@@ -44,27 +44,27 @@ class View:
     centre_xy: FloatArray
 
     def project(self, xyz: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Where world points fall.
+        """Project world points onto the panel.
 
         Args:
             xyz: (..., 3) metres.
 
         Returns:
-            xy (..., 2) px, depth (...) metres behind the centre as the eye sees it, and scale
-            (...) px per metre there.
+            xy (..., 2) px; depth (...) metres, behind the centre as seen by the eye; and scale
+            (...) px per metre at that depth.
         """
-        seen = (np.asarray(xyz, float) - self.centre) @ self.eye_from_world.T
-        depth = seen[..., 2]
+        in_eye = (np.asarray(xyz, float) - self.centre) @ self.eye_from_world.T
+        depth = in_eye[..., 2]
         nearness = 1 / np.maximum(1 + depth / self.distance_m, 0.05)
         scale = self.px_per_m * nearness
-        return self.centre_xy + seen[..., :2] * scale[..., None], depth, scale
+        return self.centre_xy + in_eye[..., :2] * scale[..., None], depth, scale
 
 
 def rotation(azimuth_deg: float, elevation_deg: float) -> FloatArray:
-    """(3, 3) eye from world, for an eye that is turned and raised.
+    """(3, 3) rotation from the world to an eye at an azimuth and an elevation.
 
     Args:
-        azimuth_deg: 0 looks along y (as the camera does); positive stands further right.
+        azimuth_deg: 0 looks along y, as the camera does; positive ones are further right.
         elevation_deg: 0 looks level, 90 straight down.
     """
     azimuth, elevation = np.deg2rad([azimuth_deg, elevation_deg])
@@ -94,12 +94,12 @@ def fit_view(
     Args:
         points: (P, 3) metres, finite, P > 0.
         size_wh: of the panel, px.
-        people: (N, 3) metres, where people are, which should not hide each other.
-        azimuth_deg: see `rotation`; None chooses: three-quarter from the right or the left, turned
-            towards the camera's own direction where people would be small otherwise.
+        people: (N, 3) metres, positions of people, who should not hide each other.
+        azimuth_deg: see `rotation`; None chooses: three-quarter from the right or the left, closer
+            to the direction of the camera where people would be small otherwise.
         elevation_deg: see `rotation`; None chooses along with the azimuth.
         projection: "perspective" or "orthographic".
-        margin_px: left free on every side.
+        margin_px: margin on every side.
     """
     views = [
         _fit(points, size_wh, azimuth, elevation, projection, margin_px)
@@ -107,20 +107,20 @@ def fit_view(
     ]
     largest = max(view.px_per_m for view in views)
     merits = [
-        view.px_per_m / largest + 0.6 * _apart(view, people) - 0.04 * place
-        for place, view in enumerate(views)
+        view.px_per_m / largest + 0.6 * _separation(view, people) - 0.04 * rank
+        for rank, view in enumerate(views)
     ]
     return views[int(np.argmax(merits))]
 
 
-def _apart(view: View, people: FloatArray | None) -> float:
-    """How far the two people who appear closest are apart, 0 to 1 (enough)."""
+def _separation(view: View, people: FloatArray | None) -> float:
+    """Apparent distance of the two closest people, from 0 to 1 (they do not hide each other)."""
     if people is None or len(people) < 2:
         return 1.0
     xy, _, _ = view.project(people)
     steps = (xy[:, None] - xy[None]) / view.px_per_m * [1.0, 0.5]  # people are taller than wide
     distances = np.linalg.norm(steps, axis=-1)[~np.eye(len(xy), dtype=bool)]
-    return float(np.clip(distances.min() / _APART_M, 0, 1))
+    return float(np.clip(distances.min() / _MIN_SEPARATION_M, 0, 1))
 
 
 def _directions(
@@ -147,7 +147,7 @@ def _fit(
 ) -> View:
     centre = (points.min(axis=0) + points.max(axis=0)) / 2
     radius = float(np.linalg.norm(points - centre, axis=1).max())
-    distance = max(_LEAST_DISTANCE_M, _DISTANCE * radius)
+    distance = max(_MIN_DISTANCE_M, _DISTANCE * radius)
     unit = View(
         eye_from_world=rotation(azimuth_deg, elevation_deg),
         centre=centre,

@@ -1,6 +1,6 @@
 """People in 3D, seen from the side and above on a ground grid: `draw_3d`.
 
-All axes have the same scale. Each person stands where the result says, in the "z-up" frame.
+All axes have the same scale. People are at their positions in the "z-up" frame.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures.arrays import FloatArray, Image
 from rtmpose3d.structures.result import PoseResult
-from rtmpose3d.viz.bodies import Body, bodies_of, draw_bodies, draw_shadows
+from rtmpose3d.viz.bodies import Body, draw_bodies, draw_shadows, visible_bodies
 from rtmpose3d.viz.capsules import capsules, paint
 from rtmpose3d.viz.ground import INK, draw_axes, draw_grid, draw_scale, scale_bar
 from rtmpose3d.viz.palette import mix
@@ -23,7 +23,7 @@ _TOP_RGB, _BOTTOM_RGB = (252, 253, 255), (228, 233, 241)
 _FLOATING_M = 0.15  # people higher than this above the ground get a line down to it
 _DASHES = 12
 _GROUND_OUTLIER_M = 3.0
-_LABEL_M = 0.2  # letters are at most this high, so that labels hide few people in a crowd
+_LABEL_M = 0.2  # maximum height of letters, so that labels hide few people in a crowd
 _PAD_M = 0.12  # around each point, for the limbs' own width
 
 
@@ -37,16 +37,16 @@ def draw_3d(
     confidence_thr: float = 0.3,
     labels: bool = True,
 ) -> Image:
-    """A view of all people in space, with their shadows on the ground.
+    """View of all people in 3D, with their shadows on the ground.
 
     Args:
         result: poses of N people with 3D.
         size_wh: of the view, px.
-        azimuth_deg: where the eye stands: 0 behind the camera, positive further right; None
+        azimuth_deg: direction of the eye: 0 behind the camera, positive further right; None
             chooses so that people are large and apart.
-        elevation_deg: how high the eye stands: 0 level, 90 straight above; None chooses.
+        elevation_deg: elevation of the eye: 0 level, 90 straight above; None chooses.
         projection: "perspective" or "orthographic" (parallel edges stay parallel).
-        confidence_thr: keypoints below it are left out.
+        confidence_thr: keypoints below it are not drawn.
         labels: whether to write each person's number and distance from the camera.
 
     Returns:
@@ -58,20 +58,20 @@ def draw_3d(
     width, height = size_wh
     if width < 1 or height < 1:
         raise InputError(f"size_wh must be at least (1, 1), got {size_wh}")
-    people = bodies_of(result.keypoints_in("z-up"), result.confidence, confidence_thr)
+    people = visible_bodies(result.keypoints_in("z-up"), result.confidence, confidence_thr)
     canvas = _background(width, height)
     line_px = max(0.5, 0.0009 * min(width, height))
     text_px = float(np.clip(0.022 * min(width, height), 9, 60))
     ground_m = _ground_m(people)
     footprint = np.stack([p.middle_xy for p in people]) if people else np.zeros((1, 2))
-    direction_deg, margin = (azimuth_deg, elevation_deg), 3.2 * text_px
-    view, bar = _view(people, footprint, ground_m, size_wh, margin, direction_deg, projection)
+    direction_deg, margin_px = (azimuth_deg, elevation_deg), 3.2 * text_px
+    view, bar = _view(people, footprint, ground_m, size_wh, margin_px, direction_deg, projection)
     draw_grid(canvas, view, footprint, ground_m, line_px)
     draw_shadows(canvas, view, people, ground_m)
     _draw_stems(canvas, view, people, ground_m, line_px)
     draw_scale(canvas, view, bar, line_px, text_px)
     draw_bodies(canvas, view, people, confidence_thr)
-    occupied = [*(p.points[p.use] for p in people), bar]
+    occupied = [*(p.points[p.visible] for p in people), bar]
     draw_axes(canvas, view, view.project(np.concatenate(occupied))[0], line_px, text_px)
     if labels:
         label_px = float(np.clip(_LABEL_M * view.px_per_m, max(8, 0.55 * text_px), text_px))
@@ -89,7 +89,7 @@ def _background(width: int, height: int) -> Image:
 
 
 def _ground_m(people: list[Body]) -> float:
-    """Height of the lowest point of anyone, but of nobody who is far below the others."""
+    """Height of the lowest point of all people, without those far below the others."""
     if not people:
         return 0.0
     lowest = np.array([person.lowest[2] for person in people])
@@ -105,12 +105,12 @@ def _view(
     direction_deg: tuple[float | None, float | None],
     projection: Projection,
 ) -> tuple[View, FloatArray]:
-    """The view that shows all people, their shadows and the scale bar, and that bar (2, 3)."""
+    """The view of all people, their shadows and the scale bar, and the bar: (2, 3) metres."""
     pad = _PAD_M * np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)])
-    shown_points = [person.points[person.use] for person in people]
-    shadows = [np.column_stack([p[:, :2], np.full(len(p), ground_m)]) for p in shown_points]
+    visible_points = [person.points[person.visible] for person in people]
+    shadows = [np.column_stack([p[:, :2], np.full(len(p), ground_m)]) for p in visible_points]
     floor = np.column_stack([footprint, np.full(len(footprint), ground_m)])
-    corners = [(p + offset) for p in (*shown_points, floor) for offset in pad]
+    corners = [(p + offset) for p in (*visible_points, floor) for offset in pad]
     content = [*corners, *shadows]
     if not people:
         content.append(np.array([[-1.0, -1, 0], [1, 1, 1.7]]))
@@ -133,7 +133,7 @@ def _view(
 def _draw_stems(
     canvas: Image, view: View, people: list[Body], ground_m: float, line_px: float
 ) -> None:
-    """A dashed line from each person above the ground down to it, in place."""
+    """Draw a dashed line from each person above the ground down to it, in place."""
     for person in people:
         lowest = person.lowest
         if lowest[2] - ground_m < _FLOATING_M:
@@ -147,18 +147,18 @@ def _draw_stems(
 def _draw_labels(
     canvas: Image, view: View, people: list[Body], result: PoseResult, text_px: float
 ) -> None:
-    """Number and distance above each person, in place; only numbers where those would overlap."""
-    tops = [p.points[p.use][p.points[p.use, 2].argmax()] + [0, 0, 0.12] for p in people]
-    places = [view.project(top)[0] for top in tops]
+    """Draw number and distance above each person, or numbers only where labels would overlap."""
+    tops = [p.points[p.visible][p.points[p.visible, 2].argmax()] + [0, 0, 0.12] for p in people]
+    anchors = [view.project(top)[0] for top in tops]
     numbers = [f"#{person.number}" for person in people]
     for texts in (
         [n + _distance_text(result, p) for n, p in zip(numbers, people, strict=True)],
         numbers,
     ):
-        tags = [_tag(place, text, text_px) for place, text in zip(places, texts, strict=True)]
-        if texts is numbers or not _any_overlap(tags):
+        boxes = [_label_box(xy, text, text_px) for xy, text in zip(anchors, texts, strict=True)]
+        if texts is numbers or not _any_overlap(boxes):
             break
-    for text, (left, top, right, bottom) in zip(texts, tags, strict=True):
+    for text, (left, top, right, bottom) in zip(texts, boxes, strict=True):
         if right - left <= canvas.shape[1] and bottom - top <= canvas.shape[0]:
             draw_label(canvas, left, top, text, text_px)
 
@@ -169,15 +169,15 @@ def _distance_text(result: PoseResult, person: Body) -> str:
     return f"  {result.root_depth_m[person.number]:.1f} m"
 
 
-def _tag(place: FloatArray, text: str, text_px: float) -> tuple[float, float, float, float]:
-    """Left, top, right and bottom of a label that stands on a place, px."""
+def _label_box(xy: FloatArray, text: str, text_px: float) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of a label above a point, px."""
     width, height = label_size_wh(text, text_px)
-    left, top = float(place[0]) - width / 2, float(place[1]) - height
+    left, top = float(xy[0]) - width / 2, float(xy[1]) - height
     return left, top, left + width, top + height
 
 
-def _any_overlap(tags: list[tuple[float, float, float, float]]) -> bool:
-    boxes = np.array(tags).reshape(-1, 4)
+def _any_overlap(labels: list[tuple[float, float, float, float]]) -> bool:
+    boxes = np.array(labels).reshape(-1, 4)
     apart = (boxes[:, None, :2] >= boxes[None, :, 2:]).any(axis=-1)
     overlap = ~(apart | apart.T)
     np.fill_diagonal(overlap, False)

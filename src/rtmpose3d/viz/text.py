@@ -1,4 +1,4 @@
-"""Words on images: measured and drawn with Pillow's own font, at any size."""
+"""Text on images, measured and drawn in Pillow's own font at any size."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 @lru_cache(maxsize=512)
 def _mask(text: str, size_px: int) -> UInt8Array:
-    """(h, w) uint8, how much of each pixel the text covers; the height is that of a line."""
+    """(h, w) uint8, coverage of each pixel by the text; h is the height of a line."""
     font = _font(size_px)
     left, _, right, _ = font.getbbox(text)
     _, top, _, bottom = font.getbbox("Afgjl0")
@@ -60,15 +60,15 @@ def draw_text(
     anchor: Anchor = "left",
     opacity: float = 1.0,
 ) -> None:
-    """Write onto an image, in place; what falls outside the image is cut off.
+    """Draw text onto an image, in place, clipped to the image.
 
     Args:
         image: (H, W, 3) uint8 BGR, changed.
-        xy: px, the middle of the text's height, and what `anchor` says of its width.
+        xy: px, position of the anchor, at half the height of the text.
         text: one line.
-        size_px: of the font.
+        size_px: size of the font.
         rgb: colour.
-        anchor: whether xy is the left end, the middle or the right end of the text.
+        anchor: whether xy is at the left end, the middle or the right end of the text.
         opacity: 0 to 1.
     """
     mask = _mask(text, max(1, round(size_px)))
@@ -85,25 +85,25 @@ def draw_label(
     size_px: float,
     *,
     rgb: RGB = (255, 255, 255),
-    back: RGB = (18, 22, 30),
+    back_rgb: RGB = (18, 22, 30),
     opacity: float = 0.8,
 ) -> None:
-    """Write onto a rounded tag, in place, moved so that it lies within the image if it can.
+    """Draw text on a rounded tag, in place, moved into the image if it fits.
 
     Args:
         image: (H, W, 3) uint8 BGR, changed.
-        left: of the tag, px.
-        top: of the tag, px.
+        left: left edge of the tag, px.
+        top: top edge of the tag, px.
         text: one line.
-        size_px: of the font.
+        size_px: size of the font.
         rgb: colour of the text.
-        back: colour of the tag.
+        back_rgb: colour of the tag.
         opacity: of the tag.
     """
     width, height = label_size_wh(text, size_px)
     x = round(max(0, min(left, image.shape[1] - width)))
     y = round(max(0, min(top, image.shape[0] - height)))
-    _stamp(image, x, y, _tag(width, height, max(1, round(_CORNER * size_px))), back, opacity)
+    _stamp(image, x, y, _tag(width, height, max(1, round(_CORNER * size_px))), back_rgb, opacity)
     pad = round(_PADDING * size_px)
     _stamp(image, x + pad, y + pad, _mask(text, max(1, round(size_px))), rgb, 1.0)
 
@@ -120,7 +120,7 @@ def _tag(width: int, height: int, radius: int) -> UInt8Array:
 
 
 def _stamp(image: Image, x: int, y: int, mask: UInt8Array, rgb: RGB, opacity: float) -> None:
-    """Put a colour onto an image where a mask is, as far as it lies within."""
+    """Blend a colour into an image through a mask, clipped to the image."""
     x1, y1 = max(x, 0), max(y, 0)
     x2 = min(x + mask.shape[1], image.shape[1])
     y2 = min(y + mask.shape[0], image.shape[0])

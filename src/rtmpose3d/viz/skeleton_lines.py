@@ -1,7 +1,7 @@
-"""What is drawn of a skeleton, in 2D and 3D alike: its lines, their colours and thickness.
+"""Lines and points of a drawn skeleton, in 2D and 3D: their ends, colours and groups.
 
-These are the bones of `WHOLEBODY` without the two lines from ear to shoulder; a neck is drawn in
-their place, from the middle of the shoulders towards the middle of the head.
+They are the bones of `WHOLEBODY` without the two lines from ear to shoulder; a neck is drawn
+instead, from the middle of the shoulders towards the middle of the head.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from rtmpose3d.viz.palette import BONE_RGB, KEYPOINT_RGB, MIDDLE
 
 Group = Literal["trunk", "feet", "legs", "head", "face", "arms", "left_hand", "right_hand"]
 GROUPS: tuple[Group, ...] = get_args(Group)
-"""In the order of drawing: later groups lie on top."""
+"""In the order of drawing: later groups are on top."""
 
 NOSE, LEFT_EAR, RIGHT_EAR = 0, 3, 4
 LEFT_SHOULDER, RIGHT_SHOULDER = 5, 6
-NECK_BASE, NECK_TOP = 133, 134  # two points that `with_neck` adds
-_NECK = 0.55  # length of the neck, times the way from the shoulders to the middle of the head
+NECK_BASE, NECK_TOP = 133, 134  # two points that `add_neck` adds
+_NECK = 0.55  # length of the neck, times the distance from the shoulders to the middle of the head
 _HEAD, _ARMS = range(0, 5), range(5, 11)
 
 
@@ -39,7 +39,7 @@ def _group(index: int) -> Group:
 
 
 def _line_group(a: int, b: int) -> Group:
-    """The group of a line: that of its ends, but lines between arms and legs are the trunk."""
+    """The group of a line: that of its ends; lines between arms and legs belong to the trunk."""
     ends: set[Group] = {_group(a), _group(b)}
     if {a, b} == {LEFT_SHOULDER, RIGHT_SHOULDER} or {a, b} == set(HIPS):
         return "trunk"
@@ -53,7 +53,7 @@ class Links:
     """The L lines and 135 points of a drawn skeleton.
 
     Attributes:
-        ends: (L, 2) int64, indices into the points that `with_neck` gives.
+        ends: (L, 2) int64, indices into the points of `add_neck`.
         rgb: (L, 3) uint8.
         group: the group of each line.
         point_rgb: (135, 3) uint8.
@@ -87,7 +87,7 @@ def _links() -> Links:
 LINKS = _links()
 
 
-def with_neck(points: FloatArray, confidence: FloatArray) -> tuple[FloatArray, FloatArray]:
+def add_neck(points: FloatArray, confidence: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Add the two ends of the neck to the keypoints of one person.
 
     Args:
@@ -95,8 +95,8 @@ def with_neck(points: FloatArray, confidence: FloatArray) -> tuple[FloatArray, F
         confidence: (133,).
 
     Returns:
-        (135, D) float64 and (135,) float64; the added points are as confident as the least
-        confident keypoint that they come from.
+        (135, D) float64 and (135,) float64; an added point has the minimum confidence
+        of the keypoints that it comes from.
     """
     points, confidence = np.asarray(points, float), np.asarray(confidence, float)
     points = np.where(np.isfinite(points), points, np.nan)
@@ -104,23 +104,26 @@ def with_neck(points: FloatArray, confidence: FloatArray) -> tuple[FloatArray, F
     head = ears if confidence[ears].min() >= confidence[NOSE] / 2 else [NOSE]
     base, middle = points[shoulders].mean(axis=0), points[head].mean(axis=0)
     added = np.stack([base, base + _NECK * (middle - base)])
-    trust = [confidence[shoulders].min(), confidence[head].min()]
-    return np.concatenate([points, added]), np.concatenate([confidence, trust])
+    confidences = [confidence[shoulders].min(), confidence[head].min()]
+    return np.concatenate([points, added]), np.concatenate([confidence, confidences])
 
 
-def shown(points: FloatArray, confidence: FloatArray, confidence_thr: float) -> BoolArray:
-    """(P,) which of the points (P, D) can be drawn: finite, and confident enough.
+def drawable(points: FloatArray, confidence: FloatArray, confidence_thr: float) -> BoolArray:
+    """Selects the points that can be drawn: finite, and confident enough.
 
     Args:
         points: (P, D), px or metres.
         confidence: (P,).
-        confidence_thr: the least confidence that counts; 0 shows whatever is above 0 too.
+        confidence_thr: minimum confidence; 0 still excludes points without any confidence.
+
+    Returns:
+        (P,) bool.
     """
     finite = np.isfinite(points).all(axis=1) & np.isfinite(confidence)
     return finite & (confidence >= confidence_thr) & (confidence > 0)
 
 
-def opacity_of(confidence: FloatArray, confidence_thr: float) -> FloatArray:
-    """Opacity, 0.45 at the threshold to 1 at full confidence; same shape."""
+def opacity(confidence: FloatArray, confidence_thr: float) -> FloatArray:
+    """Opacity for each confidence, from 0.45 at the threshold to 1; same shape."""
     share = (np.asarray(confidence, float) - confidence_thr) / max(1 - confidence_thr, 1e-6)
     return 0.45 + 0.55 * np.sqrt(np.clip(share, 0, 1))

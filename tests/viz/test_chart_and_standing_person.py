@@ -1,4 +1,4 @@
-"""The made-up person, the map of the keypoints and the images of the documentation."""
+"""The synthetic person, the chart of the keypoints and the images of the documentation."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 
 from rtmpose3d.skeletons import WHOLEBODY
-from rtmpose3d.viz import skeleton_sheet, standing_person
+from rtmpose3d.viz import keypoint_chart, standing_person
 
 SCRIPT = Path(__file__).resolve().parents[2] / "docs" / "make_images.py"
 
 
-def test_the_made_up_person_is_the_same_when_mirrored_and_renamed():
+def test_the_standing_person_is_symmetric():
     person = standing_person()
-    mirrored = person[WHOLEBODY.flip_index] * [-1, 1, 1]
-    np.testing.assert_allclose(mirrored, person, atol=1e-12)
+    flipped = person[WHOLEBODY.flip_index] * [-1, 1, 1]
+    np.testing.assert_allclose(flipped, person, atol=1e-12)
 
 
-def test_the_made_up_person_stands_on_the_ground_and_faces_the_camera():
+def test_the_standing_person_stands_on_the_ground_and_faces_the_camera():
     person = standing_person()
     assert person.shape == (133, 3)
     assert 0 < person[:, 2].min() < 0.03
@@ -34,7 +34,7 @@ def test_the_made_up_person_stands_on_the_ground_and_faces_the_camera():
         assert x > 0 if side == "left" else x < 0 if side == "right" else abs(x) < 1e-9
 
 
-def test_the_made_up_person_s_hands_begin_at_the_wrists():
+def test_the_standing_person_s_hands_start_at_the_wrists():
     person = standing_person()
     for side in ("left", "right"):
         wrist, root, tip = (
@@ -45,15 +45,17 @@ def test_the_made_up_person_s_hands_begin_at_the_wrists():
         assert 0.15 < np.linalg.norm(tip - root) < 0.21
 
 
-def test_the_map_shows_both_sides_and_is_the_same_every_time():
-    sheet = skeleton_sheet()
-    np.testing.assert_array_equal(sheet, skeleton_sheet())
+@pytest.mark.slow
+def test_the_chart_has_both_sides_and_is_the_same_every_time():
+    sheet = keypoint_chart()
+    np.testing.assert_array_equal(sheet, keypoint_chart())
     for rgb in ((64, 170, 245), (255, 150, 30)):
         assert (np.abs(sheet[..., ::-1].astype(int) - rgb).max(axis=-1) < 6).sum() > 2000
     assert (sheet[:, 0] == sheet[0, 0]).all()  # nothing runs over the edge
     assert (sheet[-1] == sheet[0, 0]).all()
 
 
+@pytest.mark.slow
 def test_the_images_of_the_documentation_can_be_drawn(tmp_path, monkeypatch):
     if not SCRIPT.is_file():
         pytest.skip("docs/make_images.py is not part of this installation")

@@ -1,4 +1,4 @@
-"""Results of made-up people, seen by a made-up camera, for the tests of the images."""
+"""Results of synthetic people, projected by a synthetic camera, for the tests of drawings."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ CAMERA_HEIGHT_M = 1.3
 
 
 def image(width: int, height: int) -> Image:
-    """(height, width, 3) a coloured, uneven image."""
+    """(height, width, 3) uint8, a coloured image with texture."""
     rng = np.random.default_rng(7)
     coarse = rng.integers(60, 190, (height // 8 + 1, width // 8 + 1, 3), np.uint8)
     return np.ascontiguousarray(coarse.repeat(8, axis=0).repeat(8, axis=1)[:height, :width])
 
 
-def people_at(places: list[tuple[float, float, float]]) -> np.ndarray:
-    """(N, 133, 3) z-up metres; each place is x, y in metres and a turn in degrees."""
+def people_at(positions: list[tuple[float, float, float]]) -> np.ndarray:
+    """(N, 133, 3) metres, z up; a position is x, y in metres and a rotation in degrees."""
     people = []
-    for x, y, turn in places:
-        cos, sin = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
+    for x, y, angle_deg in positions:
+        cos, sin = np.cos(np.deg2rad(angle_deg)), np.sin(np.deg2rad(angle_deg))
         rotation = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
         people.append(standing_person() @ rotation.T + [x, y, -CAMERA_HEIGHT_M])
     return np.array(people).reshape(-1, 133, 3)
 
 
-def result_of(
-    places: list[tuple[float, float, float]],
+def perfect_result(
+    positions: list[tuple[float, float, float]],
     size_wh: tuple[int, int] = (640, 480),
     *,
     with_3d: bool = True,
     confidence: float = 1.0,
     given_boxes: bool = False,
 ) -> PoseResult:
-    """What a perfect model would say of people at these places."""
-    world = people_at(places)
+    """The result of a perfect model for people at these positions."""
+    world = people_at(positions)
     n, (width, height) = len(world), size_wh
     camera = np.stack([world[..., 0], -world[..., 2], world[..., 1]], axis=-1)
     focal = 0.9 * max(size_wh)
@@ -54,7 +54,7 @@ def result_of(
         root_depth_m=depth if with_3d else None,
         root_depth_std_m=0.05 * depth if with_3d else None,
         root_depth_source=("estimated",) * n if with_3d else (),
-        model="made-up",
+        model="synthetic",
         image=image(width, height),
         image_size_wh=size_wh,
     )

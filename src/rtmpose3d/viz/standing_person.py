@@ -1,4 +1,4 @@
-"""A made-up person of 133 keypoints who stands upright, for images, examples and tests."""
+"""A synthetic person of 133 keypoints, standing upright, for images, examples and tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.structures.arrays import FloatArray
 
 _HEAD_MIDDLE_M = (0.0, -0.005, 1.605)
-# Body and feet, metres, of the side that is given; the other side mirrors x.
+# Body and feet, metres, of the left side; the right one mirrors x.
 _MIDDLE = {"nose": (0.0, -0.118, 1.592)}
 _LEFT = {
     "eye": (0.032, -0.088, 1.632),
@@ -41,11 +41,11 @@ def standing_person() -> FloatArray:
     The point between the feet is (0, 0, 0).
     """
     points = np.zeros((133, 3))
-    for name, place in _MIDDLE.items():
-        points[WHOLEBODY.index(name)] = place
-    for name, place in _LEFT.items():
-        points[WHOLEBODY.index(f"left_{name}")] = place
-        points[WHOLEBODY.index(f"right_{name}")] = np.multiply(place, (-1, 1, 1))
+    for name, position in _MIDDLE.items():
+        points[WHOLEBODY.index(name)] = position
+    for name, position in _LEFT.items():
+        points[WHOLEBODY.index(f"left_{name}")] = position
+        points[WHOLEBODY.index(f"right_{name}")] = np.multiply(position, (-1, 1, 1))
     points[WHOLEBODY.parts["face"]] = _face()
     left = _left_hand()
     points[WHOLEBODY.parts["left_hand"]] = left
@@ -72,10 +72,8 @@ def _left_hand() -> FloatArray:
 def _face() -> FloatArray:
     """(68, 3) metres, 300-W's order: from the person's right (negative x) to the left."""
     # Across (x) and up (z) from the middle of the head, metres; y follows the head's curve.
-    turn = np.linspace(-1, 1, 17)
-    jaw = np.column_stack(
-        [0.07 * np.sin(turn * np.pi / 2), -0.105 * np.cos(turn * np.pi / 2) ** 0.9]
-    )
+    angle = np.linspace(-np.pi / 2, np.pi / 2, 17)
+    jaw = np.column_stack([0.07 * np.sin(angle), -0.105 * np.cos(angle) ** 0.9])
     brow_x = np.linspace(0.057, 0.014, 5)
     brow = np.column_stack([-brow_x, 0.046 + 0.010 * np.sin(np.linspace(0.3, 2.8, 5))])
     bridge = np.column_stack([np.zeros(4), np.linspace(0.026, -0.008, 4)])
@@ -92,16 +90,16 @@ def _face() -> FloatArray:
         np.array([[-20, 0], [-7, 3], [0, 3], [7, 3], [20, 0], [7, -3], [0, -4], [-7, -3]]) / 1000
     )
     mouth = np.array([0.0, -0.055])
-    mirrored = (-1, 1)
-    left_eye = (eye * mirrored)[[3, 2, 1, 0, 5, 4]]
+    flip_x = (-1, 1)
+    left_eye = (eye * flip_x)[[3, 2, 1, 0, 5, 4]]
     flat = np.concatenate(
         [
-            jaw, brow, (brow * mirrored)[::-1], bridge, nostrils,
+            jaw, brow, (brow * flip_x)[::-1], bridge, nostrils,
             eye, left_eye, outer + mouth, inner + mouth,
         ]
     )  # fmt: skip
     depth = -0.098 * np.sqrt(np.clip(1 - (flat[:, 0] / 0.085) ** 2, 0, 1))
-    depth[:17] *= np.cos(turn * np.pi / 2) ** 0.5 * 0.9  # the jaw runs back to the ears
+    depth[:17] *= np.cos(angle) ** 0.5 * 0.9  # the jaw runs back to the ears
     depth[27:31] -= np.linspace(0.0, 0.02, 4)  # the nose sticks out
     depth[31:36] -= (0.002, 0.006, 0.01, 0.006, 0.002)
     face = np.column_stack([flat[:, 0], depth, flat[:, 1]])
