@@ -1,0 +1,111 @@
+"""Measurements as tables, benchmark.json and benchmark.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rtmpose3d.benchmark.measuring import IMAGE_WH, Measurement
+from rtmpose3d.benchmark.timing import Timing
+from rtmpose3d.evaluation.reports.writing import Table, write_json, write_markdown
+from rtmpose3d.zoo import PoseSpec
+
+
+def network_table(rows: Sequence[Measurement]) -> Table:
+    """The networks alone, one row per model, backend and batch size."""
+    note = (
+        "Network: uint8 crops in, normalisation, network and decoding, keypoints out; detectors "
+        "without selection of boxes. FLOPs: multiply-adds of one input, as published. "
+        "Middle half: between the 25th and the 75th percentile of the runs."
+    )
+    synthetic = sorted({row.spec.name for row in rows if row.synthetic_weights})
+    if synthetic:
+        note += f" Synthetic weights, as the file is not on this disk: {', '.join(synthetic)}."
+    return Table(
+        title="Network alone",
+        columns=(
+            *("model", "input", "backend", "device", "batch", "ms", "middle half, ms"),
+            *("inputs/s", "GFLOPs", "params, M", "GFLOP/s", "runs"),
+        ),
+        rows=tuple(_network_row(row) for row in rows if row.scope == "network"),
+        note=note,
+    )
+
+
+def pipeline_table(rows: Sequence[Measurement]) -> Table:
+    """The pipeline from an image to one person's result, one row per model and backend."""
+    return Table(
+        title="Pipeline, one person",
+        columns=(
+            *("model", "detector", "backend", "device", "ms", "middle half, ms"),
+            *("images/s", "runs"),
+        ),
+        rows=tuple(_pipeline_row(row) for row in rows if row.scope == "pipeline"),
+        note=f"An image of {IMAGE_WH[0]}x{IMAGE_WH[1]} pixels: detector, one person cropped, "
+        "network, decoding, and 3D where the model has it.",
+    )
+
+
+def write_report(out: Path, facts: Mapping[str, str], rows: Sequence[Measurement]) -> None:
+    """Write benchmark.json and benchmark.md into a folder.
+
+    Args:
+        out: the folder, which exists.
+        facts: of the machine, see `describe_machine`.
+        rows: measurements.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    tables = [table for table in (network_table(rows), pipeline_table(rows)) if table.rows]
+    entries = [
+        {
+            "model": row.spec.name,
+            "backend": row.backend,
+            "device": row.device,
+            "scope": row.scope,
+            "batch_size": row.batch_size,
+            **asdict(row.timing),
+            "per_second": row.per_second,
+            "gflops": row.spec.gflops,
+            "params": row.spec.params,
+            "synthetic_weights": row.synthetic_weights,
+        }
+        for row in rows
+    ]
+    write_markdown(out / "benchmark.md", "Speed", facts, tables)
+    write_json(out / "benchmark.json", {**facts, "entries": entries})
+
+
+def _network_row(row: Measurement) -> tuple[str, ...]:
+    width, height = row.spec.input_size_wh
+    return (
+        row.spec.name,
+        f"{height}x{width}",
+        row.backend,
+        row.device,
+        str(row.batch_size),
+        *_durations(row.timing),
+        f"{row.per_second:.1f}",
+        f"{row.spec.gflops:g}",
+        f"{row.spec.params / 1e6:.1f}",
+        f"{row.spec.gflops * row.per_second:.0f}",
+        str(row.timing.runs),
+    )
+
+
+def _pipeline_row(row: Measurement) -> tuple[str, ...]:
+    return (
+        row.spec.name,
+        row.spec.detector if isinstance(row.spec, PoseSpec) else "",
+        row.backend,
+        row.device,
+        *_durations(row.timing),
+        f"{row.per_second:.1f}",
+        str(row.timing.runs),
+    )
+
+
+def _durations(timing: Timing) -> tuple[str, str]:
+    return f"{timing.median_ms:.1f}", f"{timing.low_ms:.1f}-{timing.high_ms:.1f}"
