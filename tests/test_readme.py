@@ -1,6 +1,6 @@
 """README.md and the other documents are true: tables, commands, options, links, runnable code.
 
-`python tests/test_readme.py` regenerates the tables of models in README.md and docs/models.md.
+`python tests/test_readme.py` regenerates the tables of models and the layers in ARCHITECTURE.md.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from rtmpose3d.zoo import ALIASES, DEMO_IMAGE, MODELS, ModelSpec, PoseSpec, Remo
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
+ARCHITECTURE = ROOT / "ARCHITECTURE.md"
 DOCS = ROOT / "docs"
 DOCUMENTS = [README, *(ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md"))]
 DOCUMENTS += [ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md")), DOCS / "api" / "index.md"]
@@ -236,16 +237,18 @@ def test_extras_are_those_of_pyproject() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", rows[1], re.M)) == extras
 
 
-def test_layers_in_the_architecture_are_those_that_are_checked() -> None:
+def layers_block() -> str:
+    """The layers of import-linter's contract, one line for each."""
     pyproject = (ROOT / "pyproject.toml").read_text("utf-8")
     contract = re.search(r"^layers = \[\n(.*?)^\]", pyproject, re.DOTALL | re.M)
     assert contract is not None
-    checked = [
-        [name.strip().removeprefix("rtmpose3d.") for name in line.split(":")]
-        for line in re.findall(r'"(.+)"', contract[1])
-    ]
-    written = between(ROOT / "ARCHITECTURE.md", "layers").split("\n")
-    assert [line.strip().split(", ") for line in written if line.strip()] == checked
+    lines = re.findall(r'"(.+)"', contract[1])
+    return "".join(f"    {line.replace('rtmpose3d.', '').replace(' :', ',')}\n" for line in lines)
+
+
+def test_layers_in_the_architecture_are_those_that_are_checked() -> None:
+    expected = layers_block()
+    assert between(ARCHITECTURE, "layers") == expected, "run: python tests/test_readme.py"
 
 
 # -- code ------------------------------------------------------------------------------------------
@@ -314,14 +317,15 @@ def test_every_public_package_has_a_page_in_the_api_reference() -> None:
         assert f"({name}.md)" in index
 
 
-def write_model_tables() -> None:
-    """Replace the tables of models in README.md and docs/models.md."""
-    for path, names in MODEL_TABLES.items():
+def write_generated_blocks() -> None:
+    """Replace the tables of models and the block of layers in the documents."""
+    blocks = [(path, "models", models_table(names)) for path, names in MODEL_TABLES.items()]
+    for path, mark, content in [*blocks, (ARCHITECTURE, "layers", layers_block())]:
         text = path.read_text("utf-8")
-        before, mark, rest = text.partition("<!-- models: begin -->\n")
-        after = rest[rest.index("<!-- models: end -->") :]
-        path.write_text(before + mark + models_table(names) + after, "utf-8", newline="\n")
+        before, begin, rest = text.partition(f"<!-- {mark}: begin -->\n")
+        after = rest[rest.index(f"<!-- {mark}: end -->") :]
+        path.write_text(before + begin + content + after, "utf-8", newline="\n")
 
 
 if __name__ == "__main__":
-    write_model_tables()
+    write_generated_blocks()
