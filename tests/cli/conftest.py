@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rtmpose3d.cli import app
-from rtmpose3d.cli.estimating import ModelChoice
+from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures import PoseResult
 
@@ -21,7 +21,7 @@ class StandIn:
     """Finds as many people as the image's first pixel says in blue; records how it was called."""
 
     calls: list[dict] = field(default_factory=list)
-    choice: ModelChoice | None = None
+    choice: ModelOptions | None = None
     interrupt_at: int | None = None
 
     def __call__(self, images, *, boxes, camera, axes, **settings) -> list[PoseResult]:
@@ -62,11 +62,11 @@ def stand_in(monkeypatch) -> StandIn:
     """What `predict` gets instead of a model."""
     model = StandIn()
 
-    def load(choice: ModelChoice) -> StandIn:
+    def load(choice: ModelOptions) -> StandIn:
         model.choice = choice
         return model
 
-    monkeypatch.setattr(ModelChoice, "load", load)
+    monkeypatch.setattr(ModelOptions, "load", load)
     return model
 
 

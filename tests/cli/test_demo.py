@@ -13,7 +13,7 @@ import pytest
 from safetensors import safe_open
 
 from rtmpose3d import RTMPose3D
-from rtmpose3d.cli.estimating import ModelChoice
+from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.geometry import Camera
 from rtmpose3d.sinks import json_schema, load_result
 from rtmpose3d.zoo import DEMO_IMAGE, MODELS
@@ -95,17 +95,17 @@ def test_an_image_of_ones_own_and_of_nobody(cli, offline):
 
 def test_another_model_is_taken_if_it_is_named(cli, images, stand_in, monkeypatch):
     images(a=2)
-    load = ModelChoice.load
+    load = ModelOptions.load
 
     def load_one(choice):
         model = load(choice)
         camera = Camera.from_fov(width=64, height=48)
         return lambda image: model([image], boxes=None, camera=[camera], axes="z-up")[0]
 
-    monkeypatch.setattr(ModelChoice, "load", load_one)
+    monkeypatch.setattr(ModelOptions, "load", load_one)
     done = cli("demo", "a.png", "--model", "rtmw3d-l")
     assert done.exit_code == 0, done.output
-    assert (stand_in.choice.model, stand_in.choice.det) == ("rtmw3d-l", "rtmdet-m")
+    assert (stand_in.choice.model, stand_in.choice.detector_name) == ("rtmw3d-l", "rtmdet-m")
     assert "model    rtmw3d-l with the detector rtmdet-m (published)" in done.output
     assert "found    2 people" in done.output
     assert done.output.count("score 0.90, 3.0 m away (give or take 0.1 m), 133 of 133") == 2
@@ -116,9 +116,9 @@ def test_the_demonstration_model_is_never_taken_unasked(cli, offline, monkeypatc
     PIL.Image.new("RGB", (64, 48)).save("a.png")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     loaded = []
-    load = ModelChoice.load
+    load = ModelOptions.load
     monkeypatch.setattr(
-        ModelChoice, "load", lambda choice: loaded.append(choice.model) or load(choice)
+        ModelOptions, "load", lambda choice: loaded.append(choice.model) or load(choice)
     )
     for command in (("predict", "a.png"), ("demo", "a.png", "--model", "rtmw3d-x")):
         done = cli(*command)

@@ -48,7 +48,7 @@ def test_predict_finds_what_the_api_finds_and_writes_every_file(cli, weights, ph
     (tmp_path / "broken.jpg").write_bytes(photo.read_bytes()[:5000])
     done = cli(
         *("predict", photo, tmp_path / "broken.jpg", "--save", "json,npz,csv,image"),
-        *("--pose-checkpoint", checkpoints["rtmw3d-l"], "--det", checkpoints["rtmdet-m"]),
+        *("--pose-checkpoint", checkpoints["rtmw3d-l"], "--detector", checkpoints["rtmdet-m"]),
         *("--device", "cpu", "--bbox-thr", BBOX_THR),
     )
     assert done.exit_code == 1, done.output
@@ -155,7 +155,7 @@ def test_export_writes_a_file_that_predict_takes(cli, weights, photo, tmp_path):
     assert "largest difference" in done.output
     pose = weights / MODELS["rtmw3d-l"].file.name
     done = cli(
-        *("predict", photo, "--det", onnx_file, "--pose-checkpoint", pose),
+        *("predict", photo, "--detector", onnx_file, "--pose-checkpoint", pose),
         *("--save", "json", "--single-person", "--bbox-thr", "0.01"),
     )
     assert done.exit_code == 0, done.output

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from evaluation.made_coco import HEIGHT, WIDTH, made_annotations
-from rtmpose3d.cli.estimating import ModelChoice
+from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.evaluation.coco_annotations import CocoImage, read_coco_wholebody
 from rtmpose3d.evaluation.errors import Skips
 from rtmpose3d.evaluation.inputs import annotated_boxes
@@ -73,7 +73,7 @@ def _images(folder: Path) -> list[CocoImage]:
 @pytest.fixture
 def oracle(data: Path, monkeypatch) -> Oracle:
     model = Oracle(_images(data))
-    monkeypatch.setattr(ModelChoice, "load", lambda choice: model)
+    monkeypatch.setattr(ModelOptions, "load", lambda choice: model)
     return model
 
 

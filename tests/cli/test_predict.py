@@ -11,7 +11,7 @@ import PIL.Image
 import pytest
 
 import rtmpose3d.structures.atomic
-from rtmpose3d.cli.estimating import ModelChoice
+from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.errors import DownloadError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.pipeline import prefetch
@@ -97,13 +97,13 @@ def test_options_reach_the_model(cli, images, stand_in, tmp_path):
     for name in ("pose.pth", "det.pth"):
         (tmp_path / name).touch()
     options = (
-        "--model rtmw3d-x --det rtmdet-nano --device cpu --backend onnxruntime "
+        "--model rtmw3d-x --detector rtmdet-nano --device cpu --backend onnxruntime "
         "--pose-checkpoint pose.pth --detector-checkpoint det.pth --cache-dir weights "
         "--bbox-thr 0.5 --single-person --axes camera --height-m 1.8 --root-depth-m 4"
     )
     assert cli("predict", "a.png", *options.split()).exit_code == 0
     choice, call = stand_in.choice, stand_in.calls[0]
-    assert (choice.model, choice.det, choice.device) == ("rtmw3d-x", "rtmdet-nano", "cpu")
+    assert (choice.model, choice.detector_name, choice.device) == ("rtmw3d-x", "rtmdet-nano", "cpu")
     assert choice.backend == "onnxruntime"
     assert choice.pose_checkpoint == Path("pose.pth")
     assert choice.detector_checkpoint == Path("det.pth")
@@ -118,15 +118,15 @@ def test_options_reach_the_model(cli, images, stand_in, tmp_path):
     [
         ("", "rtmdet-m"),
         ("--model rtmw3d-n", "rtmdet-n"),
-        ("--model rtmw3d-n --det rtmdet-nano", "rtmdet-nano"),
-        ("--model rtmw-l --det auto", "rtmdet-m"),
+        ("--model rtmw3d-n --detector rtmdet-nano", "rtmdet-nano"),
+        ("--model rtmw-l --detector auto", "rtmdet-m"),
         ("--model rtmw3d-n --boxes 1,2,30,40", None),
     ],
 )
 def test_the_model_brings_its_detector_unless_another_is_named(cli, images, stand_in, words, det):
     images(a=1)
     assert cli("predict", "a.png", *words.split()).exit_code == 0
-    assert stand_in.choice.det == det
+    assert stand_in.choice.detector_name == det
 
 
 def test_a_detector_may_be_named_by_its_file(cli, images, stand_in, tmp_path):
@@ -137,12 +137,12 @@ def test_a_detector_may_be_named_by_its_file(cli, images, stand_in, tmp_path):
         ("rtmdet-n.pth", "rtmdet-n"),
     ):
         (tmp_path / name).touch()
-        assert cli("predict", "a.png", "--det", name).exit_code == 0
-        assert stand_in.choice.det == det
-        assert stand_in.choice.detector_checkpoint == Path(name)
-    done = cli("predict", "a.png", "--det", "my.pth", "--detector-checkpoint", "my.pth")
+        assert cli("predict", "a.png", "--detector", name).exit_code == 0
+        assert stand_in.choice.detector_name == det
+        assert stand_in.choice.detector_file == Path(name)
+    done = cli("predict", "a.png", "--detector", "my.pth", "--detector-checkpoint", "my.pth")
     assert done.exit_code == 2
-    done = cli("predict", "a.png", "--det", "gone.pth")
+    done = cli("predict", "a.png", "--detector", "gone.pth")
     assert done.exit_code == 2
     assert "there is no file gone.pth" in done.output
 
@@ -177,7 +177,7 @@ def test_given_boxes_replace_the_detector(cli, images, stand_in, tmp_path, optio
     (tmp_path / "boxes.csv").write_text("# people\na.png,10,20,30,40\n\na.png,1,2,3,4\n")
     done = cli("predict", "a.png", "--boxes", option)
     assert done.exit_code == 0, done.output
-    assert stand_in.choice.det is None
+    assert stand_in.choice.detector_name is None
     assert stand_in.calls[0]["boxes"][0].tolist() == [[10, 20, 30, 40], [1, 2, 3, 4]]
     assert "a.png: 2 people" in done.output
 
@@ -198,10 +198,14 @@ def test_an_image_without_boxes_in_the_file_fails_alone(cli, images, stand_in, t
         ("nothing/*.jpg", "matches nothing"),
         ("a.png --model rtmw3d-xl", "unknown model 'rtmw3d-xl'; did you mean 'rtmw3d-x'"),
         ("a.png --model rtmdet-m", "unknown pose model 'rtmdet-m'"),
-        ("a.png --det yolo", "unknown model 'yolo'"),
+        ("a.png --detector yolo", "unknown model 'yolo'"),
         ("a.png --save yaml", "unknown format for --save 'yaml'"),
         ("a.png --save ,", "--save names no format"),
-        ("a.png --axes up", "unknown axes 'up'"),
+        ("a.png --axes up", "'up' is not one of 'z-up', 'camera'"),
+        ("a.png --backend tensorrt", "'tensorrt' is not one of 'auto', 'onnxruntime'"),
+        ("a.png --precision fp16", "'fp16' is not"),
+        ("a.png --threads 0", "--threads"),
+        ("a.png --device gpu", "unknown device 'gpu'"),
         ("a.png --fov-deg 0", "fov_deg"),
         ("a.png --fov-deg 200", "fov_deg"),
         ("a.png --intrinsics 1,2,3", "expected four numbers"),
@@ -286,7 +290,7 @@ def test_ctrl_c_while_the_model_is_loaded_exits_with_130(cli, images, stand_in, 
     def interrupt(choice):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ModelChoice, "load", interrupt)
+    monkeypatch.setattr(ModelOptions, "load", interrupt)
     done = cli("predict", "a.png")
     assert done.exit_code == 130
     assert "interrupted" in done.output

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from rtmpose3d.api import RTMPose3DConfig
-from rtmpose3d.cli.estimating import ModelChoice
+from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.codec import decode_simcc
 from rtmpose3d.pipeline import crop_images, decode_crops
 from rtmpose3d.zoo import resolve_pose
@@ -52,7 +52,7 @@ def test_a_configuration_leaves_it_to_the_model_unless_it_is_told():
     assert RTMPose3DConfig(model="rtmw3d-n", flip_test=False).flip_test is False
 
 
-@pytest.mark.parametrize(("typed", "told"), [(None, True), (False, False), (True, True)])
-def test_reports_of_the_command_line_say_what_was_done(typed, told):
-    assert ModelChoice(model="rtmw3d-n", det="auto", flip_test=typed).flip_test is told
-    assert ModelChoice(model="rtmw3d-l", det="auto", flip_test=typed).flip_test is bool(typed)
+@pytest.mark.parametrize(("typed", "used"), [(None, True), (False, False), (True, True)])
+def test_reports_of_the_command_line_say_what_was_done(typed, used):
+    assert ModelOptions(model="rtmw3d-n", flip_test=typed).uses_flip_test is used
+    assert ModelOptions(model="rtmw3d-l", flip_test=typed).uses_flip_test is bool(typed)

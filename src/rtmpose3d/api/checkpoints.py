@@ -19,8 +19,7 @@ from rtmpose3d.zoo import (
 )
 
 OFFLINE_CHOICE = (
-    f"Without a network there is {OFFLINE_MODEL}, a small model in the package, for demonstration: "
-    f"name it as the model"
+    f"Without a network there is {OFFLINE_MODEL}, a small model in the package, for demonstration"
 )
 """Hint where a published file cannot be downloaded; the small model never replaces it unasked."""
 

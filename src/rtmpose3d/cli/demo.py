@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtmpose3d.cli import predict_options as option
+from rtmpose3d.cli.model_options import ModelOptions
+from rtmpose3d.cli.options import expand_options
 from rtmpose3d.cli.outputs import plan_outputs
+from rtmpose3d.cli.predict_options import OutputFolder
 from rtmpose3d.cli.terminal import DebugOption, plural, reports_errors
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures.atomic import make_directory
@@ -36,6 +38,7 @@ Examples:
 
 
 @reports_errors
+@expand_options
 def demo(
     image: Annotated[
         str | None,
@@ -46,25 +49,23 @@ def demo(
             show_default=False,
         ),
     ] = None,
-    model: option.Model = OFFLINE_MODEL,
-    out: option.Out = Path("outputs"),
+    out: OutputFolder = Path("outputs"),
+    model: ModelOptions = ModelOptions(model=OFFLINE_MODEL),  # noqa: B008 - frozen
     debug: DebugOption = False,
 ) -> None:
-    """Find the people in one image, write and explain the results. Needs no network.
+    """Detect the people in one image, write and explain the results. Needs no network.
 
-    Writes OUT/NAME_pose.jpg, the skeletons on the image beside a view in 3D, and OUT/NAME.json,
-    all numbers. The model is a small one in the package, for demonstration: for real work take
-    `rtmpose3d predict`, whose models are fetched once.
+    Writes OUT/NAME_pose.jpg, the skeletons on the image next to a view in 3D, and OUT/NAME.json,
+    all numbers. The model is a small one in the package, for demonstration: for real work use
+    `rtmpose3d predict`, whose models are downloaded once.
     """
-    from rtmpose3d.cli.estimating import AUTO, ModelChoice
     from rtmpose3d.sources import expand_inputs, load_image
 
-    choice = ModelChoice(model=model, det=AUTO)
     source = DEMO_IMAGE if image is None else _one(expand_inputs([image]), image)
     drawing, document = plan_outputs([source], out, ("image", "json"))[0]
     make_directory(out)
-    pixels = load_image(source)  # an image that cannot be read is told before a download
-    loaded = choice.load()
+    pixels = load_image(source)  # an unreadable image is reported before a download
+    loaded = model.load()
     begun = time.perf_counter()
     result = replace(loaded(pixels), source=source if isinstance(source, Path) else None)
     taken_s = time.perf_counter() - begun

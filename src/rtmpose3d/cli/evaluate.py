@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from rtmpose3d.cli import evaluate_options as shared
-from rtmpose3d.cli import predict_options as option
+from rtmpose3d.cli.model_options import ModelOptions
+from rtmpose3d.cli.options import expand_options
 from rtmpose3d.cli.terminal import DebugOption, reports_errors
 
 evaluate = typer.Typer(
@@ -17,6 +18,7 @@ evaluate = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
+MODEL_OPTIONS = ModelOptions()
 COCO_EXAMPLES = """
 Examples:
 
@@ -43,6 +45,7 @@ Examples:
 
 @evaluate.command("coco-wholebody", epilog=COCO_EXAMPLES)
 @reports_errors
+@expand_options
 def coco_wholebody(
     annotations: Annotated[
         Path,
@@ -60,7 +63,7 @@ def coco_wholebody(
         typer.Option(
             "--boxes",
             help="People's boxes: gt (annotated), or a file of detections in COCO's JSON format.",
-            show_default="those of --det",
+            show_default="those of --detector",
             rich_help_panel="Data",
         ),
     ] = None,
@@ -77,14 +80,7 @@ def coco_wholebody(
     ] = None,
     out: shared.Out = Path("evaluation"),
     skip_bad: shared.SkipBad = False,
-    model: option.Model = "rtmw3d-l",
-    det: option.Detector = "auto",
-    device: option.Device = "auto",
-    backend: option.Backend = "auto",
-    pose_checkpoint: option.PoseCheckpoint = None,
-    detector_checkpoint: option.DetectorCheckpoint = None,
-    cache_dir: option.CacheDir = None,
-    flip_test: option.FlipTest = None,
+    model: ModelOptions = MODEL_OPTIONS,
     bbox_thr: shared.BboxThr = None,
     score: shared.Score = "bbox-keypoint",
     keypoint_thr: shared.KeypointThr = 0.2,
@@ -100,7 +96,6 @@ def coco_wholebody(
     """
     from typing import cast
 
-    from rtmpose3d.cli.estimating import ModelChoice
     from rtmpose3d.cli.evaluate_coco import CocoEvaluation, evaluate_coco
     from rtmpose3d.evaluation.protocols.rescoring import NmsMode, Rescoring, ScoreMode
     from rtmpose3d.structures.atomic import make_directory
@@ -113,16 +108,7 @@ def coco_wholebody(
     )
     choice = None
     if predictions is None:
-        choice = ModelChoice(
-            model=model,
-            det=det if boxes is None else None,
-            device=device,
-            backend=backend,
-            pose_checkpoint=pose_checkpoint,
-            detector_checkpoint=detector_checkpoint,
-            cache_dir=cache_dir,
-            flip_test=flip_test,
-        )
+        choice = model if boxes is None else model.without_detector()
     evaluation = CocoEvaluation(
         annotations=annotations,
         images=images,
@@ -139,6 +125,7 @@ def coco_wholebody(
 
 @evaluate.command("h3wb", epilog=H3WB_EXAMPLES)
 @reports_errors
+@expand_options
 def h3wb(
     folder: Annotated[
         Path | None,
@@ -176,14 +163,7 @@ def h3wb(
     root_depth: shared.RootDepth = "estimated",
     out: shared.Out = Path("evaluation"),
     skip_bad: shared.SkipBad = False,
-    model: option.Model = "rtmw3d-l",
-    det: option.Detector = "auto",
-    device: option.Device = "auto",
-    backend: option.Backend = "auto",
-    pose_checkpoint: option.PoseCheckpoint = None,
-    detector_checkpoint: option.DetectorCheckpoint = None,
-    cache_dir: option.CacheDir = None,
-    flip_test: option.FlipTest = None,
+    model: ModelOptions = MODEL_OPTIONS,
     bbox_thr: shared.BboxThr = None,
     batch_size: shared.BatchSize = 4,
     debug: DebugOption = False,
@@ -193,7 +173,6 @@ def h3wb(
     MPJPE of whole body, body, face and hands, aligned at the pelvis, the nose and the wrists;
     PA-MPJPE, N-MPJPE, PCK at 150 mm, AUC, and errors in camera space.
     """
-    from rtmpose3d.cli.estimating import ModelChoice
     from rtmpose3d.cli.evaluate_space import (
         SpaceEvaluation,
         evaluate_dataset,
@@ -218,22 +197,14 @@ def h3wb(
         root_depth=root_depth,
         batch_size=batch_size,
         bbox_thr=bbox_thr,
-        model=ModelChoice(
-            model=model,
-            det=None if boxes == "gt" else det,
-            device=device,
-            backend=backend,
-            pose_checkpoint=pose_checkpoint,
-            detector_checkpoint=detector_checkpoint,
-            cache_dir=cache_dir,
-            flip_test=flip_test,
-        ),
+        model=model.without_detector() if boxes == "gt" else model,
     )
     evaluate_dataset(evaluation, "h3wb", folder, split, every, out, skip_bad=skip_bad)
 
 
 @evaluate.command("people", epilog=PEOPLE_EXAMPLES)
 @reports_errors
+@expand_options
 def people_command(
     dataset: Annotated[
         str,
@@ -255,14 +226,7 @@ def people_command(
     root_depth: shared.RootDepth = "estimated",
     out: shared.Out = Path("evaluation"),
     skip_bad: shared.SkipBad = False,
-    model: option.Model = "rtmw3d-l",
-    det: option.Detector = "auto",
-    device: option.Device = "auto",
-    backend: option.Backend = "auto",
-    pose_checkpoint: option.PoseCheckpoint = None,
-    detector_checkpoint: option.DetectorCheckpoint = None,
-    cache_dir: option.CacheDir = None,
-    flip_test: option.FlipTest = None,
+    model: ModelOptions = MODEL_OPTIONS,
     bbox_thr: shared.BboxThr = None,
     batch_size: shared.BatchSize = 4,
     debug: DebugOption = False,
@@ -271,7 +235,6 @@ def people_command(
 
     Keypoints that a dataset does not label do not count.
     """
-    from rtmpose3d.cli.estimating import ModelChoice
     from rtmpose3d.cli.evaluate_space import SpaceEvaluation, evaluate_dataset
 
     evaluation = SpaceEvaluation(
@@ -281,15 +244,6 @@ def people_command(
         root_depth=root_depth,
         batch_size=batch_size,
         bbox_thr=bbox_thr,
-        model=ModelChoice(
-            model=model,
-            det=None if boxes == "gt" else det,
-            device=device,
-            backend=backend,
-            pose_checkpoint=pose_checkpoint,
-            detector_checkpoint=detector_checkpoint,
-            cache_dir=cache_dir,
-            flip_test=flip_test,
-        ),
+        model=model.without_detector() if boxes == "gt" else model,
     )
     evaluate_dataset(evaluation, dataset, folder, split, every, out, skip_bad=skip_bad)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from rtmpose3d.cli.estimating import ModelChoice
 from rtmpose3d.cli.evaluate_running import (
     DETECTOR_BBOX_THR,
     ImageTask,
@@ -16,6 +15,7 @@ from rtmpose3d.cli.evaluate_running import (
     estimate_images,
 )
 from rtmpose3d.cli.evaluate_writing import Report, write_report
+from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation.coco_annotations import CocoImage, read_coco_wholebody
 from rtmpose3d.evaluation.errors import Skips
@@ -75,7 +75,7 @@ class CocoEvaluation:
     bbox_thr: float | None
     batch_size: int
     rescoring: Rescoring
-    model: ModelChoice | None
+    model: ModelOptions | None
 
     def __post_init__(self) -> None:
         if self.predictions is not None and self.boxes is not None:
@@ -188,13 +188,13 @@ def _facts(
     if evaluation.predictions is not None:
         return facts | {"poses": str(evaluation.predictions)}
     assert evaluation.model is not None
-    boxes = {None: f"detected by {evaluation.model.det}", ANNOTATED: "annotated"}
+    boxes = {None: f"detected by {evaluation.model.detector_name}", ANNOTATED: "annotated"}
     rescoring = evaluation.rescoring
     weights = evaluation.model.pose_checkpoint
     return facts | {
         "poses": evaluation.model.model + (f", weights of {weights}" if weights else ""),
         "boxes": boxes.get(evaluation.boxes, f"of {evaluation.boxes}"),
-        "flip test": "yes" if evaluation.model.flip_test else "no",
+        "flip test": "yes" if evaluation.model.uses_flip_test else "no",
         "scoring": f"{rescoring.score}, keypoints above {rescoring.keypoint_thr:g}, "
         f"NMS {rescoring.nms} at {rescoring.nms_thr:g}",
     }

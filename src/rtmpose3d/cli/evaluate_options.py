@@ -91,7 +91,8 @@ DetectOrNot = Annotated[
     str,
     typer.Option(
         "--boxes",
-        help="gt (annotated boxes) or detect (those of --det; people without one are not found).",
+        help="gt (annotated boxes) or detect (those of --detector; people without one are not "
+        "found).",
         rich_help_panel=_DATA,
     ),
 ]

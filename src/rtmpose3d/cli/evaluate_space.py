@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from rtmpose3d.cli.estimating import ModelChoice
 from rtmpose3d.cli.evaluate_running import (
     DETECTOR_BBOX_THR,
     ImageTask,
@@ -16,6 +15,7 @@ from rtmpose3d.cli.evaluate_running import (
     estimate_images,
 )
 from rtmpose3d.cli.evaluate_writing import Report, write_report
+from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.data import DATASETS, ReadOptions, read_dataset
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.evaluation.errors import Skips
@@ -86,7 +86,7 @@ class SpaceEvaluation:
     root_depth: str
     batch_size: int
     bbox_thr: float | None
-    model: ModelChoice
+    model: ModelOptions
 
     def __post_init__(self) -> None:
         if self.boxes not in (ANNOTATED, DETECTED):
@@ -147,8 +147,8 @@ def evaluate_people(
         "poses": evaluation.model.model + (f", weights of {weights}" if weights else ""),
         "boxes": "annotated"
         if evaluation.boxes == ANNOTATED
-        else f"detected by {evaluation.model.det}",
-        "flip test": "yes" if evaluation.model.flip_test else "no",
+        else f"detected by {evaluation.model.detector_name}",
+        "flip test": "yes" if evaluation.model.uses_flip_test else "no",
         "root depth": evaluation.root_depth,
     }
     write_report(people_report(evaluation.title, facts, compared), out, skips)

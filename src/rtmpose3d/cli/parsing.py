@@ -13,7 +13,7 @@ import numpy as np
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures.arrays import FloatArray
 
-BoxesOfImages = dict[str, FloatArray]
+BoxesByImage = dict[str, FloatArray]
 """(N, 4) float32 boxes x1, y1, x2, y2 in pixels by file name; "*" is for all other images."""
 
 
@@ -30,7 +30,7 @@ def parse_intrinsics(text: str) -> tuple[float, float, float, float]:
     return fx, fy, cx, cy
 
 
-def parse_boxes(text: str) -> BoxesOfImages:
+def parse_boxes(text: str) -> BoxesByImage:
     """The people's boxes, from what --boxes was given.
 
     Args:
@@ -58,7 +58,7 @@ def parse_boxes(text: str) -> BoxesOfImages:
     )
 
 
-def boxes_for(boxes: BoxesOfImages, source: Path | str) -> FloatArray:
+def find_boxes(boxes: BoxesByImage, source: Path | str) -> FloatArray:
     """The boxes of an image: under its path, its file name, or "*".
 
     Raises:
@@ -70,7 +70,7 @@ def boxes_for(boxes: BoxesOfImages, source: Path | str) -> FloatArray:
     raise InputError(f"{source}: --boxes has none for it, neither by its path nor its file name")
 
 
-def _from_json(content: str, path: Path) -> BoxesOfImages:
+def _from_json(content: str, path: Path) -> BoxesByImage:
     try:
         document = json.loads(content)
     except ValueError as error:
@@ -85,7 +85,7 @@ def _from_json(content: str, path: Path) -> BoxesOfImages:
     return {name: _boxes(boxes, f"{path}: {name}") for name, boxes in document.items()}
 
 
-def _from_rows(content: str, path: Path) -> BoxesOfImages:
+def _from_rows(content: str, path: Path) -> BoxesByImage:
     rows: dict[str, list[Sequence[object]]] = {}
     for number, row in enumerate(csv.reader(content.splitlines()), 1):
         if not row or row[0].lstrip().startswith("#"):

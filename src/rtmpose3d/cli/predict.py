@@ -6,12 +6,14 @@ import functools
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtmpose3d.cli import predict_options as option
+from rtmpose3d.cli.model_options import ModelOptions
+from rtmpose3d.cli.options import expand_options
 from rtmpose3d.cli.outputs import parse_save, plan_outputs, plan_shared_outputs
+from rtmpose3d.cli.predict_options import OutputOptions, PredictOptions
 from rtmpose3d.cli.terminal import FAILED, INTERRUPTED, DebugOption, plural, reports_errors
 from rtmpose3d.errors import OutputError
 from rtmpose3d.progress import progress_bar
@@ -25,71 +27,40 @@ if TYPE_CHECKING:
 
 
 @reports_errors
+@expand_options
 def predict(
-    inputs: option.Inputs,
-    model: option.Model = "rtmw3d-l",
-    det: option.Detector = "auto",
-    device: option.Device = "auto",
-    backend: option.Backend = "auto",
-    pose_checkpoint: option.PoseCheckpoint = None,
-    detector_checkpoint: option.DetectorCheckpoint = None,
-    cache_dir: option.CacheDir = None,
-    flip_test: option.FlipTest = None,
-    out: option.Out = Path("outputs"),
-    save: option.Save = "json,image",
-    recursive: option.Recursive = False,
-    batch_size: option.BatchSize = 4,
-    bbox_thr: option.BboxThr = 0.3,
-    single_person: option.SinglePerson = False,
-    boxes: option.Boxes = None,
-    axes: option.AxesName = "z-up",
-    fov_deg: option.FovDeg = None,
-    intrinsics: option.Intrinsics = None,
-    exif: option.Exif = False,
-    height_m: option.HeightM = None,
-    root_depth_m: option.RootDepthM = None,
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT",
+            help="Images, folders, globs such as `photos/*.jpg` or `photos/**/*.png`, http "
+            "addresses.",
+            show_default=False,
+        ),
+    ],
+    model: ModelOptions,
+    output: OutputOptions,
+    options: PredictOptions,
     debug: DebugOption = False,
 ) -> None:
-    """Find the people in images and write their 133 keypoints in 2D and 3D.
+    """Detect the people in images and write their 133 keypoints in 2D and 3D.
 
     Each image gives OUT/NAME.json and OUT/NAME_pose.jpg, or what --save asks for; jsonl gives
-    OUT/results.jsonl with the results of all images. Images that cannot be read are passed over,
+    OUT/results.jsonl with the results of all images. Images that cannot be read are skipped,
     listed at the end, and make the exit code 1.
     """
-    from rtmpose3d.cli.estimating import ModelChoice, PoseChoice
     from rtmpose3d.pipeline import predict_batches
     from rtmpose3d.sources import expand_inputs
 
-    sources = expand_inputs(inputs, recursive=recursive)
-    formats = parse_save(save)
-    plans, shared = plan_outputs(sources, out, formats), plan_shared_outputs(out, formats)
-    pose_choice = PoseChoice.parse(
-        bbox_thr=bbox_thr,
-        single_person=single_person,
-        boxes=boxes,
-        axes=axes,
-        fov_deg=fov_deg,
-        intrinsics=intrinsics,
-        exif=exif,
-        height_m=height_m,
-        root_depth_m=root_depth_m,
-    )
-    model_choice = ModelChoice(
-        model=model,
-        det=det if boxes is None else None,
-        device=device,
-        backend=backend,
-        pose_checkpoint=pose_checkpoint,
-        detector_checkpoint=detector_checkpoint,
-        cache_dir=cache_dir,
-        flip_test=flip_test,
-    )
-    make_directory(out)
-    loaded = model_choice.load()
-    outcomes = predict_batches(
-        functools.partial(pose_choice.estimate, loaded), sources, batch_size=batch_size
-    )
-    code = _write_all(outcomes, sources, out, plans, shared)
+    sources = expand_inputs(inputs, recursive=output.recursive)
+    formats = parse_save(output.save)
+    plans = plan_outputs(sources, output.out, formats)
+    shared = plan_shared_outputs(output.out, formats)
+    make_directory(output.out)
+    loaded = (model if options.boxes is None else model.without_detector()).load()
+    estimate = functools.partial(options.estimate, loaded)
+    outcomes = predict_batches(estimate, sources, batch_size=output.batch_size)
+    code = _write_all(outcomes, sources, output.out, plans, shared)
     if code:
         raise typer.Exit(code)
 

@@ -1,169 +1,196 @@
-"""The options of `rtmpose3d predict`, with their help; typer reads these annotations."""
+"""The options of `rtmpose3d predict`: which people, and how they are placed in 3D."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-_MODEL, _OUTPUT, _PEOPLE, _SPACE = "Model", "Input and output", "Which people", "3D"
+from rtmpose3d.cli.parsing import BoxesByImage, find_boxes, parse_boxes, parse_intrinsics
+from rtmpose3d.errors import InputError
+from rtmpose3d.geometry.axes import Axes
+from rtmpose3d.geometry.camera import DEFAULT_FOV_DEG, Camera
 
-Inputs = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="INPUT",
-        help="Images, folders, globs such as `photos/*.jpg` or `photos/**/*.png`, http addresses.",
-        show_default=False,
-    ),
-]
-Model = Annotated[
-    str,
-    typer.Option(
-        "--model",
-        "-m",
-        help="Pose model; see `rtmpose3d models`. rtmw3d-n comes with the package.",
-        rich_help_panel=_MODEL,
-    ),
-]
-Detector = Annotated[
-    str,
-    typer.Option(
-        "--det",
-        help="Person detector: a name, its checkpoint file, or auto: the one that goes with the "
-        "model.",
-        rich_help_panel=_MODEL,
-    ),
-]
-Device = Annotated[
-    str,
-    typer.Option("--device", "-d", help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=_MODEL),
-]
-Backend = Annotated[
-    str, typer.Option("--backend", help="auto, onnxruntime, torch.", rich_help_panel=_MODEL)
-]
-PoseCheckpoint = Annotated[
-    Path | None,
-    typer.Option(
-        "--pose-checkpoint",
-        help="Weights of the pose model from this file instead of the published one.",
-        rich_help_panel=_MODEL,
-    ),
-]
-DetectorCheckpoint = Annotated[
-    Path | None,
-    typer.Option(
-        "--detector-checkpoint",
-        help="Weights of the detector from this file.",
-        rich_help_panel=_MODEL,
-    ),
-]
-CacheDir = Annotated[
-    Path | None,
-    typer.Option("--cache-dir", help="Where downloaded weights are kept.", rich_help_panel=_MODEL),
-]
-FlipTest = Annotated[
-    bool | None,
-    typer.Option(
-        "--flip-test/--no-flip-test",
-        help="Run mirrored crops, too, and average: half as fast, a little more accurate, and how "
-        "the figures of RTMW and RTMPose were published.",
-        show_default="on for rtmw3d-n only",
-        rich_help_panel=_MODEL,
-    ),
-]
-Out = Annotated[
+if TYPE_CHECKING:
+    from rtmpose3d.api import RTMPose3D
+    from rtmpose3d.sources import ImageLocation
+    from rtmpose3d.structures import Image, PoseResult
+
+_PEOPLE, _SPACE, _OUTPUT = "People", "3D", "Input and output"
+
+OutputFolder = Annotated[
     Path,
     typer.Option(
-        "--out", "-o", help="Folder for the results; made if needed.", rich_help_panel=_OUTPUT
-    ),
-]
-Save = Annotated[
-    str,
-    typer.Option(
-        "--save",
-        "-s",
-        help="Files to write: json, npz, csv, image (for each image), jsonl (one for all images).",
+        "--out",
+        "-o",
+        help="Folder for the results; made if it does not exist.",
         rich_help_panel=_OUTPUT,
     ),
 ]
-Recursive = Annotated[
-    bool,
-    typer.Option("--recursive", "-r", help="Subfolders, too.", rich_help_panel=_OUTPUT),
-]
-BatchSize = Annotated[
-    int,
-    typer.Option(
-        "--batch-size",
-        min=1,
-        help="Images at once; more is faster on a GPU and needs more memory.",
-        rich_help_panel=_OUTPUT,
-    ),
-]
-BboxThr = Annotated[
-    float,
-    typer.Option(
-        "--bbox-thr",
-        min=0.0,
-        max=1.0,
-        help="Least score of a detected person.",
-        rich_help_panel=_PEOPLE,
-    ),
-]
-SinglePerson = Annotated[
-    bool,
-    typer.Option(
-        "--single-person", help="Only the most prominent person.", rich_help_panel=_PEOPLE
-    ),
-]
-Boxes = Annotated[
-    str | None,
-    typer.Option(
-        "--boxes",
-        help="People's boxes in pixels instead of a detector: x1,y1,x2,y2;... for all images, "
-        "or a file: JSON with a list of boxes for each file name, or CSV rows file,x1,y1,x2,y2.",
-        rich_help_panel=_PEOPLE,
-    ),
-]
-AxesName = Annotated[
-    str,
-    typer.Option(
-        "--axes",
-        help="Frame of the 3D keypoints: z-up, camera, root, rtmpose3d.",
-        rich_help_panel=_SPACE,
-    ),
-]
-FovDeg = Annotated[
-    float | None,
-    typer.Option(
-        "--fov-deg",
-        help="The camera's field of view over the longer side, in degrees.",
-        rich_help_panel=_SPACE,
-    ),
-]
-Intrinsics = Annotated[
-    str | None,
-    typer.Option("--intrinsics", help="fx,fy,cx,cy in pixels.", rich_help_panel=_SPACE),
-]
-Exif = Annotated[
-    bool,
-    typer.Option(
-        "--exif",
-        help="Take the field of view from each photo's EXIF where it is there.",
-        rich_help_panel=_SPACE,
-    ),
-]
-HeightM = Annotated[
-    float | None,
-    typer.Option(
-        "--height-m", help="The person's height in metres, if known.", rich_help_panel=_SPACE
-    ),
-]
-RootDepthM = Annotated[
-    float | None,
-    typer.Option(
-        "--root-depth-m",
-        help="Distance of the hips from the camera in metres, if known.",
-        rich_help_panel=_SPACE,
-    ),
-]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputOptions:
+    """Where results go, and how images are read."""
+
+    out: OutputFolder = Path("outputs")
+    save: Annotated[
+        str,
+        typer.Option(
+            "--save",
+            "-s",
+            help="Files to write: json, npz, csv, image (for each image), jsonl (one for all "
+            "images).",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = "json,image"
+    recursive: Annotated[
+        bool,
+        typer.Option("--recursive", "-r", help="Search subfolders, too.", rich_help_panel=_OUTPUT),
+    ] = False
+    batch_size: Annotated[
+        int,
+        typer.Option(
+            "--batch-size",
+            min=1,
+            help="Images at once; more is faster on a GPU and needs more memory.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictOptions:
+    """Which people are estimated, and how they are placed in 3D, as typed.
+
+    Raises:
+        InputError: a value out of range, or two that contradict each other.
+    """
+
+    bbox_thr: Annotated[
+        float,
+        typer.Option(
+            "--bbox-thr",
+            min=0.0,
+            max=1.0,
+            help="Minimum detection score of a person.",
+            rich_help_panel=_PEOPLE,
+        ),
+    ] = 0.3
+    single_person: Annotated[
+        bool,
+        typer.Option(
+            "--single-person", help="Only the most prominent person.", rich_help_panel=_PEOPLE
+        ),
+    ] = False
+    boxes: Annotated[
+        str | None,
+        typer.Option(
+            "--boxes",
+            help="People's boxes in pixels instead of a detector: x1,y1,x2,y2;... for all images, "
+            "or a file: JSON with a list of boxes for each file name, or CSV rows "
+            "file,x1,y1,x2,y2.",
+            rich_help_panel=_PEOPLE,
+        ),
+    ] = None
+    axes: Annotated[
+        Axes,
+        typer.Option("--axes", help="Frame of the 3D keypoints.", rich_help_panel=_SPACE),
+    ] = "z-up"
+    fov_deg: Annotated[
+        float | None,
+        typer.Option(
+            "--fov-deg",
+            help="Field of view of the camera over the longer side, in degrees.",
+            show_default=f"{DEFAULT_FOV_DEG:g}",
+            rich_help_panel=_SPACE,
+        ),
+    ] = None
+    intrinsics: Annotated[
+        str | None,
+        typer.Option("--intrinsics", help="fx,fy,cx,cy in pixels.", rich_help_panel=_SPACE),
+    ] = None
+    exif: Annotated[
+        bool,
+        typer.Option(
+            "--exif",
+            help="Take the field of view from each photo's EXIF where it is given.",
+            rich_help_panel=_SPACE,
+        ),
+    ] = False
+    height_m: Annotated[
+        float | None,
+        typer.Option(
+            "--height-m", help="The person's height in metres, if known.", rich_help_panel=_SPACE
+        ),
+    ] = None
+    root_depth_m: Annotated[
+        float | None,
+        typer.Option(
+            "--root-depth-m",
+            help="Distance of the hips from the camera in metres, if known.",
+            rich_help_panel=_SPACE,
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        if sum((self.fov_deg is not None, self.intrinsics is not None, self.exif)) > 1:
+            raise InputError("--fov-deg, --intrinsics and --exif exclude each other; give one")
+        if self.fov_deg is not None:
+            Camera.from_fov(width=1, height=1, fov_deg=self.fov_deg)  # raises if out of range
+        for option, value in (("--height-m", self.height_m), ("--root-depth-m", self.root_depth_m)):
+            if value is not None and not 0 < value < float("inf"):
+                raise InputError(f"{option} must be above 0 m, got {value:g}")
+        _ = self.boxes_by_image, self.focal_and_center
+
+    @cached_property
+    def boxes_by_image(self) -> BoxesByImage | None:
+        """The given boxes; None if people are to be detected."""
+        return None if self.boxes is None else parse_boxes(self.boxes)
+
+    @cached_property
+    def focal_and_center(self) -> tuple[float, float, float, float] | None:
+        """The given fx, fy, cx, cy in pixels."""
+        return None if self.intrinsics is None else parse_intrinsics(self.intrinsics)
+
+    def estimate(
+        self, model: RTMPose3D, sources: Sequence[ImageLocation], images: Sequence[Image]
+    ) -> list[PoseResult]:
+        """Estimate the poses of several images; one result per image.
+
+        Raises:
+            InputError: no boxes for an image, or intrinsics that are no camera's.
+        """
+        given = self.boxes_by_image
+        return model(
+            list(images),
+            bbox_thr=self.bbox_thr,
+            single_person=self.single_person,
+            boxes=None if given is None else [find_boxes(given, source) for source in sources],
+            camera=[self.camera(*item) for item in zip(sources, images, strict=True)],
+            root_depth_m=self.root_depth_m,
+            height_m=self.height_m,
+            axes=self.axes,
+        )
+
+    def camera(self, source: ImageLocation, image: Image) -> Camera:
+        """The camera of an image.
+
+        Raises:
+            InputError: the intrinsics are no camera's.
+        """
+        from rtmpose3d.sources import exif_of
+
+        height, width = image.shape[:2]
+        if self.focal_and_center is not None:
+            fx, fy, cx, cy = self.focal_and_center
+            return Camera(fx=fx, fy=fy, cx=cx, cy=cy, width=width, height=height)
+        camera = None
+        if self.exif and isinstance(source, Path):
+            camera = Camera.from_exif(exif_of(source), width=width, height=height)
+        fov_deg = self.fov_deg or DEFAULT_FOV_DEG
+        return camera or Camera.from_fov(width=width, height=height, fov_deg=fov_deg)
