@@ -31,6 +31,7 @@ def image() -> np.ndarray:
     return np.repeat(np.repeat(rng.integers(0, 256, (24, 20, 3), np.uint8), 10, 0), 10, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dwpose-t-256x192", "rtmw-m-256x192", "rtmdet-nano"])
 def test_shipped_graph_is_what_the_network_gives_today(name: str) -> None:
     """Compared by what they do: torch's exporter may name and order nodes differently."""
@@ -58,6 +59,7 @@ def test_shipped_graphs_hold_no_path_and_no_source() -> None:
         assert b"stack_trace" not in content, file.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["rtmpose3d", "mmdeploy"])
 def test_exported_pose_file_gives_the_checkpoints_results(
     layout: str, made_checkpoint: Maker, image: np.ndarray, tmp_path: Path
@@ -79,6 +81,7 @@ def test_exported_pose_file_gives_the_checkpoints_results(
     np.testing.assert_allclose(a.confidence, b.confidence, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_exported_file_needs_nothing_else(made_checkpoint: Maker, tmp_path: Path) -> None:
     out = tmp_path / "alone" / "pose.onnx"
     out.parent.mkdir()
@@ -94,6 +97,7 @@ def test_exported_file_needs_nothing_else(made_checkpoint: Maker, tmp_path: Path
     onnx.checker.check_model(onnx.load(out))
 
 
+@pytest.mark.slow
 def test_exported_detector_gives_the_checkpoints_boxes(
     made_checkpoint: Maker, image: np.ndarray, tmp_path: Path
 ) -> None:
@@ -114,6 +118,7 @@ def test_exported_detector_gives_the_checkpoints_boxes(
     np.testing.assert_allclose(results[0].bbox_scores, results[1].bbox_scores, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_file_that_differs_from_torch_is_not_written(
     made_checkpoint: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +151,7 @@ def test_wrong_arguments_are_named(arguments: dict[str, object], text: str) -> N
         export_onnx(**call)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_onnx_file_of_another_model_is_refused(made_checkpoint: Maker, tmp_path: Path) -> None:
     out = tmp_path / "pose.onnx"
     export_onnx("dwpose-t-256x192", out, checkpoint=made_checkpoint("dwpose-t-256x192"))

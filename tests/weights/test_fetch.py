@@ -259,7 +259,7 @@ def test_where_every_source_fails_every_one_is_named(server):
     assert f"{server.url}{PATH}: HTTP 404" in str(caught.value)
 
 
-def test_a_hub_that_is_not_there_is_an_error_at_once(monkeypatch):
+def test_a_hub_that_cannot_be_reached_is_an_error_at_once(monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *a, **k: pytest.fail("asked"))
     with pytest.raises(DownloadError, match=r"127\.0\.0\.1:9/someone/net: no connection"):

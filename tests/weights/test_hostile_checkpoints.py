@@ -154,7 +154,7 @@ BOMBS = {
     "text of 2**62 declared": b"\x8d" + struct.pack("<Q", 2**62),
     "integer of 2 GB declared": b"\x8b\xff\xff\xff\x7f",
     "memo index of 2**32": b"Nr\xff\xff\xff\xff",
-    "memo that is not there": b"j\xff\xff\xff\xff",
+    "memo that is missing": b"j\xff\xff\xff\xff",
     "pop of nothing": b"0" * 100,
     "text protocol": b"I1\n",
     "unknown opcode": b"\xff",

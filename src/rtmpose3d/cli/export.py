@@ -48,7 +48,7 @@ def export(
     """
     from rtmpose3d.zoo import resolve
 
-    resolve(model)  # a wrong name is told before torch is imported
+    resolve(model)  # a wrong name is reported before torch is imported
     from rtmpose3d.export import export_onnx
 
     settings = {} if opset is None else {"opset": opset}

@@ -1,8 +1,8 @@
 """Puts trained weights into the package: `python -m rtmpose3d.export.bundle NAME RUN_OR_PTH`.
 
-In: the .pth of a training. Out: `bundled/NAME.safetensors` with what the graph needs and no more,
-matrices in half precision, and the table of facts in the model's card. Nothing is put in place
-before it is small enough and the outputs on an image have been compared.
+In: the .pth of a training run. Out: `bundled/NAME.safetensors` with the tensors of the graph and no
+others, matrices in half precision, and the table of facts in the model's card. The file is replaced
+only after its size has been checked and the outputs on an image have been compared.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ from rtmpose3d.zoo import (
 )
 
 # Half precision keeps 11 bits; more than this of a tensor's largest value is not rounding.
-MOST_DIFFERENCE = 2.0**-11
+MAX_DIFFERENCE = 2.0**-11
 ON_CPU = RuntimeOptions(device="cpu")
 STRIPS = 3  # boxes that the pose network gets: so many upright strips of the image
-BEST_BOXES = 10  # of the detector's, whose change is told
+BEST_BOXES = 10  # of the detector's, whose change is reported
 _FACTS = re.compile(r"(?<=<!-- facts: begin -->\n).*?(?=<!-- facts: end -->)", re.DOTALL)
 
 Weights = Mapping[str, np.ndarray]
@@ -51,22 +51,22 @@ Weights = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True, kw_only=True)
 class BundleReport:
-    """What was written, and how near it comes to the weights it was made from.
+    """The written file, and its differences from the weights it was built from.
 
     Attributes:
         path: the file.
         size_bytes: of the file.
         max_bytes: its limit.
-        left_out: names in the checkpoint that are not stored: counters, tensors stored already
+        skipped: names in the checkpoint that are not stored: counters, tensors stored already
             under another name.
         weight_difference: largest difference of a tensor, relative to its own largest value.
-        output_difference: {what: how much it changes on the image}.
+        output_difference: {output and unit: its change on the image}.
     """
 
     path: Path
     size_bytes: int
     max_bytes: int
-    left_out: tuple[str, ...]
+    skipped: tuple[str, ...]
     weight_difference: float
     output_difference: Mapping[str, float]
 
@@ -78,57 +78,57 @@ def write_bundled(
     facts: Mapping[str, str] | None = None,
     image_file: Path = DEMO_IMAGE,
 ) -> BundleReport:
-    """Write a model's file in the package from trained weights.
+    """Writes a model's file in the package from trained weights.
 
     Args:
         model: name of a bundled model.
-        source: its .pth file, or the folder of its finished training.
+        source: its .pth file, or the folder of its finished training run.
         facts: further rows of the card's table: {"commit": ..., "hours": ...}.
         image_file: the image on which the outputs are compared.
 
     Raises:
-        InputError: a model that is not bundled, or a fact that cannot stand in the table.
+        InputError: a model that is not bundled, or a fact that does not fit the table.
         UnknownNameError: no such model.
         WeightsError: the weights are missing, do not fit, exceed half precision, or make a file
-            above the limit; what was in place stays.
+            above the limit; the file that was there is kept.
         OutputError: the file cannot be written.
     """
     spec = resolve(model)
-    place = spec.file
-    if not isinstance(place, BundledFile):
+    bundled_file = spec.file
+    if not isinstance(bundled_file, BundledFile):
         known = [name for name, one in MODELS.items() if isinstance(one.file, BundledFile)]
         raise InputError(f"{spec.name} is not in the package; those are: {', '.join(known)}")
-    checkpoint = checkpoint_of(source, spec.name)
+    checkpoint = find_checkpoint(source, spec.name)
     image = load_image(image_file)
     weights = load_weights(spec, checkpoint)
     stored, shared = stored_tensors(weights, graph_file(spec))
     difference = half_precision_difference(weights, stored, checkpoint)
-    rows = {**_known_facts(spec, checkpoint), **_checked(facts or {})}
+    rows = {**_known_facts(spec, checkpoint), **_check_facts(facts or {})}
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / place.name
-        write_safetensors(made, stored, {**rows, **shared})
-        size = made.stat().st_size
-        if size > place.max_bytes:
+        candidate = Path(folder) / bundled_file.name
+        write_safetensors(candidate, stored, {**rows, **shared})
+        size = candidate.stat().st_size
+        if size > bundled_file.max_bytes:
             raise WeightsError(
-                f"{place.name} would have {size:,} bytes, at most {place.max_bytes:,} are "
-                "allowed in the package; nothing was written"
+                f"{bundled_file.name} would have {size:,} bytes, the package allows at most "
+                f"{bundled_file.max_bytes:,}; nothing was written"
             )
-        changes = output_difference(spec, checkpoint, made, image)
-        with made.open("rb") as source_file, atomic_write(place.path) as sink:
+        changes = output_difference(spec, checkpoint, candidate, image)
+        with candidate.open("rb") as source_file, atomic_write(bundled_file.path) as sink:
             shutil.copyfileobj(source_file, sink)
-    _update_card(place.path.with_suffix(".md"), {**rows, "file": f"{size:,} bytes"})
+    _update_card(bundled_file.path.with_suffix(".md"), {**rows, "file": f"{size:,} bytes"})
     return BundleReport(
-        path=place.path,
+        path=bundled_file.path,
         size_bytes=size,
-        max_bytes=place.max_bytes,
-        left_out=tuple(name for name in weights if name not in stored),
+        max_bytes=bundled_file.max_bytes,
+        skipped=tuple(name for name in weights if name not in stored),
         weight_difference=difference,
         output_difference=changes,
     )
 
 
-def checkpoint_of(source: Path, model: str) -> Path:
-    """The weights file that is meant: the file itself, or the one a finished training left.
+def find_checkpoint(source: Path, model: str) -> Path:
+    """The file of the weights: `source` itself, or that of a finished training run in it.
 
     Raises:
         WeightsError: there is none; the message names the checkpoints that are there.
@@ -140,16 +140,16 @@ def checkpoint_of(source: Path, model: str) -> Path:
         return finished
     others = sorted(source.rglob("*.pth"))
     hint = f"; give one of {', '.join(map(str, others))}" if others else ""
-    raise WeightsError(f"{source} holds no {finished.name} of a finished training{hint}")
+    raise WeightsError(f"{source} holds no {finished.name} of a finished training run{hint}")
 
 
 def stored_tensors(
     weights: Weights, graph: GraphFile
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """What goes into the file, and {name of a tensor that is stored already: under which name}.
+    """Selects the tensors of the file, and {name of a tensor: another under which it is stored}.
 
     Convolutions and matrices become float16; vectors (norms, biases) are few, sensitive, and stay
-    float32. Counters go.
+    float32. Counters are skipped.
 
     Raises:
         WeightsError: a tensor that should be the same as another is not.
@@ -178,10 +178,10 @@ def _halved(array: np.ndarray) -> np.ndarray:
 
 
 def half_precision_difference(weights: Weights, stored: Weights, path: Path) -> float:
-    """Largest difference of a stored tensor, relative to the tensor's largest value.
+    """The largest difference of a stored tensor, relative to the tensor's largest value.
 
     Raises:
-        WeightsError: a value is too large for float16, or a whole tensor too small.
+        WeightsError: a value is too large for float16, or all values of a tensor are too small.
     """
     worst = 0.0
     for name, array in stored.items():
@@ -193,18 +193,18 @@ def half_precision_difference(weights: Weights, stored: Weights, path: Path) -> 
         largest = float(np.abs(weights[name]).max(initial=0.0))
         if largest == 0.0:
             continue
-        apart = float(np.abs(array.astype(np.float32) - weights[name]).max()) / largest
-        if apart > MOST_DIFFERENCE:
+        difference = float(np.abs(array.astype(np.float32) - weights[name]).max()) / largest
+        if difference > MAX_DIFFERENCE:
             raise WeightsError(
-                f"{path}: {name} loses {apart:.2g} of its largest value {largest:.3g} in float16, "
-                f"at most {MOST_DIFFERENCE:.2g} is rounding"
+                f"{path}: {name} loses {difference:.2g} of its largest value {largest:.3g} in "
+                f"float16, at most {MAX_DIFFERENCE:.2g} is rounding"
             )
-        worst = max(worst, apart)
+        worst = max(worst, difference)
     return worst
 
 
 def output_difference(spec: ModelSpec, before: Path, after: Path, image: Image) -> dict[str, float]:
-    """How much the outputs on an image change from one weights file to another."""
+    """The changes of the outputs on an image from one weights file to another."""
     if isinstance(spec, PoseSpec):
         return _pose_difference(spec, before, after, image)
     assert isinstance(spec, DetectorSpec)
@@ -246,36 +246,36 @@ def _detector_difference(
 
 
 def _known_facts(spec: ModelSpec, checkpoint: Path) -> dict[str, str]:
-    """What the file and the model table say themselves, as rows of the card's table."""
+    """The facts of the file and of the model table, as rows of the card's table."""
     rows = {
         "model": spec.name,
         "parameters": f"{spec.params:,}",
         "precision": "float16; norms and biases float32",
         "weights licence": spec.weights_licence,
         "data": spec.data_licence,
-        "made from": f"sha256 {hashlib.sha256(checkpoint.read_bytes()).hexdigest()}",
+        "built from": f"sha256 {hashlib.sha256(checkpoint.read_bytes()).hexdigest()}",
     }
     for name, value in read_meta(checkpoint).items():
         if name != "model":
-            own = f"{name} (validation)" if name in rows else name  # precision is a figure, too
+            own = f"{name} (validation)" if name in rows else name  # precision is a metric, too
             rows[own] = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return _checked(rows)
+    return _check_facts(rows)
 
 
-def _checked(facts: Mapping[str, str]) -> dict[str, str]:
+def _check_facts(facts: Mapping[str, str]) -> dict[str, str]:
     for name, value in facts.items():
         if not name or re.search(r"[|\n\r]", name + value):
-            raise InputError(f"a fact has a name and stands on one line without |: {name}={value}")
+            raise InputError(f"a fact has a name and is one line without |: {name}={value}")
     return dict(facts)
 
 
 def _update_card(card: Path, rows: Mapping[str, str]) -> None:
-    """Put the facts between the marks of the model's card."""
+    """Writes the facts between the marks of the model's card."""
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
     if not _FACTS.search(text):
         raise WeightsError(
-            f"{card} has no place for facts; it needs the lines <!-- facts: begin --> and "
-            "<!-- facts: end -->. The weights were written"
+            f"{card} lacks the marks of the table of facts, the lines <!-- facts: begin --> and "
+            "<!-- facts: end -->; the weights were written"
         )
     table = "".join(f"| {name} | {value} |\n" for name, value in rows.items())
     with atomic_write(card, "w") as file:
@@ -283,22 +283,25 @@ def _update_card(card: Path, rows: Mapping[str, str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; ends the process with an error's text if there is one."""
+    """Runs the command; exits with the text of an error."""
     parser = argparse.ArgumentParser(
-        prog="python -m rtmpose3d.export.bundle", description="Put trained weights into the package"
+        prog="python -m rtmpose3d.export.bundle",
+        description="Put trained weights into the package.",
     )
-    parser.add_argument("model", help="rtmw3d-n or rtmdet-n")
-    parser.add_argument("source", type=Path, help="its .pth, or the folder of its training")
+    parser.add_argument("model", help="Name of a bundled model: rtmw3d-n or rtmdet-n.")
+    parser.add_argument(
+        "source", type=Path, help="Its .pth file, or the folder of its training run."
+    )
     parser.add_argument(
         *("--card-facts", "-f"),
         nargs="+",
         action="extend",  # given twice, the second adds to the first
         default=[],
         metavar="NAME=VALUE",
-        help="further rows of the model card's table, such as commit=1a2b3c4 'hours=2.1 on ...'",
+        help="Further rows of the model card's table, such as commit=1a2b3c4 'hours=2.1 on ...'.",
     )
     parser.add_argument(
-        "--image", type=Path, default=DEMO_IMAGE, help="on which the outputs are compared"
+        "--image", type=Path, default=DEMO_IMAGE, help="Image on which the outputs are compared."
     )
     options = parser.parse_args(arguments)
     try:
@@ -308,8 +311,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except RTMPose3DError as error:
         sys.exit(f"error: {error}")
     print(f"{report.path}: {report.size_bytes:,} bytes, at most {report.max_bytes:,}")
-    print(f"left out: {len(report.left_out)} tensors (counters, tensors stored already)")
-    print(f"largest change of a tensor, against its largest value: {report.weight_difference:.2g}")
+    print(f"skipped: {len(report.skipped)} tensors (counters, tensors stored already)")
+    print(
+        f"largest change of a tensor, relative to its largest value: {report.weight_difference:.2g}"
+    )
     print(f"changes of the outputs on {options.image.name}:")
     for name, value in report.output_difference.items():
         print(f"  {name:<44} {value:.3g}")

@@ -1,8 +1,8 @@
-"""ONNX graphs without weights: made from the torch networks, shipped with the package.
+"""ONNX graphs without weights, exported from the torch networks and shipped with the package.
 
 Every weight is an external initialiser that bears its checkpoint key, so that a session can take a
-checkpoint's tensors as they are. `python -m rtmpose3d.export.graphs` makes the shipped files;
-names of models behind it make only theirs.
+checkpoint's tensors as they are. `python -m rtmpose3d.export.graphs [MODEL ...]` writes the shipped
+files of these models, by default of all.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ NETWORK_PREFIX = "network."
 def make_graph(
     spec: ModelSpec, *, layout: Layout = "rtmpose3d", opset: int = OPSET
 ) -> onnx.ModelProto:
-    """The model's graph, without the weights.
+    """Exports a model's graph, without the weights.
 
     Args:
         spec: row of the model table.
-        layout: what goes in and comes out; see `Layout`. mmdeploy's is for pose models.
+        layout: inputs and outputs, as `Layout` lists them; "mmdeploy" is for pose models.
         opset: ONNX operator set, at least 18.
 
     Raises:
         MissingDependencyError: torch, onnx or onnxscript is not installed.
     """
     for module in ("onnx", "onnxscript"):
-        import_extra(module, "export", "making ONNX graphs")
+        import_extra(module, "export", "the export of ONNX graphs")
     from onnxscript import optimizer
 
     graph = build_graph(spec)
@@ -65,14 +65,14 @@ def make_graph(
 def write_shipped_graphs(
     folder: Path = GRAPH_FOLDER, models: Iterable[ModelSpec] | None = None
 ) -> list[Path]:
-    """Make the graph and key list of each architecture.
+    """Writes the graph and the list of keys of each architecture.
 
     Args:
-        folder: where they go.
-        models: of these models; None for the whole model table.
+        folder: the folder to write into.
+        models: rows of the model table; None for all.
 
     Returns:
-        What was written.
+        The written files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -126,7 +126,7 @@ def _trace(spec: ModelSpec, graph: torch.nn.Module, layout: Layout, opset: int) 
 
 
 def _take_initialisers(proto: onnx.ModelProto, *, prefix: str) -> dict[str, str]:
-    """Turn the network's initialisers into inputs; give {name in the graph: checkpoint key}."""
+    """Replaces the network's initialisers by inputs; gives {name in the graph: checkpoint key}."""
     import onnx
 
     keys = {}
@@ -145,15 +145,15 @@ def _take_initialisers(proto: onnx.ModelProto, *, prefix: str) -> dict[str, str]
 
 
 def _return_initialisers(proto: onnx.ModelProto, keys: dict[str, str]) -> None:
-    """Turn those inputs into external initialisers that bear their checkpoint keys."""
+    """Replaces those inputs by external initialisers that bear their checkpoint keys."""
     import onnx
 
     for value in [value for value in proto.graph.input if value.name in keys]:
-        kind = value.type.tensor_type
+        tensor_type = value.type.tensor_type
         tensor = onnx.TensorProto(
             name=keys[value.name],
-            data_type=kind.elem_type,
-            dims=[dim.dim_value for dim in kind.shape.dim],
+            data_type=tensor_type.elem_type,
+            dims=[dim.dim_value for dim in tensor_type.shape.dim],
             data_location=onnx.TensorProto.EXTERNAL,
         )
         tensor.external_data.add(key="location", value=WEIGHTS_LOCATION)
@@ -165,7 +165,7 @@ def _return_initialisers(proto: onnx.ModelProto, keys: dict[str, str]) -> None:
 
 
 def _strip(proto: onnx.ModelProto) -> None:
-    """Remove what the exporter notes about the source: paths, stack traces, intermediate shapes."""
+    """Removes the exporter's notes on the source: paths, stack traces, intermediate shapes."""
     proto.producer_name, proto.producer_version = "rtmpose3d", ""
     del proto.metadata_props[:]
     graph = proto.graph

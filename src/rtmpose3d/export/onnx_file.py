@@ -1,4 +1,4 @@
-"""One self-contained ONNX file of a model, proven equal to torch before it is put in its place."""
+"""One self-contained ONNX file of a model, proven equal to torch before it is written."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ SCORE_TOLERANCE = 1e-3
 
 @dataclass(frozen=True, kw_only=True)
 class ExportReport:
-    """What was written, and how near it comes to torch on the same images.
+    """The written file, and its differences from torch on the same images.
 
     Attributes:
         path: the file.
         model: name of the model.
-        layout: what goes in and comes out; see `rtmpose3d.export.graphs.Layout`.
+        layout: inputs and outputs, as `rtmpose3d.export.graphs.Layout` lists them.
         size_bytes: of the file.
         max_difference: {output: largest absolute difference}.
         different_bins: decoded bins that differ although torch's peak is higher than its runner-up
@@ -57,7 +57,7 @@ def export_onnx(
     opset: int = OPSET,
     cache_dir: str | Path | None = None,
 ) -> ExportReport:
-    """Write one ONNX file that needs nothing else, and prove it equal to torch.
+    """Writes one ONNX file that needs nothing else, once it is proven equal to torch.
 
     Args:
         model: name of a model.
@@ -69,10 +69,10 @@ def export_onnx(
         cache_dir: folder for downloads.
 
     Returns:
-        What was written and measured.
+        The file and the measured differences.
 
     Raises:
-        InputError: a file name, layout or opset that cannot be.
+        InputError: an unsupported file name, layout or opset.
         UnknownNameError: no such model.
         WeightsError: the checkpoint is missing or does not fit; or the file differs from torch, in
             which case nothing is written.
@@ -122,7 +122,7 @@ def _published(spec: ModelSpec, cache_dir: str | Path | None) -> Path:
 
 
 def _with_weights(proto: onnx.ModelProto, weights: Mapping[str, np.ndarray]) -> onnx.ModelProto:
-    """Put the tensors where the graph has external initialisers."""
+    """Puts the tensors into the graph's external initialisers."""
     import onnx
 
     for tensor in proto.graph.initializer:
@@ -147,7 +147,7 @@ def _describe(proto: onnx.ModelProto, spec: ModelSpec, layout: str) -> None:
 def _prove_equal(
     spec: ModelSpec, weights: Mapping[str, np.ndarray], content: bytes, layout: Layout
 ) -> tuple[dict[str, float], int]:
-    """Run both on the same images.
+    """Compares the file with torch on the same images; returns the differences and unequal bins.
 
     Raises:
         WeightsError: they differ by more than the tolerances.
@@ -161,22 +161,22 @@ def _prove_equal(
             continue
         difference[name] = float(np.abs(a - b).max(initial=0.0))
     tolerance = {"boxes": BOX_TOLERANCE_PX, "scores": SCORE_TOLERANCE, "confidence": 0.01}
-    worse = {
+    excessive = {
         name: value
         for name, value in difference.items()
         if not value <= tolerance.get(name, LOGIT_TOLERANCE)
     }
-    if worse or different_bins:
-        found = ", ".join(f"{name} by {value:.2g}" for name, value in worse.items())
+    if excessive or different_bins:
+        listed = ", ".join(f"{name} by {value:.2g}" for name, value in excessive.items())
         raise WeightsError(
-            f"the exported {spec.name} differs from torch ({found or 'no logits'}; "
+            f"the exported {spec.name} differs from torch ({listed or 'no logits'}; "
             f"{different_bins} bins): nothing was written"
         )
     return difference, different_bins
 
 
 def _different_bins(ours: np.ndarray, theirs: np.ndarray, simcc: list[np.ndarray]) -> int:
-    """Bins that differ where torch is sure: its peak stands out by more than the tolerance."""
+    """Counts bins that differ where torch's peak exceeds its runner-up by over the tolerance."""
     top_two = [np.partition(axis, -2, axis=2)[:, :, -2:] for axis in simcc]
     sure = np.stack([pair[..., 1] - pair[..., 0] > LOGIT_TOLERANCE for pair in top_two], axis=2)
     return int(((ours != theirs) & sure).sum())
@@ -185,7 +185,7 @@ def _different_bins(ours: np.ndarray, theirs: np.ndarray, simcc: list[np.ndarray
 def _run_both(
     spec: ModelSpec, weights: Mapping[str, np.ndarray], content: bytes, layout: Layout
 ) -> tuple[list[str], list[np.ndarray], list[np.ndarray]]:
-    """Names of the outputs, what ONNX Runtime gives, what torch gives."""
+    """The names of the outputs, ONNX Runtime's outputs, torch's outputs."""
     import torch
 
     from rtmpose3d.models import build_graph, build_network, load_arrays
@@ -215,7 +215,7 @@ def _run_both(
 
 
 def _proof_images(spec: ModelSpec) -> np.ndarray:
-    """Smooth random images, a fixed seed: nearer to photographs than noise is."""
+    """Smooth random images from a fixed seed: more like photographs than noise is."""
     import cv2
 
     rng = np.random.default_rng(0)
