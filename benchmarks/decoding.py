@@ -1,9 +1,9 @@
-"""What the place of most probability, and mirrored crops, bring over the highest bin.
+"""Accuracy of two ways to decode: the position of maximum probability, and the flip test.
 
     python benchmarks/decoding.py runs/n/validation.npz --weights runs/n/rtmw3d-n.pth
 
-Prints a Markdown table of figures on the crops that a training on rendered people validated with:
-each width of `SimCCSpec.decode_sigma`, with and without the flip test.
+Prints a Markdown table of metrics on the validation crops of a training run on rendered people, for
+each width of `SimCCSpec.decode_sigma` (none: the highest bin), with and without the flip test.
 """
 
 from __future__ import annotations
@@ -22,31 +22,35 @@ from rtmpose3d.training.pose.initialization import load_whole
 from rtmpose3d.training.pose.validation import validate
 from rtmpose3d.zoo import resolve_pose
 
-FIGURES = ("pck05_body", "pck10_body", "pck10_feet", "pck10_face", "pck10_hands")
+METRICS = ("pck05_body", "pck10_body", "pck10_feet", "pck10_face", "pck10_hands")
 BATCH_SIZE = 32
 
 
-class Mirrored(PoseGraph):
-    """The graph that averages the logits of crops and of their mirror images."""
+class FlippedPoseGraph(PoseGraph):
+    """A graph that averages the logits of crops and of their horizontal flips."""
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
-        """As `PoseGraph.forward`."""
-        mirror = list(WHOLEBODY.flip_index)
+        """Bins, scores and confidences of crops, as `PoseGraph.forward` gives them."""
+        swapped = list(WHOLEBODY.flip_index)
         plain, flipped = (self.network(self.normalise(pixels)) for pixels in (crops, crops.flip(2)))
-        x, *others = (axis[:, mirror] for axis in flipped)
-        turned = (x.flip(2), *others)
-        return self.decode([(a + b) / 2 for a, b in zip(plain, turned, strict=True)])
+        x, *others = (axis[:, swapped] for axis in flipped)
+        restored = (x.flip(2), *others)
+        return self.decode([(a + b) / 2 for a, b in zip(plain, restored, strict=True)])
 
 
 def main() -> None:
-    """Print the table."""
+    """Prints the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("crops", type=Path, help="validation.npz of a training")
-    parser.add_argument("--weights", type=Path, required=True, help=".pth or .safetensors")
-    parser.add_argument("--model", default="rtmw3d-n", help="that the weights are of")
-    parser.add_argument("--sigmas", type=float, nargs="+", default=[12.0, 24.0, 36.0])
+    parser.add_argument("crops", type=Path, help="validation.npz of a training run")
+    parser.add_argument(
+        "--weights", type=Path, required=True, help="Weights: .pth or .safetensors."
+    )
+    parser.add_argument("--model", default="rtmw3d-n", help="Name of the model.")
+    parser.add_argument(
+        "--sigmas", type=float, nargs="+", default=[12.0, 24.0, 36.0], help="Widths, in bins."
+    )
     options = parser.parse_args()
     spec = resolve_pose(options.model)
     batches = split_batch(read_crops(options.crops), BATCH_SIZE)
@@ -58,13 +62,13 @@ def main() -> None:
     print("|---|---|" + "---:|" * 6)
     for flips in (False, True):
         for sigma in (None, *options.sigmas):
-            here = replace(spec, codec=replace(spec.codec, decode_sigma=sigma))
-            graph = (Mirrored if flips else PoseGraph)(network, here).eval()
-            figures, _ = validate(graph, here, batches)
-            shares = " | ".join(f"{figures[name]:.3f}".removeprefix("0") for name in FIGURES)
+            variant = replace(spec, codec=replace(spec.codec, decode_sigma=sigma))
+            graph = (FlippedPoseGraph if flips else PoseGraph)(network, variant).eval()
+            metrics, _ = validate(graph, variant, batches)
+            shares = " | ".join(f"{metrics[name]:.3f}".removeprefix("0") for name in METRICS)
             print(
                 f"| {sigma or 'none'} | {'yes' if flips else 'no'} | {shares} | "
-                f"{figures['mpjpe_body_mm']:.0f} |",
+                f"{metrics['mpjpe_body_mm']:.0f} |",
                 flush=True,
             )
 

@@ -1,10 +1,10 @@
-"""What a training's curve promises: how the errors fall with images seen, and ten times further.
+"""Extrapolation of a training run's errors by a power law of the number of images.
 
     python benchmarks/learning_curve.py runs/n --batch-size 32
 
-Fits error = a * images ** -b to the second half (in logarithms) of validation.csv, for each
-figure, and prints a Markdown table: first half of the fit, now, promised. A power law is what such
-curves follow while the learning rate is constant; the fall at the end of a schedule comes on top.
+Fits error = a * images ** -b to the second half (in logarithms) of validation.csv, for each metric,
+and prints a Markdown table: present value, exponent, extrapolated value. Such curves follow a power
+law while the learning rate is constant; the gain at the end of a schedule comes on top.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import numpy as np
 
 from rtmpose3d.training.loop.log import VALIDATION_LOG, read_log
 
-FIGURES = ("pck10_body", "pck10_feet", "pck10_face", "pck10_hands", "mpjpe_body_mm")
-LEAST_ROWS = 4
+METRICS = ("pck10_body", "pck10_feet", "pck10_face", "pck10_hands", "mpjpe_body_mm")
+MIN_ROWS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Promise:
-    """A figure's curve.
+class Extrapolation:
+    """A metric's curve.
 
     Attributes:
         now: its last value.
-        exponent: b; 0 for a figure that no longer changes.
-        later: what the curve gives at `factor` times as many images.
+        exponent: b; 0 for a metric that no longer changes.
+        later: its value on the curve at `factor` times as many images.
     """
 
     now: float
@@ -36,42 +36,48 @@ class Promise:
     later: float
 
 
-def promise(images: np.ndarray, values: np.ndarray, *, share: bool, factor: float) -> Promise:
-    """Fit a power law to an error.
+def extrapolate(
+    images: np.ndarray, values: np.ndarray, *, share: bool, factor: float
+) -> Extrapolation:
+    """Fits a power law to an error.
 
     Args:
-        images: (n,) seen so far, rising.
+        images: (n,) numbers of training images so far, ascending.
         values: (n,) shares that rise to 1, or errors that fall to 0.
-        share: which of both.
-        factor: how much further to look.
+        share: whether they are shares.
+        factor: multiple of the last number of images to extrapolate to.
     """
     errors = np.maximum(1 - values if share else values, 1e-6)
     late = np.log(images) >= np.log(images[[0, -1]]).mean()
-    if late.sum() < LEAST_ROWS:
-        late[-LEAST_ROWS:] = True
+    if late.sum() < MIN_ROWS:
+        late[-MIN_ROWS:] = True
     slope, at_one = np.polyfit(np.log(images[late]), np.log(errors[late]), 1)
     later = float(np.exp(at_one + slope * np.log(images[-1] * factor)))
-    return Promise(
+    return Extrapolation(
         now=float(values[-1]), exponent=float(-slope), later=1 - later if share else later
     )
 
 
 def main() -> None:
-    """Read a training's log and print the table."""
+    """Reads the log of a training run and prints the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("run", type=Path, help="folder of a training (`rtmpose3d train --out`)")
-    parser.add_argument("--batch-size", type=int, required=True, help="images a step")
-    parser.add_argument("--factor", type=float, default=10.0, help="how much further to look")
-    given = parser.parse_args()
-    rows = read_log(given.run / VALIDATION_LOG)
-    if len(rows) < LEAST_ROWS:
-        raise SystemExit(f"{given.run}: {len(rows)} validations, at least {LEAST_ROWS} are needed")
-    images = np.array([row["step"] for row in rows]) * given.batch_size
-    print(f"| figure | after {images[-1]:,.0f} | exponent | after {given.factor:g} times more |")
+    parser.add_argument(
+        "run", type=Path, help="Folder of a training run (`rtmpose3d train --out`)."
+    )
+    parser.add_argument("--batch-size", type=int, required=True, help="Images per step.")
+    parser.add_argument(
+        "--factor", type=float, default=10.0, help="Multiple of the images to extrapolate to."
+    )
+    options = parser.parse_args()
+    rows = read_log(options.run / VALIDATION_LOG)
+    if len(rows) < MIN_ROWS:
+        raise SystemExit(f"{options.run}: {len(rows)} validations, at least {MIN_ROWS} are needed")
+    images = np.array([row["step"] for row in rows]) * options.batch_size
+    print(f"| metric | after {images[-1]:,.0f} | exponent | after {options.factor:g} times more |")
     print("|---|---:|---:|---:|")
-    for name in FIGURES:
+    for name in METRICS:
         values = np.array([row[name] for row in rows])
-        fit = promise(images, values, share=name.startswith("pck"), factor=given.factor)
+        fit = extrapolate(images, values, share=name.startswith("pck"), factor=options.factor)
         print(f"| {name} | {fit.now:.3g} | {fit.exponent:.2f} | {fit.later:.3g} |")
 
 

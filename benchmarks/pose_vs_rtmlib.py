@@ -1,11 +1,11 @@
-"""Time from an image and boxes to keypoints, ours against rtmlib, on the same weights.
+"""Time from an image and boxes to keypoints, this package and rtmlib, on the same weights.
 
     pip install ".[export]" && pip install --no-deps rtmlib tqdm
     python benchmarks/pose_vs_rtmlib.py --models rtmw3d-l rtmw-l-256x192
 
-Both run in ONNX Runtime on the CPU with its default threads, in one process, taking turns; the
+Both run in ONNX Runtime on the CPU with its default threads, in one process, alternately; the
 medians and their ratio are printed as Markdown. rtmlib reads the file that `export_onnx` writes
-from the same checkpoint. Without --checkpoint the weights are random: time does not hang on them.
+from the same checkpoint. Without --checkpoint the weights are random: time does not depend on them.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def scene(people: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
 def contestants(
     spec: PoseSpec, checkpoint: Path, folder: Path, people: int
 ) -> dict[str, Callable[[], object]]:
-    """What is timed: each takes the same image and boxes to keypoints."""
+    """The functions to time: each estimates keypoints from the same image and boxes."""
     import rtmlib  # pyright: ignore[reportMissingImports]
 
     exported = folder / f"{spec.name}.onnx"
@@ -76,8 +76,8 @@ def contestants(
     ours = RTMPose3D.from_pretrained(
         spec.name, device="cpu", pose_checkpoint=checkpoint, detector=None
     )
-    kind = rtmlib.RTMPose3d if spec.codec.has_depth else rtmlib.RTMPose
-    theirs = kind(
+    rtmlib_model = rtmlib.RTMPose3d if spec.codec.has_depth else rtmlib.RTMPose
+    theirs = rtmlib_model(
         str(exported), model_input_size=spec.input_size_wh, backend="onnxruntime", device="cpu"
     )
     as_list = boxes.tolist()
@@ -88,7 +88,7 @@ def contestants(
 
 
 def interleaved_ms(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of every run; they take turns, and who begins alternates."""
+    """Milliseconds of every run; they alternate, and so does the first of each round."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for run in runs.values():
         run()
@@ -122,20 +122,22 @@ def rows(models: list[str], checkpoint: Path | None, rounds: int) -> Iterator[st
 
 
 def main() -> None:
-    """Print the table."""
+    """Prints the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--models", nargs="+", default=["rtmw3d-l", "rtmw-m-256x192"])
-    parser.add_argument("--checkpoint", type=Path, help="weights, for a single model")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument(
+        "--models", nargs="+", default=["rtmw3d-l", "rtmw-m-256x192"], help="Pose models."
+    )
+    parser.add_argument("--checkpoint", type=Path, help="Weights, for a single model.")
+    parser.add_argument("--rounds", type=int, default=15, help="Runs of each.")
     options = parser.parse_args()
     if options.checkpoint is not None and len(options.models) != 1:
         parser.error("--checkpoint is for one model")
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, ", end="")
     print(f"{platform.system()}, Python {platform.python_version()}, ", end="")
     print(", ".join(f"{name} {version(name)}" for name in PACKAGES))
-    print(f"{options.rounds} rounds, taking turns; {IMAGE_SIZE_WH[0]}x{IMAGE_SIZE_WH[1]} image\n")
+    print(f"{options.rounds} rounds, alternating; {IMAGE_SIZE_WH[0]}x{IMAGE_SIZE_WH[1]} image\n")
     print("| model | people | ours, ms | rtmlib, ms | rtmlib / ours | middle half of rounds |")
     print("|---|---:|---:|---:|---:|---|")
     for row in rows(options.models, options.checkpoint, options.rounds):

@@ -2,8 +2,9 @@
 
     python benchmarks/root_depth.py [folder of shared data, default ../shared]
 
-True image points, relative depths and cameras go in, so the table shows what proportions alone
-can tell, not the errors of a network. The annotations are read without running pickled code.
+The inputs are annotated image points, relative depths and cameras, so the table shows the accuracy
+of body proportions alone, without the errors of a network. The annotations are read without running
+pickled code.
 """
 
 from __future__ import annotations
@@ -89,22 +90,25 @@ def _person(
 
 
 def main() -> None:
+    """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("shared", nargs="?", type=Path, default=Path("../shared"))
+    parser.add_argument(
+        "shared", nargs="?", type=Path, default=Path("../shared"), help="Shared data."
+    )
     samples = parser.parse_args().shared / "samples"
-    print("| person | true, m | solved, m | error | errors in std | error of 5.144 m |")
+    print("| person | ground truth, m | solved, m | error | error / std | error of 5.144 m |")
     print("|---|---:|---:|---:|---:|---:|")
     errors, constant_errors = [], []
     for person in real_people(samples):
         solved = solve_root_depth(
             person.keypoints_2d[None], person.depth_m[None], person.confidence[None], person.camera
         )
-        depth, std, true = solved.depth_m[0], solved.std_m[0], person.root_depth_m
-        errors.append(depth / true - 1)
-        constant_errors.append(DEFAULT_ROOT_DEPTH_M / true - 1)
+        depth, std, truth = solved.depth_m[0], solved.std_m[0], person.root_depth_m
+        errors.append(depth / truth - 1)
+        constant_errors.append(DEFAULT_ROOT_DEPTH_M / truth - 1)
         print(
-            f"| {person.name} | {true:.2f} | {depth:.2f} ± {std:.2f} | {errors[-1]:+.1%} "
-            f"| {(depth - true) / std:+.1f} | {constant_errors[-1]:+.1%} |"
+            f"| {person.name} | {truth:.2f} | {depth:.2f} ± {std:.2f} | {errors[-1]:+.1%} "
+            f"| {(depth - truth) / std:+.1f} | {constant_errors[-1]:+.1%} |"
         )
     mean, constant = np.abs(errors).mean(), np.abs(constant_errors).mean()
     print(f"| mean of the absolute errors of {len(errors)} | | | {mean:.1%} | | {constant:.1%} |")
