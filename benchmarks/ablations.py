@@ -26,28 +26,24 @@ import torch
 
 from rtmpose3d.structures.atomic import atomic_write
 from rtmpose3d.synth import CropJitter, CropStream, StreamPlan, WorldSettings, makehuman_people
-from rtmpose3d.training.data.augment import Augmentation, augment_crop
-from rtmpose3d.training.data.batches import PoseBatch, batch_of_samples
-from rtmpose3d.training.data.rendered import (
-    held_out_crops,
-    join_batches,
-    pose_batch,
-    read_crops,
-    write_crops,
-)
+from rtmpose3d.training.data.augment import augment_crop
+from rtmpose3d.training.data.batches import BatchSource, TrainingData
+from rtmpose3d.training.data.crop_files import read_crops, write_crops
+from rtmpose3d.training.data.pose_batches import PoseBatch, join_batches, stack_samples
+from rtmpose3d.training.data.rendered import load_validation_crops, pose_batch
 from rtmpose3d.training.loop.engine import Engine
-from rtmpose3d.training.loop.task import BatchSource
-from rtmpose3d.training.loop.trainer import TrainingData
-from rtmpose3d.training.pose.distillation import first_stage, second_stage
 from rtmpose3d.training.pose.initialization import InitialWeights
-from rtmpose3d.training.pose.loop import train_pose
+from rtmpose3d.training.recipes.augmentation import Augmentation
+from rtmpose3d.training.recipes.distillation import first_stage, second_stage
+from rtmpose3d.training.recipes.pose import PoseRecipe
 from rtmpose3d.training.recipes.schedule import FlatCosine
-from rtmpose3d.training.recipes.small import PoseRecipe, nano_small
+from rtmpose3d.training.recipes.small import nano_small
+from rtmpose3d.training.running import train
 
 SIZE_WH = (96, 128)
 FILE_CROPS = 64
 VALIDATION_CROPS = 1024
-FIGURES = ("pck10_body", "pck10_feet", "pck10_face", "pck10_hands", "mpjpe_mm")
+METRICS = ("pck10_body", "pck10_feet", "pck10_face", "pck10_hands", "mpjpe_mm")
 LABELLED_IN_3D = 0.1  # of the people in `joint`
 
 Change = Callable[[PoseRecipe], PoseRecipe]
@@ -74,7 +70,7 @@ class Variant:
 def parts(*, gau: bool, pafpn: bool, hem: bool) -> Change:
     """Switch parts of the network on and off."""
     return lambda recipe: replace(
-        recipe, model=replace(recipe.model, gau=gau, pafpn=pafpn, hem=hem), map_weight=0.0
+        recipe, model=replace(recipe.model, gau=gau, pafpn=pafpn, hem=hem), heatmap_weight=0.0
     )
 
 
@@ -98,7 +94,7 @@ def stage2(recipe: PoseRecipe) -> PoseRecipe:
         distillation=second_stage(recipe.model),
         schedule=schedule,
         frozen=frozen,
-        map_weight=0.0,
+        heatmap_weight=0.0,
     )
 
 
@@ -153,7 +149,7 @@ class Kept:
         rows = rng.integers(len(self.crops), size=self.batch_size)
         samples = self.crops.samples()
         varied = [augment_crop(samples[row], self.augmentation, rng) for row in rows]
-        return batch_of_samples(varied, self.crops.box_side_px[rows])
+        return stack_samples(varied, self.crops.box_side_px[rows])
 
 
 def rendered_crops(world: WorldSettings, folder: Path, count: int) -> PoseBatch:
@@ -199,7 +195,7 @@ def run(
     backbone: Path | None,
 ) -> dict[str, float]:
     """Figures of one variant and seed: trained, or read if it was trained before."""
-    done = out / "figures.csv"
+    done = out / "metrics.csv"
     if not done.exists():
         recipe = variant.change(recipe)
 
@@ -214,23 +210,23 @@ def run(
         data = TrainingData(open_stage=open_stage, validation=held_out)
         engine = Engine("auto", precision=recipe.precision)
         initial = None if backbone is None else InitialWeights(path=backbone, parts=("backbone",))
-        result = train_pose(
+        result = train(
             recipe, data, out, engine=engine, teacher=teacher, initial=initial, resume=True
         )
         with atomic_write(done, "w") as file:
             writer = csv.writer(file)
-            writer.writerows(result.figures.items())
+            writer.writerows(result.metrics.items())
     with done.open(newline="") as file:
         return {name: float(value) for name, value in csv.reader(file)}
 
 
 def table(study: str, found: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
     """Markdown: mean and spread of every figure over the seeds."""
-    lines = [f"| {study} | seeds | {' | '.join(FIGURES)} |", "|---|---:" + "|---:" * 5 + "|"]
+    lines = [f"| {study} | seeds | {' | '.join(METRICS)} |", "|---|---:" + "|---:" * 5 + "|"]
     for name, runs in found.items():
         cells = []
-        for figure in FIGURES:
-            values = [figures[figure] for figures in runs]
+        for figure in METRICS:
+            values = [metrics[figure] for metrics in runs]
             digits = 0 if "mpjpe" in figure else 3
             spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
             cells.append(f"{statistics.mean(values):.{digits}f}{spread}")
@@ -261,7 +257,7 @@ def main() -> None:
     )
     crops = rendered_crops(world, given.out / "crops", given.crops)
     recipe = small_recipe(given.steps, 0)
-    held_out = held_out_crops(
+    held_out = load_validation_crops(
         recipe, replace(world, split="val"), given.out / "validation.npz", VALIDATION_CROPS
     )
     found: dict[str, list[dict[str, float]]] = {}
@@ -272,10 +268,10 @@ def main() -> None:
             out = given.out / f"{given.study}_{number}_{seed}"
             recipe = small_recipe(given.steps, seed)
             taught_by = None if variant.taught_by is None else weights[variant.taught_by]
-            figures = run(variant, recipe, theirs, held_out, out, taught_by, given.backbone)
+            metrics = run(variant, recipe, theirs, held_out, out, taught_by, given.backbone)
             weights[variant.name] = out / f"{variant.change(recipe).model.name}.pth"
-            found.setdefault(variant.name, []).append(figures)
-            print(variant.name, seed, {name: round(figures[name], 3) for name in FIGURES})
+            found.setdefault(variant.name, []).append(metrics)
+            print(variant.name, seed, {name: round(metrics[name], 3) for name in METRICS})
             with atomic_write(given.out / f"{given.study}.md", "w") as file:
                 file.write(table(given.study, found))
     print(table(given.study, found))

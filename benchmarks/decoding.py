@@ -17,9 +17,10 @@ from torch import Tensor
 from rtmpose3d.models.graph import PoseGraph
 from rtmpose3d.models.pose import PoseNetwork
 from rtmpose3d.skeletons import WHOLEBODY
-from rtmpose3d.training.data.rendered import read_crops, split_batch
-from rtmpose3d.training.pose.initialization import load_whole
-from rtmpose3d.training.pose.validation import validate
+from rtmpose3d.training.data.crop_files import read_crops
+from rtmpose3d.training.data.pose_batches import split_batch
+from rtmpose3d.training.loop.checkpoint import load_weights
+from rtmpose3d.training.pose.validation import validate_pose
 from rtmpose3d.zoo import resolve_pose
 
 METRICS = ("pck05_body", "pck10_body", "pck10_feet", "pck10_face", "pck10_hands")
@@ -55,7 +56,7 @@ def main() -> None:
     spec = resolve_pose(options.model)
     batches = split_batch(read_crops(options.crops), BATCH_SIZE)
     network = PoseNetwork(spec)
-    load_whole(network, spec.name, options.weights)
+    load_weights(network, spec.name, options.weights)
     print(
         "| decode_sigma | flip test | body .05 | body .1 | feet | face | hands | body MPJPE, mm |"
     )
@@ -64,7 +65,7 @@ def main() -> None:
         for sigma in (None, *options.sigmas):
             variant = replace(spec, codec=replace(spec.codec, decode_sigma=sigma))
             graph = (FlippedPoseGraph if flips else PoseGraph)(network, variant).eval()
-            metrics, _ = validate(graph, variant, batches)
+            metrics, _ = validate_pose(graph, variant, batches)
             shares = " | ".join(f"{metrics[name]:.3f}".removeprefix("0") for name in METRICS)
             print(
                 f"| {sigma or 'none'} | {'yes' if flips else 'no'} | {shares} | "

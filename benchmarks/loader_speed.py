@@ -26,13 +26,13 @@ import torch
 from rtmpose3d.data import PoseRecord
 from rtmpose3d.models import PoseNetwork
 from rtmpose3d.sources import load_image
-from rtmpose3d.training.data.augment import STAGE1
-from rtmpose3d.training.data.batches import FixedSource
 from rtmpose3d.training.data.loading import load_batches
-from rtmpose3d.training.data.mixture import MixtureSource, Share
+from rtmpose3d.training.data.mixture import MixtureSource
 from rtmpose3d.training.loop.engine import Engine
-from rtmpose3d.training.pose.task import prepare
-from rtmpose3d.training.recipes.base import PoseRecipe
+from rtmpose3d.training.pose.task import prepare_pose
+from rtmpose3d.training.recipes.augmentation import STAGE1
+from rtmpose3d.training.recipes.mixtures import DatasetEntry
+from rtmpose3d.training.recipes.pose import PoseRecipe
 from rtmpose3d.training.recipes.small import nano
 from rtmpose3d.zoo import resolve_pose
 
@@ -72,7 +72,7 @@ def records(folder: Path) -> list[PoseRecord]:
 
 def open_mixture(people: Sequence[PoseRecord], recipe: PoseRecipe) -> MixtureSource:
     return MixtureSource(
-        shares=[(Share(dataset="images"), people)],
+        entries=[(DatasetEntry(dataset="images"), people)],
         input_size_wh=recipe.model.input_size_wh,
         batch_size=recipe.batch_size,
         augmentation=STAGE1,
@@ -96,12 +96,12 @@ def loader_speed(people: Sequence[PoseRecord], recipe: PoseRecipe, workers: int)
 def step_speed(people: Sequence[PoseRecord], recipe: PoseRecipe) -> float:
     """Crops a second that a training step takes, batches at hand."""
     engine = Engine("cpu", precision=recipe.precision, channels_last=recipe.channels_last)
-    task = prepare(recipe, engine, None, None)
-    source = FixedSource(batches=[open_mixture(people, recipe).batch(0)])
+    task = prepare_pose(recipe, engine)
+    batch = open_mixture(people, recipe).batch(0)
     state, begun, count = task.state, 0.0, 0
     while not begun or time.perf_counter() - begun < SECONDS:
         task.model.train()
-        engine.backward(task.losses(source.batch(0))["loss"])
+        engine.backward(task.losses(batch)["loss"])
         state.optimizer.step()
         state.optimizer.zero_grad(set_to_none=True)
         state.average.update(state.network)

@@ -16,7 +16,7 @@ from rtmpose3d.cli.app import app
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = (ROOT / "docs" / "reproduce.md").read_text("utf-8")
 COMMANDS = [line for line in DOCUMENT.splitlines() if line.startswith("rtmpose3d ")]
-ON_SAMPLES = "--allow-missing --bad-samples skip --steps 2 --batch-size 2"
+ON_SAMPLES = "--allow-missing --on-bad skip --steps 2 --batch-size 2"
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,9 @@ from rtmpose3d.data import PoseRecord, ReadOptions, RecordTable, read_dataset
 from rtmpose3d.data.preview import CELL_PX, draw_records
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
-from rtmpose3d.training.data.augment import STAGE1
-from rtmpose3d.training.data.mixture import MixtureSource, Share
+from rtmpose3d.training.data.mixture import MixtureSource
+from rtmpose3d.training.recipes.augmentation import STAGE1
+from rtmpose3d.training.recipes.mixtures import DatasetEntry
 
 IN_SAMPLES = {  # sets of which an image is there: folder, file, other keypoints than these are 0
     "coco-wholebody": ("coco", "test_coco_wholebody.json", (0, 133)),
@@ -37,7 +38,7 @@ def test_records_of_bodies_faces_and_hands_become_batches(shared, name):
     records = from_samples(shared, name)
     first, last = IN_SAMPLES[name][2]
     source = MixtureSource(
-        shares=[(Share(dataset=name), RecordTable(records))],
+        entries=[(DatasetEntry(dataset=name), RecordTable(records))],
         input_size_wh=(144, 192),
         batch_size=4,
         augmentation=STAGE1,

@@ -45,7 +45,7 @@ def test_files_of_different_models_have_none(files, tmp_path):
 
 
 def test_one_file_has_none(files, tmp_path):
-    with pytest.raises(InputError, match="two files or more"):
+    with pytest.raises(InputError, match="at least two files"):
         write_mean(files[:1], tmp_path / "mean.pth")
     with pytest.raises(SystemExit, match=r"error: .*missing\.pth"):
         main([str(files[0]), str(tmp_path / "missing.pth"), "--out", str(tmp_path / "mean.pth")])

@@ -1,21 +1,44 @@
-"""The options of `rtmpose3d train`, with their help; typer reads these annotations."""
+"""Options of `rtmpose3d train`, as annotations that typer reads."""
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-_FILES, _RENDERED = "Datasets in files", "People rendered while it runs"
-_RECIPE, _TEACHER, _RUN = "The recipe", "Given weights and teachers", "Running"
+_FILES, _RENDERED = "Datasets", "Rendering during the training"
+_RECIPE, _WEIGHTS, _RUN = "Recipe", "Initial weights and distillation", "Run"
+
+
+class OnBad(Enum):
+    """Handling of invalid labels and images."""
+
+    RAISE = "raise"
+    SKIP = "skip"
+
+
+class Precision(Enum):
+    """Precision of the network's arithmetic."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"
+
+
+class DistillationStage(Enum):
+    """Stage of a distillation."""
+
+    STAGE1 = "stage1"
+    STAGE2 = "stage2"
+
 
 Recipe = Annotated[
     str,
     typer.Argument(
         metavar="RECIPE",
         help="A pose model of `rtmpose3d models`, or rtmdet-n; rtmw3d-n-128x96 and rtmdet-n-224 "
-        "are the faster first parts of a short training.",
+        "are faster first parts of a short training.",
         show_default=False,
     ),
 ]
@@ -24,7 +47,7 @@ Out = Annotated[
     typer.Option(
         "--out",
         "-o",
-        help="Folder of checkpoints, logs, curves and sheets.",
+        help="Output folder of checkpoints, logs, curves and sheets.",
         show_default=False,
     ),
 ]
@@ -32,7 +55,7 @@ Data = Annotated[
     Path | None,
     typer.Option(
         "--data",
-        help="Folder that holds the datasets' folders; see docs/datasets.md.",
+        help="Folder that contains the datasets' folders; see docs/datasets.md.",
         rich_help_panel=_FILES,
     ),
 ]
@@ -41,17 +64,17 @@ Datasets = Annotated[
     typer.Option(
         "--datasets",
         metavar="NAME[@SPLIT][:REPEAT],...",
-        help="Other datasets than the recipe's; REPEAT is how often an epoch holds each person.",
+        help="Datasets to train on; REPEAT: times that an epoch contains each person.",
         show_default="the recipe's",
         rich_help_panel=_FILES,
     ),
 ]
-ValidationSets = Annotated[
+ValidationDatasets = Annotated[
     str | None,
     typer.Option(
-        "--validation-sets",
+        "--validation-datasets",
         metavar="NAME[@SPLIT],...",
-        help="What to validate on (split val if none is named), or none.",
+        help="Datasets to validate on (default split: val), or none.",
         show_default="the recipe's",
         rich_help_panel=_FILES,
     ),
@@ -60,16 +83,15 @@ AllowMissing = Annotated[
     bool,
     typer.Option(
         "--allow-missing",
-        help="Train without those of the datasets that are not there.",
+        help="Train without the datasets that are missing.",
         rich_help_panel=_FILES,
     ),
 ]
-BadSamples = Annotated[
-    str,
+OnBadSample = Annotated[
+    OnBad,
     typer.Option(
-        "--bad-samples",
-        help="raise: stop at a label or image that cannot be used; skip: leave it out and note "
-        "it in OUT/skipped.txt.",
+        "--on-bad",
+        help="Stop at an invalid label or image, or skip it and log it in OUT/skipped.txt.",
         rich_help_panel=_FILES,
     ),
 ]
@@ -78,7 +100,7 @@ Workers = Annotated[
     typer.Option(
         "--workers",
         min=0,
-        help="Processes that read and cut images; 0: a thread.",
+        help="Processes that read and crop images; 0: a thread.",
         rich_help_panel=_FILES,
     ),
 ]
@@ -94,26 +116,26 @@ Backdrops = Annotated[
     Path | None,
     typer.Option(
         "--backdrops",
-        help="Photographs without people; without it: painted backdrops.",
+        help="Folder of photographs without people; default: painted backdrops.",
         rich_help_panel=_RENDERED,
     ),
 ]
-Fresh = Annotated[
+RenderedPerBatch = Annotated[
     int,
     typer.Option(
-        "--fresh",
+        "--rendered-per-batch",
         min=1,
-        help="Crops of each batch that are rendered for it; the others were rendered before "
-        "and are varied anew. Pose only.",
+        help="Newly rendered crops per batch; the others were rendered before and are augmented "
+        "again. Pose models only.",
         rich_help_panel=_RENDERED,
     ),
 ]
-Pool = Annotated[
+PoolSize = Annotated[
     int,
     typer.Option(
-        "--pool",
+        "--pool-size",
         min=0,
-        help="Rendered crops kept in OUT/pool at most, 18 KB each. Pose only.",
+        help="Maximum number of rendered crops kept in OUT/pool, 18 KB each. Pose models only.",
         rich_help_panel=_RENDERED,
     ),
 ]
@@ -122,7 +144,7 @@ RenderWorkers = Annotated[
     typer.Option(
         "--render-workers",
         min=0,
-        help="Processes that render; 0: a thread of this one.",
+        help="Rendering processes; 0: a thread of this one.",
         rich_help_panel=_RENDERED,
     ),
 ]
@@ -131,7 +153,7 @@ Steps = Annotated[
     typer.Option(
         "--steps",
         min=1,
-        help="Steps of the whole training, which the learning rate goes by.",
+        help="Number of training steps, which also sets the learning rate schedule.",
         show_default="the recipe's",
         rich_help_panel=_RECIPE,
     ),
@@ -141,8 +163,8 @@ BatchSize = Annotated[
     typer.Option(
         "--batch-size",
         min=1,
-        help="Images a step, of all processes together. Published recipes change their "
-        "learning rate in proportion.",
+        help="Images per step, over all processes. The learning rate of published recipes scales "
+        "with it.",
         show_default="the recipe's",
         rich_help_panel=_RECIPE,
     ),
@@ -151,16 +173,16 @@ LearningRate = Annotated[
     float | None,
     typer.Option(
         "--learning-rate",
-        help="Base of the schedule.",
+        help="Base learning rate.",
         show_default="the recipe's",
         rich_help_panel=_RECIPE,
     ),
 ]
-Precision = Annotated[
-    str | None,
+PrecisionOption = Annotated[
+    Precision | None,
     typer.Option(
         "--precision",
-        help="fp32 or bf16.",
+        help="Precision of the network's arithmetic.",
         show_default="the recipe's",
         rich_help_panel=_RECIPE,
     ),
@@ -170,17 +192,17 @@ Seed = Annotated[
     typer.Option(
         "--seed",
         min=0,
-        help="Of weights, order and chance.",
+        help="Random seed.",
         show_default="the recipe's",
         rich_help_panel=_RECIPE,
     ),
 ]
-Every = Annotated[
+CheckpointEvery = Annotated[
     int | None,
     typer.Option(
-        "--every",
+        "--checkpoint-every",
         min=1,
-        help="Steps between checkpoints, and between validations with their sheets.",
+        help="Steps between checkpoints, and between validations.",
         show_default="the recipe's",
         rich_help_panel=_RECIPE,
     ),
@@ -189,16 +211,16 @@ Initial = Annotated[
     Path | None,
     typer.Option(
         "--init",
-        help="Begin with the weights of this .pth or .safetensors file.",
-        rich_help_panel=_TEACHER,
+        help="Weights to initialize from (.pth or .safetensors).",
+        rich_help_panel=_WEIGHTS,
     ),
 ]
 InitialParts = Annotated[
     str,
     typer.Option(
         "--init-parts",
-        help="Parts that are taken from it; with backbone alone it may be of another model.",
-        rich_help_panel=_TEACHER,
+        help="Parts to initialize from --init; for the backbone alone, it may be of another model.",
+        rich_help_panel=_WEIGHTS,
     ),
 ]
 Freeze = Annotated[
@@ -206,32 +228,33 @@ Freeze = Annotated[
     typer.Option(
         "--freeze",
         metavar="PART,...",
-        help="Parts that stay as they begin: backbone, neck, head. Pose only.",
+        help="Parts that are not trained: backbone, neck, head. Pose models only.",
         show_default="the recipe's",
-        rich_help_panel=_TEACHER,
+        rich_help_panel=_WEIGHTS,
     ),
 ]
 Distill = Annotated[
-    str | None,
+    DistillationStage | None,
     typer.Option(
         "--distill",
-        help="stage1: beside the labels, follow the teacher's last feature and distributions; "
-        "stage2: with its own first stage as the teacher, train a new head. Pose only.",
-        rich_help_panel=_TEACHER,
+        help="stage1: in addition to the labels, learn the teacher's last feature and "
+        "distributions; stage2: train a new head, with the result of stage 1 as the teacher. "
+        "Pose models only.",
+        rich_help_panel=_WEIGHTS,
     ),
 ]
 TeacherFile = Annotated[
     Path | None,
     typer.Option(
-        "--teacher", help="The teacher's .pth or .safetensors file.", rich_help_panel=_TEACHER
+        "--teacher", help="Weights of the teacher (.pth or .safetensors).", rich_help_panel=_WEIGHTS
     ),
 ]
 TeacherModel = Annotated[
     str | None,
     typer.Option(
         "--teacher-model",
-        help="What model that is; stage2: the recipe's own.",
-        rich_help_panel=_TEACHER,
+        help="Model of the teacher; default in stage2: the recipe's own.",
+        rich_help_panel=_WEIGHTS,
     ),
 ]
 Minutes = Annotated[
@@ -239,8 +262,8 @@ Minutes = Annotated[
     typer.Option(
         "--minutes",
         min=0,
-        help="Stop after so long, with a checkpoint to resume from.",
-        show_default="until done",
+        help="Time limit, after which the training stops with a checkpoint.",
+        show_default="none",
         rich_help_panel=_RUN,
     ),
 ]
@@ -248,7 +271,7 @@ Resume = Annotated[
     bool,
     typer.Option(
         "--resume",
-        help="Go on with the training in OUT; begin one where there is none.",
+        help="Resume the training in OUT, if there is one.",
         rich_help_panel=_RUN,
     ),
 ]
@@ -256,7 +279,7 @@ Device = Annotated[
     str,
     typer.Option(
         "--device",
-        help="auto, cpu, cuda, cuda:N or mps; with torchrun auto, cpu or cuda.",
+        help="auto, cpu, cuda, cuda:N or mps; with torchrun: auto, cpu or cuda.",
         rich_help_panel=_RUN,
     ),
 ]
@@ -265,8 +288,8 @@ Threads = Annotated[
     typer.Option(
         "--threads",
         min=1,
-        help="CPU threads of the network; leave one core to each process that makes batches.",
-        show_default="as torch chooses",
+        help="CPU threads of the network; leave a core for each process that makes batches.",
+        show_default="torch's choice",
         rich_help_panel=_RUN,
     ),
 ]
@@ -274,11 +297,11 @@ Tensorboard = Annotated[
     bool,
     typer.Option(
         "--tensorboard",
-        help="Also write OUT/tensorboard (extra train).",
+        help="Write OUT/tensorboard, too (extra train).",
         rich_help_panel=_RUN,
     ),
 ]
 DryRun = Annotated[
     bool,
-    typer.Option("--dry-run", help="Say what would happen, and stop.", rich_help_panel=_RUN),
+    typer.Option("--dry-run", help="Print the plan and exit.", rich_help_panel=_RUN),
 ]

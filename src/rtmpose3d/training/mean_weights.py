@@ -1,10 +1,10 @@
-"""The mean of the weights of several trainings.
+"""Mean of the weights of several trainings.
 
     python -m rtmpose3d.training.mean_weights A.pth B.pth --out MEAN.pth
 
-Trainings that began with the same weights and took different turns (another seed, another
-schedule) end in the same valley, and their mean is often better than each of them, for the cost of
-one (Wortsman et al., "Model soups", arXiv:2203.05482).
+Trainings that were initialized from the same weights and then differed (another seed, another
+schedule) converge to the same basin, and the mean of their weights is often better than each of
+them, at the inference cost of one (Wortsman et al., "Model soups", arXiv:2203.05482).
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from rtmpose3d.weights import match_weights, read_checkpoint, read_meta, write_t
 def write_mean(sources: Sequence[Path], out: Path) -> None:
     """Write the mean of several .pth files of one model; counters are those of the first.
 
-    Of what the files tell about themselves, what they all say alike is kept.
+    Metadata that is equal in all files is kept.
 
     Args:
-        sources: at least two.
-        out: the .pth to write.
+        sources: at least two files.
+        out: .pth file to write.
 
     Raises:
-        InputError: fewer than two.
-        WeightsError: one cannot be read, is not finite, or they are not of one model.
-        OutputError: it cannot be written.
+        InputError: fewer than two files.
+        WeightsError: a file cannot be read or is not finite, or the files are of several models.
+        OutputError: the file cannot be written.
     """
     if len(sources) < 2:
-        raise InputError("a mean takes two files or more")
+        raise InputError("a mean needs at least two files")
     first, *others = sources
     weights = dict(read_checkpoint(first))
     totals = {name: array.astype(np.float64) for name, array in weights.items()}
@@ -51,25 +51,25 @@ def write_mean(sources: Sequence[Path], out: Path) -> None:
         else array
         for name, array in weights.items()
     }
-    told = [read_meta(source).items() for source in sources]
-    alike = {key: value for key, value in told[0] if all((key, value) in one for one in told[1:])}
-    write_torch_file(out, mean, {"meta": {**alike, "mean_of": len(sources)}})
+    metadata = [read_meta(source).items() for source in sources]
+    common = {k: v for k, v in metadata[0] if all((k, v) in other for other in metadata[1:])}
+    write_torch_file(out, mean, {"meta": {**common, "mean_of": len(sources)}})
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; ends the process with an error's text if there is one."""
+    """Run the command; exits with the message of an error."""
     parser = argparse.ArgumentParser(
         prog="python -m rtmpose3d.training.mean_weights",
-        description="Write the mean of the weights of several trainings that began alike",
+        description="Write the mean of the weights of several trainings",
     )
     parser.add_argument("sources", type=Path, nargs="+", help="their .pth files")
-    parser.add_argument("--out", type=Path, required=True, help="the .pth to write")
-    given = parser.parse_args(arguments)
+    parser.add_argument("--out", type=Path, required=True, help="the .pth file to write")
+    options = parser.parse_args(arguments)
     try:
-        write_mean(given.sources, given.out)
+        write_mean(options.sources, options.out)
     except RTMPose3DError as error:
         sys.exit(f"error: {error}")
-    print(f"{given.out}: mean of {len(given.sources)} files")
+    print(f"{options.out}: mean of {len(options.sources)} files")
 
 
 if __name__ == "__main__":

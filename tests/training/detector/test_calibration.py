@@ -64,6 +64,6 @@ def test_only_the_scores_biases_move(tmp_path: Path) -> None:
     for name in arrays.keys() - {"bbox_head.rtm_cls.0.bias"}:
         np.testing.assert_array_equal(after[name], arrays[name])
     write_torch_file(tmp_path / "other.pth", {"a": np.ones(1, np.float32)})
-    with pytest.raises(InputError, match="no file of a detector"):
+    with pytest.raises(InputError, match="not the file of a trained detector"):
         write_shifted(tmp_path / "other.pth", 0.1, tmp_path / "never.pth")
     assert not (tmp_path / "never.pth").exists()

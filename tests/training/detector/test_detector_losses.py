@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import slow_rtmdet
 import torch
 from test_detector_assignment import CASES
 
+from reference import rtmdet_losses
 from rtmpose3d.models import RTMDet
 from rtmpose3d.models.rtmdet import boxes_from_distances
 from rtmpose3d.training.detector.boxes import cell_points, pairwise_iou
-from rtmpose3d.training.detector.losses import detector_losses, pad_people, quality_focal_loss
+from rtmpose3d.training.detector.losses import detector_losses, pad_boxes, quality_focal_loss
 from rtmpose3d.zoo import resolve_detector
 
 SIZES_HW = [(6, 10), (3, 5), (2, 3)]
@@ -34,8 +34,9 @@ def test_losses_of_a_batch_are_those_of_the_definition(seed: int) -> None:
     flat = torch.cat([level.flatten(1) for level in logits], 1).double().numpy()
     boxes = boxes_from_distances(distances).double().numpy()
     cells = cell_points(SIZES_HW).double().numpy()
-    expected = slow_rtmdet.losses([(flat[i], boxes[i], cells, truth[i]) for i in range(len(truth))])
-    got = detector_losses(logits, distances, pad_people([torch.tensor(t).float() for t in truth]))
+    images = [(flat[i], boxes[i], cells, truth[i]) for i in range(len(truth))]
+    expected = rtmdet_losses.losses(images)
+    got = detector_losses(logits, distances, pad_boxes([torch.tensor(t).float() for t in truth]))
     assert float(got.score) == pytest.approx(expected[0], rel=1e-5)
     assert float(got.box) == pytest.approx(expected[1], rel=1e-5)
     assert float(got.total) == pytest.approx(sum(expected), rel=1e-5)
@@ -52,7 +53,7 @@ def test_background_alone_teaches_scores_and_leaves_boxes_be() -> None:
     logits, distances = random_outputs(0, 2)
     logits = tuple(level.requires_grad_() for level in logits)
     distances = tuple(level.requires_grad_() for level in distances)
-    losses = detector_losses(logits, distances, pad_people([torch.zeros(0, 4)] * 2))
+    losses = detector_losses(logits, distances, pad_boxes([torch.zeros(0, 4)] * 2))
     losses.total.backward()
     assert float(losses.box.detach()) == 0
     assert int(losses.positives) == 0
@@ -68,7 +69,7 @@ def test_ignored_regions_teach_nothing() -> None:
     logits, distances = random_outputs(0, 1)
     logits = tuple(level.requires_grad_() for level in logits)
     everything = torch.tensor([[-1.0, -1.0, 90.0, 90.0]])
-    people = pad_people([everything], [torch.tensor([True])])
+    people = pad_boxes([everything], [torch.tensor([True])])
     losses = detector_losses(logits, distances, people)
     losses.total.backward()
     assert float(losses.total.detach()) == 0
@@ -91,7 +92,7 @@ def test_a_small_network_learns_two_images_by_heart() -> None:
     for image, box in zip(images, boxes, strict=True):
         x1, y1, x2, y2 = box[0].int().tolist()
         image[:, y1:y2, x1:x2] += 1.5
-    people = pad_people(boxes)
+    people = pad_boxes(boxes)
     optimiser = torch.optim.AdamW(network.parameters(), lr=4e-3)
     for _ in range(90):
         logits, distances = network(images)

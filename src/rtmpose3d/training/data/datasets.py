@@ -1,6 +1,7 @@
-"""The datasets of a mixture in a folder: which are there, how many people, and their batches.
+"""Training data from a folder of datasets: `load_datasets`.
 
-Each lies in a folder of its own, named as in `rtmpose3d.data.DATASETS` or as mmpose names it.
+Each dataset is in a subfolder named as in `rtmpose3d.data.DATASETS` or as mmpose names it. Labels
+are read first; images are read when batches need them.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from rtmpose3d.data import DATASETS, ReadOptions, RecordTable, read_dataset
+from rtmpose3d.data import DATASETS, OnBad, ReadOptions, RecordTable, read_dataset
 from rtmpose3d.errors import InputError, UnknownNameError
-from rtmpose3d.training.data.augment import NO_AUGMENTATION
-from rtmpose3d.training.data.batches import PoseBatch
-from rtmpose3d.training.data.mixture import MixtureSource, OnBadSample, Share
-from rtmpose3d.training.loop.trainer import TrainingData
-from rtmpose3d.training.recipes.base import PoseRecipe
+from rtmpose3d.training.data.batches import TrainingData
+from rtmpose3d.training.data.mixture import MixtureSource
+from rtmpose3d.training.data.pose_batches import PoseBatch
+from rtmpose3d.training.recipes.augmentation import NO_AUGMENTATION
+from rtmpose3d.training.recipes.mixtures import DatasetEntry, parse_entry
+from rtmpose3d.training.recipes.pose import PoseRecipe
 
-# Where mmpose's documentation and configurations keep them, from their common folder.
+# Folder names in mmpose's documentation and configurations.
 MMPOSE_FOLDERS = {
     "coco-wholebody": "coco",
     "ubody": "UBody",
@@ -28,101 +30,135 @@ MMPOSE_FOLDERS = {
     "lapa": "LaPa",
     "h3wb": "h36m",
 }
-# UBody's labels come in one file or in one of each scene.
+# UBody's labels come in one file, or in one for each scene.
 _OTHER_ANNOTATIONS = {"ubody": "annotations/*/{split}_annotations.json"}
 VALIDATION_CROPS = 512
 _VALIDATION_BATCH = 32
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class FoundShare:
-    """A share of a mixture, read or missing.
+class LoadedDataset:
+    """A dataset of a mixture, with its labels read, or missing.
 
     Attributes:
-        share: of the mixture.
-        folder: where it lies, or was looked for.
-        records: of it; None if it is missing.
-        bad: labels that were left out because something is wrong with them.
+        entry: the mixture's entry.
+        folder: folder of the dataset, or the one that was looked for.
+        records: its annotated people; None if it is missing.
+        skipped: number of labels that were skipped because they are invalid.
         missing: why it is missing, or "".
     """
 
-    share: Share
+    entry: DatasetEntry
     folder: Path
     records: RecordTable | None
-    bad: int = 0
+    skipped: int = 0
     missing: str = ""
 
     @property
-    def samples(self) -> int:
-        """That an epoch holds of it."""
-        return 0 if self.records is None else self.share.samples(len(self.records))
+    def epoch_samples(self) -> int:
+        """Number of samples that an epoch takes from it."""
+        return 0 if self.records is None else self.entry.epoch_samples(len(self.records))
 
 
-def find_share(share: Share, folder: Path, *, on_bad: OnBadSample = "raise") -> FoundShare:
-    """Read the labels of a dataset in the common folder; no image is opened.
+def load_dataset(entry: DatasetEntry, folder: Path, *, on_bad: OnBad = "raise") -> LoadedDataset:
+    """Read the labels of a dataset; no image is opened.
 
     Args:
-        share: which.
-        folder: that holds the datasets' folders.
-        on_bad: what happens at a label that is wrong: "raise", or "skip" and count it.
+        entry: dataset and split.
+        folder: folder that contains the datasets' folders.
+        on_bad: what happens at an invalid label: "raise", or "skip" and count it.
 
     Raises:
         UnknownNameError: there is no such dataset or split.
-        InputError: a label is wrong, or all are.
+        InputError: a label is invalid, or all are.
     """
-    name = share.dataset
+    name = entry.dataset
     if name not in DATASETS:
         raise UnknownNameError("dataset", name, DATASETS)
     names = [name, *([MMPOSE_FOLDERS[name]] if name in MMPOSE_FOLDERS else [])]
     own = next((folder / n for n in names if (folder / n).is_dir()), folder / name)
-    pattern = _OTHER_ANNOTATIONS.get(name, "").format(split=share.split)
+    pattern = _OTHER_ANNOTATIONS.get(name, "").format(split=entry.split)
     annotations = None
     try:
-        DATASETS[name].files(own, share.split)
+        DATASETS[name].files(own, entry.split)
     except InputError as error:
         if not pattern or not own.is_dir() or not any(own.glob(pattern)):
-            return FoundShare(share=share, folder=own, records=None, missing=str(error))
+            return LoadedDataset(entry=entry, folder=own, records=None, missing=str(error))
         annotations = pattern
     reading = read_dataset(
         name,
         own,
-        share.split,
+        entry.split,
         on_bad=on_bad,
-        options=ReadOptions(every=share.every),
+        options=ReadOptions(every=entry.sample_interval),
         annotations=annotations,
     )
     records = RecordTable(reading)
-    return FoundShare(share=share, folder=own, records=records, bad=len(reading.bad))
+    return LoadedDataset(entry=entry, folder=own, records=records, skipped=len(reading.bad))
+
+
+def load_datasets(
+    recipe: PoseRecipe,
+    folder: str | Path,
+    datasets: Sequence[DatasetEntry | str],
+    validation: Sequence[DatasetEntry | str] = (),
+    *,
+    on_bad: OnBad = "raise",
+    workers: int = 0,
+) -> TrainingData[PoseBatch]:
+    """Read the labels of datasets, for the batches of a training.
+
+    Args:
+        recipe: recipe of the training: crop size, batch size, augmentation and seed.
+        folder: folder that contains the datasets' folders.
+        datasets: datasets to train on, as entries or as text (`NAME[@SPLIT][:REPEAT]`).
+        validation: datasets to validate on, of split "val" if a text names none.
+        on_bad: what happens at an invalid label or image: "raise" an error that names it, or
+            "skip" it.
+        workers: number of processes that make batches; 0: a thread.
+
+    Raises:
+        UnknownNameError: there is no such dataset or split.
+        InputError: a dataset is missing, or a label is invalid.
+    """
+    loaded = []
+    for split, entries in (("train", datasets), ("val", validation)):
+        parsed = [parse_entry(e, split) if isinstance(e, str) else e for e in entries]
+        loaded.append([load_dataset(entry, Path(folder), on_bad=on_bad) for entry in parsed])
+    missing = [dataset.missing for dataset in (*loaded[0], *loaded[1]) if dataset.missing]
+    if missing:
+        raise InputError(f"{len(missing)} datasets are missing: {'; '.join(missing)}")
+    return mixture_data(recipe, *loaded, on_bad=on_bad, workers=workers)
 
 
 def mixture_data(
     recipe: PoseRecipe,
-    found: Sequence[FoundShare],
-    validation: Sequence[FoundShare],
+    datasets: Sequence[LoadedDataset],
+    validation: Sequence[LoadedDataset],
     *,
-    on_bad: OnBadSample = "raise",
+    on_bad: OnBad = "raise",
     workers: int = 0,
     validation_crops: int = VALIDATION_CROPS,
 ) -> TrainingData[PoseBatch]:
-    """Batches of the datasets that were found.
+    """Batches of loaded datasets.
 
     Args:
-        recipe: of the training.
-        found: datasets to train on; missing ones are left out.
+        recipe: recipe of the training.
+        datasets: datasets to train on; missing ones are skipped.
         validation: datasets to validate on, in equal parts.
-        on_bad: see `MixtureSource`.
-        workers: processes that make batches; 0: a thread.
-        validation_crops: how many; 0 for processes that do not validate.
+        on_bad: what happens at an image that cannot be used (`MixtureSource.on_bad`).
+        workers: number of processes that make batches; 0: a thread.
+        validation_crops: number of crops to validate on; 0 in processes that do not validate.
 
     Raises:
-        InputError: nothing was found; an image to validate on cannot be used.
+        InputError: all datasets are missing; an image to validate on cannot be used.
     """
-    shares = [(f.share, f.records) for f in found if f.records is not None]
-    if not shares:
-        raise InputError("none of the datasets is there: " + "; ".join(f.missing for f in found))
+    entries = [(d.entry, d.records) for d in datasets if d.records is not None]
+    if not entries:
+        raise InputError("all datasets are missing: " + "; ".join(d.missing for d in datasets))
     sources = {
         stage: MixtureSource(
-            shares=shares,
+            entries=entries,
             input_size_wh=recipe.model.input_size_wh,
             batch_size=recipe.batch_size,
             augmentation=recipe.augmentation(stage),
@@ -132,29 +168,29 @@ def mixture_data(
         for stage in (1, 2)
     }
     return TrainingData(
-        open_stage=partial(_stage, sources),
+        open_stage=partial(_stage_source, sources),
         validation=_validation_batches(recipe, validation, validation_crops),
         workers=workers,
     )
 
 
-def _stage(sources: Mapping[int, MixtureSource], stage: int) -> MixtureSource:
+def _stage_source(sources: Mapping[int, MixtureSource], stage: int) -> MixtureSource:
     return sources[stage]
 
 
 def _validation_batches(
-    recipe: PoseRecipe, found: Sequence[FoundShare], crops: int
+    recipe: PoseRecipe, datasets: Sequence[LoadedDataset], crops: int
 ) -> list[PoseBatch]:
-    """The same crops each time, evenly from each dataset, cut as inference cuts them."""
-    there = [(f.share, f.records) for f in found if f.records is not None]
+    """The same crops each time, evenly spaced over each dataset, cut as inference cuts them."""
+    present = [(d.entry, d.records) for d in datasets if d.records is not None]
     batches: list[PoseBatch] = []
-    for share, records in there if crops else []:
-        count = min(max(crops // len(there), 1), len(records))
+    for entry, records in present if crops else []:
+        count = min(max(crops // len(present), 1), len(records))
         picked = [records[i * len(records) // count] for i in range(count)]
         for start in range(0, count, _VALIDATION_BATCH):
             chosen = picked[start : start + _VALIDATION_BATCH]
             source = MixtureSource(
-                shares=[(replace(share, repeat=1.0), chosen)],
+                entries=[(replace(entry, repeat=1.0), chosen)],
                 input_size_wh=recipe.model.input_size_wh,
                 batch_size=len(chosen),
                 augmentation=NO_AUGMENTATION,

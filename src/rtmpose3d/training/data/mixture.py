@@ -1,127 +1,102 @@
-"""Batches over several datasets at once: `Share` says how much of each, `MixtureSource` cuts them.
+"""Batches over a mixture of datasets.
 
-An epoch holds every record of a share `repeat` times, all shares shuffled into one order. A sample
-follows from seed and place in that order alone, so any number of workers and processes makes the
-same batches.
+An epoch contains every record of a dataset `DatasetEntry.repeat` times, all datasets shuffled
+together. A sample is determined by the seed and its index in that order alone, so any number of
+workers and processes makes the same batches.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from rtmpose3d.data import PoseRecord, load_record_image
+from rtmpose3d.data import OnBad, PoseRecord, load_record_image
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures import IntArray
-from rtmpose3d.training.data.augment import Augmentation, Sample, change_look, cut_crop
-from rtmpose3d.training.data.batches import PoseBatch, batch_of_samples, box_side_px, replace_crop
+from rtmpose3d.training.data.augment import augment_photometric, crop_person
+from rtmpose3d.training.data.pose_batches import (
+    CropSample,
+    PoseBatch,
+    crop_box_side_px,
+    stack_samples,
+)
+from rtmpose3d.training.recipes.augmentation import Augmentation
+from rtmpose3d.training.recipes.mixtures import DatasetEntry
 
-OnBadSample = Literal["raise", "skip"]
-ON_BAD: tuple[OnBadSample, ...] = ("raise", "skip")
-_MOST_SKIPPED = 50  # in a row: then something is wrong with more than single images
-
-
-@dataclass(frozen=True, kw_only=True)
-class Share:
-    """One dataset in a mixture.
-
-    Attributes:
-        dataset: its name (`rtmpose3d.data.DATASETS`).
-        split: of it.
-        every: take every n-th image only (configurations: sample_interval).
-        repeat: how often an epoch holds each record; 0.5: every other one, others each epoch.
-        enlarge: see `cut_crop`.
-    """
-
-    dataset: str
-    split: str = "train"
-    every: int = 1
-    repeat: float = 1.0
-    enlarge: tuple[float, float] | None = None
-
-    def __post_init__(self) -> None:
-        if not self.repeat > 0 or self.every < 1:
-            raise InputError(
-                f"{self.dataset}: repeat must be above 0 and every at least 1, got {self.repeat} "
-                f"and {self.every}"
-            )
-
-    def samples(self, records: int) -> int:
-        """How many an epoch holds of so many records; at least one."""
-        return max(round(records * self.repeat), 1)
+_MAX_SKIPPED = 50  # in a row: then more is wrong than single images
 
 
 @dataclass(eq=False, kw_only=True)
 class MixtureSource:
-    """A `BatchSource` over several datasets, and a `RowSource`.
+    """A `BatchSource` and `RowSource` over several datasets.
 
     Attributes:
-        shares: with their records; images are read when needed.
-        input_size_wh: of the crops.
-        batch_size: crops of a whole batch.
-        augmentation: of this stage.
-        seed: of order and chance.
+        entries: datasets with their records; images are read when they are needed.
+        input_size_wh: width and height of the crops.
+        batch_size: crops per full batch.
+        augmentation: augmentation of the stage.
+        seed: random seed of sample order and augmentation.
         on_bad: what happens at an image that cannot be used: "raise" an error that names it, or
-            "skip" it: another one of its share takes its place and `PoseBatch.skipped` tells.
+            "skip" it: a random record of the same dataset replaces it, and `PoseBatch.skipped`
+            reports it.
 
     Raises:
-        InputError: there are no shares, or one without records.
+        InputError: there are no datasets, or one without records.
     """
 
-    shares: Sequence[tuple[Share, Sequence[PoseRecord]]]
+    entries: Sequence[tuple[DatasetEntry, Sequence[PoseRecord]]]
     input_size_wh: tuple[int, int]
     batch_size: int
     augmentation: Augmentation
     seed: int
-    on_bad: OnBadSample = "raise"
+    on_bad: OnBad = "raise"
     _orders: dict[int, IntArray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.shares:
+        if not self.entries:
             raise InputError("there is no dataset to train on")
-        for share, records in self.shares:
+        for entry, records in self.entries:
             if not len(records):
-                raise InputError(f"{share.dataset}: the dataset has no record to train on")
+                raise InputError(f"{entry.dataset}: the dataset has no record to train on")
 
     @property
-    def samples(self) -> int:
-        """Of an epoch."""
-        return sum(share.samples(len(records)) for share, records in self.shares)
+    def epoch_samples(self) -> int:
+        """Number of samples per epoch."""
+        return sum(entry.epoch_samples(len(records)) for entry, records in self.entries)
 
     def batch(self, index: int) -> PoseBatch:
-        """See `BatchSource`."""
+        """Batch number `index`, from 0."""
         return self.rows(index, range(self.batch_size))
 
     def rows(self, index: int, rows: range) -> PoseBatch:
-        """See `RowSource`."""
-        samples: list[Sample] = []
+        """Some rows of batch number `index`."""
+        samples: list[CropSample] = []
         sides: list[float] = []
         skipped: list[str] = []
         for row in rows:
             sample, side = self._sample(index * self.batch_size + row, skipped)
             samples.append(sample)
             sides.append(side)
-        return batch_of_samples(samples, np.array(sides), tuple(skipped))
+        return stack_samples(samples, np.array(sides), tuple(skipped))
 
-    def record_at(self, place: int) -> tuple[int, int]:
-        """Which share and which of its records stands at a place of the whole training."""
-        epoch, within = divmod(place, self.samples)
+    def record_at(self, sample_index: int) -> tuple[int, int]:
+        """Index of the dataset, and of its record, of a sample counted over the full training."""
+        epoch, within = divmod(sample_index, self.epoch_samples)
         if epoch not in self._orders:
             for old in [known for known in self._orders if known < epoch - 1]:
                 del self._orders[old]
             self._orders[epoch] = self._order(epoch)
-        share, record = self._orders[epoch][within]
-        return int(share), int(record)
+        dataset, record = self._orders[epoch][within]
+        return int(dataset), int(record)
 
     def _order(self, epoch: int) -> IntArray:
-        """(samples, 2) share and record, shuffled."""
+        """(samples, 2) indices of dataset and record, shuffled."""
         parts = []
-        for number, (share, records) in enumerate(self.shares):
+        for number, (entry, records) in enumerate(self.entries):
             rng = np.random.default_rng([self.seed, epoch, 1, number])
-            count, left = len(records), share.samples(len(records))
+            count, left = len(records), entry.epoch_samples(len(records))
             chosen = [np.arange(count)] * (left // count)
             chosen.append(rng.permutation(count)[: left % count])
             indices = np.concatenate(chosen)
@@ -129,42 +104,40 @@ class MixtureSource:
         order = np.concatenate(parts).astype(np.int32)
         return np.random.default_rng([self.seed, epoch, 0]).permutation(order)
 
-    def _sample(self, place: int, skipped: list[str]) -> tuple[Sample, float]:
-        """The sample of a place, or, where that cannot be used, another one of its share."""
-        number, index = self.record_at(place)
-        share, records = self.shares[number]
-        rng = np.random.default_rng([self.seed, place])
-        for _ in range(_MOST_SKIPPED):
+    def _sample(self, sample_index: int, skipped: list[str]) -> tuple[CropSample, float]:
+        """Sample of an index or, if it cannot be used, a random one of the same dataset."""
+        number, index = self.record_at(sample_index)
+        entry, records = self.entries[number]
+        rng = np.random.default_rng([self.seed, sample_index])
+        for _ in range(_MAX_SKIPPED):
             try:
-                return self._cut(records[index], share, rng)
+                return self._crop(records[index], entry, rng)
             except InputError as error:
                 if self.on_bad == "raise":
-                    raise InputError(
-                        f"{error} (to leave such samples out: on_bad='skip', --bad-samples skip)"
-                    ) from error
+                    raise InputError(f"{error} (on_bad='skip' skips such samples)") from error
                 skipped.append(str(error))
             index = int(rng.integers(len(records)))
         raise InputError(
-            f"{share.dataset}: {_MOST_SKIPPED} samples in a row cannot be used, the last: "
-            f"{skipped[-1]}. `rtmpose3d datasets check {share.dataset} FOLDER` lists what is wrong"
+            f"{entry.dataset}: {_MAX_SKIPPED} samples in a row cannot be used, the last: "
+            f"{skipped[-1]}. `rtmpose3d datasets check {entry.dataset} FOLDER` lists all errors"
         )
 
-    def _cut(
-        self, record: PoseRecord, share: Share, rng: np.random.Generator
-    ) -> tuple[Sample, float]:
-        sample = cut_crop(
+    def _crop(
+        self, record: PoseRecord, entry: DatasetEntry, rng: np.random.Generator
+    ) -> tuple[CropSample, float]:
+        sample = crop_person(
             load_record_image(record),
             record.box_xyxy,
             record.keypoints_px,
             record.visible,
             record.keypoints_camera_m,
             self.input_size_wh,
-            self.augmentation.geometry,
+            self.augmentation.geometric,
             rng,
-            enlarge=share.enlarge,
+            box_scale=entry.box_scale,
         )
-        side = box_side_px(record, sample)
-        if self.augmentation.look is not None:
-            crop = change_look(sample.crop, self.augmentation.look, rng)
-            sample = replace_crop(sample, crop)
+        side = crop_box_side_px(record, sample)
+        photometric = self.augmentation.photometric
+        if photometric is not None:
+            sample = replace(sample, crop=augment_photometric(sample.crop, photometric, rng))
         return sample, side

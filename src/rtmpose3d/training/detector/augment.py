@@ -1,81 +1,43 @@
-"""How images vary in the detector's training: scale, place, mosaic, mirror, colour.
+"""Augmentation of a detector's images: scale, position, mosaic, flip, colour.
 
-After RTMDet (section 3.4: cached mosaic, resize and crop, HSV, flip; weaker in stage 2), with
-mosaics of cells that each hold an image as inference would fit it. Everything random comes from
-the generator that is passed in.
+As in RTMDet (section 3.4: cached mosaic, resize and crop, HSV, flip; weaker in stage 2), with
+mosaics whose cells each contain an image as inference would fit it. The settings are in
+`recipes.detector`. All randomness comes from the generator that is passed in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from rtmpose3d.geometry.letterbox import LETTERBOX_GREY, letterbox_size
 from rtmpose3d.structures import BoolArray, FloatArray, Image
-from rtmpose3d.training.data.augment import Look, change_look
+from rtmpose3d.training.data.augment import augment_photometric
 from rtmpose3d.training.detector.images import (
     DetectorBatch,
     ImageSource,
     LabelledImage,
-    settle_boxes,
+    clip_boxes,
 )
+from rtmpose3d.training.recipes.detector import ImageAugmentation
 
 CELLS = 4  # of a mosaic
-COLOURS = Look(hue=8, saturation=40, value=40, dropout_share=0.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageAugmentation:
-    """Settings of one stage.
-
-    Attributes:
-        mosaic_share: of images that are put together of four.
-        mosaic_zoom: factor on the size that would fit an image into its cell of a mosaic.
-        empty_share: of images taken from those without people.
-        scale: least and greatest factor on the size that inference would fit into the input.
-        stretch: greatest factor on one side against the other.
-        corner_share: of images that lie at the upper left, as inference puts them.
-        flip_share: of images that are mirrored.
-        look: colours and blur; None for none.
-    """
-
-    mosaic_share: float = 0.4
-    mosaic_zoom: float = 1.4
-    empty_share: float = 0.1
-    scale: tuple[float, float] = (0.65, 2.0)
-    stretch: float = 1.15
-    corner_share: float = 0.5
-    flip_share: float = 0.5
-    look: Look | None = COLOURS
-
-
-STAGE1 = ImageAugmentation()
-STAGE2 = ImageAugmentation(mosaic_share=0.0, scale=(0.8, 1.3), corner_share=0.8)
-AS_INFERENCE = ImageAugmentation(
-    mosaic_share=0.0,
-    empty_share=0.0,
-    scale=(1.0, 1.0),
-    stretch=1.0,
-    corner_share=1.0,
-    flip_share=0.0,
-    look=None,
-)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class VariedImages:
-    """Batches of a source's images, each varied anew: a `BatchSource` for detectors.
+class AugmentedImages:
+    """Batches of augmented images: a `BatchSource` for detectors.
 
     Attributes:
         source: images with people.
-        empty: images without; None for none.
-        size_wh: of the network's input, px.
-        batch_size: images a batch.
-        augmentation: of this stage.
-        seed: of all chance.
+        size_wh: size of the network's input, px.
+        batch_size: images per batch.
+        augmentation: augmentation of the stage.
+        seed: random seed of choice and augmentation.
+        backgrounds: images without people; None: none.
     """
 
     source: ImageSource
@@ -83,68 +45,64 @@ class VariedImages:
     batch_size: int
     augmentation: ImageAugmentation
     seed: int
-    empty: ImageSource | None = None
+    backgrounds: ImageSource | None = None
 
     def batch(self, index: int) -> DetectorBatch:
-        """Batch number `index`, always the same one."""
+        """Batch number `index`, from 0."""
         rng = np.random.default_rng([self.seed, index])
         made = []
-        for place in range(index * self.batch_size, (index + 1) * self.batch_size):
-            count = CELLS if rng.random() < self.augmentation.mosaic_share else 1
-            chosen = self.source.draw(place, count)
-            if self.empty is not None:
-                chosen = [self._or_empty(image, rng) for image in chosen]
-            made.append(vary(chosen, self.size_wh, self.augmentation, rng))
+        for draw in range(index * self.batch_size, (index + 1) * self.batch_size):
+            count = CELLS if rng.random() < self.augmentation.mosaic_prob else 1
+            chosen = self.source.draw(draw, count)
+            if self.backgrounds is not None:
+                chosen = [self._or_background(image, rng) for image in chosen]
+            made.append(augment(chosen, self.size_wh, self.augmentation, rng))
         return DetectorBatch(
             images=np.stack([image.image for image in made]),
             boxes_xyxy=tuple(image.boxes_xyxy for image in made),
             ignored=tuple(image.ignored for image in made),
         )
 
-    def _or_empty(self, image: LabelledImage, rng: np.random.Generator) -> LabelledImage:
-        assert self.empty is not None
-        if rng.random() >= self.augmentation.empty_share:
+    def _or_background(self, image: LabelledImage, rng: np.random.Generator) -> LabelledImage:
+        assert self.backgrounds is not None
+        if rng.random() >= self.augmentation.background_prob:
             return image
-        return self.empty.draw(int(rng.integers(1 << 30)))[0]
+        return self.backgrounds.draw(int(rng.integers(1 << 30)))[0]
 
 
-def vary(
+def augment(
     images: Sequence[LabelledImage],
     size_wh: tuple[int, int],
     augmentation: ImageAugmentation,
     rng: np.random.Generator,
 ) -> LabelledImage:
-    """One image of the network's input size, made of one or of four.
+    """Make one image of the network's input size from one image, or from four as a mosaic.
 
     Args:
-        images: one, or four for a mosaic.
-        size_wh: of the network's input.
-        augmentation: how much.
-        rng: where chance comes from.
+        images: one image, or four.
+        size_wh: size of the network's input.
+        augmentation: settings.
+        rng: source of randomness.
     """
     width, height = size_wh
     canvas = np.full((height, width, 3), LETTERBOX_GREY, np.uint8)
     boxes, ignored = [], []
     for image, cell in zip(images, _cells(len(images), size_wh, rng), strict=True):
-        placed, leave = _place(canvas, cell, image, augmentation, rng)
+        placed, placed_ignored = _paste(canvas, cell, image, augmentation, rng)
         boxes.append(placed)
-        ignored.append(leave)
+        ignored.append(placed_ignored)
     made = LabelledImage(
         image=canvas, boxes_xyxy=np.concatenate(boxes), ignored=np.concatenate(ignored)
     )
-    if rng.random() < augmentation.flip_share:
-        made = mirror(made)
-    if augmentation.look is None:
+    if rng.random() < augmentation.flip_prob:
+        made = flip_image(made)
+    if augmentation.photometric is None:
         return made
-    return LabelledImage(
-        image=change_look(made.image, augmentation.look, rng),
-        boxes_xyxy=made.boxes_xyxy,
-        ignored=made.ignored,
-    )
+    return replace(made, image=augment_photometric(made.image, augmentation.photometric, rng))
 
 
-def mirror(image: LabelledImage) -> LabelledImage:
-    """The mirrored image. Boxes' coordinates are borders, so x becomes width - x."""
+def flip_image(image: LabelledImage) -> LabelledImage:
+    """Flip an image horizontally. Box coordinates are borders, so x becomes width - x."""
     width = image.image.shape[1]
     x1, y1, x2, y2 = image.boxes_xyxy.T
     return LabelledImage(
@@ -157,7 +115,7 @@ def mirror(image: LabelledImage) -> LabelledImage:
 def _cells(
     count: int, size_wh: tuple[int, int], rng: np.random.Generator
 ) -> list[tuple[int, int, int, int]]:
-    """x1, y1, x2, y2 of the parts of the input that images are put into."""
+    """x1, y1, x2, y2 of the input's cells, one per image."""
     width, height = size_wh
     if count == 1:
         return [(0, 0, width, height)]
@@ -165,14 +123,14 @@ def _cells(
     return [(0, 0, x, y), (x, 0, width, y), (0, y, x, height), (x, y, width, height)]
 
 
-def _place(
+def _paste(
     canvas: Image,
     cell: tuple[int, int, int, int],
     image: LabelledImage,
     augmentation: ImageAugmentation,
     rng: np.random.Generator,
 ) -> tuple[FloatArray, BoolArray]:
-    """Resize an image and put it into its cell of the canvas; its boxes there."""
+    """Resize an image and paste it into its cell of the canvas; returns its boxes there."""
     x1, y1, x2, y2 = cell
     cell_wh = x2 - x1, y2 - y1
     image_h, image_w = image.image.shape[:2]
@@ -187,13 +145,13 @@ def _place(
     scale = np.array([new_w / image_w, new_h / image_h])
     boxes = image.boxes_xyxy * np.tile(scale, 2)
     left, top = _offset(boxes, image.ignored, (new_w, new_h), cell_wh, augmentation, rng)
-    shown_x = max(left, 0), min(left + new_w, cell_wh[0])
-    shown_y = max(top, 0), min(top + new_h, cell_wh[1])
-    canvas[y1 + shown_y[0] : y1 + shown_y[1], x1 + shown_x[0] : x1 + shown_x[1]] = resized[
-        shown_y[0] - top : shown_y[1] - top, shown_x[0] - left : shown_x[1] - left
+    visible_x = max(left, 0), min(left + new_w, cell_wh[0])
+    visible_y = max(top, 0), min(top + new_h, cell_wh[1])
+    canvas[y1 + visible_y[0] : y1 + visible_y[1], x1 + visible_x[0] : x1 + visible_x[1]] = resized[
+        visible_y[0] - top : visible_y[1] - top, visible_x[0] - left : visible_x[1] - left
     ]
-    window = x1 + shown_x[0], y1 + shown_y[0], x1 + shown_x[1], y1 + shown_y[1]
-    return settle_boxes(boxes + np.tile([x1 + left, y1 + top], 2), image.ignored, window)
+    window = x1 + visible_x[0], y1 + visible_y[0], x1 + visible_x[1], y1 + visible_y[1]
+    return clip_boxes(boxes + np.tile([x1 + left, y1 + top], 2), image.ignored, window)
 
 
 def _offset(
@@ -204,22 +162,22 @@ def _offset(
     augmentation: ImageAugmentation,
     rng: np.random.Generator,
 ) -> tuple[int, int]:
-    """Where the image's upper left corner goes; a person chosen by chance stays in view."""
-    wanted = boxes[~ignored]
-    corner = rng.random() < augmentation.corner_share
+    """Position of the image's upper left corner in its cell; a random person stays in view."""
+    people = boxes[~ignored]
+    corner = rng.random() < augmentation.corner_prob
     focus = None
-    if len(wanted):
-        box = wanted[int(rng.integers(len(wanted)))]
+    if len(people):
+        box = people[int(rng.integers(len(people)))]
         focus = (box[:2] + box[2:]) / 2
-    place = []
+    offsets = []
     for axis in range(2):
         room = cell_wh[axis] - new_wh[axis]
         if room >= 0:
-            place.append(0 if corner else int(rng.integers(room + 1)))
+            offsets.append(0 if corner else int(rng.integers(room + 1)))
             continue
         low, high = room, 0
-        if focus is not None:  # its middle within the cell
+        if focus is not None:  # its centre stays within the cell
             low = max(low, int(np.ceil(-focus[axis])))
             high = min(high, int(np.floor(cell_wh[axis] - focus[axis])))
-        place.append(int(rng.integers(low, high + 1)) if low <= high else room // 2)
-    return place[0], place[1]
+        offsets.append(int(rng.integers(low, high + 1)) if low <= high else room // 2)
+    return offsets[0], offsets[1]

@@ -1,4 +1,4 @@
-"""Boxes in torch, as training needs them: cells' points, overlaps of pairs, generalised IoU.
+"""Boxes in torch: points of cells, pairwise IoU, generalised IoU.
 
 Boxes are x1, y1, x2, y2 in pixels of the network's input.
 """
@@ -16,7 +16,7 @@ AREA_FLOOR = 1e-6  # px^2, keeps a ratio of areas finite (published code of RTMD
 
 
 def cell_points(level_sizes_hw: Sequence[tuple[int, int]]) -> Tensor:
-    """The points that the network's cells stand for, finest scale first.
+    """Points of the network's cells, finest scale first.
 
     Args:
         level_sizes_hw: rows and columns of the three scales, at strides 8, 16 and 32.
@@ -32,8 +32,8 @@ def cell_points(level_sizes_hw: Sequence[tuple[int, int]]) -> Tensor:
     return torch.cat(levels).float()
 
 
-def inside(points: Tensor, boxes: Tensor) -> Tensor:
-    """Whether points lie strictly inside boxes: (P, 2), (B, M, 4) -> (B, P, M) bool."""
+def points_in_boxes(points: Tensor, boxes: Tensor) -> Tensor:
+    """Whether points are strictly inside boxes: (P, 2), (B, M, 4) -> (B, P, M) bool."""
     point = points[None, :, None]  # (1, P, 1, 2)
     box = boxes[:, None]  # (B, 1, M, 4)
     return ((point > box[..., :2]) & (point < box[..., 2:])).all(3)
@@ -53,7 +53,7 @@ def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:
 def generalised_iou(a: Tensor, b: Tensor) -> Tensor:
     """GIoU of boxes in pairs (Rezatofighi et al., CVPR 2019): (N, 4), (N, 4) -> (N,) in [-1, 1].
 
-    IoU less the share of the smallest enclosing box that neither of the two covers.
+    IoU minus the fraction of the smallest enclosing box that neither of the two covers.
     """
     sides = torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])
     common = sides.clamp(min=0).prod(1)
@@ -64,5 +64,5 @@ def generalised_iou(a: Tensor, b: Tensor) -> Tensor:
 
 
 def area(boxes: Tensor) -> Tensor:
-    """(..., 4) -> (...), px^2; 0 for a box that is turned inside out."""
+    """(..., 4) -> (...), px^2; 0 for an inverted box."""
     return (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(-1)

@@ -1,11 +1,11 @@
-"""Puts a detector's scores where inference expects them.
+"""Calibration of a detector's scores to the threshold of inference.
 
     python -m rtmpose3d.training.detector.calibration FILE.pth --rendered VAL --out NEW.pth
 
-The network scores a box by its expected overlap with a person, so what score tells people from the
-rest depends on how far it was trained. One number, added to all logits, moves the score at which a
-given share of the finds are people to 0.3, from which on inference takes a box for a person. The
-order of the boxes stays.
+The network scores a box by its expected IoU with a person, so the score that separates people from
+background depends on the length of the training. A constant, added to all logits, moves the score
+at which detections have a given precision to 0.3, the threshold of inference. The ranking of the
+boxes stays.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rtmpose3d.pipeline.detect import detect_people
 from rtmpose3d.runtime import RuntimeOptions, open_detector
 from rtmpose3d.sources import load_image
 from rtmpose3d.structures import Detections
-from rtmpose3d.training.detector.validation import LEAST_SCORE, SCORE_THR
+from rtmpose3d.training.detector.validation import MIN_SCORE, SCORE_THR
 from rtmpose3d.weights import read_checkpoint, read_meta, write_torch_file
 from rtmpose3d.zoo import resolve_detector
 
@@ -39,12 +39,12 @@ _BIAS = "bbox_head.rtm_cls."
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """Where a detector's scores tell people from the rest.
+    """Score threshold of a detector for a given precision.
 
     Attributes:
-        score: from which on the precision is as wished.
-        shift: to be added to the logits, so that this score becomes 0.3.
-        at_score: what is found with it.
+        score: minimum score with the precision.
+        shift: constant to add to the logits, so that this score becomes 0.3.
+        at_score: precision and recall at this score.
     """
 
     score: float
@@ -53,24 +53,24 @@ class Calibration:
 
 
 def calibrate(
-    images: Sequence[AnnotatedImage], found: Sequence[Detections], precision: float
+    images: Sequence[AnnotatedImage], detections: Sequence[Detections], precision: float
 ) -> Calibration:
-    """The least score with a precision.
+    """Find the minimum score with a precision.
 
     Args:
         images: annotated images.
-        found: each one's detections, from low scores on.
-        precision: that is wished for, 0 to 1.
+        detections: detections in each, including those of low scores.
+        precision: required precision, 0 to 1.
 
     Raises:
-        InputError: no score has it.
+        InputError: no score has this precision.
     """
     for score in _STEPS.tolist():
-        at_score = score_detections(images, found, score_thr=score)
+        at_score = score_detections(images, detections, score_thr=score)
         if at_score.finds and at_score.precision >= precision:
             shift = _logit(SCORE_THR) - _logit(score)
             return Calibration(score=score, shift=shift, at_score=at_score)
-    raise InputError(f"no score of these detections has a precision of {precision:g}; train on")
+    raise InputError(f"no score of these detections has a precision of {precision:g}; train longer")
 
 
 def _logit(score: float) -> float:
@@ -78,53 +78,53 @@ def _logit(score: float) -> float:
 
 
 def write_shifted(source: Path, shift: float, out: Path) -> None:
-    """Write a detector's .pth with a number added to all its logits.
+    """Write a detector's .pth file with a constant added to all its logits.
 
     Raises:
-        WeightsError: it is no weights file.
-        InputError: it is none of a detector.
-        OutputError: it cannot be written.
+        WeightsError: the source is not a file of weights.
+        InputError: the source has no weights of a detector.
+        OutputError: the file cannot be written.
     """
     arrays = dict(read_checkpoint(source))
     names = [name for name in arrays if name.startswith(_BIAS) and name.endswith(".bias")]
     if not names:
-        raise InputError(f"{source} has no {_BIAS}*.bias; it is no file of a detector's training")
+        raise InputError(f"{source} has no {_BIAS}*.bias; it is not the file of a trained detector")
     for name in names:
         arrays[name] = (arrays[name].astype(np.float32) + shift).astype(arrays[name].dtype)
     write_torch_file(out, arrays, {"meta": {**read_meta(source), "score_shift": shift}})
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; ends the process with an error's text if there is one."""
+    """Run the command; exits with the message of an error."""
     parser = argparse.ArgumentParser(
         prog="python -m rtmpose3d.training.detector.calibration",
-        description="Put a detector's scores where inference expects them",
+        description="Calibrate a detector's scores to the threshold of inference",
     )
-    parser.add_argument("source", type=Path, help="its .pth")
+    parser.add_argument("source", type=Path, help="the detector's .pth file")
     parser.add_argument("--model", default="rtmdet-n")
     parser.add_argument(
-        "--rendered", type=Path, required=True, help="dataset of rtmpose3d synth, to measure on"
+        "--rendered", type=Path, required=True, help="rendered dataset of rtmpose3d synth"
     )
-    parser.add_argument("--precision", type=float, default=0.8, help="that 0.3 is to have")
-    parser.add_argument("--out", type=Path, required=True, help="the .pth to write")
-    given = parser.parse_args(arguments)
+    parser.add_argument("--precision", type=float, default=0.8, help="precision at a score of 0.3")
+    parser.add_argument("--out", type=Path, required=True, help="the .pth file to write")
+    options = parser.parse_args(arguments)
     try:
-        people = read_rendered_people(given.rendered)
-        options = RuntimeOptions(device="cpu")
-        session = open_detector(resolve_detector(given.model), given.source, options)
+        people = read_rendered_people(options.rendered)
+        runtime = RuntimeOptions(device="cpu")
+        session = open_detector(resolve_detector(options.model), options.source, runtime)
         sizes_wh: dict[Path, tuple[int, int]] = {}
-        found: list[Detections] = []
+        detections: list[Detections] = []
         for path in by_image(people):
             image = load_image(path)
             sizes_wh[path] = image.shape[1], image.shape[0]
-            found += detect_people(session, [image], bbox_thr=LEAST_SCORE)
-        result = calibrate(annotated_images(people, sizes_wh), found, given.precision)
-        write_shifted(given.source, result.shift, given.out)
+            detections += detect_people(session, [image], bbox_thr=MIN_SCORE)
+        result = calibrate(annotated_images(people, sizes_wh), detections, options.precision)
+        write_shifted(options.source, result.shift, options.out)
     except RTMPose3DError as error:
         sys.exit(f"error: {error}")
     print(
         f"score {result.score:.2f} has precision {result.at_score.precision:.3f} and recall "
-        f"{result.at_score.recall:.3f} in {len(found)} images; {given.out} has its logits "
+        f"{result.at_score.recall:.3f} in {len(detections)} images; {options.out} has its logits "
         f"shifted by {result.shift:+.3f}"
     )
 

@@ -1,7 +1,6 @@
-"""Images with boxes, and batches of them.
+"""Images with boxes, their batches, and their sources.
 
-Everything is addressed by an index and the same index gives the same image or batch, as in
-`training.data.batches`: a resumed training goes on with the very next batch.
+The same index gives the same image or batch, as in `training.data.batches`.
 """
 
 from __future__ import annotations
@@ -17,21 +16,21 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.sources import load_image
 from rtmpose3d.structures import BoolArray, FloatArray, Image, UInt8Array
 
-LEAST_SHOWN_SHARE = 0.15  # of a person's box; who shows less is neither person nor background
-LEAST_SIDE_PX = 6.0  # of a box in the network's input; smaller ones likewise
+MIN_SHOWN_FRACTION = 0.15  # of a person's box; less visible people are ignored
+MIN_SIDE_PX = 6.0  # of a box in the network's input; smaller ones are ignored
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelledImage:
-    """An image and everybody in it.
+    """An image with the boxes of all people in it.
 
     Attributes:
         image: (H, W, 3) uint8 BGR.
-        boxes_xyxy: (M, 4) float32, pixels; what shows of each person.
-        ignored: (M,) bool, people and regions that are neither to be found nor background.
+        boxes_xyxy: (M, 4) float32, pixels; visible part of each person.
+        ignored: (M,) bool, people and regions that count neither as person nor as background.
 
     Raises:
-        InputError: shapes that do not go together, or a box that is not finite.
+        InputError: shapes that do not match, or a box that is not finite.
     """
 
     image: Image
@@ -41,7 +40,7 @@ class LabelledImage:
     def __post_init__(self) -> None:
         if self.boxes_xyxy.shape != (len(self.ignored), 4):
             raise InputError(
-                "boxes_xyxy must be (M, 4) with M flags ignored, got "
+                "boxes_xyxy must be (M, 4) and ignored (M,), got "
                 f"{self.boxes_xyxy.shape} and {self.ignored.shape}"
             )
         if not np.isfinite(self.boxes_xyxy).all():
@@ -54,9 +53,9 @@ class DetectorBatch:
 
     Attributes:
         images: (B, h, w, 3) uint8 BGR.
-        boxes_xyxy: for each (m, 4) float32, pixels of the input.
-        ignored: for each (m,) bool.
-        skipped: what is wrong with images that others took the place of.
+        boxes_xyxy: (m, 4) float32 for each image, pixels of the input.
+        ignored: (m,) bool for each image.
+        skipped: error messages of the images that were replaced by others.
     """
 
     images: UInt8Array
@@ -68,7 +67,7 @@ class DetectorBatch:
         return len(self.images)
 
     def part(self, rows: range) -> DetectorBatch:
-        """Some of its images; views."""
+        """Batch of some of the images, as views."""
         chosen = slice(rows.start, rows.stop, rows.step)
         return DetectorBatch(
             images=self.images[chosen],
@@ -77,7 +76,7 @@ class DetectorBatch:
         )
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """All of it, to be looked at in a file."""
+        """All arrays, to be saved for inspection."""
         return {
             "images": self.images,
             "boxes_xyxy": np.concatenate(self.boxes_xyxy),
@@ -87,19 +86,19 @@ class DetectorBatch:
 
 
 class ImageSource(Protocol):
-    """Whatever has labelled images. The same draw gives the same images."""
+    """Source of labelled images. The same index returns the same images."""
 
     def draw(self, index: int, count: int = 1) -> list[LabelledImage]:
-        """Some images: the first as the order has it at draw `index`, the others by chance."""
+        """Images of draw `index`: the first one by the source's order, the others randomly."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class GivenImages:
-    """A few images over and over, in their order.
+class FixedImages:
+    """A fixed list of images, repeated in order.
 
     Attributes:
-        images: at least one.
+        images: at least one image.
     """
 
     images: Sequence[LabelledImage]
@@ -109,13 +108,13 @@ class GivenImages:
             raise InputError("there is no labelled image to train on")
 
     def draw(self, index: int, count: int = 1) -> list[LabelledImage]:
-        """See `ImageSource`."""
+        """Images of draw `index`, in order."""
         return [self.images[(index + i) % len(self.images)] for i in range(count)]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class FilesWithoutPeople:
-    """Photographs that show nobody, read when they are needed.
+class BackgroundImages:
+    """Photographs without people, read when they are needed.
 
     Attributes:
         paths: image files, at least one.
@@ -124,55 +123,57 @@ class FilesWithoutPeople:
     paths: Sequence[Path]
 
     def draw(self, index: int, count: int = 1) -> list[LabelledImage]:
-        """See `ImageSource`."""
-        nobody = np.zeros((0, 4), np.float32)
+        """Images of draw `index`, in order."""
+        no_boxes = np.zeros((0, 4), np.float32)
         return [
             LabelledImage(
                 image=load_image(self.paths[(index + i) % len(self.paths)]),
-                boxes_xyxy=nobody,
+                boxes_xyxy=no_boxes,
                 ignored=np.zeros(0, bool),
             )
             for i in range(count)
         ]
 
 
-class PooledImages:
-    """A costly source (a renderer) whose images are each used several times.
+class ImagePool:
+    """Images of a costly source (a renderer), each used several times.
 
-    Draw k takes images by chance from the last `pool` of the first `start + k / reuse`, so the
-    pool grows, then moves on slowly. A resumed training makes its pool anew, as it was.
+    Draw k chooses randomly from the last `size` of the first `initial_size + k / reuse` images, so
+    the pool grows, then moves on slowly. A resumed training renders its pool again.
 
     Args:
-        open_stream: gives images n, n + 1, ... without end; the same number is always the same.
-        pool: how many are kept in memory.
-        start: how many there are before the first draw, at most `pool`.
-        reuse: draws for each new image.
-        seed: of the chance.
+        open_stream: opens the source at image n; the same number always gives the same image.
+        size: number of images kept in memory.
+        initial_size: number of images before the first draw, at most `size`.
+        reuse: draws per new image.
+        seed: random seed of the choice.
     """
 
     def __init__(
         self,
         open_stream: Callable[[int], Iterator[LabelledImage]],
         *,
-        pool: int = 3000,
-        start: int = 128,
+        size: int = 3000,
+        initial_size: int = 128,
         reuse: int = 32,
         seed: int = 0,
     ) -> None:
-        if not 1 <= start <= pool or reuse < 1:
+        if not 1 <= initial_size <= size or reuse < 1:
             raise InputError(
-                f"start must be 1 to pool, and reuse at least 1, got {start}, {pool}, {reuse}"
+                "initial_size must be between 1 and size, and reuse at least 1, got "
+                f"{initial_size}, {size} and {reuse}"
             )
         self.open_stream = open_stream
-        self.pool, self.start, self.reuse, self.seed = pool, start, reuse, seed
+        self.size, self.initial_size = size, initial_size
+        self.reuse, self.seed = reuse, seed
         self._kept: dict[int, LabelledImage] = {}
         self._stream: Iterator[LabelledImage] | None = None
         self._next = 0
 
     def draw(self, index: int, count: int = 1) -> list[LabelledImage]:
-        """See `ImageSource`; draws must not go back by more than the pool holds."""
-        newest = self.start + index // self.reuse
-        oldest = max(0, newest - self.pool)
+        """Images of draw `index`; draws must not go back by more than the size of the pool."""
+        newest = self.initial_size + index // self.reuse
+        oldest = max(0, newest - self.size)
         if self._stream is None or self._next < oldest:
             self._stream, self._next = self.open_stream(oldest), oldest
         while self._next < newest:
@@ -184,15 +185,15 @@ class PooledImages:
         return [self._kept[int(n)] for n in rng.integers(oldest, newest, size=count)]
 
 
-def settle_boxes(
+def clip_boxes(
     boxes_xyxy: FloatArray, ignored: BoolArray, window_xyxy: tuple[float, float, float, float]
 ) -> tuple[FloatArray, BoolArray]:
-    """Boxes after a cut: clipped to the window, those outside dropped, remains ignored.
+    """Clip boxes to a window; boxes outside are dropped, small remains ignored.
 
     Args:
-        boxes_xyxy: (M, 4) pixels of the cut image.
+        boxes_xyxy: (M, 4) pixels.
         ignored: (M,) bool.
-        window_xyxy: what shows.
+        window_xyxy: visible part of the image.
 
     Returns:
         boxes (m, 4) float32 and ignored (m,).
@@ -200,8 +201,8 @@ def settle_boxes(
     low, high = np.array(window_xyxy[:2]), np.array(window_xyxy[2:])
     clipped = boxes_xyxy.astype(np.float64).reshape(-1, 2, 2).clip(low, high).reshape(-1, 4)
     sides = clipped[:, 2:] - clipped[:, :2]
-    whole = np.prod(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], axis=1)
-    shown = np.prod(sides, axis=1) / np.maximum(whole, 1e-9)
-    there = (sides > 1).all(axis=1)
-    remains = (shown < LEAST_SHOWN_SHARE) | (sides.min(axis=1, initial=np.inf) < LEAST_SIDE_PX)
-    return clipped[there].astype(np.float32), (ignored | remains)[there]
+    full = np.prod(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], axis=1)
+    shown = np.prod(sides, axis=1) / np.maximum(full, 1e-9)
+    inside = (sides > 1).all(axis=1)
+    remains = (shown < MIN_SHOWN_FRACTION) | (sides.min(axis=1, initial=np.inf) < MIN_SIDE_PX)
+    return clipped[inside].astype(np.float32), (ignored | remains)[inside]

@@ -1,6 +1,6 @@
 """RTMDet's training losses: quality focal loss for scores, GIoU for boxes (RTMDet, section 3.3).
 
-In: the network's outputs and the true boxes of a batch. Out: `DetectorLosses`.
+In: the network's outputs and the ground-truth boxes of a batch. Out: `DetectorLosses`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ BOX_WEIGHT = 2.0  # RTMDet configurations, GIoULoss.loss_weight
 
 
 @dataclass(frozen=True, kw_only=True)
-class People:
-    """True boxes of the B images of a batch, padded to the same number M.
+class PaddedBoxes:
+    """Ground-truth boxes of the B images of a batch, padded to the same number M.
 
     Attributes:
         boxes_xyxy: (B, M, 4) float32, pixels of the network's input.
@@ -34,9 +34,9 @@ class People:
     is_person: Tensor
     ignored: Tensor
 
-    def to(self, device: str | torch.device) -> People:
-        """The same on another device."""
-        return People(
+    def to(self, device: str | torch.device) -> PaddedBoxes:
+        """Copy to a device."""
+        return PaddedBoxes(
             boxes_xyxy=self.boxes_xyxy.to(device),
             is_person=self.is_person.to(device),
             ignored=self.ignored.to(device),
@@ -49,9 +49,9 @@ class DetectorLosses:
 
     Attributes:
         score: quality focal loss of all cells.
-        box: GIoU loss of the cells that answer for a person, times its weight.
-        positives: number of those cells.
-        mean_iou: of their boxes, for the log.
+        box: weighted GIoU loss of the positive cells (those assigned to a person).
+        positives: number of positive cells.
+        mean_iou: mean IoU of their boxes, for the log.
     """
 
     score: Tensor
@@ -61,71 +61,71 @@ class DetectorLosses:
 
     @property
     def total(self) -> Tensor:
-        """What is minimised."""
+        """Sum of both losses, which is minimised."""
         return self.score + self.box
 
 
-def pad_people(boxes_xyxy: Sequence[Tensor], ignored: Sequence[Tensor] | None = None) -> People:
-    """Put each image's boxes into one array.
+def pad_boxes(boxes_xyxy: Sequence[Tensor], ignored: Sequence[Tensor] | None = None) -> PaddedBoxes:
+    """Pad the boxes of images to one array.
 
     Args:
-        boxes_xyxy: for each of B images (m, 4) px; m may be 0.
-        ignored: for each image (m,) bool; None for none.
+        boxes_xyxy: (m, 4) px for each of B images; m may be 0.
+        ignored: (m,) bool for each image; None: none.
     """
-    most = max((len(boxes) for boxes in boxes_xyxy), default=0)
-    padded = torch.zeros(len(boxes_xyxy), most, 4)
-    real = torch.zeros(len(boxes_xyxy), most, dtype=torch.bool)
-    leave = torch.zeros(len(boxes_xyxy), most, dtype=torch.bool)
+    rows = max((len(boxes) for boxes in boxes_xyxy), default=0)
+    padded = torch.zeros(len(boxes_xyxy), rows, 4)
+    real = torch.zeros(len(boxes_xyxy), rows, dtype=torch.bool)
+    to_ignore = torch.zeros(len(boxes_xyxy), rows, dtype=torch.bool)
     for i, boxes in enumerate(boxes_xyxy):
         padded[i, : len(boxes)] = boxes
         real[i, : len(boxes)] = True
         if ignored is not None:
-            leave[i, : len(boxes)] = ignored[i]
-    return People(boxes_xyxy=padded, is_person=real & ~leave, ignored=leave)
+            to_ignore[i, : len(boxes)] = ignored[i]
+    return PaddedBoxes(boxes_xyxy=padded, is_person=real & ~to_ignore, ignored=to_ignore)
 
 
-def _own(numbers: Tensor) -> Tensor:
+def _identity(numbers: Tensor) -> Tensor:
     return numbers
 
 
 def detector_losses(
     logits: tuple[Tensor, ...],
     distances: tuple[Tensor, ...],
-    people: People,
-    mean: Callable[[Tensor], Tensor] = _own,
+    people: PaddedBoxes,
+    mean: Callable[[Tensor], Tensor] = _identity,
 ) -> DetectorLosses:
-    """RTMDet's losses of a batch.
+    """Compute RTMDet's losses of a batch.
 
     Args:
-        logits: three of (B, 1, H_i, W_i), as `RTMDet` gives them.
+        logits: three of (B, 1, H_i, W_i), from `RTMDet`.
         distances: three of (B, 4, H_i, W_i), px.
-        people: true boxes, on the same device.
-        mean: over the processes that share a batch (`Engine.mean`): losses are per cell of all.
+        people: ground-truth boxes, on the same device.
+        mean: mean over the processes that share a batch (`Engine.all_reduce_mean`), for a
+            normalisation over all cells.
     """
     scores = torch.cat([level.flatten(1) for level in logits], dim=1).float()  # (B, P)
     boxes = boxes_from_distances(tuple(level.float() for level in distances))  # (B, P, 4)
     cells = cell_points([(level.shape[2], level.shape[3]) for level in logits]).to(boxes.device)
-    found = assign(scores, boxes, cells, people.boxes_xyxy, people.is_person, people.ignored)
-    # The published code's average factor, likewise a mean over processes
-    normaliser = mean(found.iou.sum()).clamp(min=1)
-    score = (quality_focal_loss(scores, found.iou) * found.counts).sum() / normaliser
-    positives = found.positive
-    box = BOX_WEIGHT * _box_loss(boxes, people.boxes_xyxy, found) / normaliser
+    assignment = assign(scores, boxes, cells, people.boxes_xyxy, people.is_person, people.ignored)
+    # avg_factor of the published code, which is a mean over processes too
+    normaliser = mean(assignment.iou.sum()).clamp(min=1)
+    score = (quality_focal_loss(scores, assignment.iou) * assignment.valid).sum() / normaliser
+    positives = assignment.positive
+    box = BOX_WEIGHT * _box_loss(boxes, people.boxes_xyxy, assignment) / normaliser
     count = positives.sum()
     return DetectorLosses(
-        score=score, box=box, positives=count, mean_iou=found.iou.sum() / count.clamp(min=1)
+        score=score, box=box, positives=count, mean_iou=assignment.iou.sum() / count.clamp(min=1)
     )
 
 
 def quality_focal_loss(logits: Tensor, quality: Tensor) -> Tensor:
-    """Cross entropy to a soft label, weighted by how far off the score is.
+    """Cross entropy to a soft label, weighted by the error of the score.
 
     (Li et al., Generalized Focal Loss, NeurIPS 2020, eq. 2.)
 
     Args:
         logits: any shape.
-        quality: the same shape, in [0, 1]: the IoU that a cell's box has with its person, 0 for
-            background.
+        quality: the same shape, in [0, 1]: IoU of a cell's box with its person, 0 for background.
 
     Returns:
         The same shape.
@@ -134,11 +134,11 @@ def quality_focal_loss(logits: Tensor, quality: Tensor) -> Tensor:
     return entropy * (quality - logits.sigmoid()).abs().pow(FOCUS)
 
 
-def _box_loss(boxes: Tensor, people: Tensor, found: Assignment) -> Tensor:
+def _box_loss(boxes: Tensor, people: Tensor, assignment: Assignment) -> Tensor:
     """Sum of 1 - GIoU over the positive cells, each weighted by its IoU."""
-    positive = found.positive
+    positive = assignment.positive
     if not bool(positive.any()):
         return boxes.sum() * 0  # keeps the box branch in the graph
     image = positive.nonzero()[:, 0]
-    truth = people[image, found.person[positive]]
-    return (found.iou[positive] * (1 - generalised_iou(boxes[positive], truth))).sum()
+    truth = people[image, assignment.person[positive]]
+    return (assignment.iou[positive] * (1 - generalised_iou(boxes[positive], truth))).sum()

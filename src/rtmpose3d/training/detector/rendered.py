@@ -1,6 +1,6 @@
-"""Rendered images for the detector, from a running renderer.
+"""Training data of rendered scenes for the detector.
 
-Boxes here count from the corner of the first pixel, as COCO's do.
+Box coordinates here start at the corner of the first pixel, as COCO's do.
 """
 
 from __future__ import annotations
@@ -17,54 +17,57 @@ from rtmpose3d.structures import FloatArray, Image
 from rtmpose3d.synth.output import SceneStream, StreamPlan
 from rtmpose3d.synth.scene import Backdrops
 from rtmpose3d.synth.world import WorldSettings
-from rtmpose3d.training.detector.augment import AS_INFERENCE, VariedImages
+from rtmpose3d.training.data.batches import TrainingData
+from rtmpose3d.training.detector.augment import AugmentedImages
 from rtmpose3d.training.detector.images import (
+    BackgroundImages,
     DetectorBatch,
-    FilesWithoutPeople,
-    GivenImages,
+    FixedImages,
+    ImagePool,
     LabelledImage,
-    PooledImages,
-    settle_boxes,
+    clip_boxes,
 )
-from rtmpose3d.training.loop.trainer import TrainingData
-from rtmpose3d.training.recipes.detector import DetectorRecipe
+from rtmpose3d.training.recipes.detector import AS_INFERENCE, DetectorRecipe
 
-SCENES_A_BATCH = 8  # that the renderer makes at once
-RENDERED_SHARE = 1.3  # of the network's input, so that images can be enlarged
-LEAST_VISIBLE_SHARE = 0.08  # of a person's box that its visible pixels cover; else ignored
-CORNER_PX = 0.5  # the renderer's boxes count from the middle of the first pixel
+SCENES_PER_BATCH = 8  # of the renderer
+RENDERED_SCALE = 1.3  # relative to the network's input, so that images can be enlarged
+MIN_VISIBLE_FRACTION = 0.08  # of a person's box that its visible pixels cover; else ignored
+CORNER_PX = 0.5  # the renderer's box coordinates start at the centre of the first pixel
 VALIDATION_IMAGES = 256
 
 
 def open_scenes(
     settings: WorldSettings, side_px: int, workers: int, first: int
 ) -> Generator[LabelledImage, None, None]:
-    """Images `first`, `first` + 1, ... from the renderer, without end.
+    """Yield images `first`, `first` + 1, ... from the renderer, without end.
 
     Args:
-        settings: what is rendered.
-        side_px: of the square that images are fitted into.
-        workers: rendering processes; 0: this one.
-        first: number of the first image.
+        settings: world to render.
+        side_px: side of the square that images are fitted into.
+        workers: number of rendering processes; 0: this process.
+        first: index of the first image.
     """
-    batch, skip = divmod(first, SCENES_A_BATCH)
-    plan = StreamPlan(batch_size=SCENES_A_BATCH, workers=workers, first_batch=batch)
+    batch, skip = divmod(first, SCENES_PER_BATCH)
+    plan = StreamPlan(batch_size=SCENES_PER_BATCH, workers=workers, first_batch=batch)
     with SceneStream(settings, (side_px, side_px), plan=plan) as stream:
         for scenes in stream:
-            for i in range(skip, SCENES_A_BATCH):
-                mine = scenes.image_index == i
+            for i in range(skip, SCENES_PER_BATCH):
+                rows = scenes.image_index == i
                 yield _labelled(
-                    _without_border(scenes.images[i]),
-                    scenes.boxes_xyxy[mine] + CORNER_PX,
-                    scenes.visible_fraction[mine],
+                    _without_padding(scenes.images[i]),
+                    scenes.boxes_xyxy[rows] + CORNER_PX,
+                    scenes.visible_fraction[rows],
                 )
             skip = 0
 
 
-def _without_border(image: Image) -> Image:
-    """The image without the grey that fills its square below or to the right."""
-    drawn = image != LETTERBOX_GREY
-    rows, columns = np.flatnonzero(drawn.any(axis=(1, 2))), np.flatnonzero(drawn.any(axis=(0, 2)))
+def _without_padding(image: Image) -> Image:
+    """Crop the grey padding below or to the right of the image."""
+    content = image != LETTERBOX_GREY
+    rows, columns = (
+        np.flatnonzero(content.any(axis=(1, 2))),
+        np.flatnonzero(content.any(axis=(0, 2))),
+    )
     if not len(rows):
         return image
     return np.ascontiguousarray(image[: rows[-1] + 1, : columns[-1] + 1])
@@ -72,12 +75,12 @@ def _without_border(image: Image) -> Image:
 
 def _labelled(image: Image, boxes_xyxy: FloatArray, visible_share: FloatArray) -> LabelledImage:
     height, width = image.shape[:2]
-    hidden = visible_share < LEAST_VISIBLE_SHARE
-    boxes, ignored = settle_boxes(boxes_xyxy, hidden, (0.0, 0.0, float(width), float(height)))
+    hidden = visible_share < MIN_VISIBLE_FRACTION
+    boxes, ignored = clip_boxes(boxes_xyxy, hidden, (0.0, 0.0, float(width), float(height)))
     return LabelledImage(image=image, boxes_xyxy=boxes, ignored=ignored)
 
 
-def streamed_data(
+def rendered_scenes(
     recipe: DetectorRecipe,
     train: WorldSettings,
     validation: WorldSettings,
@@ -85,25 +88,25 @@ def streamed_data(
     render_workers: int = 1,
     validation_images: int = VALIDATION_IMAGES,
 ) -> TrainingData[DetectorBatch]:
-    """Data that are rendered while the training runs.
+    """Training data that is rendered during the training.
 
     Args:
-        recipe: of the training.
-        train: what is rendered for it; photographs of its backdrops also serve as images
-            without people.
-        validation: what is rendered once, at the start, to validate on (split "val").
-        render_workers: rendering processes.
-        validation_images: how many; 0 for processes that do not validate.
+        recipe: recipe of the training.
+        train: world to render for the training; the photographs of its backdrops also serve as
+            images without people.
+        validation: world to render once, at the start, for validation (split "val").
+        render_workers: number of rendering processes; 0: the thread that makes batches.
+        validation_images: number of images to validate on; 0 in processes that do not validate.
 
     Raises:
-        InputError, BackendError, MissingDependencyError: what the renderer raises.
+        InputError, BackendError, MissingDependencyError: from the renderer.
     """
     images: list[LabelledImage] = []
     if validation_images:
         with closing(open_scenes(validation, recipe.model.input_size_wh[0], 0, 0)) as held_out:
             images += islice(held_out, validation_images)
     return TrainingData(
-        open_stage=partial(_open_streamed, recipe, train, render_workers),
+        open_stage=partial(_open_stage, recipe, train, render_workers),
         validation=validation_batches(recipe, images),
     )
 
@@ -111,12 +114,12 @@ def streamed_data(
 def validation_batches(
     recipe: DetectorRecipe, images: Sequence[LabelledImage], batch_size: int = 32
 ) -> list[DetectorBatch]:
-    """Images as inference fits them, in batches."""
+    """Batches of images as inference fits them."""
     batches = []
     for start in range(0, len(images), batch_size):
         some = images[start : start + batch_size]
-        source = VariedImages(
-            source=GivenImages(images=some),
+        source = AugmentedImages(
+            source=FixedImages(images=some),
             size_wh=recipe.model.input_size_wh,
             batch_size=len(some),
             augmentation=AS_INFERENCE,
@@ -126,17 +129,17 @@ def validation_batches(
     return batches
 
 
-def _open_streamed(
+def _open_stage(
     recipe: DetectorRecipe, settings: WorldSettings, workers: int, stage: int
-) -> VariedImages:
-    side_px = round(RENDERED_SHARE * max(recipe.model.input_size_wh))
+) -> AugmentedImages:
+    side_px = round(RENDERED_SCALE * max(recipe.model.input_size_wh))
     stream = partial(open_scenes, settings, side_px, workers)
     folder = settings.backdrops
     photos = () if folder is None else Backdrops.open(folder, "train").photos
     paths = [photo.path for photo in photos]
-    return VariedImages(
-        source=PooledImages(stream, seed=recipe.seed),
-        empty=FilesWithoutPeople(paths=paths) if paths else None,
+    return AugmentedImages(
+        source=ImagePool(stream, seed=recipe.seed),
+        backgrounds=BackgroundImages(paths=paths) if paths else None,
         size_wh=recipe.model.input_size_wh,
         batch_size=recipe.batch_size,
         augmentation=recipe.augmentation(stage),

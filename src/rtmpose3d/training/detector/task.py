@@ -1,4 +1,4 @@
-"""What a detector's training starts from: network, averages, optimiser, made of a recipe."""
+"""`DetectorTask`: a detector in training, built from a recipe by `prepare_detector`."""
 
 from __future__ import annotations
 
@@ -13,29 +13,28 @@ from rtmpose3d.models.graph import DetectorGraph, Normalise
 from rtmpose3d.models.rtmdet import RTMDet
 from rtmpose3d.structures import Image
 from rtmpose3d.training.detector.images import DetectorBatch
-from rtmpose3d.training.detector.losses import detector_losses, pad_people
+from rtmpose3d.training.detector.losses import detector_losses, pad_boxes
 from rtmpose3d.training.detector.validation import (
     draw_detections,
     graph_session,
     validate_detector,
 )
-from rtmpose3d.training.loop.checkpoint import TrainingState
+from rtmpose3d.training.loop.checkpoint import TrainingState, load_weights
 from rtmpose3d.training.loop.curves import LEARNING_RATE, SPEED, Panel
 from rtmpose3d.training.loop.ema import WeightAverage
 from rtmpose3d.training.loop.engine import Engine
-from rtmpose3d.training.pose.initialization import load_whole
+from rtmpose3d.training.loop.optimizer import optimizer_groups
 from rtmpose3d.training.recipes.detector import DetectorRecipe
-from rtmpose3d.training.recipes.schedule import optimizer_groups
 from rtmpose3d.zoo import DetectorSpec
 
-PANELS = (
+DETECTOR_PANELS = (
     Panel(
         title="loss",
         columns={"loss": "all", "score_loss": "scores", "box_loss": "boxes"},
-        of_steps=True,
+        from_steps=True,
         logarithmic=True,
     ),
-    Panel(title="IoU of the cells that learn", columns={"mean_iou": ""}, of_steps=True),
+    Panel(title="IoU of the positive cells", columns={"mean_iou": ""}, from_steps=True),
     LEARNING_RATE,
     SPEED,
     Panel(title="AP (validation)", columns={"ap": "AP", "ap50": "AP@.5"}),
@@ -45,16 +44,16 @@ PANELS = (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DetectorTask:
-    """A detector that is trained: a `Task`.
+    """A detector in training: a `TrainingTask`.
 
     Attributes:
-        model: the network, with what the engine put around it.
-        normalise: of the network's input.
-        state: what checkpoints hold.
-        average: a network to put the averaged weights into.
-        spec: of the network.
-        engine: where it runs.
-        panels: see `Task`.
+        model: the network as wrapped by the engine.
+        normalise: normalisation of the network's input.
+        state: state that checkpoints store.
+        average: network for the averaged weights.
+        spec: row of the model table.
+        engine: device and processes.
+        panels: panels of the curves image.
     """
 
     model: nn.Module
@@ -63,20 +62,21 @@ class DetectorTask:
     average: RTMDet
     spec: DetectorSpec
     engine: Engine
-    panels: Sequence[Panel] = PANELS
+    panels: Sequence[Panel] = DETECTOR_PANELS
 
     def losses(self, batch: DetectorBatch) -> dict[str, Tensor]:
-        """See `Task`."""
+        """Losses of the model in training mode (`detector_losses`)."""
         engine = self.engine
         pixels = torch.from_numpy(batch.images).to(engine.device, non_blocking=True)
         images = self.normalise(pixels).contiguous(memory_format=engine.memory_format)
         with engine.autocast():
             logits, distances = self.model(images)
-        people = pad_people(
+        people = pad_boxes(
             [torch.from_numpy(boxes) for boxes in batch.boxes_xyxy],
             [torch.from_numpy(ignored) for ignored in batch.ignored],
         )
-        losses = detector_losses(logits, distances, people.to(engine.device), engine.mean)
+        people = people.to(engine.device)
+        losses = detector_losses(logits, distances, people, engine.all_reduce_mean)
         return {
             "loss": losses.total,
             "score_loss": losses.score,
@@ -88,29 +88,31 @@ class DetectorTask:
     def validate(
         self, batches: Sequence[DetectorBatch], title: str
     ) -> tuple[dict[str, float], Image]:
-        """See `Task`."""
+        """Metrics of the averaged weights, and a sheet of their detections."""
         self.state.average.copy_to(self.average)
         graph = DetectorGraph(self.average, self.spec).to(self.engine.device).eval()
-        figures, found = validate_detector(graph_session(self.spec, graph), batches)
-        return figures, draw_detections(batches, found, title)
+        metrics, detections = validate_detector(graph_session(self.spec, graph), batches)
+        return metrics, draw_detections(batches, detections, title)
 
 
-def prepare_detector(recipe: DetectorRecipe, engine: Engine, initial: Path | None) -> DetectorTask:
-    """Build everything, seeded by the recipe.
+def prepare_detector(
+    recipe: DetectorRecipe, engine: Engine, initial: Path | None = None
+) -> DetectorTask:
+    """Build network, weight average and optimizer, seeded by the recipe.
 
     Args:
-        recipe: of the training.
-        engine: where it runs.
-        initial: weights to begin with.
+        recipe: recipe of the training.
+        engine: device and processes.
+        initial: file of the weights to initialize from.
 
     Raises:
-        WeightsError: a file that does not fit the model.
+        WeightsError: the file does not fit the model.
     """
     spec = recipe.model
     torch.manual_seed(recipe.seed)
     network, average = RTMDet(spec), RTMDet(spec)
     if initial is not None:
-        load_whole(network, spec.name, initial)
+        load_weights(network, spec.name, initial)
     engine.setup(network)
     engine.setup(average)
     state = TrainingState(

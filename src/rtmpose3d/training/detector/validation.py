@@ -1,4 +1,4 @@
-"""How good the averaged weights are on fixed images: AP, recall and precision at one score."""
+"""Validation of the averaged weights on fixed images: AP, and recall and precision at a score."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from rtmpose3d.runtime import DetectorSession, Device
 from rtmpose3d.runtime.backends.torch import TorchNetwork
 from rtmpose3d.structures import Detections, Image
 from rtmpose3d.training.detector.images import DetectorBatch
-from rtmpose3d.training.pose.sheets import with_head
+from rtmpose3d.training.loop.sheets import add_title
 from rtmpose3d.viz.text import draw_label
 from rtmpose3d.zoo import DetectorSpec
 
 SCORE_THR = 0.3  # of recall and precision; the default of inference
-LEAST_SCORE = 0.05
-_TRUE_BGR, _FOUND_BGR, _IGNORED_BGR = (80, 200, 80), (40, 120, 255), (160, 160, 160)
+MIN_SCORE = 0.05
+_TRUTH_BGR, _DETECTED_BGR, _IGNORED_BGR = (80, 200, 80), (40, 120, 255), (160, 160, 160)
 
 
 def graph_session(spec: DetectorSpec, graph: DetectorGraph) -> DetectorSession:
-    """A network in training as a session, so that inference's own selection runs.
+    """Session of a network in training, for inference's own selection of people.
 
     Args:
-        spec: of the network.
-        graph: with normalisation and decoding, in evaluation mode; stays where it is.
+        spec: row of the model table.
+        graph: network with normalisation and decoding, in evaluation mode.
     """
     return DetectorSession(spec, TorchNetwork(graph, spec.output_names), Device(kind="cpu"))
 
@@ -39,64 +39,67 @@ def graph_session(spec: DetectorSpec, graph: DetectorGraph) -> DetectorSession:
 def validate_detector(
     session: DetectorSession, batches: Sequence[DetectorBatch]
 ) -> tuple[dict[str, float], list[list[Detections]]]:
-    """Figures over all batches together, and what was found, batch by batch.
+    """Compute the metrics over all batches.
 
     Returns:
-        `ap`, `ap50` (COCO's, of boxes), `recall` and `precision` of people taller than a fifth of
-        the image at a score of 0.3; nan where there is nobody.
+        metrics: `ap`, `ap50` (COCO's, of boxes), `recall` and `precision` of people taller than a
+            fifth of the image at a score of 0.3; nan without people.
+        detections: for each image of each batch.
     """
-    found = [_found(session, batch) for batch in batches]
-    everything = [detections for batch in found for detections in batch]
+    batch_detections = [_detect(session, batch) for batch in batches]
+    detections = [one for batch in batch_detections for one in batch]
     images = [annotated for batch in batches for annotated in _annotated(batch)]
     precision = average_precision(
         [
             OksImage(
-                oks=iou_matrix(finds.boxes_xyxy.astype(float), image.boxes_xyxy.astype(float)),
-                scores=finds.scores,
+                oks=iou_matrix(own.boxes_xyxy.astype(float), image.boxes_xyxy.astype(float)),
+                scores=own.scores,
                 ignored=image.ignored,
                 crowd=image.ignored,
             )
-            for image, finds in zip(images, everything, strict=True)
+            for image, own in zip(images, detections, strict=True)
         ]
     )
-    at = score_detections(images, everything, score_thr=SCORE_THR)
-    figures = {
+    at = score_detections(images, detections, score_thr=SCORE_THR)
+    metrics = {
         "ap": precision.ap,
         "ap50": precision.ap50,
         "recall": at.recall,
         "precision": at.precision,
     }
-    return figures, found
+    return metrics, batch_detections
 
 
 def draw_detections(
     batches: Sequence[DetectorBatch],
-    found: Sequence[Sequence[Detections]],
+    detections: Sequence[Sequence[Detections]],
     title: str,
     *,
-    most: int = 24,
+    max_images: int = 24,
 ) -> Image:
-    """A sheet of images with true boxes (green; grey: ignored) and found ones (orange).
+    """Draw images with ground-truth boxes (green; grey: ignored) and detections (orange).
 
     Args:
-        batches: images as the network sees them.
-        found: in them.
-        title: of the sheet.
-        most: images that are shown, evenly from all.
+        batches: validation images.
+        detections: for each image of each batch.
+        title: title of the sheet.
+        max_images: maximum number of images, evenly spaced over all.
     """
     pairs = [
-        (batch, i, detections)
-        for batch, finds in zip(batches, found, strict=True)
-        for i, detections in enumerate(finds)
+        (batch, i, own)
+        for batch, in_batch in zip(batches, detections, strict=True)
+        for i, own in enumerate(in_batch)
     ]
-    chosen = np.linspace(0, len(pairs) - 1, min(most, len(pairs))).astype(int)
+    chosen = np.linspace(0, len(pairs) - 1, min(max_images, len(pairs))).astype(int)
     sheet = lay_out([_tile(*pairs[i]) for i in chosen])
-    return with_head(sheet, f"{title}: orange found at {SCORE_THR:g}, green true, grey ignored")
+    return add_title(
+        sheet, f"{title}: orange detections from {SCORE_THR:g}, green ground truth, grey ignored"
+    )
 
 
-def _found(session: DetectorSession, batch: DetectorBatch) -> list[Detections]:
+def _detect(session: DetectorSession, batch: DetectorBatch) -> list[Detections]:
     return [
-        filter_candidates(candidates, session, np.ones(2), bbox_thr=LEAST_SCORE)
+        filter_candidates(candidates, session, np.ones(2), bbox_thr=MIN_SCORE)
         for candidates in session.run(batch.images)
     ]
 
@@ -109,13 +112,13 @@ def _annotated(batch: DetectorBatch) -> list[AnnotatedImage]:
     ]
 
 
-def _tile(batch: DetectorBatch, i: int, found: Detections) -> Image:
+def _tile(batch: DetectorBatch, i: int, detections: Detections) -> Image:
     tile = batch.images[i].copy()
     for box, ignored in zip(batch.boxes_xyxy[i], batch.ignored[i], strict=True):
-        _rectangle(tile, box, _IGNORED_BGR if ignored else _TRUE_BGR)
-    for box, score in zip(found.boxes_xyxy, found.scores, strict=True):
+        _rectangle(tile, box, _IGNORED_BGR if ignored else _TRUTH_BGR)
+    for box, score in zip(detections.boxes_xyxy, detections.scores, strict=True):
         if score >= SCORE_THR:
-            _rectangle(tile, box, _FOUND_BGR)
+            _rectangle(tile, box, _DETECTED_BGR)
             draw_label(tile, float(box[0]), float(box[1]), f"{score:.2f}", 11)
     return tile
 

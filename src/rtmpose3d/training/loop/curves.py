@@ -1,4 +1,4 @@
-"""The curves of a training as one image, drawn from its logs."""
+"""Curves of a training as one image, drawn from its logs."""
 
 from __future__ import annotations
 
@@ -30,38 +30,38 @@ _SUBPIXEL = 4  # bits of cv2.polylines' fixed point
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One diagram.
+    """One diagram of curves.
 
     Attributes:
-        title: above it.
-        columns: of the log, with the names that the curves bear.
-        of_steps: whether the log is that of steps; else that of validations.
-        logarithmic: whether the vertical axis is.
+        title: title of the diagram.
+        columns: columns of the log, with the names of their curves.
+        from_steps: whether to read the log of steps; else that of validations.
+        logarithmic: whether the vertical axis is logarithmic.
     """
 
     title: str
     columns: Mapping[str, str]
-    of_steps: bool = False
+    from_steps: bool = False
     logarithmic: bool = False
 
 
-LEARNING_RATE = Panel(title="learning rate", columns={"learning_rate": ""}, of_steps=True)
-SPEED = Panel(title="images a second", columns={"images_per_s": ""}, of_steps=True)
+LEARNING_RATE = Panel(title="learning rate", columns={"learning_rate": ""}, from_steps=True)
+SPEED = Panel(title="images per second", columns={"images_per_s": ""}, from_steps=True)
 
 
 def draw_curves(panels: Sequence[Panel], steps: Rows, validations: Rows, title: str) -> Image:
-    """All diagrams of a training, two a row.
+    """Draw all diagrams of a training, two in a row.
 
     Args:
-        panels: which.
-        steps: rows of the step log.
-        validations: rows of the validation log.
-        title: of the image.
+        panels: diagrams to draw.
+        steps: rows of the log of steps.
+        validations: rows of the log of validations.
+        title: title of the image.
 
     Returns:
         (H, W, 3) uint8 BGR.
     """
-    drawn = [draw_panel(panel, steps if panel.of_steps else validations) for panel in panels]
+    drawn = [draw_panel(panel, steps if panel.from_steps else validations) for panel in panels]
     if len(drawn) % 2:
         drawn.append(np.full_like(drawn[0], _PAPER_BGR))
     grid = np.vstack([np.hstack(drawn[i : i + 2]) for i in range(0, len(drawn), 2)])
@@ -71,7 +71,7 @@ def draw_curves(panels: Sequence[Panel], steps: Rows, validations: Rows, title: 
 
 
 def draw_panel(panel: Panel, rows: Rows) -> Image:
-    """One diagram: (420, 760, 3) uint8 BGR."""
+    """Draw one diagram: (420, 760, 3) uint8 BGR."""
     width, height = _PANEL_WH
     canvas = np.full((height, width, 3), _PAPER_BGR, np.uint8)
     draw_text(canvas, (_MARGINS[0], 34), panel.title, 22, _INK)
@@ -81,7 +81,7 @@ def draw_panel(panel: Panel, rows: Rows) -> Image:
         if len(curve := _curve(rows, column, panel.logarithmic))
     }
     if not curves:
-        draw_text(canvas, (width / 2, height / 2), "no figures yet", 20, _QUIET, anchor="middle")
+        draw_text(canvas, (width / 2, height / 2), "no data yet", 20, _QUIET, anchor="middle")
         return canvas
     points = np.concatenate(list(curves.values()))
     x_ticks = ticks(0, max(points[:, 0].max(), 1))
@@ -96,7 +96,7 @@ def draw_panel(panel: Panel, rows: Rows) -> Image:
 
 
 def _curve(rows: Rows, column: str, positive: bool) -> FloatArray:
-    """(N, 2) step and figure, where there is one."""
+    """(N, 2) step and value, where it is finite."""
     pairs = [(row["step"], row[column]) for row in rows if column in row]
     points = np.array(pairs, np.float64).reshape(-1, 2)
     keep = np.isfinite(points).all(axis=1)
@@ -114,7 +114,7 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Numbers 1, 2 or 5 times a power of ten that span low to high, both above 0."""
+    """Numbers of 1, 2 or 5 times a power of ten that span low to high, both above 0."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     if last - first > 3:
         return [10.0**power for power in range(first, last + 1)]
@@ -126,14 +126,14 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Frame:
-    """The axes of a diagram: figures to pixels."""
+    """Axes of a diagram."""
 
     x_ticks: Sequence[float]
     y_ticks: Sequence[float]
     logarithmic: bool
 
     def pixels(self, points: FloatArray) -> FloatArray:
-        """(N, 2) step and figure -> x and y in pixels."""
+        """(N, 2) step and value -> x and y in pixels."""
         left, top, right, bottom = _MARGINS
         width, height = _PANEL_WH
         y_low, y_high = self._scaled(np.array([self.y_ticks[0], self.y_ticks[-1]]))
@@ -148,21 +148,23 @@ class _Frame:
         return np.log10(values) if self.logarithmic else values
 
     def draw(self, canvas: Image) -> None:
-        """Lines and numbers of the axes."""
+        """Draw grid lines and numbers."""
         width, height = _PANEL_WH
         left, _, right, bottom = _MARGINS
         for value in self.y_ticks:
             y = self.pixels(np.array([[self.x_ticks[0], value]]))[0, 1]
             cv2.line(canvas, (left, round(y)), (width - right, round(y)), _GRID_BGR, 1)
-            draw_text(canvas, (left - 10, y), shown(value), 15, _QUIET, anchor="right")
+            draw_text(canvas, (left - 10, y), format_number(value), 15, _QUIET, anchor="right")
         for value in self.x_ticks:
             x = self.pixels(np.array([[value, self.y_ticks[0]]]))[0, 0]
-            draw_text(canvas, (x, height - bottom + 18), shown(value), 15, _QUIET, anchor="middle")
+            draw_text(
+                canvas, (x, height - bottom + 18), format_number(value), 15, _QUIET, anchor="middle"
+            )
         draw_text(canvas, (width - right, height - 16), "step", 15, _QUIET, anchor="right")
 
 
-def shown(value: float) -> str:
-    """A short text of a number: 0.05, 1,000, 20k, 1.5M, 2e-05."""
+def format_number(value: float) -> str:
+    """Format a number briefly: 0.05, 1,000, 20k, 1.5M, 2e-05."""
     size = abs(value)
     if size >= 1e6:
         return f"{value / 1e6:g}M"
@@ -173,10 +175,10 @@ def shown(value: float) -> str:
     return f"{value:,.4g}" if size < 1000 else f"{value:,.0f}"
 
 
-def _draw_curve(canvas: Image, places: FloatArray, hue: RGB) -> None:
-    fixed = np.rint(places * 2**_SUBPIXEL).astype(np.int32).reshape(-1, 1, 2)
+def _draw_curve(canvas: Image, points: FloatArray, hue: RGB) -> None:
+    fixed = np.rint(points * 2**_SUBPIXEL).astype(np.int32).reshape(-1, 1, 2)
     bgr = hue[::-1]
-    if len(places) == 1:
+    if len(points) == 1:
         x, y = fixed[0, 0].tolist()
         cv2.circle(canvas, (x, y), 3 << _SUBPIXEL, bgr, -1, cv2.LINE_AA, _SUBPIXEL)
     else:
@@ -184,7 +186,7 @@ def _draw_curve(canvas: Image, places: FloatArray, hue: RGB) -> None:
 
 
 def _draw_names(canvas: Image, ends: Mapping[str, float]) -> None:
-    """Names beside the curves' ends, moved apart where they would overlap."""
+    """Write names next to the ends of the curves, moved apart where they would overlap."""
     hues = dict(zip(ends, _HUES, strict=False))
     gap = text_size_wh("A", 17)[1] + 4
     y = -math.inf

@@ -1,45 +1,41 @@
-"""Training by several processes, on one machine or many: torchrun starts them, accelerate joins.
+"""Training in several processes, on one machine or many, started by torchrun.
 
-Every process holds the whole network and sees its own part of each batch. Gradients are averaged
-(DDP) and batch norms count over all parts, so that a training does not depend on how many
-processes share a batch. Needs the extra `train`.
+Every process has the full network and trains on its own part of each batch. Gradients are averaged
+(DDP) and batch norms count over all parts, so a training does not depend on how many processes
+share a batch.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, distributed, nn
 
-from rtmpose3d.errors import InputError, import_extra
-from rtmpose3d.runtime.backends.torch import resolve_device
-from rtmpose3d.runtime.devices import parse_device
-from rtmpose3d.training.loop.engine import Engine, Precision
+from rtmpose3d.errors import InputError
+from rtmpose3d.training.loop.batch_norm import convert_sync_batchnorm
+from rtmpose3d.training.loop.engine import Engine
+from rtmpose3d.training.recipes.base import Precision
 
-if TYPE_CHECKING:
-    from accelerate import Accelerator
-
-_PATIENCE = timedelta(hours=1)  # how long others wait while one process validates and draws
+_TIMEOUT = timedelta(hours=1)  # the others wait while the main process validates and draws
 
 
 class DistributedEngine(Engine):
-    """One of several processes, each with a device of its own.
+    """One of several processes, each on a device of its own.
 
     Args:
-        device: "auto", "cpu" or "cuda"; which of several is the process's rank on its machine.
-        precision, channels_last: see `Engine`.
+        device: "auto", "cpu" or "cuda"; the local rank selects among several GPUs.
+        precision, channels_last: as of `Engine`.
 
     Raises:
-        InputError: a device with a number.
-        BackendError: the device is not there.
-        MissingDependencyError: the extra `train` is not installed.
+        InputError: a numbered device.
+        BackendError: the device is not available.
     """
 
     def __init__(
@@ -47,174 +43,75 @@ class DistributedEngine(Engine):
     ) -> None:
         if ":" in device:
             raise InputError(
-                f"device {device!r} cannot be shared by several processes; say cuda, and which "
-                "of them with CUDA_VISIBLE_DEVICES"
+                f"device {device!r} cannot be shared by several processes; use cuda, and select "
+                "GPUs with CUDA_VISIBLE_DEVICES"
             )
         super().__init__(device, precision=precision, channels_last=channels_last)
-        kind = torch.device(str(resolve_device(parse_device(device)))).type
-        self._accelerator = _accelerator(kind == "cpu")
-        self.device = self._accelerator.device
-        self.rank = self._accelerator.process_index
-        self.world_size = self._accelerator.num_processes
+        on_gpu = self.device.type == "cuda"
+        if on_gpu:
+            self.device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+            torch.cuda.set_device(self.device)
+        # Weights of depthwise convolutions have two stride patterns for one memory order, and DDP
+        # warns about them.
+        warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
+        distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=_TIMEOUT)
+        self.rank, self.world_size = distributed.get_rank(), distributed.get_world_size()
 
     def wrap(self, model: nn.Module) -> nn.Module:
-        """See `Engine`: batch norms over all processes, gradients averaged by DDP."""
-        wrapped: nn.Module = self._accelerator.prepare_model(synchronise_norms(model))
-        return wrapped
+        """Wrap a model in DDP, with batch norms over all processes."""
+        devices = [self.device] if self.device.type == "cuda" else None
+        return nn.parallel.DistributedDataParallel(
+            convert_sync_batchnorm(model), device_ids=devices
+        )
 
-    def backward(self, loss: Tensor) -> None:
-        """See `Engine`."""
-        self._accelerator.backward(loss)
-
-    def sum(self, numbers: Tensor) -> Tensor:
-        """See `Engine`."""
+    def all_reduce_sum(self, numbers: Tensor) -> Tensor:
+        """Sum over all processes, without gradient."""
         total = numbers.detach().to(self.device, copy=True)
-        _carry_out(partial(distributed.all_reduce, total), [total])
+        _run_collective(partial(distributed.all_reduce, total), [total])
         return total
 
-    def gather(self, numbers: Tensor) -> list[Tensor]:
-        """See `Engine`."""
+    def all_gather(self, numbers: Tensor) -> list[Tensor]:
+        """Tensor of each process, on the CPU; all of one shape."""
         own = numbers.detach().to(self.device)
-        all_of_them = [torch.empty_like(own) for _ in range(self.world_size)]
-        _carry_out(partial(distributed.all_gather, all_of_them, own), [own, *all_of_them])
-        return [x.cpu() for x in all_of_them]
+        gathered = [torch.empty_like(own) for _ in range(self.world_size)]
+        _run_collective(partial(distributed.all_gather, gathered, own), [own, *gathered])
+        return [x.cpu() for x in gathered]
 
-    def texts(self, text: str) -> list[str]:
-        """See `Engine`."""
+    def gather_strings(self, text: str) -> list[str]:
+        """Text of each process."""
         own = torch.tensor(list(text.encode()), dtype=torch.uint8)
-        lengths = [int(x) for x in self.gather(torch.tensor([len(own)]))]
+        lengths = [int(x) for x in self.all_gather(torch.tensor([len(own)]))]
         padded = nn.functional.pad(own, (0, max(lengths) - len(own)))
-        found = zip(self.gather(padded), lengths, strict=True)
-        return [bytes(x[:length].tolist()).decode() for x, length in found]
+        gathered = zip(self.all_gather(padded), lengths, strict=True)
+        return [bytes(x[:length].tolist()).decode() for x, length in gathered]
 
-    def wait(self) -> None:
-        """See `Engine`."""
-        self.sum(torch.zeros(1)).item()
+    def barrier(self) -> None:
+        """Wait for all processes."""
+        self.all_reduce_sum(torch.zeros(1)).item()
 
     def close(self) -> None:
-        """See `Engine`."""
-        self._accelerator.end_training()
+        """Leave the process group."""
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
 
 
-def _carry_out(operation: Callable[[], object], tensors: Sequence[Tensor]) -> None:
-    """Do a collective operation, and wait until its threads have let go of the tensors.
+def _run_collective(operation: Callable[[], object], tensors: Sequence[Tensor]) -> None:
+    """Run a collective operation, and wait until its threads have released the tensors.
 
-    Gloo's thread, on CPUs, drops a tensor a little after the result is there, and needs Python's
-    lock for it. If Python is ending by then, this aborts the process: "terminate called without
-    an active exception" (https://github.com/pytorch/pytorch/pull/179291). Waits a second at most.
+    On CPUs, gloo's thread releases a tensor shortly after the result is available, and needs
+    Python's lock for it. If Python is shutting down by then, this aborts the process: "terminate
+    called without an active exception" (https://github.com/pytorch/pytorch/pull/179291). Waits for
+    at most a second.
     """
-    before = _uses(tensors)
+    before = _references(tensors)
     operation()
     if tensors[0].is_cuda:
         return
     deadline = time.monotonic() + 1
-    while _uses(tensors) > before and time.monotonic() < deadline:
+    while _references(tensors) > before and time.monotonic() < deadline:
         time.sleep(0)
 
 
-def _uses(tensors: Sequence[Tensor]) -> int:
-    """References to tensors, in C++ and in Python."""
+def _references(tensors: Sequence[Tensor]) -> int:
+    """Number of references to tensors, in C++ and in Python."""
     return sum(x._use_count() + sys.getrefcount(x) for x in tensors)  # type: ignore[attr-defined]
-
-
-def _accelerator(cpu: bool) -> Accelerator:
-    """The one that joins this process to the others.
-
-    Raises:
-        MissingDependencyError: accelerate is not installed.
-    """
-    import_extra("accelerate", "train", "training with several processes")
-    from accelerate import Accelerator
-    from accelerate.utils import InitProcessGroupKwargs
-
-    # Weights of depthwise convolutions have two names for one memory order; DDP minds.
-    warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
-    return Accelerator(
-        cpu=cpu,
-        mixed_precision="no",  # `Engine.autocast` does it, as on one device
-        kwargs_handlers=[
-            InitProcessGroupKwargs(backend="gloo" if cpu else "nccl", timeout=_PATIENCE)
-        ],
-    )
-
-
-def synchronise_norms(model: nn.Module) -> nn.Module:
-    """Let all batch norms of a model count over all processes, in place of over their own part.
-
-    On GPUs with torch's own SyncBatchNorm, on CPUs, where that does not run, with `SharedNorm`.
-    Keys and shapes stay. The published configurations do so in all of RTMPose and in the neck of
-    RTMW and RTMW3D, whose backbone and head count over each GPU's 32 to 1,024 people. Here all
-    do: then the number of processes changes nothing.
-    """
-    if next(model.parameters()).is_cuda:
-        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
-    for module in list(model.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, nn.BatchNorm2d):
-                setattr(module, name, SharedNorm.of(child))
-    return model
-
-
-class _Total(torch.autograd.Function):
-    """Sum over all processes, of numbers and of gradients."""
-
-    @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, numbers: Tensor) -> Tensor:
-        total = numbers.clone()
-        distributed.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> Tensor:
-        total = grads[0].clone()
-        distributed.all_reduce(total)
-        return total
-
-
-class SharedNorm(nn.BatchNorm2d):
-    """Batch norm whose mean and variance are those of all processes' images."""
-
-    @classmethod
-    def of(cls, norm: nn.BatchNorm2d) -> SharedNorm:
-        """One with the same parameters and buffers, not copies."""
-        shared = cls(
-            norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats
-        )
-        shared._parameters, shared._buffers = norm._parameters, norm._buffers
-        shared.train(norm.training)
-        return shared
-
-    def forward(self, input: Tensor) -> Tensor:
-        """See the class: (B, C, H, W) -> the same shape and type."""
-        if not self.training:
-            return super().forward(input)
-        x = input.float()
-        # Sums in double, as torch's own norms take them on CPUs: channels that hardly vary are
-        # enlarged a hundredfold, and so would be the rounding of their means.
-        count = x.new_tensor([x.numel() / x.shape[1]], dtype=torch.float64)
-        total = _Total.apply(torch.cat([x.sum(dim=(0, 2, 3), dtype=torch.float64), count]))
-        assert isinstance(total, Tensor)
-        mean, count = (total[:-1] / total[-1]).float(), total[-1].detach()
-        centred = x - mean[:, None, None]
-        squares = _Total.apply(centred.square().sum(dim=(0, 2, 3), dtype=torch.float64))
-        assert isinstance(squares, Tensor)
-        variance = (squares / count).float()
-        count = count.float()
-        self._follow(mean.detach(), variance.detach() * count / (count - 1))
-        scaled = centred * torch.rsqrt(variance + self.eps)[:, None, None]
-        if self.affine:
-            scaled = scaled * self.weight[:, None, None] + self.bias[:, None, None]
-        return scaled.to(input.dtype)
-
-    @torch.no_grad()
-    def _follow(self, mean: Tensor, variance: Tensor) -> None:
-        """Move the averages that evaluation uses."""
-        if self.running_mean is None or self.running_var is None:
-            return
-        assert self.num_batches_tracked is not None
-        self.num_batches_tracked.add_(1)
-        momentum = self.momentum
-        if momentum is None:
-            momentum = 1 / float(self.num_batches_tracked)
-        self.running_mean.lerp_(mean, momentum)
-        self.running_var.lerp_(variance, momentum)

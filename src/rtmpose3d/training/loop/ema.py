@@ -1,4 +1,4 @@
-"""The average of a network's weights over its training, which is what evaluation and users get."""
+"""`WeightAverage`: exponential moving average of a network's weights, used for evaluation."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ MOMENTUM, GAMMA = 0.0002, 2000  # rtmw3d configurations (ExpMomentumEMA)
 
 
 class WeightAverage:
-    """Exponential average of parameters and buffers, fast at first.
+    """Exponential average of parameters and buffers, with a larger momentum at first.
 
-    The n-th update, counted from 0, moves the average by m = (1 - momentum) exp(-(1 + n) / gamma)
-    + momentum of the difference; the first one copies. Whole numbers (counters of batch norms) are
-    copied by the first update only, as in the reference.
+    Update n, counted from 0, moves the average by m = (1 - momentum) exp(-(1 + n) / gamma) +
+    momentum of the difference; the first one copies. Integers (counters of batch norms) are copied
+    by the first update only, as in the reference.
 
     Args:
-        network: whose weights are averaged.
-        momentum: that the average ends with.
-        gamma: updates over which it gets there.
+        network: network whose weights are averaged.
+        momentum: final momentum.
+        gamma: number of updates over which the momentum falls.
 
     Attributes:
-        updates: how many there were.
+        updates: number of updates so far.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Take in the network's weights as they are now."""
+        """Update the average with the network's current weights."""
         state = _state(network)
         if self.updates == 0:
             for key, value in state.items():
@@ -51,18 +51,18 @@ class WeightAverage:
         self.updates += 1
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The averaged weights, under the network's own keys; not copies."""
+        """Averaged weights under the network's own keys; not copies."""
         return dict(self._average)
 
     def load_state_dict(self, state: Mapping[str, Tensor], updates: int) -> None:
-        """Continue from stored averages; their keys must be the network's."""
+        """Continue from stored averages with the network's keys."""
         for key, average in self._average.items():
             average.copy_(state[key])
         self.updates = updates
 
     @torch.no_grad()
     def copy_to(self, network: nn.Module) -> None:
-        """Put the averages into a network of the same architecture."""
+        """Copy the averages into a network of the same architecture."""
         for key, value in _state(network).items():
             value.copy_(self._average[key])
 

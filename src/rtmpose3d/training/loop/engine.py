@@ -1,15 +1,13 @@
-"""Where a training runs and in which precision: the one place that knows of devices.
+"""`Engine`: device, precision and collective operations of a training process.
 
-The loop asks it for everything that many devices would do differently. `Engine` is one device;
-`training.loop.distributed` has the one for several processes, which `open_engine` gives where
-torchrun has started them.
+The training loop calls it for everything that differs between one process and several. `Engine` is
+one process on one device; `training.loop.distributed` has the engine of one of several processes.
+`training.loop.engines.open_engine` chooses between them.
 """
 
 from __future__ import annotations
 
-import os
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,13 +15,11 @@ from torch import Tensor, nn
 from rtmpose3d.errors import UnknownNameError
 from rtmpose3d.runtime.backends.torch import resolve_device
 from rtmpose3d.runtime.devices import parse_device
-
-Precision = Literal["fp32", "bf16"]
-PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
+from rtmpose3d.training.recipes.base import PRECISIONS, Precision
 
 
 class Engine:
-    """One device.
+    """One process on one device.
 
     Args:
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
@@ -31,8 +27,8 @@ class Engine:
         channels_last: memory order of images and convolutions.
 
     Attributes:
-        device: where tensors live.
-        rank, world_size: number of this process, and of all.
+        device: device of all tensors.
+        rank, world_size: index of this process, and number of processes.
     """
 
     rank = 0
@@ -48,8 +44,8 @@ class Engine:
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
 
     @property
-    def first(self) -> bool:
-        """Whether this is the process that writes logs, checkpoints and images."""
+    def is_main(self) -> bool:
+        """Whether this process writes logs, checkpoints and images."""
         return self.rank == 0
 
     def setup(self, network: nn.Module) -> nn.Module:
@@ -61,53 +57,37 @@ class Engine:
         return network
 
     def wrap(self, model: nn.Module) -> nn.Module:
-        """What the loop calls in place of a module that is trained."""
+        """Wrap a model for training; the result is called in its place."""
         return model
 
     def autocast(self) -> AbstractContextManager[object]:
-        """Within it, networks run in the precision."""
+        """Context in which networks run in the engine's precision."""
         if self.precision == "fp32":
             return nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
     def backward(self, loss: Tensor) -> None:
-        """Gradients of the loss, the mean over all processes."""
+        """Compute the gradients of the loss, averaged over all processes."""
         loss.backward()
 
-    def sum(self, numbers: Tensor) -> Tensor:
-        """Sum over all processes; without gradient."""
+    def all_reduce_sum(self, numbers: Tensor) -> Tensor:
+        """Sum over all processes, without gradient."""
         return numbers.detach()
 
-    def mean(self, numbers: Tensor) -> Tensor:
-        """Mean over all processes; without gradient."""
-        return self.sum(numbers) / self.world_size
+    def all_reduce_mean(self, numbers: Tensor) -> Tensor:
+        """Mean over all processes, without gradient."""
+        return self.all_reduce_sum(numbers) / self.world_size
 
-    def gather(self, numbers: Tensor) -> list[Tensor]:
-        """The tensor of each process, on the CPU; of one shape."""
+    def all_gather(self, numbers: Tensor) -> list[Tensor]:
+        """Tensor of each process, on the CPU; all of one shape."""
         return [numbers.detach().cpu()]
 
-    def texts(self, text: str) -> list[str]:
-        """The text of each process."""
+    def gather_strings(self, text: str) -> list[str]:
+        """Text of each process."""
         return [text]
 
-    def wait(self) -> None:
-        """Until all processes are here."""
+    def barrier(self) -> None:
+        """Wait for all processes."""
 
     def close(self) -> None:
-        """End what connects the processes."""
-
-
-def open_engine(
-    device: str = "auto", *, precision: Precision = "fp32", channels_last: bool = True
-) -> Engine:
-    """The engine of this process: of several where torchrun has started it, else of one device.
-
-    Raises:
-        BackendError: the device is not there.
-        MissingDependencyError: there are several processes and the extra `train` is not installed.
-    """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        from rtmpose3d.training.loop.distributed import DistributedEngine
-
-        return DistributedEngine(device, precision=precision, channels_last=channels_last)
-    return Engine(device, precision=precision, channels_last=channels_last)
+        """Leave the process group."""

@@ -1,4 +1,4 @@
-"""Logs of a training: one CSV of steps, one of validations; a resumed training goes on in them."""
+"""Logs of a training: CSV files of steps and of validations, which a resumed training continues."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ STEP_LOG, VALIDATION_LOG = "steps.csv", "validation.csv"
 
 
 class CsvLog:
-    """Rows of figures, each with its step; written at once, so that an interruption loses none.
+    """Rows of metrics with their steps; written at once, so that an interruption loses none.
 
     Args:
-        path: of the file; its folder must exist.
-        step: rows of later steps are dropped: they belong to what a resumed training does anew.
+        path: path of the file; its folder must exist.
+        step: rows of later steps are dropped, as a resumed training repeats those steps.
 
     Raises:
-        OutputError: it cannot be written.
-        InputError: what is there is no such log.
+        OutputError: the file cannot be written.
+        InputError: the file exists and is not such a log.
     """
 
     def __init__(self, path: Path, step: int = 0) -> None:
@@ -40,7 +40,7 @@ class CsvLog:
         """Append a row; the first one sets the columns.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: the file cannot be written.
         """
         with output_errors(self.path), self.path.open("a", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
@@ -51,18 +51,18 @@ class CsvLog:
 
 
 class SkippedLog:
-    """Samples that were left out because something is wrong with them: `skipped.txt`.
+    """Log of the samples that were skipped because of errors: `skipped.txt`.
 
-    One line each: the step, a tab, what is wrong, with the dataset, file and index. The file is
-    there only if there is something to tell.
+    One line each: the step, a tab, the error with dataset, file and index. The file exists only if
+    samples were skipped.
 
     Args:
-        folder: of the training.
-        rank: of this process; each has a file of its own.
+        folder: folder of the training.
+        rank: index of this process; each has a file of its own.
         step: lines of later steps are dropped.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
 
     def __init__(self, folder: Path, rank: int = 0, step: int = 0) -> None:
@@ -74,10 +74,10 @@ class SkippedLog:
                 file.writelines(kept)
 
     def add(self, step: int, texts: Sequence[str]) -> None:
-        """Samples that the batch of a step would have had.
+        """Add the errors of the skipped samples of a step's batch.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: the file cannot be written.
         """
         if texts:
             with output_errors(self.path), self.path.open("a", encoding="utf-8") as file:
@@ -85,10 +85,10 @@ class SkippedLog:
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
-    """The rows of a log; a last one that is cut short is left out.
+    """Read the rows of a log, without an incomplete last one.
 
     Raises:
-        InputError: it is no such log.
+        InputError: the file is not such a log.
     """
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
@@ -96,12 +96,14 @@ def read_log(path: Path) -> list[dict[str, float]]:
         return []
     columns = rows[0]
     if "step" not in columns:
-        raise InputError(f"{path} is no log of a training: its first line is {','.join(columns)!r}")
-    whole = [row for row in rows[1:] if len(row) == len(columns)]
+        raise InputError(
+            f"{path} is not the log of a training: its first line is {','.join(columns)!r}"
+        )
+    complete = [row for row in rows[1:] if len(row) == len(columns)]
     try:
-        return [dict(zip(columns, map(float, row), strict=True)) for row in whole]
+        return [dict(zip(columns, map(float, row), strict=True)) for row in complete]
     except ValueError as error:
-        raise InputError(f"{path} is no log of a training: {error}") from error
+        raise InputError(f"{path} is not the log of a training: {error}") from error
 
 
 def _text(value: float) -> str:

@@ -1,8 +1,8 @@
-"""SimCC labels for whole batches, made on the device: a label is a row of a small table.
+"""SimCC labels of batches, made on the device: a label is a row of a small table.
 
-The rules are mmpose's `SimCCLabel` and RTMW3D's `SimCC3DLabel`. The table holds one Gaussian
-per bin (and per place outside that still reaches in) and, last, a row of zeros for no label; with
-its softmax beside it, so that the loss never computes a label's softmax.
+The rules are those of SimCCLabel and SimCC3DLabel of the reference. The table has one Gaussian per
+bin (and per position outside the axis that still reaches into it), and a last row of zeros for no
+label. Its softmax is stored too, so the loss never computes the softmax of a label.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rtmpose3d.training.pose.losses import label_distribution, simcc_divergence,
 
 LABELLED = 0.5  # SimCCLabel: a keypoint of lower visibility gets no label
 REACH = 3  # sigmas around a keypoint that must touch the axis (SimCCLabel)
-_PLACE_WITHOUT_DEPTH = 1.0  # SimCC3DLabel puts z there, at weight 0
+_UNKNOWN_DEPTH = 1.0  # SimCC3DLabel: z without a label, at weight 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,12 +35,12 @@ class SimCCTargets:
 
 
 class _AxisTable:
-    """Every label that one axis can have.
+    """All possible labels of one axis.
 
     Attributes:
         labels: (R, bins) Gaussians with peak 1 (or sum 1, if the spec normalises); last row 0.
-        distributions, negative_entropies: of each row, as `label_distribution` gives them.
-        margin: how many bins outside the axis the first row's mean lies.
+        distributions, negative_entropies: `label_distribution` of each row.
+        margin: number of bins between the mean of the first row and the axis.
     """
 
     def __init__(self, bins: int, sigma: float, spec: SimCCSpec, device: torch.device) -> None:
@@ -57,11 +57,11 @@ class _AxisTable:
 
 
 class LabelTables:
-    """Label maker of one codec on one device.
+    """Label tables of one codec.
 
     Args:
         spec: the model's codec.
-        device: where labels are made and compared.
+        device: device of labels and losses.
     """
 
     def __init__(self, spec: SimCCSpec, device: torch.device | str = "cpu") -> None:
@@ -76,27 +76,27 @@ class LabelTables:
         visible: Tensor,
         relative_depth_m: Tensor | None = None,
     ) -> SimCCTargets:
-        """Labels of a batch.
+        """Encode the labels of a batch.
 
         Args:
             keypoints_px: (N, K, 2) pixels of the crop; must be finite where visible.
             visible: (N, K) in [0, 1].
             relative_depth_m: (N, K) metres behind the root, nan where unknown; None for 2D.
-                People and keypoints without it keep their x and y, and get no label in z.
+                PaddedBoxes and keypoints without it keep their x and y, and get no label in z.
 
         Returns:
             On the tables' device.
         """
-        places = [keypoints_px[..., 0], keypoints_px[..., 1]]
+        coordinates = [keypoints_px[..., 0], keypoints_px[..., 1]]
         known = torch.zeros_like(visible, dtype=torch.bool)
         if self.spec.depth_size is not None:
             depth = torch.full_like(visible, math.nan)
             depth = depth if relative_depth_m is None else relative_depth_m
             known = depth.isfinite()
-            place = (depth / self.spec.depth_range_m + 1) * (self.spec.depth_size / 2)
-            places.append(torch.where(known, place, _PLACE_WITHOUT_DEPTH))
+            z = (depth / self.spec.depth_range_m + 1) * (self.spec.depth_size / 2)
+            coordinates.append(torch.where(known, z, _UNKNOWN_DEPTH))
         labelled = visible >= LABELLED
-        bins = self._nearest_bins(torch.stack(places, dim=2), labelled)  # (N, K, A)
+        bins = self._nearest_bins(torch.stack(coordinates, dim=2), labelled)  # (N, K, A)
         in_range = torch.ones_like(labelled)
         for axis, (size, sigma) in enumerate(zip(self.spec.bins, self.spec.sigma, strict=True)):
             reach = REACH * sigma
@@ -109,7 +109,7 @@ class LabelTables:
         )
 
     def labels(self, targets: SimCCTargets) -> list[Tensor]:
-        """The labels themselves, per axis (N, K, bins)."""
+        """Labels in full, per axis (N, K, bins)."""
         return [table.labels[targets.rows[..., a]] for a, table in enumerate(self._tables)]
 
     def loss(
@@ -118,7 +118,7 @@ class LabelTables:
         targets: SimCCTargets,
         keypoint_factors: Tensor | None = None,
     ) -> Tensor:
-        """`losses.keypoint_loss` of these labels, with the softmaxes looked up."""
+        """Keypoint loss, summed over axes, people and keypoints, over the number of keypoints."""
         total = logits[0].new_zeros((), dtype=torch.float32)
         for axis, (x, table) in enumerate(zip(logits, self._tables, strict=True)):
             rows = targets.rows[..., axis]
@@ -128,11 +128,11 @@ class LabelTables:
             total = total + weighted_sum(loss, targets.weights[..., axis], keypoint_factors)
         return total
 
-    def _nearest_bins(self, places: Tensor, labelled: Tensor) -> Tensor:
-        """Nearest bin, half to even; 0 without a label; far outside is clamped, still outside."""
+    def _nearest_bins(self, coordinates: Tensor, labelled: Tensor) -> Tensor:
+        """Nearest bin, half to even; 0 without a label; clamped far outside the axis."""
         limit = 10.0 * max(self.spec.bins)
-        places = torch.where(labelled[..., None], places, 0.0) * self.spec.split_ratio
-        return places.round().clamp(-limit, limit).long()
+        scaled = torch.where(labelled[..., None], coordinates, 0.0) * self.spec.split_ratio
+        return scaled.round().clamp(-limit, limit).long()
 
     def _rows(self, bins: Tensor, drawn: Tensor) -> Tensor:
         rows = [

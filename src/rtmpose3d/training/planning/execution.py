@@ -1,0 +1,192 @@
+"""Execution of a planned training: `run_plan`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from rtmpose3d.errors import InputError, import_extra
+from rtmpose3d.training.data.batches import TrainingData
+from rtmpose3d.training.data.datasets import VALIDATION_CROPS, mixture_data
+from rtmpose3d.training.data.pose_batches import PoseBatch
+from rtmpose3d.training.detector.images import DetectorBatch
+from rtmpose3d.training.loop.engine import Engine
+from rtmpose3d.training.loop.engines import open_engine
+from rtmpose3d.training.loop.trainer import TrainingResult, check_run
+from rtmpose3d.training.planning.description import describe_plan
+from rtmpose3d.training.planning.plan import DataOptions, RenderOptions, TrainingPlan
+from rtmpose3d.training.recipes.pose import PoseRecipe
+from rtmpose3d.training.running import train
+
+if TYPE_CHECKING:
+    from rtmpose3d.synth import WorldSettings
+
+_INITIAL_POOL = 2_000  # crops that are rendered before the first step
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Output, limits and device of a training.
+
+    Attributes:
+        out: folder of all output.
+        minutes: time limit, after which the training stops with a checkpoint.
+        resume: continue from the checkpoint in `out`, if there is one.
+        tensorboard: whether to write the metrics for TensorBoard, too.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        threads: number of CPU threads of the network; None: torch's choice.
+    """
+
+    out: Path
+    minutes: float | None = None
+    resume: bool = False
+    tensorboard: bool = False
+    device: str = "auto"
+    threads: int | None = None
+
+
+def run_plan(
+    plan: TrainingPlan,
+    run: RunOptions,
+    report: Callable[[str], None],
+    *,
+    dry_run: bool = False,
+) -> TrainingResult | None:
+    """Describe a plan, check it, and train.
+
+    Args:
+        plan: planned training.
+        run: output, limits and device.
+        report: receives the description and the result, in the main process only.
+        dry_run: whether to stop after the description.
+
+    Returns:
+        Result of the training; None for a dry run.
+
+    Raises:
+        InputError: data is missing; there is a training in the folder that is not to be resumed.
+        BackendError: the device is not available.
+        RTMPose3DError: errors of the training (`train`).
+    """
+    recipe = plan.recipe
+    engine = open_engine(run.device, precision=recipe.precision, channels_last=recipe.channels_last)
+    if run.threads is not None:
+        torch.set_num_threads(run.threads)
+    try:
+        if engine.is_main:
+            report("\n".join([*describe_plan(plan, engine), *_run_lines(run)]))
+        if dry_run:
+            return None
+        plan.check_data()
+        check_run(recipe, run.out, engine, resume=run.resume)  # before minutes of rendering
+        result = train(
+            recipe,
+            _load_data(plan, run.out, engine),
+            run.out,
+            engine=engine,
+            initial=plan.initial,
+            teacher=plan.teacher,
+            minutes=run.minutes,
+            resume=run.resume,
+            progress=True,
+            tensorboard=run.tensorboard,
+        )
+        if engine.is_main:
+            report(_result_text(result))
+        return result
+    finally:
+        engine.close()
+
+
+def _load_data(
+    plan: TrainingPlan, out: Path, engine: Engine
+) -> TrainingData[PoseBatch] | TrainingData[DetectorBatch]:
+    """Data of the plan; only the main process validates.
+
+    Raises:
+        InputError: all datasets are missing; a pool that is too small.
+        MissingDependencyError: the extra `synth` is not installed.
+    """
+    recipe, source = plan.recipe, plan.source
+    if isinstance(source, DataOptions):
+        assert isinstance(recipe, PoseRecipe)
+        return mixture_data(
+            recipe,
+            plan.datasets,
+            plan.validation,
+            on_bad=source.on_bad,
+            workers=source.workers,
+            validation_crops=VALIDATION_CROPS if engine.is_main else 0,
+        )
+    if isinstance(recipe, PoseRecipe):
+        return _rendered_crops(recipe, source, out, engine)
+    from rtmpose3d.training.detector.rendered import VALIDATION_IMAGES, rendered_scenes
+
+    train_world, validation_world = _worlds(source, recipe.seed)
+    return rendered_scenes(
+        recipe,
+        train_world,
+        validation_world,
+        render_workers=source.workers,
+        validation_images=VALIDATION_IMAGES if engine.is_main else 0,
+    )
+
+
+def _rendered_crops(
+    recipe: PoseRecipe, source: RenderOptions, out: Path, engine: Engine
+) -> TrainingData[PoseBatch]:
+    from rtmpose3d.training.data.rendered import VALIDATION_CROPS, PoolSettings, rendered_crops
+
+    new, size = source.rendered_per_batch, source.pool_size
+    if new < recipe.batch_size and new > max(size, 1):
+        raise InputError(f"a pool of {size} crops is too small for {new} rendered crops per batch")
+    train_world, validation_world = _worlds(source, recipe.seed)
+    return rendered_crops(
+        recipe,
+        train_world,
+        validation_world,
+        out,
+        pool=PoolSettings(rendered_per_batch=new, size=size, initial_size=min(_INITIAL_POOL, size)),
+        render_workers=source.workers,
+        validation_crops=VALIDATION_CROPS if engine.is_main else 0,
+    )
+
+
+def _worlds(source: RenderOptions, seed: int) -> tuple[WorldSettings, WorldSettings]:
+    """Worlds to train and to validate on.
+
+    Raises:
+        MissingDependencyError: the extra `synth` is not installed.
+    """
+    import_extra("moderngl", "synth", "rendering")
+    from rtmpose3d.synth import WorldSettings, makehuman_people
+
+    world = WorldSettings(
+        assets=source.assets,
+        make_people=makehuman_people,
+        backdrops=source.backdrops,
+        seed=seed,
+    )
+    return world, replace(world, split="val", seed=0)
+
+
+def _run_lines(run: RunOptions) -> list[str]:
+    limit = "" if run.minutes is None else f" or after {run.minutes:g} min"
+    resumed = ", resumed if it has a checkpoint" if run.resume else ""
+    return [f"out        {run.out}{resumed}", f"stops      after the last step{limit}"]
+
+
+def _result_text(result: TrainingResult) -> str:
+    state = "finished" if result.finished else "stopped, to be resumed"
+    metrics = ", ".join(
+        f"{name} {value:.3g}"
+        for name, value in result.metrics.items()
+        if name.startswith(("pck10", "mpjpe", "ap", "recall", "precision")) and value == value
+    )
+    return f"{state} at step {result.step:,}: {result.weights}" + (
+        f"\n{metrics}" if metrics else ""
+    )

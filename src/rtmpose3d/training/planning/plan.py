@@ -1,0 +1,239 @@
+"""`TrainingPlan`: a recipe with its datasets and weights, as options ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from rtmpose3d.data import OnBad
+from rtmpose3d.errors import InputError
+from rtmpose3d.training.data.datasets import LoadedDataset, load_dataset
+from rtmpose3d.training.pose.initialization import InitialWeights
+from rtmpose3d.training.recipes import PUBLISHED_RECIPES, resolve_recipe
+from rtmpose3d.training.recipes.base import Precision, Recipe
+from rtmpose3d.training.recipes.detector import DetectorRecipe
+from rtmpose3d.training.recipes.distillation import DistillationStage, first_stage, second_stage
+from rtmpose3d.training.recipes.mixtures import DatasetEntry
+from rtmpose3d.training.recipes.pose import NetworkPart, PoseRecipe
+from rtmpose3d.training.recipes.published import PublishedRecipe
+from rtmpose3d.zoo import resolve_pose
+
+AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
+_RENDERED = (DatasetEntry(dataset="rendered"),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeOverrides:
+    """Changes to a recipe; None: the recipe's own value.
+
+    `checkpoint_every` also sets the interval of validations.
+    """
+
+    steps: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    precision: Precision | None = None
+    seed: int | None = None
+    checkpoint_every: int | None = None
+
+    def apply(self, recipe: AnyRecipe) -> AnyRecipe:
+        """Change all but the number of steps and the batch size, which recipes are made with."""
+        values = {
+            "learning_rate": self.learning_rate,
+            "precision": self.precision,
+            "seed": self.seed,
+            "validate_every": self.checkpoint_every,
+            "checkpoint_every": self.checkpoint_every,
+        }
+        changes = {name: value for name, value in values.items() if value is not None}
+        return replace(recipe, **changes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """Datasets in files.
+
+    Attributes:
+        folder: folder that contains the datasets' folders.
+        datasets, validation: datasets to train and to validate on; None: the recipe's.
+        allow_missing: whether to train without the datasets that are missing.
+        on_bad: what happens at an invalid label or image: "raise", or "skip" it.
+        workers: number of processes that make batches; 0: a thread.
+    """
+
+    folder: Path
+    datasets: Sequence[DatasetEntry] | None = None
+    validation: Sequence[DatasetEntry] | None = None
+    allow_missing: bool = False
+    on_bad: OnBad = "raise"
+    workers: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderOptions:
+    """Rendering during the training.
+
+    Attributes:
+        assets: MakeHuman's folder.
+        backdrops: folder of photographs without people; None: painted backdrops.
+        rendered_per_batch: crops of a batch that are new; pose models only.
+        pool_size: maximum number of rendered crops kept on disk; pose models only.
+        workers: number of rendering processes; 0: a thread of this one.
+    """
+
+    assets: Path
+    backdrops: Path | None = None
+    rendered_per_batch: int = 4
+    pool_size: int = 100_000
+    workers: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightOptions:
+    """Initial weights, frozen parts and distillation.
+
+    Attributes:
+        initial: weights to initialize from.
+        frozen: parts that are not trained; None: the recipe's.
+        distillation_stage: stage of a distillation; None: none.
+        teacher: weights of its teacher.
+        teacher_model: name of the teacher's model; in stage 2 None: the recipe's own.
+    """
+
+    initial: InitialWeights | None = None
+    frozen: tuple[NetworkPart, ...] | None = None
+    distillation_stage: DistillationStage | None = None
+    teacher: Path | None = None
+    teacher_model: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlan:
+    """A planned training.
+
+    Attributes:
+        recipe: configuration of the training.
+        published: the published training that it follows, if any.
+        source: where its data comes from.
+        datasets, validation: datasets in files, read or missing.
+        initial: weights to initialize from.
+        teacher: weights of the teacher.
+    """
+
+    recipe: PoseRecipe | DetectorRecipe
+    source: DataOptions | RenderOptions
+    published: PublishedRecipe | None = None
+    datasets: Sequence[LoadedDataset] = ()
+    validation: Sequence[LoadedDataset] = ()
+    initial: InitialWeights | None = None
+    teacher: Path | None = None
+
+    def check_data(self) -> None:
+        """Check that all data is available.
+
+        Raises:
+            InputError: datasets are missing, or a folder for rendering is.
+        """
+        if isinstance(self.source, RenderOptions):
+            for name, folder in (
+                ("assets", self.source.assets),
+                ("backdrops", self.source.backdrops),
+            ):
+                if folder is not None and not folder.is_dir():
+                    raise InputError(f"{name}: {folder} is not a folder")
+            return
+        missing = [d.missing for d in (*self.datasets, *self.validation) if d.missing]
+        if missing and not self.source.allow_missing:
+            raise InputError(
+                f"{len(missing)} of the datasets are missing: {'; '.join(missing)}. Allow missing "
+                "datasets to train without them, or choose other datasets"
+            )
+
+
+def plan_training(
+    name: str,
+    source: DataOptions | RenderOptions,
+    *,
+    overrides: RecipeOverrides | None = None,
+    weights: WeightOptions | None = None,
+    dry_run: bool = False,
+) -> TrainingPlan:
+    """Plan a training; reads the labels of datasets, but no image.
+
+    Args:
+        name: name of the recipe.
+        source: where the data comes from.
+        overrides: changes to the recipe.
+        weights: initial weights, frozen parts and distillation.
+        dry_run: whether to count invalid labels instead of raising.
+
+    Raises:
+        UnknownNameError: there is no such recipe, dataset, split or model.
+        InputError: options that do not fit each other; an invalid label.
+    """
+    overrides, weights = overrides or RecipeOverrides(), weights or WeightOptions()
+    published = PUBLISHED_RECIPES.get(name)
+    lengths = {"steps": overrides.steps, "batch_size": overrides.batch_size}
+    if published is None:  # an unknown name is an error before labels are read
+        resolve_recipe(name, steps=overrides.steps, batch_size=overrides.batch_size)
+    datasets: list[LoadedDataset] = []
+    validation: list[LoadedDataset] = []
+    if isinstance(source, DataOptions):
+        if not source.folder.is_dir():
+            raise InputError(f"{source.folder} is not a folder")
+        on_bad: OnBad = "skip" if dry_run else source.on_bad
+        own = (_RENDERED, ()) if published is None else (published.datasets, published.validation)
+        entries = own[0] if source.datasets is None else source.datasets
+        held_out = own[1] if source.validation is None else source.validation
+        datasets = [load_dataset(entry, source.folder, on_bad=on_bad) for entry in entries]
+        validation = [load_dataset(entry, source.folder, on_bad=on_bad) for entry in held_out]
+    recipe = resolve_recipe(
+        name,
+        epoch_samples=sum(dataset.epoch_samples for dataset in datasets),
+        distillation_stage=weights.distillation_stage,
+        **lengths,
+    )
+    if isinstance(recipe, DetectorRecipe) and isinstance(source, DataOptions):
+        raise InputError(f"{name} is trained on rendered scenes only, not on datasets")
+    return TrainingPlan(
+        recipe=_with_weights(overrides.apply(recipe), weights),
+        source=source,
+        published=published,
+        datasets=datasets,
+        validation=validation,
+        initial=weights.initial,
+        teacher=weights.teacher,
+    )
+
+
+def _with_weights(
+    recipe: PoseRecipe | DetectorRecipe, weights: WeightOptions
+) -> PoseRecipe | DetectorRecipe:
+    """Recipe with its teacher and frozen parts.
+
+    Raises:
+        InputError: options that do not fit each other or the recipe.
+    """
+    stage, teacher_model = weights.distillation_stage, weights.teacher_model
+    if stage is None and (weights.teacher is not None or teacher_model is not None):
+        raise InputError("a teacher needs a distillation: stage1 or stage2")
+    if isinstance(recipe, DetectorRecipe):
+        if stage is not None or weights.frozen is not None:
+            raise InputError(
+                f"{recipe.model.name}: frozen parts and distillation are available for pose "
+                "models only"
+            )
+        return recipe
+    frozen = recipe.frozen if weights.frozen is None else weights.frozen
+    if stage is None:
+        return replace(recipe, frozen=frozen)
+    if weights.teacher is None:
+        raise InputError(f"{stage} of a distillation needs the weights of a teacher")
+    if stage == "stage2":
+        own = recipe.model if teacher_model is None else resolve_pose(teacher_model)
+        return replace(recipe, frozen=("backbone", "neck"), distillation=second_stage(own))
+    if teacher_model is None:
+        raise InputError("stage1 of a distillation needs the name of the teacher's model")
+    return replace(recipe, frozen=frozen, distillation=first_stage(resolve_pose(teacher_model)))
