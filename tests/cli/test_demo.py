@@ -127,7 +127,6 @@ def test_the_demonstration_model_is_never_taken_unasked(cli, offline, monkeypatc
         assert "cannot fetch rtmw3d-" in words
         assert "rtmw3d-n, a small model in the package, for demonstration" in words
         assert "--model rtmw3d-n" in words
-        assert "from_pretrained('rtmw3d-n')" in words
     assert loaded == ["rtmw3d-l", "rtmw3d-x"]
 
 
