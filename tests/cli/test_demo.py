@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import jsonschema
@@ -19,7 +18,6 @@ from rtmpose3d.sinks import json_schema, load_result
 from rtmpose3d.zoo import DEMO_IMAGE, MODELS
 
 TRUTH = Path(__file__).parents[1] / "fixtures" / "demo" / "people.json"
-SECONDS = 10.0
 
 
 @pytest.fixture
@@ -39,11 +37,8 @@ def trained() -> None:
 
 
 def test_without_arguments_it_writes_and_explains_the_packages_image(cli, offline):
-    begin = time.perf_counter()
     done = cli("demo")
-    taken = time.perf_counter() - begin
     assert done.exit_code == 0, done.output
-    assert taken < SECONDS
     assert sorted(path.name for path in (offline / "outputs").iterdir()) == [
         "people.json",
         "people_pose.jpg",
