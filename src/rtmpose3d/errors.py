@@ -5,7 +5,7 @@
     ├── UnknownNameError (KeyError)           no model, device, backend, ... of that name
     ├── WeightsError                          a checkpoint cannot be read or does not fit the model
     │   └── DownloadError                     a published file could not be fetched
-    ├── BackendError                          a device or runtime is not there, or failed
+    ├── BackendError                          a device or runtime is missing, or failed
     ├── OutputError (OSError)                 a file could not be written; no half of it stays
     └── MissingDependencyError (ImportError)  an extra is not installed; the text names it
 
@@ -29,7 +29,7 @@ class InputError(RTMPose3DError, ValueError):
 
 
 class UnknownNameError(RTMPose3DError, KeyError):
-    """There is nothing of that name; the message lists what there is."""
+    """Nothing has that name; the message lists the known names."""
 
     def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
         names = list(known)

@@ -1,4 +1,4 @@
-"""Measurements: turns, summaries, weights, and the options that reach the sessions."""
+"""Measurements: interleaving, summaries, weights, and the options that reach the sessions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ POSE = resolve_pose("dwpose-t-256x192")
 DETECTOR = resolve_detector("rtmdet-nano")
 
 
-def test_functions_take_turns_until_each_has_had_its_time(monkeypatch) -> None:
+def test_functions_alternate_until_each_has_had_its_time(monkeypatch) -> None:
     clock, order = [0.0], []
     monkeypatch.setattr(timing.time, "perf_counter", lambda: clock[0])
     monkeypatch.setattr(timing.time, "sleep", lambda _: None)
@@ -56,7 +56,7 @@ def test_throughput_counts_the_images_of_a_batch() -> None:
     assert row.per_second == pytest.approx(200)
 
 
-def test_synthetic_weights_keep_signals_of_ordinary_size_and_detect_nobody() -> None:
+def test_synthetic_weights_keep_signals_of_ordinary_size_and_detect_no_people() -> None:
     session = open_pose(POSE, synthetic_weights(POSE), ONE_THREAD)
     crops = noise(POSE.input_size_wh)[None]
     logits = np.concatenate([axis.ravel() for axis in session.run_simcc(crops)])

@@ -80,7 +80,7 @@ def test_logits_are_left_as_they_are():
         np.testing.assert_array_equal(axis, original)
 
 
-def test_encoded_places_are_found_within_a_quarter_pixel():
+def test_encoded_coordinates_are_decoded_within_a_quarter_pixel():
     spec = replace(RTMW3D, use_dark=True)
     keypoints = np.random.default_rng(1).uniform(30, 250, (1, 40, 2)).astype(np.float32)
     labels = encode_simcc(keypoints, None, spec).labels

@@ -87,7 +87,7 @@ def test_the_first_of_equal_peaks_wins():
     assert decode_simcc(simcc, RTMW3D).bins.tolist() == [[[100, 7, 0]]]
 
 
-def test_depth_does_not_enter_the_score():
+def test_depth_does_not_change_the_score():
     simcc = random_logits(RTMW3D, 1, 3)
     lower = [*simcc[:2], simcc[2] - 100]
     np.testing.assert_array_equal(
@@ -164,7 +164,7 @@ def test_half_precision_logits_decode_like_the_same_numbers_in_float32():
     np.testing.assert_array_equal(a.confidence, b.confidence)
 
 
-def test_nobody_decodes_to_empty_arrays():
+def test_no_people_decode_to_empty_arrays():
     simcc = [np.zeros((0, 133, bins), np.float32) for bins in RTMW3D.bins]
     decoded = decode_simcc(simcc, RTMW3D)
     assert len(decoded) == 0

@@ -17,8 +17,8 @@ def _logits(probability_of_bins):
     simcc = []
     for bins in RTMW3D.bins:
         p = np.full((1, 1, bins), 1e-9, np.float32)
-        for place, probability in probability_of_bins.items():
-            p[..., place] = probability
+        for index, probability in probability_of_bins.items():
+            p[..., index] = probability
         simcc.append(np.log(p) / np.float32(RTMW3D.beta) + 5)
     return simcc
 
@@ -38,7 +38,7 @@ def test_scores_are_those_of_the_highest_bins():
     )
 
 
-def test_what_has_no_positive_score_stays_unseen():
+def test_a_keypoint_without_positive_score_stays_invisible():
     simcc = random_logits(RTMW3D, 2, 3)
     simcc[1][1, 2] = -np.abs(simcc[1][1, 2])
     decoded = decode_simcc(simcc, SMOOTH)
@@ -55,7 +55,7 @@ def test_a_single_bell_stays_where_it_is(middle, width):
     assert decode_simcc(logits, SMOOTH).bins.tolist() == [[[middle] * 3]]
 
 
-def test_nobody_is_decoded_to_nobody():
+def test_no_people_decode_to_empty_arrays():
     simcc = [np.zeros((0, 133, bins), np.float32) for bins in RTMW3D.bins]
     assert decode_simcc(simcc, SMOOTH).bins.shape == (0, 133, 3)
 

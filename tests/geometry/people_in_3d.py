@@ -1,4 +1,4 @@
-"""People made of sticks, of random stature, proportions and pose, before random cameras."""
+"""Synthetic people of sticks: random statures, proportions and poses, before random cameras."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DOWN, FORWARD = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
 
 @dataclass
 class People:
-    """N people: true camera-space points, what a network would say of them, and the truth."""
+    """N people: true camera-space points, what a network would report of them, and the truth."""
 
     points: np.ndarray  # (N, 133, 3)
     keypoints_2d: np.ndarray  # (N, 133, 2)
@@ -69,7 +69,7 @@ def make_people(
 
 
 def _person(stature, proportions, rng):
-    """(133, 3) one person, x right, y down, turned to any side, seen from somewhat above."""
+    """(133, 3) one person, x right, y down, rotated to any side, seen from somewhat above."""
     size = {
         name: length
         * (stature / MEAN_STATURE_M) ** EXPONENT[name]
@@ -78,7 +78,7 @@ def _person(stature, proportions, rng):
     }
     p = np.zeros((133, 3))
     sitting = rng.random() < 0.3
-    lean = _turn(*rng.normal(0, [0.2, 0.3, 0.1]))
+    lean = _rotation(*rng.normal(0, [0.2, 0.3, 0.1]))
     half_hips = np.array([size["hips"] / 2, 0, 0])
     p[11], p[12] = half_hips, -half_hips
     half_shoulders = np.array([size["shoulders"] / 2, 0, 0])
@@ -103,12 +103,12 @@ def _person(stature, proportions, rng):
         p[foot + 2] = p[hip + 4] + 0.06 * DOWN - 0.25 * forward
         p[foot] = p[foot + 2] + forward
         p[foot + 1] = p[foot]
-    view = _turn(rng.normal(0.15, 0.15), rng.uniform(-np.pi, np.pi), 0)
+    view = _rotation(rng.normal(0.15, 0.15), rng.uniform(-np.pi, np.pi), 0)
     return p @ view.T
 
 
 def _head(p, middle, size, rng):
-    look = _turn(*rng.normal(0, [0.3, 0.5, 0.1]))
+    look = _rotation(*rng.normal(0, [0.3, 0.5, 0.1]))
     p[HEAD, :] = middle
     at = {0: (0, 0.02, 0.11)}
     for (right, left), name, y, z in (
@@ -132,7 +132,7 @@ def _unit(v):
     return v / np.linalg.norm(v)
 
 
-def _turn(pitch, yaw, roll):
+def _rotation(pitch, yaw, roll):
     c, s = np.cos([pitch, yaw, roll]), np.sin([pitch, yaw, roll])
     x = np.array([[1, 0, 0], [0, c[0], -s[0]], [0, s[0], c[0]]])
     y = np.array([[c[1], 0, s[1]], [0, 1, 0], [-s[1], 0, c[1]]])

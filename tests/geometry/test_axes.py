@@ -32,10 +32,10 @@ def test_rtmpose3d_is_what_that_package_returns(people):
     np.testing.assert_array_equal(axes_from_camera(people, "rtmpose3d"), -people[..., [0, 2, 1]])
 
 
-def test_rtmpose3d_is_z_up_turned_half_about_the_vertical(people):
-    turned = axes_from_camera(people, "z-up") * (-1, -1, 1)
+def test_rtmpose3d_is_z_up_rotated_by_half_a_circle_about_the_vertical(people):
+    rotated = axes_from_camera(people, "z-up") * (-1, -1, 1)
 
-    np.testing.assert_array_equal(axes_from_camera(people, "rtmpose3d"), turned)
+    np.testing.assert_array_equal(axes_from_camera(people, "rtmpose3d"), rotated)
 
 
 def test_root_has_the_middle_of_the_hips_at_the_origin(people):

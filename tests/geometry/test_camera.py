@@ -162,7 +162,7 @@ def test_film_equivalent_focal_length_gives_the_camera_of_a_photo():
 
 
 def test_focal_length_and_sensor_resolution_give_the_camera_of_a_resized_upright_photo():
-    # A 36 mm wide sensor of 6000 px, 50 mm; resized to a quarter and turned upright.
+    # A 36 mm wide sensor of 6000 px, 50 mm; resized to a quarter and rotated upright.
     tags = {0x920A: (50, 1), 0xA20E: 6000 / 3.6, 0xA210: 3, 0xA002: 6000, 0xA003: 4000}
 
     camera = Camera.from_exif(tags, width=1000, height=1500)
@@ -182,7 +182,7 @@ def test_focal_length_and_sensor_resolution_give_the_camera_of_a_resized_upright
         {0x920A: 50.0, 0xA20E: 1666.7, 0xA210: 9, 0xA002: 6000},
     ],
 )
-def test_photos_that_do_not_tell_have_no_camera(tags):
+def test_photos_without_a_focal_length_have_no_camera(tags):
     assert Camera.from_exif(tags, width=640, height=480) is None
 
 
@@ -196,7 +196,7 @@ def test_relative_points_are_lifted_to_the_true_ones():
     np.testing.assert_allclose(lifted, xyz)
 
 
-def test_lifted_points_never_lie_behind_the_camera_and_keep_their_pixels():
+def test_lifted_points_are_never_behind_the_camera_and_keep_their_pixels():
     uv = np.array([[[100.0, 200.0], [900.0, 50.0]]])
 
     lifted = camera_from_relative(uv, np.array([[-2.1, 0.3]]), np.array([1.0]), CAMERA)
@@ -205,10 +205,10 @@ def test_lifted_points_never_lie_behind_the_camera_and_keep_their_pixels():
     np.testing.assert_allclose(CAMERA.project(lifted), uv)
 
 
-def test_nobody_is_lifted_to_nobody():
-    nobody = np.zeros((0, 133, 2), np.float32)
+def test_no_people_are_lifted_to_empty_arrays():
+    empty = np.zeros((0, 133, 2), np.float32)
 
-    lifted = camera_from_relative(nobody, nobody[..., 0], np.zeros(0), CAMERA)
+    lifted = camera_from_relative(empty, empty[..., 0], np.zeros(0), CAMERA)
 
     assert lifted.shape == (0, 133, 3)
     assert lifted.dtype == np.float32

@@ -22,7 +22,7 @@ from rtmpose3d.geometry.crop import (
 
 RECORDED = Path(__file__).resolve().parents[1] / "fixtures" / "geometry" / "topdown_affine.npz"
 SIZES = [(288, 384), (192, 256)]
-# OpenCV 4.11 to 4.14 warp alike to the bit; 5.0 differs by up to 6 grey levels in places.
+# OpenCV 4.11 to 4.14 warp alike to the bit; 5.0 differs by up to 6 grey levels in some pixels.
 SAME_WARP = cv2.__version__.startswith("4.")
 
 
@@ -179,15 +179,15 @@ def test_the_warp_lands_in_the_batch_as_opencv_returns_it():
 
 def test_an_image_that_is_a_view_gives_the_same_crops():
     image = _image(300, 500)
-    mirrored = image[:, ::-1]
+    flipped = image[:, ::-1]
     box = [[60.5, 20, 200, 290]]
     np.testing.assert_array_equal(
-        crop_people(mirrored, box, (192, 256))[0],
-        crop_people(mirrored.copy(), box, (192, 256))[0],
+        crop_people(flipped, box, (192, 256))[0],
+        crop_people(flipped.copy(), box, (192, 256))[0],
     )
 
 
-def test_nobody_gives_an_empty_batch():
+def test_no_boxes_give_an_empty_batch():
     for boxes in ([], np.zeros((0, 4)), np.zeros((0, 4), np.float32)):
         pixels, matrices = crop_people(_image(40, 60), boxes, (192, 256))
         assert pixels.shape == (0, 256, 192, 3)
@@ -254,7 +254,7 @@ def test_a_person_wider_than_opencv_can_warp_is_sampled_more_coarsely():
     assert (right.max(axis=1) > 20).all()
 
 
-def test_a_box_beside_a_very_wide_image_is_black():
+def test_a_box_next_to_a_very_wide_image_is_black():
     pixels, _ = crop_people(_strip(40_000, 5), [[0, 5000, 100, 5200]], (192, 256))
     assert not pixels.any()
 

@@ -92,7 +92,7 @@ def test_boxes_return_to_where_they_were_in_the_image(shape):
     assert image_boxes_from_letterbox(np.zeros((0, 4)), scale_wh).shape == (0, 4)
 
 
-def test_a_mirrored_view_is_taken_like_its_copy():
+def test_a_flipped_view_is_taken_like_its_copy():
     image = _image(200, 333)[:, ::-1]
     np.testing.assert_array_equal(
         letterbox(image, (320, 320))[0], letterbox(image.copy(), (320, 320))[0]

@@ -1,4 +1,4 @@
-"""Root depth against made-up people, whose truth is known, and against annotated real ones."""
+"""Root depth of synthetic people, whose ground truth is known, and of annotated real ones."""
 
 import numpy as np
 import pytest
@@ -255,10 +255,10 @@ def test_two_wildly_wrong_depths_do_not_push_a_near_person_away():
     assert np.abs(solve(people).depth_m / before - 1).max() < 0.1
 
 
-def test_nobody_is_nowhere():
-    nobody = np.zeros((0, 133, 2), np.float32)
+def test_no_people_have_no_depths():
+    empty = np.zeros((0, 133, 2), np.float32)
 
-    solved = solve_root_depth(nobody, nobody[..., 0], nobody[..., 0], CAMERA)
+    solved = solve_root_depth(empty, empty[..., 0], empty[..., 0], CAMERA)
 
     assert solved.depth_m.shape == solved.std_m.shape == (0,)
     assert solved.source == ()
@@ -286,7 +286,7 @@ def test_noise_for_input_never_gives_nan_or_a_warning():
         ([1.7, 1.8, 1.9], r"one per person, got shape \(3,\) for 2 people"),
     ],
 )
-def test_heights_that_nobody_has_are_refused(height_m, message):
+def test_impossible_heights_are_refused(height_m, message):
     people = make_people(2, np.random.default_rng(13))
 
     with pytest.raises(InputError, match=message):

@@ -53,7 +53,7 @@ def open_with_recipe(spec: ModelSpec, backend: str) -> PoseSession | DetectorSes
 
 
 def run_network(session: PoseSession | DetectorSession) -> dict[str, np.ndarray]:
-    """What is recorded of a network: float32 and int32 arrays by name."""
+    """Recorded outputs of a network: float32 and int32 arrays by name."""
     pixels = synthetic_image(session.spec.input_size_wh)[None]
     if isinstance(session, DetectorSession):
         (candidates,) = session.run(pixels)

@@ -73,6 +73,7 @@ def recipe_graph(name: str, recipe: ModuleType) -> torch.nn.Module:
     return build_graph(spec, network)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORWARD)
 def test_logits_and_bins_equal_the_recording(name: str, golden: Path, recipe: ModuleType) -> None:
     spec = resolve(name)
@@ -93,13 +94,14 @@ def test_logits_and_bins_equal_the_recording(name: str, golden: Path, recipe: Mo
         np.testing.assert_array_equal(
             logits.argmax(2).numpy()[sure], recorded[f"argmax_{axis}"][sure]
         )
-    lesser = np.minimum(recorded["max_x"], recorded["max_y"])
-    np.testing.assert_allclose(scores.numpy(), lesser, atol=LOGIT_TOLERANCE, rtol=0)
+    lower = np.minimum(recorded["max_x"], recorded["max_y"])
+    np.testing.assert_allclose(scores.numpy(), lower, atol=LOGIT_TOLERANCE, rtol=0)
     assert ((bins.numpy() == -1).all(axis=2) == (scores.numpy() <= 0)).all()
     assert (confidence.numpy() >= 0).all()
     assert (confidence.numpy() <= 1).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rtmdet-m", "rtmdet-nano"])
 def test_detector_levels_equal_the_recording(name: str, golden: Path, recipe: ModuleType) -> None:
     recorded = recorded_arrays(golden / "rtmdet" / f"{GOLDEN_NAMES[name]}.npz")
@@ -118,6 +120,7 @@ def test_detector_levels_equal_the_recording(name: str, golden: Path, recipe: Mo
                 )
 
 
+@pytest.mark.slow
 def test_parts_of_the_network_can_be_switched_off() -> None:
     from dataclasses import replace
 

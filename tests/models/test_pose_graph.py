@@ -22,12 +22,12 @@ class GivenLogits(nn.Module):
 
 
 def _wavering_logits(codec: SimCCSpec, seed):
-    """Several bells of chance an axis; every fifth keypoint is nowhere."""
+    """Several random bells per axis; every fifth keypoint is invisible."""
     rng = np.random.default_rng(seed)
     simcc = []
     for bins in codec.bins:
-        places, heights = rng.uniform(0, bins, (2, 2, 20, 4, 1)) / [[[[[1]]]], [[[[bins]]]]]
-        bells = heights * np.exp(-0.5 * ((np.arange(bins) - places) / 9) ** 2)
+        means, heights = rng.uniform(0, bins, (2, 2, 20, 4, 1)) / [[[[[1]]]], [[[[bins]]]]]
+        bells = heights * np.exp(-0.5 * ((np.arange(bins) - means) / 9) ** 2)
         simcc.append((bells.max(axis=2) / 2).astype(np.float32))
         simcc[-1][:, ::5] -= 1
     return simcc

@@ -1,8 +1,8 @@
 """The pipeline against the reference's recordings, in ONNX Runtime and in torch alike.
 
-Pose from the recorded crops (random weights amplify the least difference between OpenCV versions
-in the crops' pixels), detection from the recorded letterboxed images and from the image files.
-Keypoints are compared wherever the two highest logits lie more than 5e-4 apart.
+Pose from the recorded crops (random weights amplify small differences between OpenCV versions in
+the crops' pixels), detection from the recorded letterboxed images and from the image files.
+Keypoints are compared wherever the two highest logits are more than 5e-4 apart.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def recorded_crops(golden: Path, image: str, boxes: np.ndarray, size_wh: tuple[i
 
 
 def sure(simcc: tuple[np.ndarray, ...]) -> np.ndarray:
-    """(N, K) whether each axis' peak stands out, and the score's sign is beyond doubt."""
+    """(N, K) whether each axis' peak is clear, and the score's sign is beyond doubt."""
     two = [np.partition(axis, -2, axis=2)[:, :, -2:] for axis in simcc]
     margin = np.min([pair[..., 1] - pair[..., 0] for pair in two], axis=0)
     score = np.minimum(two[0][..., 1], two[1][..., 1])

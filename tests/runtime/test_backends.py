@@ -1,4 +1,4 @@
-"""Devices and backends: what is asked for is checked, and never silently replaced."""
+"""Devices and backends: a request is checked, and never silently replaced."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_unknown_device_names_are_refused(name: str) -> None:
 
 
 @pytest.mark.usefixtures("only_cpu", "no_torch")
-def test_missing_cuda_is_an_error_that_names_the_cure() -> None:
+def test_missing_cuda_is_an_error_that_names_the_remedy() -> None:
     for backend in ("auto", "onnxruntime"):
         with pytest.raises(BackendError, match="pip install onnxruntime-gpu"):
             select(backend, "cuda:0")
@@ -89,7 +89,7 @@ def test_auto_takes_cuda_where_onnxruntime_has_it(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.usefixtures("only_cpu")
-def test_unused_gpu_is_said_aloud(
+def test_an_unused_gpu_is_reported(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/" + name)
@@ -97,7 +97,7 @@ def test_unused_gpu_is_said_aloud(
     assert "onnxruntime-gpu" in caplog.text
 
 
-def test_torch_refuses_a_cuda_device_that_is_not_there() -> None:
+def test_torch_refuses_a_cuda_device_that_is_missing() -> None:
     torch = pytest.importorskip("torch")
     beyond = torch.cuda.device_count() if torch.cuda.is_available() else 0
     with pytest.raises(BackendError, match="CUDA"):

@@ -81,7 +81,7 @@ def test_both_ends_of_a_bone_outside_the_feet_lie_in_its_part():
 
 
 def test_eyes_and_lips_are_closed_and_the_jaw_is_open():
-    degree = np.bincount(WHOLEBODY.bones_of("face").ravel(), minlength=133)
+    degree = np.bincount(WHOLEBODY.part_bones("face").ravel(), minlength=133)
     assert set(degree[23 + 36 : 91]) == {2}
     assert degree[23] == degree[23 + 16] == 1
 
@@ -91,7 +91,7 @@ def test_index_finds_each_name_and_explains_a_wrong_one():
     with pytest.raises(UnknownNameError, match=r"unknown keypoint 'left_wirst'.*'left_wrist'"):
         WHOLEBODY.index("left_wirst")
     with pytest.raises(UnknownNameError, match="unknown part 'foot'"):
-        WHOLEBODY.bones_of("foot")  # type: ignore[arg-type]
+        WHOLEBODY.part_bones("foot")  # type: ignore[arg-type]
 
 
 def test_the_table_cannot_be_written_to():

@@ -43,7 +43,7 @@ NAMES = {
 BUNDLED = {"rtmw3d-n", "rtmdet-n"}
 
 
-def test_every_published_model_is_there_under_its_fixed_name() -> None:
+def test_every_published_model_has_its_fixed_name() -> None:
     assert set(MODELS) == NAMES | BUNDLED
 
 
@@ -87,7 +87,7 @@ def test_hash_prefix_is_the_one_in_the_files_name(name: str) -> None:
     assert file.sha256_prefix == (None if dated else found and found[1])
 
 
-def test_only_the_3d_models_and_the_detector_lie_on_the_hub() -> None:
+def test_only_the_3d_models_and_the_detector_are_on_the_hub() -> None:
     on_hub = {
         name
         for name, spec in MODELS.items()
@@ -96,7 +96,7 @@ def test_only_the_3d_models_and_the_detector_lie_on_the_hub() -> None:
     assert on_hub == {"rtmw3d-l", "rtmw3d-x", "rtmdet-m"}
 
 
-def test_our_own_models_lie_in_the_package_and_claim_no_published_figures() -> None:
+def test_our_own_models_are_in_the_package_and_claim_no_published_metrics() -> None:
     bundled = {name for name, spec in MODELS.items() if isinstance(spec.file, BundledFile)}
     assert bundled == BUNDLED
     assert OFFLINE_MODEL in bundled

@@ -1,6 +1,6 @@
 """Measurements of a model: its network alone per batch size, and the pipeline around it.
 
-Backends and batch sizes of a model take turns. Weights that are not on this disk are synthetic:
+Backends and batch sizes of a model alternate. Weights that are not on this disk are synthetic:
 the duration does not depend on them as long as numbers keep an ordinary size.
 """
 
@@ -33,7 +33,7 @@ Scope = Literal["network", "pipeline"]
 IMAGE_WH = (1280, 720)
 PERSON_XYXY = (420.0, 60.0, 760.0, 700.0)  # in the image
 BBOX_THR = 0.3
-QUIET_LOGIT = -12.0  # of a synthetic detector: it detects nobody
+QUIET_LOGIT = -12.0  # of a synthetic detector: it detects no people
 Weights = dict[str, np.ndarray]
 
 

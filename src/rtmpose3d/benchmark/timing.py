@@ -1,4 +1,4 @@
-"""Timing of several functions that take turns, so that other load affects all alike."""
+"""Timing of several functions that alternate, so that other load affects all alike."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Timing:
 def time_interleaved(
     functions: Mapping[Key, Callable[[], object]], seconds: float
 ) -> dict[Key, list[float]]:
-    """Time functions in turns; the order alternates.
+    """Time functions alternately, each round in the reverse order of the one before.
 
     Args:
         functions: called without arguments; first a few times as a warm-up.

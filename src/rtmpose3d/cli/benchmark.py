@@ -69,7 +69,7 @@ def benchmark(
 ) -> None:
     """Measure speed: each network alone, and the full pipeline from an image to a pose.
 
-    Backends and batch sizes of a model take turns after a warm-up; reported are medians and the
+    Backends and batch sizes of a model alternate after a warm-up; reported are medians and the
     middle half of the runs. Nothing is downloaded: where weights are not on this disk, synthetic
     ones are used, on which the duration does not depend. Keep the machine quiet meanwhile.
     """

@@ -1,11 +1,11 @@
 """SimCC: a keypoint as one distribution over bins per axis (x, y and, in 3D models, depth).
 
-score: the network's raw number, the lesser of the highest logits over x and over y; it has no
-    upper bound and no common scale among models. Depth does not enter.
+score: the network's raw number, the smaller of the highest logits over x and over y; it has no
+    upper bound and no common scale among models. Depth does not contribute.
 confidence: with p = softmax(beta * logits) on an axis, the probability within 1 sigma of the
-    peak (`SimCCSpec.confidence_bins` to either side, inclusive); the lesser of x and y, and 0
-    where the score is not above 0. It lies in [0, 1] and compares among models whose sigma is the
-    same, as that of the published ones nearly is.
+    peak (`SimCCSpec.confidence_bins` to either side, inclusive); the smaller of x and y, and 0
+    where the score is not above 0. It is in [0, 1] and comparable among models of the same sigma;
+    that of the published ones is nearly the same.
 decode_sigma: where a model's spec sets it, the peak is that of the probabilities summed under a
     Gaussian of this width (`rtmpose3d.codec.smoothing`), and confidence counts within 1 sigma of
     that Gaussian. The score stays that of the highest bins.

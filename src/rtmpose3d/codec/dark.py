@@ -1,4 +1,4 @@
-"""DARK: a peak's place between bins, from the slope and curvature of the blurred log-distribution.
+"""DARK: peaks refined between bins, from slope and curvature of the blurred log-distribution.
 
 Zhang et al., "Distribution-Aware Coordinate Representation for Human Pose Estimation", CVPR 2020,
 with mmpose's widths (`refine_simcc_dark`). No published whole-body model uses it by default.
@@ -26,7 +26,7 @@ def refine_peaks(
 
     Returns:
         (N, K) float32 bins, at most 3 sigma outside the axis; the peak itself where the
-        refined place would lie farther out.
+        refined one would be farther out.
     """
     log_p = np.log(np.clip(_blurred(logits, blur_size(sigma)), _FLOOR, _CEILING))
     last = logits.shape[2] - 1
@@ -37,8 +37,8 @@ def refine_peaks(
     slope = np.float32(0.5) * (right - left)
     curvature = _EPSILON + np.float32(0.25) * (far_right - 2 * middle + far_left)
     refined = peaks - slope / curvature
-    # On a flat or hollow place the parabola has no peak nearby; the reference then answers with
-    # places as far as 10^8 px away.
+    # Where the distribution is flat or hollow the parabola has no peak nearby; the reference then
+    # returns coordinates as far as 10^8 px away.
     reach = _LABEL_REACH * sigma
     possible = (refined >= -reach) & (refined <= last + reach)
     return np.where(possible, refined, peaks).astype(np.float32)

@@ -1,7 +1,7 @@
-"""From SimCC logits to bins, scores, confidences and spread, and from bins to pixels and metres.
+"""From SimCC logits to bins, scores and confidences, and from bins to pixels and metres.
 
-Everything is vectorised over N crops and K keypoints; what score and confidence mean stands in
-`rtmpose3d.codec`. Non-finite peaks are an error, never a keypoint.
+Everything is vectorised over N crops and K keypoints; `rtmpose3d.codec` defines score and
+confidence. Non-finite peaks are an error, never a keypoint.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from rtmpose3d.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
-    """What a pose network says about N crops with K keypoints.
+    """Decoded output of a pose network for N crops with K keypoints.
 
     Attributes:
         bins: (N, K, A) int64, index of the highest SimCC bin per axis (A = 2: x, y; 3: x, y, z),
-            or, where the spec's decode_sigma is set, of the bin about which most probability
-            lies; the first of equals; -1 on every axis where the score is not above 0 (the
+            or, where the spec's decode_sigma is set, of the bin around which the probability is
+            highest; the first of equals; -1 on every axis where the score is not above 0 (the
             reference's rule). float32, between bins, where the spec's use_dark is set.
-        scores: (N, K) float32, the raw score: the lesser of the two peaks over x and over y.
-        confidence: (N, K) float32 in [0, 1]: see `rtmpose3d.codec`.
+        scores: (N, K) float32, the raw score: the smaller of the two peaks over x and over y.
+        confidence: (N, K) float32 in [0, 1], as `rtmpose3d.codec` defines it.
     """
 
     bins: NDArray[np.integer | np.floating]
@@ -40,7 +40,7 @@ class Decoded:
 
 
 def decode_simcc(simcc: Sequence[NDArray[np.floating]], spec: SimCCSpec) -> Decoded:
-    """Find the peaks of the logits.
+    """Decode logits to bins, scores and confidences.
 
     Args:
         simcc: per axis (x, y[, z]) the network's raw logits, (N, K, bins); not changed.
@@ -81,7 +81,7 @@ def decode_simcc(simcc: Sequence[NDArray[np.floating]], spec: SimCCSpec) -> Deco
 def keypoints_from_bins(
     bins: NDArray[np.integer | np.floating], spec: SimCCSpec
 ) -> tuple[NDArray[np.floating], NDArray[np.floating] | None]:
-    """Where bins lie in the crop.
+    """Coordinates of bins: pixels of the crop, metres of depth.
 
     Args:
         bins: (N, K, A) as in `Decoded`.
@@ -97,7 +97,7 @@ def keypoints_from_bins(
     """
     if bins.ndim != 3 or bins.shape[2] != spec.axes:
         raise InputError(f"bins must be (N, K, {spec.axes}), got shape {bins.shape}")
-    # Division in float32 and in this order, so that the figures equal the reference's bit by bit.
+    # Division in float32 and in this order, so that the values equal the reference's bit by bit.
     locations = bins.astype(np.float32) / np.float32(spec.split_ratio)
     if spec.depth_size is None:
         return locations, None
@@ -107,7 +107,7 @@ def keypoints_from_bins(
 
 
 def _checked(simcc: Sequence[NDArray[np.floating]], spec: SimCCSpec) -> list[NDArray[np.float32]]:
-    """The logits as float32, of the shapes that the spec wants."""
+    """The logits as float32, of the shapes that the spec expects."""
     shapes = [np.shape(axis) for axis in simcc]
     leading = shapes[0][:2] if shapes else ()
     if len(leading) != 2 or shapes != [(*leading, bins) for bins in spec.bins]:

@@ -1,8 +1,9 @@
-"""Seeking a keypoint where much probability lies together, not at the one highest bin.
+"""Probabilities smoothed along an axis, so that a peak has high probability around it.
 
-Where the network wavers between far places, its highest bin is a matter of chance. The mean of the
-probabilities under a Gaussian is highest where most of the probability lies near: the best single
-answer, if an answer counts the more the nearer it is. The published models take the highest bin.
+Where a distribution has several distant peaks, which of them is the highest bin is nearly random.
+The probabilities summed under a Gaussian are highest where most probability is close: the best
+single estimate, if an estimate is worth more the closer it is. The published models take the
+highest bin.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def gaussian_kernel(sigma_bins: float) -> NDArray[np.float32]:
 
 
 def smoothed(probability: NDArray[np.float32], sigma_bins: float) -> NDArray[np.float32]:
-    """Each bin's neighbours summed under the Gaussian; there is nothing beyond the ends.
+    """Probabilities of each bin's neighbours summed under the Gaussian, 0 beyond the ends.
 
     Args:
         probability: (N, K, bins), of any scale.

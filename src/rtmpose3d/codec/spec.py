@@ -1,7 +1,7 @@
-"""How one model writes keypoints as SimCC bins: sizes, label width, depth range, temperature.
+"""SimCC settings of one model: sizes, label width, depth range, temperature.
 
-The rows of the model table hold one `SimCCSpec` each; encoding, decoding, the exported graph and
-training all read the same one. Axes are in the order x, y[, z]; a bin is 1 / split_ratio pixels.
+The rows of the model table hold one `SimCCSpec` each; decoding, the exported graph and training all
+read the same one. Axes are in the order x, y[, z]; a bin is 1 / split_ratio pixels.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class SimCCSpec:
         use_dark: whether peaks are refined between bins (DARK).
         visibility: whether the model's published configuration decodes a visibility too.
         decode_sigma: standard deviation in bins of the Gaussian under which probabilities are
-            summed before the peak is sought (`rtmpose3d.codec.smoothing`); None: the highest
-            bin, as the published models.
+            summed before the peak is searched (`rtmpose3d.codec.smoothing`); None: the highest
+            bin, as in the published models.
 
     Raises:
-        InputError: a number that cannot be, not one sigma per axis, or decode_sigma with use_dark.
+        InputError: an impossible number, not one sigma per axis, or decode_sigma with use_dark.
     """
 
     input_size_wh: tuple[int, int]
@@ -71,7 +71,7 @@ class SimCCSpec:
             if not (value > 0 and math.isfinite(value)):
                 raise InputError(f"{name} must be above 0, got {getattr(self, name)!r}")
         if self.use_dark and self.decode_sigma is not None:
-            raise InputError("use_dark refines the highest bin; decode_sigma seeks another one")
+            raise InputError("use_dark refines the highest bin; decode_sigma searches another one")
 
     @property
     def has_depth(self) -> bool:

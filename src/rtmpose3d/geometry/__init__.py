@@ -1,13 +1,13 @@
-"""Where things are: cameras, frames, crops, root depth. The conventions of the whole package.
+"""Cameras, frames, crops, boxes, root depth; the conventions of the full package.
 
 Image: pixels, x right, y down. Whole numbers are the middles of pixels, as in OpenCV: the first
     pixel covers -0.5 to 0.5. Sizes are (width, height); only the shapes of arrays are (h, w).
     Boxes are x1, y1, x2, y2. Resizing multiplies coordinates by the ratio of the sizes, and an
-    uncalibrated principal point lies at (width / 2, height / 2), both as the reference does.
+    uncalibrated principal point is (width / 2, height / 2), both as in the reference.
 Camera space (internal): OpenCV's frame, x right, y down, z forward, metres, camera at the origin.
 World of the results, "z-up" (the default): x right, y away from the camera, z up, metres, camera
-    at the origin. "root" and "rtmpose3d" are the others; `axes_from_camera` is the one place
-    where axes are exchanged.
+    at the origin. "root" and "rtmpose3d" are the others; axes are exchanged in
+    `axes_from_camera` alone.
 Root: the middle of the hips, keypoints 11 and 12. Depth is z along the optical axis, in metres,
     not the distance to the camera; relative depth is depth minus the root's.
 Left and right are the person's own.

@@ -15,13 +15,13 @@ AXES: tuple[str, ...] = get_args(Axes)
 
 
 def axes_from_camera(keypoints_camera: NDArray[np.floating], axes: Axes) -> NDArray[np.floating]:
-    """Turn camera-space keypoints into another frame.
+    """Transform camera-space keypoints into another frame.
 
     Args:
         keypoints_camera: (..., 133, 3) metres, OpenCV camera space.
         axes: "z-up" (x right, y away from the camera, z up), "camera" (unchanged), "root"
             (camera axes, origin in the middle of the hips), "rtmpose3d" (what the RTMPose3D
-            package returns: -k[..., [0, 2, 1]], "z-up" turned 180 degrees about the vertical).
+            package returns: -k[..., [0, 2, 1]], "z-up" rotated by 180 degrees about the vertical).
 
     Returns:
         (..., 133, 3) metres, a new array of the same dtype.

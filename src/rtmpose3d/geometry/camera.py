@@ -92,18 +92,18 @@ class Camera:
     def from_exif(
         cls, source: PIL.Image.Image | Mapping[int, object], *, width: int, height: int
     ) -> Camera | None:
-        """The camera that the Exif tags of a photo tell of.
+        """The camera that the Exif tags of a photo describe.
 
         Uses the focal length as on 35 mm film, else focal length and the sensor's resolution.
         Says nothing about images that were cropped afterwards.
 
         Args:
             source: an image of Pillow, or its tags by number (`image.getexif()`).
-            width: of the image as it is given to the model (turned upright, resized), px.
+            width: of the image as it is given to the model (rotated upright, resized), px.
             height: of the same, px.
 
         Returns:
-            The camera with square pixels, or None where the tags do not tell.
+            The camera with square pixels, or None where the tags do not specify it.
         """
         tags = _exif_tags(source)
         film_mm = _positive(tags.get(_FOCAL_LENGTH_35MM))
@@ -191,7 +191,7 @@ def camera_from_relative(
     root_depth_m: NDArray[np.floating],
     camera: Camera,
 ) -> NDArray[np.floating]:
-    """Place people in camera space: X = (u - cx) / fx * (Z + z), and so for Y.
+    """Lift people into camera space: X = (u - cx) / fx * (Z + z), and so for Y.
 
     Args:
         keypoints_2d: (N, K, 2) pixels of the image.

@@ -103,7 +103,7 @@ def crop_from_image(
         center: (N, 2) middle of the regions, image pixels.
         scale: (N, 2) their width and height, of the input's aspect (only the width is used).
         input_size_wh: width and height of the crop, px.
-        rotation_deg: by which the region is turned in the image (clockwise as seen), one number
+        rotation_deg: by which the region is rotated in the image (clockwise as seen), one number
             or (N,).
 
     Returns:
@@ -111,7 +111,7 @@ def crop_from_image(
     """
     width, height = input_size_wh
     crop_points = np.array([[width / 2, height / 2], [0, height / 2], [0, 0]], np.float32)
-    crop_points[2, 1] = (height + width) / 2  # the first turned by 90 degrees about the second
+    crop_points[2, 1] = (height + width) / 2  # the first rotated by 90 degrees about the second
     angles = np.broadcast_to(np.deg2rad(np.asarray(rotation_deg, np.float64)), len(center))
     matrices = np.empty((len(center), 2, 3))
     for i, angle in enumerate(angles):
@@ -240,7 +240,7 @@ def _check_image(image: NDArray[np.uint8]) -> None:
 def _warp_into(
     image: NDArray[np.uint8], matrix: NDArray[np.float64], crop: NDArray[np.uint8]
 ) -> None:
-    """Warp straight into its place in the batch."""
+    """Warp straight into the batch."""
     height, width = crop.shape[:2]
     if max(image.shape[:2]) > _MAX_SOURCE_PX:
         image, matrix = _source_region(image, matrix, (width, height))
@@ -263,8 +263,8 @@ def _source_region(
     limit = image.shape[1], image.shape[0]
     x1, y1 = (max(0, math.floor(low) - _MARGIN_PX) for low in seen.min(axis=0))
     x2, y2 = (
-        min(most, math.ceil(high) + _MARGIN_PX + 1)
-        for high, most in zip(seen.max(axis=0), limit, strict=True)
+        min(side, math.ceil(high) + _MARGIN_PX + 1)
+        for high, side in zip(seen.max(axis=0), limit, strict=True)
     )
     region = image[y1 : max(y1, y2), x1 : max(x1, x2)]
     matrix = matrix.copy()

@@ -48,13 +48,13 @@ def letterbox(
     image_h, image_w = image.shape[:2]
     new_w, new_h = letterbox_size((image_w, image_h), input_size_wh)
     pixels = np.full((input_size_wh[1], input_size_wh[0], 3), LETTERBOX_GREY, np.uint8)
-    place = pixels[:new_h, :new_w]
+    region = pixels[:new_h, :new_w]
     if (new_w, new_h) == (image_w, image_h):
-        place[...] = image
+        region[...] = image
     else:
-        resized = cv2.resize(image, (new_w, new_h), dst=place, interpolation=cv2.INTER_LINEAR)
+        resized = cv2.resize(image, (new_w, new_h), dst=region, interpolation=cv2.INTER_LINEAR)
         if not np.shares_memory(resized, pixels):
-            place[...] = resized
+            region[...] = resized
     return pixels, np.array([new_w / image_w, new_h / image_h])
 
 

@@ -1,4 +1,4 @@
-"""How long the bones of adults are: the table that root depth is solved with.
+"""Bone lengths of adults: the table that root depth is solved with.
 
 Lengths are between keypoints of COCO-WholeBody as annotated, at a stature of 1.70 m. Where the
 published distance is between other landmarks (joint centres, bony points) the comment says what
@@ -31,7 +31,7 @@ class Bone:
 
     Attributes:
         name: what it is.
-        keypoints: the pairs of keypoints it lies between; left and right are two pairs.
+        keypoints: the pairs of keypoints at its ends; left and right are two pairs.
         length_m: at a stature of MEAN_STATURE_M.
         std: of its log among people of one stature, where keypoints sit on the body included.
         stature_exponent: length grows as stature to this power.
@@ -53,7 +53,7 @@ BONES: tuple[Bone, ...] = (
     # [DC] 0.146 H, [dL] 0.153 H: the middle.
     Bone(name="forearm", keypoints=((7, 9), (8, 10)), length_m=0.254, std=0.07),
     # [DC] 0.245 H (from the trochanter), [dL] men 0.243 H, women 0.212 H: the middle of the two
-    # sources; the surface point annotated as the hip lies higher than the women's joint centre.
+    # sources; the surface point annotated as the hip is higher than the women's joint centre.
     Bone(name="thigh", keypoints=((11, 13), (12, 14)), length_m=0.405, std=0.07),
     # [DC] 0.246 H, [dL] 0.249 H.
     Bone(name="shank", keypoints=((13, 15), (14, 16)), length_m=0.421, std=0.07),

@@ -1,4 +1,4 @@
-"""How far away each person is, from the lengths of their bones.
+"""Distance of each person from the camera, from the lengths of their bones.
 
 In: image points, depths relative to the root, confidences, a camera. Out: each root's depth Z and
 its standard deviation. A bone's length follows from Z alone; the posterior of Z weighs how well
@@ -28,11 +28,11 @@ KEYPOINTS = len(WHOLEBODY)
 _STUDENT_NU = 4.0  # tails of the residuals: a bone four deviations off counts a fifth
 _KNOWN_STATURE_STD = 0.01  # shoes, posture, rounding
 _OUTLIER_STD = 0.2  # of log length, per odds that a keypoint is misplaced
-_VAGUE_STD = 0.6  # of log length: errors so large mostly lengthen a bone, so it is left out
+_VAGUE_STD = 0.6  # of log length: errors so large mostly lengthen a bone, so it is unused
 _MODEL_STD = 0.03  # of log Z: proportions shared by all bones of a person, table, keypoints
 _EXTENT_M = 1.2  # what the confident keypoints span: 1.6 m whole and upright, 0.8 m to the waist
 _EXTENT_STD = 1.0  # of its log: faces, hands and people lying along the axis are in it
-_ASSUMED_STD = 0.35  # of log Z: bones that tell less than this have not told
+_ASSUMED_STD = 0.35  # of log Z: above it the bones count as uninformative
 _WRONG_DEPTHS = 2  # so many reliable points may lie behind the camera: their depths are wrong
 _LARGEST_PX, _LARGEST_M = 1e6, 100.0  # beyond these a coordinate is not one
 _COARSE, _FINE, _STATURE_STEPS = 48, 41, 4
@@ -48,12 +48,12 @@ _DEPTH_NOISE_M = np.array([bone.depth_noise_m for bone in _PER_PAIR])
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RootDepth:
-    """How far N people are from the camera.
+    """Depths of the roots of N people.
 
     Attributes:
         depth_m: (N,) float64, depth of the root (middle of the hips) along the optical axis.
         std_m: (N,) float64, its standard deviation, the camera taken as exact.
-        source: per person "estimated" from bones, or "assumed" where the bones do not tell.
+        source: per person "estimated" from bones, or "assumed" where the bones are uninformative.
     """
 
     depth_m: NDArray[np.float64]
@@ -69,7 +69,7 @@ def solve_root_depth(
     *,
     height_m: ArrayLike | None = None,
 ) -> RootDepth:
-    """Find each person's root depth.
+    """Solve each person's root depth.
 
     Args:
         keypoints_2d: (N, 133, 2) pixels of the image.
@@ -92,7 +92,7 @@ def solve_root_depth(
     people = _people(keypoints_2d, depth_m, confidence, camera)
     log_stature, stature_std = _stature_prior(height_m, len(people.prior_log_z))
     coarse = np.linspace(-3.5, 3.5, _COARSE) * _EXTENT_STD
-    log_z = np.maximum(people.prior_log_z, people.least_log_z)[:, None] + coarse
+    log_z = np.maximum(people.prior_log_z, people.min_log_z)[:, None] + coarse
     mean, std = _moments(log_z, _log_posterior(log_z, people, log_stature, stature_std))
     # The second grid spans what the first leaves open, or its spacing if that is wider.
     half = np.maximum(3.5 * std, 1.5 * (coarse[1] - coarse[0]))
@@ -111,7 +111,7 @@ class _People:
     """N people's B bones: the squared length at root depth Z is a Z^2 + 2 b Z + c.
 
     `precision` is 1 / variance of the log length, 0 for bones that cannot be used. `prior_log_z`
-    is the depth that the size in the image suggests; `least_log_z` keeps all before the camera.
+    is the depth that the size in the image suggests; `min_log_z` keeps all before the camera.
     """
 
     a: NDArray[np.float64]  # (N, B)
@@ -119,7 +119,7 @@ class _People:
     c: NDArray[np.float64]  # (N, B)
     precision: NDArray[np.float64]  # (N, B)
     prior_log_z: NDArray[np.float64]  # (N,)
-    least_log_z: NDArray[np.float64]  # (N,)
+    min_log_z: NDArray[np.float64]  # (N,)
 
 
 def _people(
@@ -150,7 +150,7 @@ def _people(
         prior_log_z=np.log(
             np.where(known, _EXTENT_M / np.where(known, extent, 1.0), DEFAULT_ROOT_DEPTH_M)
         ),
-        least_log_z=np.log(MIN_DEPTH_M - nearest[:, _WRONG_DEPTHS]),
+        min_log_z=np.log(MIN_DEPTH_M - nearest[:, _WRONG_DEPTHS]),
     )
 
 
@@ -251,7 +251,7 @@ def _log_posterior(
     off_prior = (stature - mean) ** 2 * prior
     off_extent = ((log_z - people.prior_log_z[:, None]) / _EXTENT_STD) ** 2
     density = -misfit - 0.5 * (off_prior + off_extent + np.log(curvature))
-    return np.where(log_z >= people.least_log_z[:, None], density, -np.inf)
+    return np.where(log_z >= people.min_log_z[:, None], density, -np.inf)
 
 
 def _moments(

@@ -1,6 +1,6 @@
 """The graphs that the package ships: one ONNX file per architecture, without weights.
 
-Beside each lies a JSON file: under "shapes" the checkpoint's keys and shapes, under "unused" the
+Next to each is a JSON file: under "shapes" the checkpoint's keys and shapes, under "unused" the
 keys that the graph does not take, since another key holds the same tensor (RTMDet's shared head).
 """
 

@@ -15,7 +15,7 @@ PRECISIONS: tuple[str, ...] = ("fp32",)
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeOptions:
-    """How networks are run.
+    """Backend, device, precision and threads of networks.
 
     Attributes:
         backend: "auto" (ONNX Runtime, or the first backend that has the device) or a key of

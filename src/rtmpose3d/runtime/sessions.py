@@ -20,7 +20,7 @@ from rtmpose3d.zoo import DetectorSpec, PoseSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """What a session was opened from, so that it can be opened again in another process.
+    """Source of a session, from which another process can open it again.
 
     Attributes:
         spec: row of the model table.

@@ -1,4 +1,4 @@
-"""Which keypoints there are: their names, parts, sides, mirror partners, bones and tolerances.
+"""Keypoints: their names, parts, sides, mirror partners, bones and tolerances.
 
 One table, `WHOLEBODY`: the 133 keypoints of COCO-WholeBody. Left and right are the person's own.
 """

@@ -31,7 +31,7 @@ class Skeleton:
         part_of_keypoint: the part of each keypoint.
         side_of_keypoint: the person's side that each keypoint is on.
         flip_index: (K,) int64; `keypoints[..., flip_index, :]` exchanges left and right, as a
-            mirrored image needs it. Keypoints in the middle have their own index.
+            flipped image needs it. Keypoints in the middle have their own index.
         bones: (B, 2) int64, pairs of keypoints to connect: the links that the field draws, plus
             the contours of the face (jaw, brows, nose; eyes and lips are closed).
         bone_part: the part of each bone.
@@ -71,7 +71,7 @@ class Skeleton:
         except ValueError:
             raise UnknownNameError("keypoint", name, self.keypoint_names) from None
 
-    def bones_of(self, part: Part) -> NDArray[np.int64]:
+    def part_bones(self, part: Part) -> NDArray[np.int64]:
         """(B', 2) int64, the bones of one part.
 
         Raises:
@@ -180,7 +180,7 @@ def _bones() -> Iterable[tuple[Part, int, int]]:
 
 
 def _sides() -> tuple[Side, ...]:
-    """The side of each keypoint: by its name, in the face by its place in the contours."""
+    """The side of each keypoint: by its name, in the face by its position in the contours."""
     sides: list[Side] = [
         "left" if name.startswith("left_") else "right" if name.startswith("right_") else "middle"
         for name in _NAMES
@@ -192,7 +192,7 @@ def _sides() -> tuple[Side, ...]:
 
 
 def _flip_index() -> NDArray[np.int64]:
-    """(133,) the mirror partner of each keypoint: by its name, in the face by its place."""
+    """(133,) the mirror partner of each keypoint: by its name, in the face by its position."""
     index = np.arange(len(_NAMES))
     for i, name in enumerate(_NAMES):
         if name.startswith("left_"):

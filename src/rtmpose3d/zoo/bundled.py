@@ -37,5 +37,5 @@ class BundledFile:
 
     @property
     def path(self) -> Path:
-        """Where it lies, or would lie."""
+        """Path in the package, whether the file exists or not."""
         return BUNDLED_FOLDER / self.name

@@ -52,7 +52,7 @@ DETECTORS: tuple[DetectorSpec, ...] = (
         data_licence=DETECTOR_DATA_LICENCE,
     ),
     # Ours. RTMDet with 3/16 of the width and dense 3x3 convolutions: on one CPU core (bfloat16,
-    # batch 32) it trains at 37 images a second, where RTMDet-nano's separable convolutions
+    # batch 32) it trains at 37 images per second, where RTMDet-nano's separable convolutions
     # (0.99 M parameters) reach 29 and the dense width 1/4 (2.23 M, above the package's limit) 30.
     DetectorSpec(
         name="rtmdet-n",

@@ -298,9 +298,9 @@ POSE_MODELS: tuple[PoseSpec, ...] = (
         ar=74.3,
     ),
     # Ours. RTMW3D with a quarter of the width and a sixth of the depth: half of the parameters are
-    # in the head's 7x7 convolutions. The published blocks train at 44 to 51 images a second on
-    # one core of a recent CPU (bfloat16, channels last, batch 32), dense 3x3 convolutions in their
-    # place at 46 to 53.
+    # in the head's 7x7 convolutions. The published blocks train at 44 to 51 images per second on
+    # one core of a recent CPU (bfloat16, channels last, batch 32), dense 3x3 convolutions instead
+    # of them at 46 to 53.
     PoseSpec(
         name=OFFLINE_MODEL,
         input_size_wh=SMALL,

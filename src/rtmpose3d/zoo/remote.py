@@ -1,4 +1,4 @@
-"""Where a published file lies: its name, its addresses and how its bytes are known again."""
+"""Published files: names, addresses and the hashes that verify them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rtmpose3d.errors import InputError
 
-# Base of every address of OpenMMLab's files; a mirror takes its place through an environment
+# Base of every address of OpenMMLab's files; a mirror replaces it through an environment
 # variable (see weights/download/fetching.py).
 OPENMMLAB_URL = "https://download.openmmlab.com/mmpose/v1/"
 

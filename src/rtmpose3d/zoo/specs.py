@@ -1,4 +1,4 @@
-"""What a row of the model table holds."""
+"""Rows of the model table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rtmpose3d.zoo.bundled import BundledFile
 from rtmpose3d.zoo.remote import RemoteFile
 
 WeightsFile: TypeAlias = RemoteFile | BundledFile
-"""Where a model's weights lie: published on the network, or in the package."""
+"""A model's weights: published on the network, or in the package."""
 
 Task = Literal["pose3d", "pose2d", "detector"]
 ChannelOrder = Literal["rgb", "bgr"]
@@ -34,7 +34,7 @@ RENDERED_DATA_LICENCE = (
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec(ABC):
-    """A model: its network, its input, its file, its published figures.
+    """A model: its network, its input, its file, its published metrics.
 
     Attributes:
         name: the model's name in this package.
@@ -64,7 +64,7 @@ class ModelSpec(ABC):
     @property
     @abstractmethod
     def task(self) -> Task:
-        """What the model does."""
+        """Task of the model."""
 
     @property
     @abstractmethod
@@ -82,8 +82,8 @@ class PoseSpec(ModelSpec):
     """A pose model.
 
     Attributes:
-        codec: how keypoints are written as bins.
-        detector: name of the detector that it is used with unless another is asked for.
+        codec: SimCC settings.
+        detector: name of its default detector.
         pafpn, hem, gau: parts of the network (paper, Table 4): the neck, the head over two
             scales, the attention among keypoints.
         neck_blocks: in each CSP layer of the neck.
@@ -91,7 +91,7 @@ class PoseSpec(ModelSpec):
         dropout: on the attention weights, in training.
         keypoints: number of keypoints.
         default_confidence_thr: minimum confidence of keypoints that are drawn, by default.
-        flip_test: whether mirrored crops are run, too, and averaged, unless it is told otherwise.
+        flip_test: whether flipped crops are run as well and averaged, by default.
         ap, ar: whole-body AP and AR on COCO-WholeBody V1.0 val, as published.
         part_ap: AP of body, foot, face, hand, where published.
         mpjpe_m: 3D error on H3WB in metres, as published.
@@ -115,7 +115,7 @@ class PoseSpec(ModelSpec):
 
     @property
     def task(self) -> Task:
-        """What the model does."""
+        """Task of the model."""
         return "pose3d" if self.codec.has_depth else "pose2d"
 
     @property
@@ -147,7 +147,7 @@ class DetectorSpec(ModelSpec):
 
     @property
     def task(self) -> Task:
-        """What the model does."""
+        """Task of the model."""
         return "detector"
 
     @property

@@ -26,7 +26,8 @@ class Backend:
             it is not available, MissingDependencyError where the package is not installed.
         open_weights: loads a model of the table from its tensors (matched by `load_weights`) on a
             device, with a number of CPU threads or the backend's default; raises BackendError.
-        open_file: opens an .onnx file likewise, as it is; None if the backend cannot.
+        open_file: opens an .onnx file as it is, with the same arguments; None if the backend
+            cannot.
         auto: whether "auto" may choose it.
     """
 

@@ -201,7 +201,7 @@ def _rounded(values: FloatArray, digits: int) -> list:
 
 
 def _category() -> CocoJson:
-    body = WHOLEBODY.bones_of("body")
+    body = WHOLEBODY.part_bones("body")
     return {
         "id": 1,
         "name": "person",
