@@ -11,8 +11,6 @@ from the same checkpoint. Without --checkpoint the weights are random: time does
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import statistics
 import tempfile
 import time
@@ -24,43 +22,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtmpose3d import RTMPose3D
+from rtmpose3d.benchmark import describe_machine
+from rtmpose3d.benchmark.measuring import noise, synthetic_weights
+from rtmpose3d.benchmark.timing import SETTLE_S, WARM_UP_RUNS
 from rtmpose3d.export import export_onnx
-from rtmpose3d.runtime.graph_files import graph_file
 from rtmpose3d.weights import write_torch_file
 from rtmpose3d.zoo import PoseSpec, resolve_pose
 
 IMAGE_SIZE_WH = (1920, 1080)
-SETTLE_S = 0.05  # ONNX Runtime's threads spin on for a while, on cores that the next one needs
-PACKAGES = ("rtmpose3d", "rtmlib", "onnxruntime", "numpy", "opencv-python-headless")
-
-
-def random_checkpoint(spec: PoseSpec, folder: Path) -> Path:
-    """A checkpoint whose signals neither vanish nor explode."""
-    rng = np.random.default_rng(0)
-    weights: dict[str, NDArray[np.generic]] = {}
-    for key, shape in graph_file(spec).shapes.items():
-        if key.endswith("num_batches_tracked"):
-            weights[key] = np.zeros(shape, np.int64)
-        elif len(shape) >= 2:
-            gain = np.sqrt(2.0 / np.prod(shape[1:]))
-            weights[key] = (rng.standard_normal(shape) * gain).astype(np.float32)
-        else:
-            weights[key] = np.ones(shape, np.float32)
-    path = folder / f"{spec.name}.pth"
-    write_torch_file(path, weights, {})
-    return path
 
 
 def scene(people: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """A full-HD image and boxes side by side in it, none of them of the network's aspect."""
-    width, height = IMAGE_SIZE_WH
-    image = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    width, _ = IMAGE_SIZE_WH
     step = width / people
     boxes = [
         [step * i + 12, 90 + 7 * i, step * i + min(step - 12, 390), 990 - 5 * i]
         for i in range(people)
     ]
-    return image, np.array(boxes, np.float32)
+    return noise(IMAGE_SIZE_WH), np.array(boxes, np.float32)
 
 
 def contestants(
@@ -91,8 +71,8 @@ def interleaved_ms(runs: dict[str, Callable[[], object]], rounds: int) -> dict[s
     """Milliseconds of every run; they alternate, and so does the first of each round."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for run in runs.values():
-        run()
-        run()
+        for _ in range(WARM_UP_RUNS):
+            run()
     for i in range(rounds):
         order = list(runs) if i % 2 == 0 else list(runs)[::-1]
         for name in order:
@@ -109,7 +89,10 @@ def rows(models: list[str], checkpoint: Path | None, rounds: int) -> Iterator[st
         spec = resolve_pose(name)
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
-            weights = checkpoint or random_checkpoint(spec, folder)
+            weights = checkpoint
+            if weights is None:
+                weights = folder / f"{spec.name}.pth"
+                write_torch_file(weights, synthetic_weights(spec))
             for people in (1, 8):
                 times = interleaved_ms(contestants(spec, weights, folder, people), rounds)
                 ours, theirs = (statistics.median(times[key]) for key in ("ours", "rtmlib"))
@@ -134,9 +117,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.checkpoint is not None and len(options.models) != 1:
         parser.error("--checkpoint is for one model")
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, ", end="")
-    print(f"{platform.system()}, Python {platform.python_version()}, ", end="")
-    print(", ".join(f"{name} {version(name)}" for name in PACKAGES))
+    print(", ".join((*describe_machine(None).values(), f"rtmlib {version('rtmlib')}")))
     print(f"{options.rounds} rounds, alternating; {IMAGE_SIZE_WH[0]}x{IMAGE_SIZE_WH[1]} image\n")
     print("| model | people | ours, ms | rtmlib, ms | rtmlib / ours | middle half of rounds |")
     print("|---|---:|---:|---:|---:|---|")

@@ -117,7 +117,10 @@ def test_types_without_a_storage_class_are_read(path, name, dtype):
     base = numbers(6, dtype)
     count = base.nbytes
     path.write_bytes(
-        torch_zip(typed_tensor_pickle(count, "UntypedStorage", name, (6,)), {"0": base.tobytes()})
+        torch_zip(
+            typed_tensor_pickle(count, "UntypedStorage", f"torch\n{name}", (6,)),
+            {"0": base.tobytes()},
+        )
     )
     assert_same(read_checkpoint(path)["w"], base)
 
@@ -126,9 +129,30 @@ def test_types_without_a_storage_class_are_read(path, name, dtype):
     ("storage", "count"), [("UntypedStorage", 6), ("ByteStorage", 6), ("ShortStorage", 3)]
 )
 def test_a_type_wider_than_the_bytes_of_its_storage_is_refused(path, storage, count):
-    pickled = typed_tensor_pickle(count, storage, "float64", (1,))
+    pickled = typed_tensor_pickle(count, storage, "torch\nfloat64", (1,))
     path.write_bytes(torch_zip(pickled, {"0": bytes(8)}))
     with pytest.raises(WeightsError, match="reaches beyond its storage"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "metadata"),
+    [("elsewhere\nfloat32", b""), ("torch\ncomplex64", b""), ("torch\nfloat32", b"}(K\x01\x88u")],
+    ids=["of another module", "complex", "negated"],
+)
+def test_types_and_marks_that_are_not_read_are_refused(path, dtype, metadata):
+    pickled = typed_tensor_pickle(8, "UntypedStorage", dtype, (1,), metadata)
+    path.write_bytes(torch_zip(pickled, {"0": bytes(8)}))
+    with pytest.raises(WeightsError, match="of a type that is not read"):
+        read_checkpoint(path)
+
+
+def test_a_tensor_whose_sign_is_only_marked_is_refused(path):
+    torch = pytest.importorskip("torch")
+    tensor = torch.complex(torch.ones(3), torch.ones(3)).conj().imag
+    assert tensor.is_neg()
+    torch.save({"w": tensor}, path)
+    with pytest.raises(WeightsError, match="of a type that is not read"):
         read_checkpoint(path)
 
 

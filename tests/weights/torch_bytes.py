@@ -68,12 +68,22 @@ def tensor_pickle(
     return b"\x80\x02}(" + plain("w") + rebuild + identity + b"tQ" + layout + b"tRu."
 
 
-def typed_tensor_pickle(count: int, storage: str, dtype: str, shape: Sequence[int]) -> bytes:
-    """{"w": tensor} as torch writes element types that have no storage class of their own."""
+def typed_tensor_pickle(
+    count: int, storage: str, dtype: str, shape: Sequence[int], metadata: bytes = b""
+) -> bytes:
+    """{"w": tensor} as torch writes element types that have no storage class of their own.
+
+    Args:
+        count: elements of the storage.
+        storage: name of its class.
+        dtype: module and name of the element type.
+        shape: of the tensor.
+        metadata: opcodes of the last argument, if any.
+    """
     identity = b"(" + plain("storage") + f"ctorch\n{storage}\n".encode() + plain("0")
     identity += plain("cpu") + plain(count) + b"tQ"
     sides = b"(" + b"".join(map(plain, shape)) + b"t"
     steps = b"(" + plain(1) * len(shape) + b"t"
-    layout = plain(0) + sides + steps + b"\x89" + EMPTY_ORDERED_DICT + f"ctorch\n{dtype}\n".encode()
+    layout = plain(0) + sides + steps + b"\x89" + EMPTY_ORDERED_DICT + f"c{dtype}\n".encode()
     rebuild = b"ctorch._utils\n_rebuild_tensor_v3\n("
-    return b"\x80\x02}(" + plain("w") + rebuild + identity + layout + b"tRu."
+    return b"\x80\x02}(" + plain("w") + rebuild + identity + layout + metadata + b"tRu."
