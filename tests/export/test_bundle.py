@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from dataclasses import replace
@@ -13,7 +14,12 @@ from safetensors import safe_open
 
 from rtmpose3d import InputError, RTMPose3D, RTMPose3DInference, WeightsError
 from rtmpose3d.export import bundle
-from rtmpose3d.export.bundle import find_checkpoint, stored_tensors, write_bundled
+from rtmpose3d.export.bundle import (
+    find_checkpoint,
+    half_precision_difference,
+    stored_tensors,
+    write_bundled,
+)
 from rtmpose3d.runtime import load_weights
 from rtmpose3d.runtime.graph_files import graph_file
 from rtmpose3d.sources import load_image
@@ -140,6 +146,11 @@ def test_file_holds_halves_and_no_counters_and_each_tensor_once(folder, tmp_path
         array.dtype == (np.float32 if array.ndim < 2 else np.float16) for array in stored.values()
     )
     assert (header["commit"], header["step"], header["pck"]) == ("1a2b3c4", "90", "0.1235")
+    digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    assert header["built from"] == f"sha256 {digest}"
+    assert report.output_difference["scores, largest"] > 0
+    unstored = {key for key in graph.shapes if key not in stored}
+    assert set(report.skipped) == unstored
 
     before, after = (
         load_weights(resolve(name), checkpoint),
@@ -233,6 +244,19 @@ def test_the_command_reports_its_results_and_errors(folder, tmp_path_factory, ca
         assert row in card
     with pytest.raises(SystemExit, match=r"error: .*gone\.pth"):
         bundle.main(["rtmw3d-n", "gone.pth"])
+
+
+@pytest.mark.parametrize(("units", "fits"), [(2**10 + 0.5, True), (2**9 + 0.5, False)])
+def test_a_tensor_may_lose_as_much_as_rounding_to_eleven_bits_does(tmp_path, units, fits):
+    """Small numbers of float16 are multiples of 2**-24; these lie half of that between two."""
+    weights = {"w": np.array([[units * 2.0**-24, 0]], np.float32), "zero": np.zeros((2, 2))}
+    stored = {key: array.astype(np.float16) for key, array in weights.items()}
+    if fits:
+        loss = half_precision_difference(weights, stored, tmp_path)
+        assert loss == pytest.approx(0.5 / units)
+    else:
+        with pytest.raises(WeightsError, match=r"w loses 0\.00098 of its largest value"):
+            half_precision_difference(weights, stored, tmp_path)
 
 
 def test_stored_tensors_leave_their_arguments_alone(tmp_path):

@@ -19,7 +19,7 @@ from rtmpose3d.export import export_onnx
 from rtmpose3d.export import onnx_file as exporting
 from rtmpose3d.export.graphs import make_graph
 from rtmpose3d.runtime.graph_files import graph_file
-from rtmpose3d.zoo import resolve
+from rtmpose3d.zoo import PoseSpec, resolve
 
 Maker = Callable[[str], Path]
 BOXES = np.array([[20.0, 30, 110, 220], [60, 10, 150, 230]])
@@ -134,6 +134,33 @@ def test_file_that_differs_from_torch_is_not_written(
             checkpoint=made_checkpoint("dwpose-t-256x192"),
         )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_bins_where_torch_is_sure_count_as_different() -> None:
+    """Three keypoints of one person on one axis: sure and equal, sure and different, unsure."""
+    simcc = np.zeros((1, 3, 8), np.float32)
+    simcc[0, [0, 1, 2], [2, 5, 6]] = [1.0, 1.0, exporting.LOGIT_TOLERANCE / 2]
+    theirs = np.array([[[2], [5], [6]]])
+    assert exporting._different_bins(theirs, theirs, [simcc]) == 0
+    assert exporting._different_bins(np.array([[[2], [5], [1]]]), theirs, [simcc]) == 0
+    assert exporting._different_bins(np.array([[[2], [4], [1]]]), theirs, [simcc]) == 1
+    assert exporting._different_bins(np.array([[[1], [4], [1]]]), theirs, [simcc]) == 2
+
+
+def test_a_file_of_a_3d_model_describes_its_codec() -> None:
+    spec = resolve("rtmw3d-n")
+    proto = onnx.ModelProto()
+    exporting._describe(proto, spec, "mmdeploy")
+    entries = {entry.key.removeprefix("rtmpose3d."): entry.value for entry in proto.metadata_props}
+    assert (entries["model"], entries["layout"], entries["task"]) == (
+        "rtmw3d-n",
+        "mmdeploy",
+        spec.task,
+    )
+    assert isinstance(spec, PoseSpec)
+    assert float(entries["split_ratio"]) == spec.codec.split_ratio
+    assert float(entries["depth_size"]) == spec.codec.depth_size
+    assert float(entries["depth_range_m"]) == spec.codec.depth_range_m
 
 
 @pytest.mark.parametrize(
