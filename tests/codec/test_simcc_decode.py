@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -112,6 +113,13 @@ def test_the_middle_depth_bin_is_the_root_and_farther_is_positive():
     xy, depth_m = keypoints_from_bins(np.array([[[20, 31, 288], [0, 0, 576]]]), RTMW3D)
     assert xy.tolist() == [[[10.0, 15.5], [0.0, 0.0]]]
     np.testing.assert_allclose(depth_m, [[0.0, 2.1744869]], atol=1e-7)
+
+
+def test_depth_is_in_proportion_to_the_specs_range():
+    bins = np.array([[[20, 31, 100], [4, 5, 500]]])
+    _, published = keypoints_from_bins(bins, RTMW3D)
+    _, half = keypoints_from_bins(bins, replace(RTMW3D, depth_range_m=RTMW3D.depth_range_m / 2))
+    np.testing.assert_allclose(half, published / 2, rtol=1e-6)
 
 
 def test_confidence_is_the_probability_within_one_sigma_of_the_peak():

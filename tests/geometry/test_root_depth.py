@@ -83,8 +83,9 @@ def test_three_misplaced_keypoints_in_ten_are_outvoted():
 
     relative, in_std = errors(people, solve(people))
 
-    assert np.abs(relative).mean() < 0.10
+    assert np.abs(relative).mean() < 0.08
     assert (np.abs(in_std) < 2).mean() > 0.9
+    assert np.sqrt((in_std**2).mean()) < 1.2
 
 
 def test_a_known_height_makes_it_more_accurate_and_more_certain():
@@ -169,6 +170,23 @@ def test_a_bone_that_points_at_the_camera_has_no_say():
 
     np.testing.assert_array_equal(depths[0], depths[1])
     np.testing.assert_array_equal(depths[0], depths[2])
+
+
+def test_two_thighs_are_one_measurement_of_proportions():
+    thigh = next(bone for bone in BONES if bone.name == "thigh")
+    points = np.zeros((1, 133, 3))
+    points[0, :, 2] = 4
+    for side, (hip, knee) in zip((0.12, -0.12), thigh.keypoints, strict=True):
+        points[0, hip, :2], points[0, knee, :2] = (side, 0), (side, thigh.length_m)
+    confidence = np.zeros((1, 133))
+    confidence[0, np.ravel(thigh.keypoints)] = 1
+
+    solved = solve_root_depth(
+        CAMERA.project(points), np.zeros((1, 133)), confidence, CAMERA, height_m=1.7
+    )
+
+    assert solved.depth_m == pytest.approx(4, rel=0.05)
+    assert solved.std_m / solved.depth_m > thigh.std
 
 
 def test_the_standard_deviation_covers_what_all_bones_of_a_person_share():
