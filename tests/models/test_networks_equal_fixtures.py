@@ -10,6 +10,7 @@ from network_recordings import FOLDER, open_with_recipe, run_network, synthetic_
 
 from recordings import recorded_arrays
 from reference.recipe_weights import recipe_weight
+from rtmpose3d.runtime import BACKENDS
 from rtmpose3d.runtime.graph_files import graph_file
 from rtmpose3d.zoo import resolve
 
@@ -19,10 +20,10 @@ LARGE = ("rtmw3d-l", "rtmw-m-256x192", "rtmpose-m-256x192", "rtmdet-m")
 MODELS = [*(pytest.param(name, marks=pytest.mark.slow) for name in LARGE), "rtmdet-nano"]
 
 
-@pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", MODELS)
 def test_outputs_equal_the_recorded_ones(name: str, backend: str) -> None:
-    pytest.importorskip(backend)
+    pytest.importorskip(BACKENDS[backend].package)
     recorded = recorded_arrays(FOLDER / f"{name}.npz")
     computed = run_network(open_with_recipe(resolve(name), backend))
     assert computed.keys() == recorded.keys()

@@ -111,9 +111,9 @@ def test_a_backend_is_one_row_of_the_table(made_checkpoint: Maker, monkeypatch) 
 # Weights and threads
 
 
-@pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_tensors_open_the_same_session_as_their_file(made_checkpoint: Maker, backend: str) -> None:
-    pytest.importorskip(backend)
+    pytest.importorskip(BACKENDS[backend].package)
     options = RuntimeOptions(backend=backend, device="cpu")
     file = made_checkpoint(DETECTOR.name)
     images = noise(1, DETECTOR.input_size_wh)
@@ -173,9 +173,9 @@ def test_threads_of_torch_are_put_back_after_an_error() -> None:
 # Copies
 
 
-@pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_copy_of_a_session_gives_the_same_outputs(made_checkpoint: Maker, backend: str) -> None:
-    pytest.importorskip(backend)
+    pytest.importorskip(BACKENDS[backend].package)
     options = RuntimeOptions(backend=backend, threads=1)
     session = open_pose(POSE, made_checkpoint(POSE.name), options)
     copy = pickle.loads(pickle.dumps(session))
