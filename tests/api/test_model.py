@@ -41,14 +41,8 @@ def image() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def model(made_checkpoint: Maker) -> RTMPose3D:
-    return RTMPose3D.from_pretrained(
-        "rbarac/rtmpose3d",
-        device="cpu",
-        pose_checkpoint=made_checkpoint("rtmw3d-l"),
-        detector_checkpoint=made_checkpoint("rtmdet-nano"),
-        detector="rtmdet-nano",
-    )
+def model(bundled: RTMPose3D) -> RTMPose3D:
+    return bundled
 
 
 @pytest.fixture(scope="module")
@@ -213,8 +207,15 @@ def test_torch_backend_gives_the_same_results(
 
 
 def test_saved_folder_loads_without_anything_else(
-    model: RTMPose3D, image: np.ndarray, tmp_path: Path
+    made_checkpoint: Maker, image: np.ndarray, tmp_path: Path
 ) -> None:
+    model = RTMPose3D.from_pretrained(
+        "dwpose-t-256x192",
+        device="cpu",
+        pose_checkpoint=made_checkpoint("dwpose-t-256x192"),
+        detector_checkpoint=made_checkpoint("rtmdet-nano"),
+        detector="rtmdet-nano",
+    )
     model.save_pretrained(tmp_path / "mine")
     names = {path.name for path in (tmp_path / "mine").iterdir()}
     assert "config.json" in names
@@ -225,6 +226,7 @@ def test_saved_folder_loads_without_anything_else(
     assert_same(again(image, bbox_thr=0.2), model(image, bbox_thr=0.2))
 
 
+@pytest.mark.slow
 def test_folder_of_published_files_is_a_model(
     made_checkpoint: Maker, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,6 +240,7 @@ def test_folder_of_published_files_is_a_model(
     assert len(model(image, boxes=BOXES[:1])) == 1
 
 
+@pytest.mark.slow
 def test_programs_for_the_old_package_run_unchanged(
     made_checkpoint: Maker, image: np.ndarray
 ) -> None:
