@@ -1,7 +1,7 @@
 """Whole-body pose of the people in an image: `uv run main.py IMAGE`.
 
-Prints what was found and writes IMAGE_pose.jpg into the current folder. The first run downloads the
-published weights (330 MB). Without an image it checks the installation.
+Prints the shapes of the result and writes IMAGE_pose.jpg into the current folder. The first run
+downloads the published weights (330 MB). Without an image it checks the installation.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def test_file_pillow_and_array_give_the_same(
     assert from_array.source is None
 
 
-def test_nobody_found_gives_empty_arrays_without_warnings(
+def test_an_image_without_people_gives_empty_arrays_without_warnings(
     model: RTMPose3D, image: np.ndarray
 ) -> None:
     with warnings.catch_warnings():
@@ -230,7 +230,7 @@ def test_saved_folder_loads_without_anything_else(
 def test_folder_of_published_files_is_a_model(
     made_checkpoint: Maker, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = MODELS["rtmw3d-l"]  # made-up weights cannot have the published file's hash
+    spec = MODELS["rtmw3d-l"]  # random weights cannot have the published file's hash
     monkeypatch.setitem(
         MODELS, "rtmw3d-l", replace(spec, file=replace(spec.file, sha256_prefix=None))
     )

@@ -18,7 +18,7 @@ from rtmpose3d.structures import PoseResult
 
 @dataclass
 class StandIn:
-    """Finds as many people as the image's first pixel says in blue; records how it was called."""
+    """Detects as many people as the blue value of the first pixel; records its calls."""
 
     calls: list[dict] = field(default_factory=list)
     choice: ModelOptions | None = None
@@ -59,7 +59,7 @@ class StandIn:
 
 @pytest.fixture
 def stand_in(monkeypatch) -> StandIn:
-    """What `predict` gets instead of a model."""
+    """A stand-in that `predict` loads instead of a model."""
     model = StandIn()
 
     def load(choice: ModelOptions) -> StandIn:
@@ -84,7 +84,7 @@ def cli(monkeypatch):
 
 @pytest.fixture
 def images(tmp_path, monkeypatch):
-    """A function that writes images, with the number of people to be found in them."""
+    """A function that writes images, with the number of people in them."""
     monkeypatch.chdir(tmp_path)
 
     def write(**people: int) -> list[Path]:

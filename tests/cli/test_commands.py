@@ -64,7 +64,7 @@ def test_an_unknown_command_is_wrong_usage(cli):
     assert cli("train").exit_code == 2
 
 
-def test_the_table_has_every_model_with_its_figures_and_licences(cli, tmp_path):
+def test_the_table_has_every_model_with_its_metrics_and_licences(cli, tmp_path):
     done = cli("models", "--cache-dir", tmp_path)
     assert done.exit_code == 0
     for name in MODELS:

@@ -30,7 +30,7 @@ def offline(monkeypatch, tmp_path, no_network):
 
 @pytest.fixture
 def trained() -> None:
-    """Skip what only trained weights can do while placeholders lie in their place."""
+    """Skip tests of trained weights while the package holds placeholders."""
     with safe_open(MODELS["rtmw3d-n"].file.path, framework="np") as file:
         if "placeholder" in file.metadata().get("note", ""):
             pytest.skip("the weights in the package are placeholders")
@@ -53,12 +53,12 @@ def test_without_arguments_it_writes_and_explains_the_packages_image(cli, offlin
         assert drawing.format == "JPEG"
         assert drawing.width > drawing.height > 400
     for words in (
-        "image  people.jpg, 960x640, a rendered image that comes with the package",
+        "image    people.jpg, 960x640, a rendered image that comes with the package",
         "model    rtmw3d-n with the detector rtmdet-n (small, for demonstration",
-        f"found    {len(result)} p",
+        f"detected {len(result)} p",
         f"  1. score {result.bbox_scores[0]:.2f}, {result.root_depth_m[0]:.1f} m away",
         "people_pose.jpg  the skeletons on the image, and a view in 3D",
-        "people.json      133 keypoints a person, in pixels and metres",
+        "people.json      133 keypoints per person, in pixels and metres",
         "rtmpose3d demo photo.jpg ",
         "rtmpose3d predict photo.jpg ",
     ):
@@ -76,14 +76,14 @@ def test_it_gives_what_the_api_gives(cli, offline):
         np.testing.assert_allclose(written[key], expected[key], atol=1e-3, err_msg=key)
 
 
-def test_an_image_of_ones_own_and_of_nobody(cli, offline):
+def test_an_own_image_without_people(cli, offline):
     PIL.Image.new("RGB", (320, 200), (120, 90, 60)).save("mine ä.png")
     done = cli("demo", "mine ä.png")
     assert done.exit_code == 0, done.output
     result = load_result(offline / "outputs" / "mine ä.json")
     assert result.image_size_wh == (320, 200)
-    assert "image  mine ä.png, 320x200\n" in done.output
-    assert f"found    {len(result) or 'no'} p" in done.output
+    assert "image    mine ä.png, 320x200\n" in done.output
+    assert f"detected {len(result) or 'no'} p" in done.output
     assert 'rtmpose3d predict "mine ä.png"' in done.output
     assert "rtmpose3d demo photo.jpg" not in done.output
 
@@ -102,7 +102,7 @@ def test_another_model_is_taken_if_it_is_named(cli, images, stand_in, monkeypatc
     assert done.exit_code == 0, done.output
     assert (stand_in.choice.model, stand_in.choice.detector_name) == ("rtmw3d-l", "rtmdet-m")
     assert "model    rtmw3d-l with the detector rtmdet-m (published)" in done.output
-    assert "found    2 people" in done.output
+    assert "detected 2 people" in done.output
     assert done.output.count("score 0.90, 3.0 m away (give or take 0.1 m), 133 of 133") == 2
     assert "rtmpose3d predict" not in done.output, "that is what it just did"
 
@@ -177,7 +177,7 @@ def test_the_true_labels_of_the_image_fit_its_camera():
         np.testing.assert_allclose(points, person["keypoints_2d"], atol=0.4)  # rounded to 1 mm
 
 
-def test_everybody_in_the_packages_image_is_found_where_they_stand(trained):
+def test_all_people_of_the_packages_image_are_located(trained):
     truth = json.loads(TRUTH.read_text("utf-8"))["people"]
     result = RTMPose3D.from_pretrained("rtmw3d-n")(DEMO_IMAGE)
     assert len(result) == len(truth)

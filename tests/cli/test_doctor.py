@@ -137,7 +137,7 @@ def test_torch_is_optional_but_a_broken_one_is_a_warning(wheels, monkeypatch):
     assert checks.check_torch().status == "WARN"
 
 
-def test_a_cache_folder_without_room_or_rights_is_told(tmp_path, monkeypatch):
+def test_a_cache_folder_without_room_or_rights_is_reported(tmp_path, monkeypatch):
     (tmp_path / "a.pth").write_bytes(bytes(300_000_000 // 1000))
     assert checks.check_cache(tmp_path).status == "OK"
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(1, 1, 10**9))
@@ -148,7 +148,7 @@ def test_a_cache_folder_without_room_or_rights_is_told(tmp_path, monkeypatch):
     assert "RTMPOSE3D_CACHE" in check.advice
 
 
-def test_weights_that_are_here_and_that_are_not_are_told(tmp_path):
+def test_weights_on_disk_and_missing_ones_are_reported(tmp_path):
     from rtmpose3d.zoo import MODELS
 
     assert "none on this disk; rtmw3d-l, rtmdet-m will be" in checks.check_weights(tmp_path).found

@@ -16,7 +16,7 @@ from rtmpose3d.sinks import json_schema, load_result
 from rtmpose3d.weights import write_torch_file
 from rtmpose3d.zoo import MODELS
 
-BBOX_THR = 0.58  # with made-up weights the detector sees people wherever it looks
+BBOX_THR = 0.58  # with random weights the detector reports people everywhere
 ROOT = Path(__file__).parents[2]
 NAMES = {
     "rtmw3d-l": "rtmw3d-l",
@@ -181,7 +181,7 @@ def test_export_says_what_is_wrong(cli, arguments, words, code):
 
 
 def test_predict_runs_on_any_image_with_any_weights(cli, made_checkpoint, tmp_path, monkeypatch):
-    """Needs no recordings: made-up weights, and an image of smooth noise."""
+    """Needs no recordings: random weights, and an image of smooth noise."""
     monkeypatch.chdir(tmp_path)
     noise = np.random.default_rng(3).integers(0, 256, (12, 16, 3), dtype=np.uint8)
     PIL.Image.fromarray(noise).resize((320, 240)).save("noise.webp", lossless=True)

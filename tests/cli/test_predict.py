@@ -23,17 +23,17 @@ def files(folder: Path) -> list[str]:
 
 
 def test_each_image_gets_its_files_and_a_line(cli, images, stand_in, tmp_path):
-    images(one=1, two=2, nobody=0)
+    images(one=1, two=2, empty=0)
     done = cli("predict", ".", "--save", "json,npz,csv,image")
     assert done.exit_code == 0, done.output
     assert files(tmp_path / "outputs") == [
         f"{name}{ending}"
-        for name in ("nobody", "one", "two")
+        for name in ("empty", "one", "two")
         for ending in (".csv", ".json", ".npz", "_pose.jpg")
     ]
     assert "two.png: 2 people (score 0.90, 0.90; 3.0, 3.0 m away)" in done.output
     assert "one.png: 1 person" in done.output
-    assert "nobody.png: no people" in done.output
+    assert "empty.png: no people" in done.output
     assert "3 of 3 images done, 3 people; results in outputs" in done.output
     result = load_result(tmp_path / "outputs" / "two.json")
     assert len(result) == 2
@@ -63,7 +63,7 @@ def test_json_and_image_are_the_default(cli, images, stand_in, tmp_path):
         assert image.format == "JPEG"
 
 
-def test_bad_images_are_passed_over_and_listed_at_the_end(cli, images, stand_in, tmp_path):
+def test_bad_images_are_skipped_and_listed_at_the_end(cli, images, stand_in, tmp_path):
     images(a=1, refused=0, z=1)
     PIL.Image.new("RGB", (64, 48), (255, 255, 255)).save(tmp_path / "refused.png")
     (tmp_path / "text.jpg").write_text("no image")
@@ -247,7 +247,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(cli, images, stand_in, tmp_path
     assert not (tmp_path / "outputs").exists()
 
 
-def test_weights_that_cannot_be_had_are_one_line_and_exit_code_1(
+def test_weights_that_cannot_be_downloaded_are_one_line_and_exit_code_1(
     cli, images, stand_in, monkeypatch
 ):
     images(a=1, b=1)

@@ -70,17 +70,17 @@ def test_an_option_does_what_the_argument_does(predict, model, typed, arguments)
         assert not same, "the option changes something"
 
 
-def test_the_orientation_in_exif_turns_image_and_boxes(predict, tmp_path):
+def test_the_orientation_in_exif_rotates_image_and_boxes(predict, tmp_path):
     with PIL.Image.open(DEMO_IMAGE) as image:
         sideways = image.transpose(PIL.Image.Transpose.ROTATE_90)
     exif = PIL.Image.Exif()
     exif[0x0112] = 6  # to be rotated by 90 degrees clockwise
     sideways.save(tmp_path / "sideways.png", exif=exif)
     upright = predict()
-    turned = predict(image=tmp_path / "sideways.png")
-    assert turned.image_size_wh == (960, 640)
-    np.testing.assert_allclose(turned.bboxes, upright.bboxes, atol=1)
-    np.testing.assert_allclose(turned.keypoints_2d, upright.keypoints_2d, atol=2)
+    rotated = predict(image=tmp_path / "sideways.png")
+    assert rotated.image_size_wh == (960, 640)
+    np.testing.assert_allclose(rotated.bboxes, upright.bboxes, atol=1)
+    np.testing.assert_allclose(rotated.keypoints_2d, upright.keypoints_2d, atol=2)
 
 
 def test_images_in_one_batch_keep_their_own_results(cli, tmp_path, model, monkeypatch):

@@ -63,7 +63,7 @@ def test_each_scale_keeps_its_own_best_candidates(session):
     np.testing.assert_allclose(people.boxes_xyxy[:, 0], [0, 120])
 
 
-def test_what_scores_too_little_for_the_reference_is_nobody(session):
+def test_candidates_below_the_score_of_the_reference_are_dropped(session):
     assert len(keep(session, [[0, 0, 50, 100]], [0.05])) == 0
     assert len(keep(session, [[0, 0, 50, 100]], [0.051])) == 1
 

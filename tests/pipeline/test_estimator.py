@@ -129,7 +129,7 @@ def test_a_known_root_depth_is_the_depth_of_the_result(estimator):
 
 
 def rendered_poses() -> Poses:
-    """True poses of the three people of the demo's image, as a network would give them."""
+    """Ground truth of the three people of the demo's image, in the form of a network's output."""
     people = json.loads(RENDERED.read_text("utf-8"))["people"]
     points = np.array([person["keypoints_camera"] for person in people], np.float32)
     hips = points[:, 11:13, 2].mean(axis=1)

@@ -1,4 +1,4 @@
-"""The flip test: when it runs, and that left and right change places with the image's sides."""
+"""The flip test: when it runs, and that left and right are exchanged with the image's sides."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def flipped(crops: Crops, split_ratio: float = 2.0) -> Crops:
     Bin i of n becomes bin n - 1 - i, so that x becomes width - 1 / split_ratio - x.
     """
     width = crops.pixels.shape[2]
-    mirror = np.array([[-1, 0, width - 1 / split_ratio], [0, 1, 0], [0, 0, 1]], np.float64)
+    flip_x = np.array([[-1, 0, width - 1 / split_ratio], [0, 1, 0], [0, 0, 1]], np.float64)
     return Crops(
         pixels=np.ascontiguousarray(crops.pixels[:, :, ::-1]),
-        image_from_crop=crops.image_from_crop @ mirror,
+        image_from_crop=crops.image_from_crop @ flip_x,
     )
 
 
@@ -73,13 +73,15 @@ def test_decoding_a_flipped_crop_gives_the_flipped_pose(name, crops):
     """For any network: the average of both directions knows no side."""
     session, _ = open_crops(name)
     poses = swap_sides(decode_crops(session, crops, flip_test=True))
-    mirrored = decode_crops(session, flipped(crops, session.spec.codec.split_ratio), flip_test=True)
-    np.testing.assert_allclose(mirrored.keypoints_2d, poses.keypoints_2d, atol=1e-3)
-    np.testing.assert_allclose(mirrored.scores, poses.scores, rtol=1e-6)
-    np.testing.assert_allclose(mirrored.confidence, poses.confidence, rtol=1e-4)
+    from_flipped = decode_crops(
+        session, flipped(crops, session.spec.codec.split_ratio), flip_test=True
+    )
+    np.testing.assert_allclose(from_flipped.keypoints_2d, poses.keypoints_2d, atol=1e-3)
+    np.testing.assert_allclose(from_flipped.scores, poses.scores, rtol=1e-6)
+    np.testing.assert_allclose(from_flipped.confidence, poses.confidence, rtol=1e-4)
     if poses.depth_m is not None:
-        assert mirrored.depth_m is not None
-        np.testing.assert_allclose(mirrored.depth_m, poses.depth_m, atol=1e-6)
+        assert from_flipped.depth_m is not None
+        np.testing.assert_allclose(from_flipped.depth_m, poses.depth_m, atol=1e-6)
         assert np.abs(poses.depth_m - poses.depth_m[:, FLIP]).max() > 0.1, "sides differ"
 
 

@@ -17,7 +17,7 @@ WIDTHS = (5, 6, 7, 8, 9, 10, 11)
 
 @pytest.fixture
 def paths(tmp_path) -> list[Path]:
-    """Seven images that are told apart by their widths; the fourth cannot be read."""
+    """Seven images of different widths; the fourth cannot be read."""
     files = []
     for width in WIDTHS:
         files.append(tmp_path / f"{width}.png")

@@ -1,4 +1,4 @@
-"""What is typed as inputs becomes a list of images, or an error that names the input."""
+"""Typed inputs become a list of images, or an error that names the input."""
 
 from __future__ import annotations
 
@@ -98,12 +98,12 @@ def test_the_home_folder_is_found(folder, monkeypatch):
         ("missing.jpg", r"no file or folder 'missing\.jpg' \(looked in"),
         ("missing/*.jpg", r"'missing/\*\.jpg' matches nothing"),
         ("*.txt", r"'\*\.txt' matches only 1 files that are no images"),
-        ("empty", r"no images in the folder empty \(0 other files\).*--recursive"),
+        ("empty", r"no images in the folder empty \(0 other files\).*unless recursive"),
         ("other", r"no images in the folder other \(1 other files\)"),
         ("", "an input is empty"),
         ("a\0b", "NUL"),
         ("x" * 3000, "no file or folder"),
-        ("~nobody-of-that-name/a.jpg", "no file or folder"),
+        ("~unknown-user-name/a.jpg", "no file or folder"),
     ],
 )
 def test_an_input_that_stands_for_nothing_is_named(folder, text, words):

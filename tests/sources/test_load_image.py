@@ -70,7 +70,7 @@ def test_a_read_only_array_can_be_used(bgr):
 @pytest.mark.parametrize(
     "view",
     [
-        pytest.param(lambda a: a[:, ::-1], id="mirrored"),
+        pytest.param(lambda a: a[:, ::-1], id="flipped"),
         pytest.param(lambda a: a[::-1], id="upside down"),
         pytest.param(lambda a: a[..., ::-1], id="channels reversed"),
         pytest.param(lambda a: a[::2, 1::3], id="every second row"),

@@ -13,7 +13,7 @@ from rtmpose3d.structures.atomic import atomic_write, make_directory
 from rtmpose3d.zoo import resolve_detector, resolve_pose
 
 CONFIG_FILE = "config.json"
-MODEL_OF_SIZE = {"n": "rtmw3d-n", "l": "rtmw3d-l", "x": "rtmw3d-x"}
+MODELS_BY_SIZE = {"n": "rtmw3d-n", "l": "rtmw3d-l", "x": "rtmw3d-x"}
 AUTO = "auto"  # as a detector: the pose model's own
 
 
@@ -24,8 +24,8 @@ class RTMPose3DConfig(RuntimeOptions):
     The fields of `RuntimeOptions` (backend, device, precision, threads) are part of it.
 
     Attributes:
-        model_size: "n", "l" or "x", a short way to name rtmw3d-n, rtmw3d-l and rtmw3d-x; follows
-            `model` if that is given.
+        model_size: "n", "l" or "x", short for rtmw3d-n, rtmw3d-l and rtmw3d-x; follows `model` if
+            that is given.
         num_keypoints: 133, the only number that the models have.
         bbox_thr: people must be detected with a score above this.
         cache_dir: folder for downloaded checkpoints; None for `CACHE_DIR`.
@@ -34,8 +34,8 @@ class RTMPose3DConfig(RuntimeOptions):
         detector_checkpoint, pose_checkpoint: checkpoint files or addresses to use instead of the
             published ones.
         model: name of the pose model.
-        detector: name of the detector; "auto" becomes the one that goes with the model (rtmdet-m,
-            or rtmdet-n with rtmw3d-n); None for models that are only ever given boxes.
+        detector: name of the detector; "auto" becomes the pose model's own (rtmdet-m, or rtmdet-n
+            for rtmw3d-n); None if boxes are always given.
         flip_test: also run each crop flipped and average, as for the published metrics of RTMW;
             None: with rtmw3d-n only.
 
@@ -61,14 +61,14 @@ class RTMPose3DConfig(RuntimeOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.model:
-            object.__setattr__(self, "model", _model_of_size(self.model_size or "l"))
+            object.__setattr__(self, "model", _model_by_size(self.model_size or "l"))
         spec = resolve_pose(self.model)
-        if self.model_size and spec.name != _model_of_size(self.model_size):
+        if self.model_size and spec.name != _model_by_size(self.model_size):
             raise InputError(
                 f"model_size {self.model_size!r} contradicts model {spec.name!r}; give one of them "
                 "(with dataclasses.replace: model=..., model_size='')"
             )
-        sizes = {model: size for size, model in MODEL_OF_SIZE.items()}
+        sizes = {model: size for size, model in MODELS_BY_SIZE.items()}
         object.__setattr__(self, "model", spec.name)
         object.__setattr__(self, "model_size", sizes.get(spec.name, ""))
         if self.detector is not None:
@@ -131,7 +131,7 @@ class RTMPose3DConfig(RuntimeOptions):
                 raise UnknownNameError("setting", name, sorted(known))
         given = {name: value for name, value in changes.items() if value is not None}
         if "model_size" in given:
-            given.setdefault("model", _model_of_size(str(given["model_size"])))
+            given.setdefault("model", _model_by_size(str(given["model_size"])))
         elif "model" in given:
             given["model_size"] = ""
         folder = Path(pretrained_model_name_or_path)
@@ -164,7 +164,7 @@ def _from_folder(folder: Path, known: set[str]) -> RTMPose3DConfig:
     return RTMPose3DConfig(**content)
 
 
-def _model_of_size(size: str) -> str:
-    if size.lower() not in MODEL_OF_SIZE:
-        raise UnknownNameError("model_size", size, MODEL_OF_SIZE)
-    return MODEL_OF_SIZE[size.lower()]
+def _model_by_size(size: str) -> str:
+    if size.lower() not in MODELS_BY_SIZE:
+        raise UnknownNameError("model_size", size, MODELS_BY_SIZE)
+    return MODELS_BY_SIZE[size.lower()]

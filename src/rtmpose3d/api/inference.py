@@ -1,4 +1,4 @@
-"""`RTMPose3DInference`: the short way in, as programs for the RTMPose3D package use it."""
+"""`RTMPose3DInference`: the class that programs for the RTMPose3D package use."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class RTMPose3DInference(RTMPose3D):
     Raises:
         UnknownNameError: a size other than n, l and x, or an unknown model or device.
         WeightsError: a checkpoint that is missing, broken or of another model.
-        BackendError: the device is not there.
+        BackendError: the device is not available.
     """
 
     def __init__(

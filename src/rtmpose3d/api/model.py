@@ -41,7 +41,7 @@ Tensors: TypeAlias = "dict[str, torch.Tensor]"
 
 
 class RTMPose3D:
-    """Whole-body pose estimation, made by `from_pretrained`.
+    """Whole-body pose estimation; `from_pretrained` loads a model.
 
     It can be pickled: the copy opens its checkpoints again.
 
@@ -52,7 +52,7 @@ class RTMPose3D:
         (2, 133, 3)
 
     Attributes:
-        config: the configuration it was made from.
+        config: model, detector, checkpoints, runtime.
     """
 
     def __init__(self, config: RTMPose3DConfig) -> None:
@@ -93,8 +93,8 @@ class RTMPose3D:
             pose_checkpoint: weights to use instead of the published ones: a .pth, .safetensors or
                 .onnx file, or an address.
             detector_checkpoint: the same for the detector.
-            detector: name of the detector; "auto" for the saved one, or the one that goes with the
-                model; None if boxes are always given.
+            detector: name of the detector; "auto" for the saved one, or the model's own; None if
+                boxes are always given.
             cache_dir: folder for downloads, instead of `CACHE_DIR`.
             bbox_thr: default detection threshold of calls (0.3).
             flip_test: also run flipped crops and average: half as fast, a little more accurate;
@@ -164,7 +164,7 @@ class RTMPose3D:
         height_m: float | FloatArray | None = None,
         axes: Axes = "z-up",
     ) -> PoseResult | list[PoseResult] | Tensors | list[Tensors]:
-        """Find the people of an image, or of several, and their poses.
+        """Estimate the poses of the people in an image, or in several.
 
         Args:
             image: a file, an address, a (H, W, 3) array in OpenCV's channel order (BGR) or a Pillow
@@ -179,7 +179,7 @@ class RTMPose3D:
                 images one for all, or a list.
             root_depth_m: distance of the people's hips along the optical axis, if known: one
                 number, or one per person. Otherwise solved from bone lengths.
-            height_m: the people's statures, if known; makes the solved depth more exact.
+            height_m: the people's statures, if known; makes the solved depth more accurate.
             axes: frame of `keypoints_3d`: "z-up", "camera", "root" or "rtmpose3d"; see
                 `rtmpose3d.geometry`.
 

@@ -1,4 +1,4 @@
-"""The checks of `rtmpose3d doctor`. Each looks at one thing and never raises."""
+"""The checks of `rtmpose3d doctor`; none of them raises."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from typing import Literal
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-PYTHON_LEAST = (3, 10)
-SPACE_WARN_BYTES = 2 * 2**30  # the default model takes 0.35 GB, and twice that while fetched
+PYTHON_MIN = (3, 10)
+SPACE_WARN_BYTES = 2 * 2**30  # the default model takes 0.35 GB, and twice that during the download
 NETWORK_TIMEOUT_S = 4.0
 OFFLINE = "not asked: HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set"
 DEFAULT_MODELS = ("rtmw3d-l", "rtmdet-m")
@@ -42,7 +42,7 @@ PACKAGES = ("numpy", "pillow", "safetensors", "huggingface_hub", "filelock", "ty
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """What was looked at, how it stands, what was found, and what to do if it is not well."""
+    """Result of one check: its subject, status, finding, and advice if there is a problem."""
 
     name: str
     status: Literal["OK", "WARN", "FAIL"]
@@ -51,7 +51,7 @@ class Check:
 
 
 def all_checks(cache_dir: Path | None = None) -> list[Check]:
-    """Run every check; those of the network run at once and wait a few seconds at most."""
+    """Run all checks; those of the network run in parallel, for a few seconds at most."""
     here: tuple[tuple[str, Callable[[], Check]], ...] = (
         ("Python", check_python),
         ("packages", check_packages),
@@ -100,7 +100,7 @@ def _version(name: str) -> str | None:
 def check_python() -> Check:
     """Version of Python and the operating system."""
     found = f"{platform.python_version()} on {platform.platform()} ({platform.machine()})"
-    if sys.version_info[:2] < PYTHON_LEAST:
+    if sys.version_info[:2] < PYTHON_MIN:
         return Check(
             name="Python", status="FAIL", found=found, advice="install Python 3.10 or newer"
         )
@@ -143,7 +143,7 @@ def check_opencv() -> Check:
         return Check(
             name="OpenCV",
             status="FAIL",
-            found=f"{names}; cv2 is there but empty, as an uninstalled second wheel leaves it",
+            found=f"{names}; cv2 is installed but empty, as an uninstalled second wheel leaves it",
             advice=repair,
         )
     if len(wheels) > 1:
@@ -187,7 +187,7 @@ def check_onnxruntime() -> Check:
 
 
 def check_gpu() -> Check:
-    """Whether an NVIDIA GPU is there that would go unused."""
+    """An NVIDIA GPU that would not be used."""
     if shutil.which("nvidia-smi") is None:
         return Check(name="GPU", status="OK", found="no NVIDIA driver; the CPU is used")
     try:
@@ -242,9 +242,9 @@ def check_threads() -> Check:
 
 def check_cache(cache_dir: Path | None = None) -> Check:
     """The folder for weights can be written and has room."""
-    from rtmpose3d.weights import cache_dir as folder_of
+    from rtmpose3d.weights import cache_dir as resolve_cache_dir
 
-    folder = folder_of(cache_dir)
+    folder = resolve_cache_dir(cache_dir)
     existing = next((f for f in (folder, *folder.parents) if f.is_dir()), folder)
     size = sum(f.stat().st_size for f in folder.glob("*") if f.is_file()) if folder.is_dir() else 0
     try:
@@ -275,7 +275,7 @@ def check_cache(cache_dir: Path | None = None) -> Check:
 
 
 def check_weights(cache_dir: Path | None = None) -> Check:
-    """Which models' files are in the package and on this disk."""
+    """Weights in the package and on this disk."""
     from rtmpose3d.weights import locate
     from rtmpose3d.zoo import MODELS, BundledFile
 
@@ -297,7 +297,7 @@ def check_weights(cache_dir: Path | None = None) -> Check:
     found = f"on this disk: {', '.join(here)}" if here else "none on this disk"
     missing = [name for name in DEFAULT_MODELS if name not in here]
     if missing:
-        found += f"; {', '.join(missing)} will be fetched on first use"
+        found += f"; {', '.join(missing)} will be downloaded on first use"
     in_package = f"in the package: {', '.join(bundled)}; "
     return Check(name="weights", status="OK", found=in_package + found)
 
@@ -339,9 +339,9 @@ def _check_address(name: str, address: str) -> Check:
             name=name,
             status="WARN",
             found=f"{address} cannot be reached: {reason}",
-            advice="check network and proxy (HTTPS_PROXY); or fetch the files elsewhere and give "
-            "them with --pose-checkpoint and --detector-checkpoint; --model rtmw3d-n, small and "
-            "for demonstration, needs no network",
+            advice="check network and proxy (HTTPS_PROXY); or download the files elsewhere and "
+            "pass them with --pose-checkpoint and --detector-checkpoint; --model rtmw3d-n, small "
+            "and for demonstration, needs no network",
         )
     return Check(name=name, status="OK", found=f"{address} answers")
 

@@ -1,4 +1,4 @@
-"""`rtmpose3d demo`: what the package does, on one image, without a network."""
+"""`rtmpose3d demo`: poses of one image, written and explained, without a network."""
 
 from __future__ import annotations
 
@@ -61,29 +61,29 @@ def demo(
     """
     from rtmpose3d.sources import expand_inputs, load_image
 
-    source = DEMO_IMAGE if image is None else _one(expand_inputs([image]), image)
+    source = DEMO_IMAGE if image is None else _single_source(expand_inputs([image]), image)
     drawing, document = plan_outputs([source], out, ("image", "json"))[0]
     make_directory(out)
     pixels = load_image(source)  # an unreadable image is reported before a download
     loaded = model.load()
-    begun = time.perf_counter()
+    start_s = time.perf_counter()
     result = replace(loaded(pixels), source=source if isinstance(source, Path) else None)
-    taken_s = time.perf_counter() - begun
+    taken_s = time.perf_counter() - start_s
     result.save(drawing)
     result.save(document)
     own = image is not None
     lines = [
-        *_what_was_done(source, result, taken_s, own),
-        *_people(result),
+        *_describe_run(source, result, str(model.detector_name), taken_s, own),
+        *_describe_people(result),
         "",
-        *_files(result, drawing, document),
+        *_describe_files(result, drawing, document),
         "",
         *_next_steps(result, str(source) if own else None),
     ]
     typer.echo("\n".join(lines))
 
 
-def _one(sources: list[ImageLocation], given: str) -> ImageLocation:
+def _single_source(sources: list[ImageLocation], given: str) -> ImageLocation:
     if len(sources) != 1:
         raise InputError(
             f"demo takes one image, {given!r} are {len(sources)}; "
@@ -92,59 +92,59 @@ def _one(sources: list[ImageLocation], given: str) -> ImageLocation:
     return sources[0]
 
 
-def _what_was_done(
-    source: ImageLocation, result: PoseResult, taken_s: float, own: bool
+def _describe_run(
+    source: ImageLocation, result: PoseResult, detector: str, taken_s: float, own: bool
 ) -> list[str]:
     spec = resolve_pose(result.model)
     width, height = result.image_size_wh
     whose = "" if own else ", a rendered image that comes with the package"
-    kind = "published"
+    origin = "published"
     if isinstance(spec.file, BundledFile):
-        kind = "small, for demonstration: trained on rendered people only"
+        origin = "small, for demonstration: trained on rendered people only"
     name = source.name if isinstance(source, Path) else source
     return [
-        f"image  {name}, {width}x{height}{whose}",
-        f"model    {spec.name} with the detector {spec.detector} ({kind})",
-        f"found    {plural(len(result), 'person', 'people')} in {taken_s:.2f} s",
+        f"image    {name}, {width}x{height}{whose}",
+        f"model    {spec.name} with the detector {detector} ({origin})",
+        f"detected {plural(len(result), 'person', 'people')} in {taken_s:.2f} s",
     ]
 
 
-def _people(result: PoseResult) -> list[str]:
-    """One line for each person: score, distance, and how many keypoints the image shows."""
-    least = default_confidence_thr(result.model)
+def _describe_people(result: PoseResult) -> list[str]:
+    """One line per person: score, distance, and number of visible keypoints."""
+    threshold = default_confidence_thr(result.model)
     lines = []
     for i in range(len(result)):
-        shown = int((result.confidence[i] >= least).sum())
+        visible = int((result.confidence[i] >= threshold).sum())
         text = f"  {i + 1}. score {result.bbox_scores[i]:.2f}"
         if result.root_depth_m is not None and result.root_depth_std_m is not None:
             away, std = result.root_depth_m[i], result.root_depth_std_m[i]
             text += f", {away:.1f} m away (give or take {std:.1f} m)"
-        lines.append(f"{text}, {shown} of {result.confidence.shape[1]} keypoints shown")
+        lines.append(f"{text}, {visible} of {result.confidence.shape[1]} keypoints visible")
     return lines
 
 
-def _files(result: PoseResult, drawing: Path, document: Path) -> list[str]:
-    """What each file holds."""
-    in_space = result.root_depth_m is not None
-    what = {
-        str(drawing): "the skeletons on the image" + (", and a view in 3D" if in_space else ""),
-        str(document): "133 keypoints a person, in pixels" + (" and metres" if in_space else ""),
+def _describe_files(result: PoseResult, drawing: Path, document: Path) -> list[str]:
+    """Contents of each file."""
+    has_3d = result.root_depth_m is not None
+    contents = {
+        str(drawing): "the skeletons on the image" + (", and a view in 3D" if has_3d else ""),
+        str(document): "133 keypoints per person, in pixels" + (" and metres" if has_3d else ""),
     }
-    width = max(map(len, what))
-    return [f"{name:<{width}}  {text}" for name, text in what.items()]
+    width = max(map(len, contents))
+    return [f"{name:<{width}}  {text}" for name, text in contents.items()]
 
 
 def _next_steps(result: PoseResult, own: str | None) -> list[str]:
-    """What to try, as commands."""
+    """Commands to try next."""
     image = own or "photo.jpg"
     image = f'"{image}"' if " " in image else image
     steps: list[tuple[str, str]] = []
     if own is None:
-        steps.append(("rtmpose3d demo photo.jpg", "the same on an image of yours"))
+        steps.append(("rtmpose3d demo photo.jpg", "the same with your own image"))
     if isinstance(resolve_pose(result.model).file, BundledFile):
         steps.append(
-            (f"rtmpose3d predict {image}", "the published model, far better; fetches 330 MB once")
+            (f"rtmpose3d predict {image}", "the published model, far better; downloads 330 MB once")
         )
-    steps.append(("rtmpose3d models", "the models that there are"))
+    steps.append(("rtmpose3d models", "all models"))
     width = max(len(command) for command, _ in steps)
     return ["Next:", *(f"  {command:<{width}}  {what}" for command, what in steps)]

@@ -1,4 +1,4 @@
-"""`rtmpose3d doctor`: what of the installation works, what does not, and what to do about it."""
+"""`rtmpose3d doctor`: checks of the installation, with advice."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLOURS = {"OK": "green", "WARN": "yellow", "FAIL": "bold red"}
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     cache_dir: Annotated[
-        Path | None, typer.Option("--cache-dir", help="Where downloaded weights are kept.")
+        Path | None, typer.Option("--cache-dir", help="Folder of downloaded weights.")
     ] = None,
     debug: DebugOption = False,
 ) -> None:

@@ -18,9 +18,9 @@ TASKS = {"pose3d": "2D + 3D", "pose2d": "2D", "detector": "boxes"}
 
 @reports_errors
 def models(
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with all figures.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with all metrics.")] = False,
     cache_dir: Annotated[
-        Path | None, typer.Option("--cache-dir", help="Where downloaded weights are kept.")
+        Path | None, typer.Option("--cache-dir", help="Folder of downloaded weights.")
     ] = None,
     debug: DebugOption = False,
 ) -> None:
@@ -82,16 +82,16 @@ def _print_table(rows: list[dict[str, object]]) -> None:
     console.print()
     console.print("input: height x width. AP: whole body, COCO-WholeBody V1.0 val, in percent.")
     console.print("3D error: MPJPE on H3WB. Both as published.")
-    for kind in ("code", "weights", "data"):
+    for subject in ("code", "weights", "data"):
         licences: dict[str, list[str]] = {}
         for row in rows:
-            licences.setdefault(str(row[f"{kind}_licence"]), []).append(str(row["name"]))
+            licences.setdefault(str(row[f"{subject}_licence"]), []).append(str(row["name"]))
         for licence, names in licences.items():
-            whom = "all models" if len(names) == len(rows) else _some(names)
-            console.print(f"{kind}: {licence} ({whom})")
+            whom = "all models" if len(names) == len(rows) else _abbreviate(names)
+            console.print(f"{subject}: {licence} ({whom})")
 
 
-def _some(names: list[str]) -> str:
+def _abbreviate(names: list[str]) -> str:
     return (
         ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
     )

@@ -1,7 +1,7 @@
-"""Which files a run writes: decided for all inputs before the first is read.
+"""Names of the result files of a run, planned for all inputs before the first is read.
 
-No result may overwrite that of another input, also where file names do not tell upper from lower
-case, and none may overwrite an input.
+No result may overwrite that of another input, also on file systems that ignore case, and none may
+overwrite an input.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rtmpose3d.sources import ImageLocation
 
 _SHARED_STEM = "results"
-_LONGEST_STEM_BYTES = 220  # most file systems allow 255 for the whole name
+_MAX_STEM_BYTES = 220  # most file systems allow 255 for the whole name
 
 
 def parse_save(text: str) -> tuple[str, ...]:
@@ -80,7 +80,7 @@ def plan_shared_outputs(folder: Path, names: Sequence[str]) -> tuple[Path, ...]:
 
 
 def unique_stems(sources: Sequence[ImageLocation]) -> list[str]:
-    """A name for each input's results: its stem, and more of its path where that is not enough.
+    """A unique name for each input's results: its stem, with more of its path where needed.
 
     `a/1.jpg` and `b/1.jpg` give `a_1` and `b_1`; `1.jpg` and `1.png` of one folder give
     `a_1_jpg` and `a_1_png`; after that numbers are appended.
@@ -99,9 +99,9 @@ def unique_stems(sources: Sequence[ImageLocation]) -> list[str]:
 
 def _longer_names(source: ImageLocation) -> Iterator[str]:
     path = source.absolute() if isinstance(source, Path) else Path(urlsplit(source).path)
-    name = f"{_usable(path.parent.name)}_{_stem(source)}".lstrip("_")
+    name = f"{_portable(path.parent.name)}_{_stem(source)}".lstrip("_")
     yield name
-    name = f"{name}_{_usable(path.suffix[1:])}"
+    name = f"{name}_{_portable(path.suffix[1:])}"
     yield name
     number = 2
     while True:
@@ -113,19 +113,19 @@ def _stem(source: ImageLocation) -> str:
     if isinstance(source, Path):
         stem = source.stem
     else:
-        stem = _usable(unquote(Path(urlsplit(source).path).stem))
-    return stem.encode("utf-8", "surrogateescape")[:_LONGEST_STEM_BYTES].decode(
+        stem = _portable(unquote(Path(urlsplit(source).path).stem))
+    return stem.encode("utf-8", "surrogateescape")[:_MAX_STEM_BYTES].decode(
         "utf-8", "surrogateescape"
     ) or "image"  # fmt: skip
 
 
-def _usable(text: str) -> str:
-    """Only characters that any file system takes."""
+def _portable(text: str) -> str:
+    """Replace characters that some file systems refuse."""
     return "".join(c if c.isalnum() or c in "-_. " else "_" for c in text)
 
 
 def _folded(name: str) -> str:
-    """The name as a file system sees it that ignores case and how accents are composed."""
+    """The name without case and composition of accents, which some file systems ignore."""
     return unicodedata.normalize("NFC", name).casefold()
 
 

@@ -1,4 +1,4 @@
-"""Values of options that are more than a number or a name: boxes and intrinsics."""
+"""Parsing of the options for boxes and intrinsics."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def parse_intrinsics(text: str) -> tuple[float, float, float, float]:
 
 
 def parse_boxes(text: str) -> BoxesByImage:
-    """The people's boxes, from what --boxes was given.
+    """Parse the people's boxes of --boxes.
 
     Args:
         text: `x1,y1,x2,y2;x1,y1,x2,y2;...` for all images, or a file:
@@ -39,7 +39,7 @@ def parse_boxes(text: str) -> BoxesByImage:
             otherwise rows `x1,y1,x2,y2` for all images, or `file name,x1,y1,x2,y2`.
 
     Raises:
-        InputError: neither, or a box that is none; the message names it.
+        InputError: neither, or an unusable box; the message names it.
     """
     if not os.path.isfile(text):  # noqa: PTH113 - false, not an error, for a name that is too long
         boxes = [part.split(",") for part in text.split(";") if part.strip()]
@@ -59,7 +59,7 @@ def parse_boxes(text: str) -> BoxesByImage:
 
 
 def find_boxes(boxes: BoxesByImage, source: Path | str) -> FloatArray:
-    """The boxes of an image: under its path, its file name, or "*".
+    """Find the boxes of an image by its path, its file name, or "*".
 
     Raises:
         InputError: there are none for it.
@@ -117,7 +117,7 @@ def _boxes(boxes: Sequence[object], where: str) -> FloatArray:
 
 
 def _numbers(values: Iterable[object]) -> list[float] | None:
-    """The values as finite floats; None if one is none."""
+    """The values as finite floats; None if one is not a number."""
     try:
         numbers = [float(value) for value in values if not isinstance(value, bool)]  # type: ignore[arg-type]
     except (TypeError, ValueError):

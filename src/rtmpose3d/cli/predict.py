@@ -72,7 +72,7 @@ def _write_all(
     plans: Sequence[tuple[Path, ...]],
     shared: Sequence[Path],
 ) -> int:
-    """Write each result as soon as it is there; returns the exit code.
+    """Write each result as soon as it is available; returns the exit code.
 
     Lines are printed, not echoed: rich puts what is printed above its bar.
 
@@ -110,7 +110,7 @@ def _write_all(
                 reasons.append(str(error))
     except OutputError as error:  # of opening or closing a shared file
         reasons.append(str(error))
-    _summarise(done, len(sources), people, out, reasons)
+    _print_summary(done, len(sources), people, out, reasons)
     return code or (FAILED if reasons else 0)
 
 
@@ -122,7 +122,7 @@ def _write(result: PoseResult, paths: Sequence[Path], sinks: Sequence[Sink]) -> 
 
 
 def describe(result: PoseResult) -> str:
-    """One line on a result: how many people, how far away, how sure."""
+    """One line about a result: number of people, scores, distances."""
     text = plural(len(result), "person", "people")
     if not len(result):
         return text
@@ -132,8 +132,8 @@ def describe(result: PoseResult) -> str:
     return f"{text} ({'; '.join(details)})"
 
 
-def _summarise(done: int, total: int, people: int, out: Path, reasons: Sequence[str]) -> None:
-    """What was done, and what failed and why, on stderr."""
+def _print_summary(done: int, total: int, people: int, out: Path, reasons: Sequence[str]) -> None:
+    """Print the number of results and the failures with their reasons to stderr."""
     typer.echo(
         f"{done} of {plural(total, 'image', 'images')} done, "
         f"{plural(people, 'person', 'people')}; results in {out}",

@@ -1,4 +1,4 @@
-"""The options of `rtmpose3d predict`: which people, and how they are placed in 3D."""
+"""The options of `rtmpose3d predict`: people, 3D, input and output."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OutputFolder = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class OutputOptions:
-    """Where results go, and how images are read."""
+    """Output files, and how images are read."""
 
     out: OutputFolder = Path("outputs")
     save: Annotated[
@@ -65,7 +65,7 @@ class OutputOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class PredictOptions:
-    """Which people are estimated, and how they are placed in 3D, as typed.
+    """Selection of people and what is known for 3D, as typed.
 
     Raises:
         InputError: a value out of range, or two that contradict each other.
@@ -183,7 +183,7 @@ class PredictOptions:
         Raises:
             InputError: the intrinsics are no camera's.
         """
-        from rtmpose3d.sources import exif_of
+        from rtmpose3d.sources import read_exif
 
         height, width = image.shape[:2]
         if self.focal_and_center is not None:
@@ -191,6 +191,6 @@ class PredictOptions:
             return Camera(fx=fx, fy=fy, cx=cx, cy=cy, width=width, height=height)
         camera = None
         if self.exif and isinstance(source, Path):
-            camera = Camera.from_exif(exif_of(source), width=width, height=height)
+            camera = Camera.from_exif(read_exif(source), width=width, height=height)
         fov_deg = self.fov_deg or DEFAULT_FOV_DEG
         return camera or Camera.from_fov(width=width, height=height, fov_deg=fov_deg)

@@ -1,4 +1,4 @@
-"""What all commands share: errors as one line and an exit code, and how names are printed."""
+"""Errors as one line and an exit code, and printing, for all commands."""
 
 from __future__ import annotations
 
@@ -16,16 +16,14 @@ FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 
 DebugOption = Annotated[
     bool,
-    typer.Option(
-        "--debug", envvar="RTMPOSE3D_DEBUG", help="Show where in the code an error comes from."
-    ),
+    typer.Option("--debug", envvar="RTMPOSE3D_DEBUG", help="Show the traceback of an error."),
 ]
 
 _P = ParamSpec("_P")
 
 
 def reports_errors(command: Callable[_P, None]) -> Callable[_P, None]:
-    """Turn this package's errors into one line on stderr and an exit code.
+    """Report the package's errors as one line on stderr and an exit code.
 
     A command that has a parameter `debug` shows the traceback, too, when it is set.
     """

@@ -1,7 +1,7 @@
 """`PoseEstimator`: frames in, a `PoseResult` for each out, by a detector and a pose network.
 
 Detect, crop, run, decode, lift, assemble; all people of all frames share the network's batches. It
-holds no state over time: what a stream needs beyond single frames goes on top of it.
+holds no state over time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rtmpose3d.structures import Detections, FloatArray, Frame, PoseResult
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PoseOptions:
-    """Which people are estimated, and how they are placed in 3D.
+    """Selection of people, and what is known for their lifting to 3D.
 
     Attributes:
         bbox_thr: people must be detected with a score above this, in [0, 1].

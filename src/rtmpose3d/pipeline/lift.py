@@ -36,7 +36,7 @@ def lift_people(
     root_depth_m: float | FloatArray | None = None,
     height_m: float | FloatArray | None = None,
 ) -> Lifted:
-    """Place N people in camera space.
+    """Lift N people to camera space.
 
     Args:
         keypoints_2d: (N, K, 2) pixels of the image.

@@ -1,11 +1,11 @@
-"""Where images come from: files, folders, globs, URLs, arrays and Pillow images.
+"""Images from files, folders, globs, http addresses, arrays and Pillow images.
 
-Everything leaves here as one thing: a contiguous (H, W, 3) uint8 array in OpenCV's order (BGR),
-upright. `load_image` makes it, `expand_inputs` turns what a user typed into a list of files.
+All become contiguous (H, W, 3) uint8 arrays in OpenCV's order (BGR), upright. `load_image` loads
+one image, `expand_inputs` lists the files of folders and globs.
 """
 
 from rtmpose3d.sources.download import is_url
-from rtmpose3d.sources.exif import exif_of
+from rtmpose3d.sources.exif import read_exif
 from rtmpose3d.sources.images import ImageSource, load_image
 from rtmpose3d.sources.inputs import IMAGE_ENDINGS, ImageLocation, expand_inputs
 
@@ -13,8 +13,8 @@ __all__ = [
     "IMAGE_ENDINGS",
     "ImageLocation",
     "ImageSource",
-    "exif_of",
     "expand_inputs",
     "is_url",
     "load_image",
+    "read_exif",
 ]

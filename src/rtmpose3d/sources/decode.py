@@ -1,4 +1,4 @@
-"""Encoded images (JPEG, PNG, ...) and Pillow images, turned into upright BGR pixels.
+"""Decoding of images (JPEG, PNG, ...) and Pillow images to upright BGR pixels.
 
 Pillow reads the header and decides; OpenCV decodes what both read alike, because it is faster and
 gives what `cv2.imread` gives; Pillow decodes the rest (CMYK, animations, TIFF, palettes, ...).
@@ -22,8 +22,8 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.sources.pixels import uint8_from_array
 from rtmpose3d.structures.arrays import Image
 
-# What Pillow may try, most frequent first. Named, because of its other readers some run programs
-# (EPS) or are rarely fuzzed. Those that are not installed are left out.
+# Formats that Pillow may try, most frequent first. Others are excluded: some of its readers run
+# programs (EPS) or are rarely fuzzed. Those that are not installed are skipped.
 _COMMON = ("JPEG", "PNG", "BMP", "GIF", "PPM")
 _RARE = ("WEBP", "TIFF", "MPO", "JPEG2000", "AVIF", "HEIF", "TGA")
 
@@ -32,7 +32,7 @@ _DECODED_BY_OPENCV = {"JPEG": ("L", "RGB"), "MPO": ("RGB",), "PNG": ("L", "LA", 
 _PNG_END = b"IEND\xaeB`\x82"  # the chunk and its checksum
 _WARNINGS_LOCK = threading.Lock()  # warnings.catch_warnings is not safe between threads
 
-_SIGNS: tuple[tuple[int, bytes, str], ...] = (
+_SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (4, b"ftyphei", "a HEIC image; `pip install pillow-heif` and call its register_heif_opener()"
                     " before, or save it as JPEG"),
     (4, b"ftypmif1", "a HEIF image; save it as JPEG or PNG"),
@@ -42,8 +42,8 @@ _SIGNS: tuple[tuple[int, bytes, str], ...] = (
     (8, b"AVI ", "a video (AVI); take its frames with cv2.VideoCapture"),
     (0, b"\xff\xd8\xff", "a JPEG whose header is damaged or cut short"),
     (0, b"\x89PNG", "a PNG whose header is damaged or cut short"),
-    (0, b"II*\0", "a TIFF that is damaged or of a kind that Pillow cannot read; save it as PNG"),
-    (0, b"MM\0*", "a TIFF that is damaged or of a kind that Pillow cannot read; save it as PNG"),
+    (0, b"II*\0", "a TIFF that is damaged or of a type that Pillow cannot read; save it as PNG"),
+    (0, b"MM\0*", "a TIFF that is damaged or of a type that Pillow cannot read; save it as PNG"),
     (0, b"%PDF", "a PDF document; export its page as PNG"),
     (0, b"%!PS", "a PostScript document; export it as PNG"),
     (0, b"<svg", "an SVG drawing; export it as PNG"),
@@ -58,19 +58,19 @@ def decode_image(data: bytes, name: str) -> Image:
 
     Args:
         data: the whole file.
-        name: what the messages call it.
+        name: of the image in messages.
 
     Returns:
         (H, W, 3) uint8, BGR, contiguous, upright (EXIF). Of an animation the first frame, of
         16 bits the upper eight, without alpha. Colour profiles are ignored, as OpenCV does.
 
     Raises:
-        InputError: no image, of a kind that cannot be read, damaged, cut short, or too large.
+        InputError: no image, of a type that cannot be read, damaged, cut short, or too large.
     """
     if not data:
         raise InputError(f"{name} is empty (0 bytes)")
     with _open(data, name) as image:
-        if _opencv_reads_it(image, data):
+        if _opencv_decodes(image, data):
             orientation = 1 if image.format == "PNG" else _orientation(image)
             pixels = _decode_with_opencv(data)
             if pixels is not None:
@@ -115,12 +115,12 @@ def _open(data: bytes, name: str) -> PIL.Image.Image:
                 "PIL.Image.MAX_IMAGE_PIXELS higher"
             ) from None
         except (PIL.UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-            raise InputError(f"{name} is {_what_it_is(data)}") from error
+            raise InputError(f"{name} is {_describe_content(data)}") from error
 
 
 @contextmanager
 def _no_warnings() -> Iterator[None]:
-    """Keep Pillow's remarks on large images and damaged EXIF or TIFF tags to itself."""
+    """Silence Pillow's warnings about large images and damaged EXIF or TIFF tags."""
     with _WARNINGS_LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -130,10 +130,10 @@ def _known(formats: tuple[str, ...]) -> list[str]:
     return [name for name in formats if name in PIL.Image.OPEN]
 
 
-def _what_it_is(data: bytes) -> str:
+def _describe_content(data: bytes) -> str:
     head = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
-    for offset, sign, what in _SIGNS:
-        if head[offset:].startswith(sign):
+    for offset, signature, what in _SIGNATURES:
+        if head[offset:].startswith(signature):
             return what
     return (
         f"no image, or a damaged one ({len(data)} bytes, beginning with {data[:12]!r}); "
@@ -141,7 +141,7 @@ def _what_it_is(data: bytes) -> str:
     )
 
 
-def _opencv_reads_it(image: PIL.Image.Image, data: bytes) -> bool:
+def _opencv_decodes(image: PIL.Image.Image, data: bytes) -> bool:
     """Whether OpenCV decodes this file whole, and as Pillow would."""
     if image.mode not in _DECODED_BY_OPENCV.get(image.format or "", ()):
         return False
@@ -171,12 +171,13 @@ def _rgb(image: PIL.Image.Image, name: str) -> PIL.Image.Image:
         return image.convert("RGB")
     except ValueError as error:
         raise InputError(
-            f"{name} has the Pillow mode {image.mode!r}, which has no way to RGB; convert it before"
+            f"{name} has the Pillow mode {image.mode!r}, which has no conversion to RGB; "
+            "convert it before"
         ) from error
 
 
 def _grey_levels(image: PIL.Image.Image, name: str) -> np.ndarray:
-    """(H, W) uint8 of the modes with more than eight bits: I;16 and its kin, I, F."""
+    """(H, W) uint8 of the modes with more than eight bits: I;16 and its variants, I, F."""
     levels = np.asarray(image)
     if image.mode == "I":  # 32 bits, in which older Pillow holds 16-bit PNGs
         low, high = int(levels.min()), int(levels.max())
@@ -200,7 +201,7 @@ def _orientation(image: PIL.Image.Image) -> int:
 
 
 def _upright(pixels: Image, orientation: int) -> Image:
-    """Turn the stored pixels as the EXIF orientation says."""
+    """Rotate and flip the stored pixels as the EXIF orientation specifies."""
     if orientation in (5, 6, 7, 8):
         pixels = np.asarray(cv2.transpose(pixels), np.uint8)
     flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)  # cv2.flip's codes

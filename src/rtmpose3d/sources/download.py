@@ -1,4 +1,4 @@
-"""Images at http(s) addresses, within bounds of size and time."""
+"""Download of images from http(s) addresses, limited in size and time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CHUNK = 2**18
 
 
 def is_url(text: str) -> bool:
-    """Whether it begins as an http or https address does."""
+    """Whether a text starts as an http or https address does."""
     return text[:8].lower().startswith(("http://", "https://"))
 
 

@@ -1,4 +1,4 @@
-"""The EXIF notes of an image's file, for what the camera tells of itself."""
+"""EXIF metadata of image files."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import PIL.Image
 
 
-def exif_of(path: Path) -> PIL.Image.Exif:
-    """The EXIF block of a file; an empty one if it has none, is damaged or cannot be read."""
+def read_exif(path: Path) -> PIL.Image.Exif:
+    """Read the EXIF block of a file; empty if there is none, or it is damaged or unreadable."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

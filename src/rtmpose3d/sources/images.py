@@ -1,7 +1,7 @@
-"""One image of whatever kind, turned into what the pipeline takes.
+"""Images as the pipeline takes them.
 
 In: a path, an http(s) address, a numpy array or a Pillow image. Out: a contiguous (H, W, 3) uint8
-array, BGR. Nothing is guessed: an array whose values could mean two things is an error.
+array, BGR. Nothing is guessed: an array whose values are ambiguous is an error.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def load_image(source: ImageSource) -> Image:
         is, not copied; nothing in this package writes into it.
 
     Raises:
-        InputError: the source is no image that can be used; the text says what came.
+        InputError: the source cannot be used as an image; the message names it.
     """
     if isinstance(source, np.ndarray):
         return image_from_array(source)
@@ -58,14 +58,14 @@ def load_image(source: ImageSource) -> Image:
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
         return decode_image(_read_file(path), str(path))
-    raise InputError(_what_is_wrong_with(source))
+    raise InputError(_explain_unusable(source))
 
 
 def image_from_array(array: np.ndarray) -> Image:
-    """Check an array and turn it into (H, W, 3) uint8 BGR: see `load_image` for the rules.
+    """Convert an array to (H, W, 3) uint8 BGR by the rules of `load_image`.
 
     Raises:
-        InputError: wrong shape, kind of number or range.
+        InputError: wrong shape, dtype or range.
     """
     array = np.asarray(array)  # a subclass such as np.matrix has rules of its own
     if array.dtype.hasobject:
@@ -106,7 +106,7 @@ def _read_file(path: Path) -> bytes:
         raise InputError(f"{str(path)!r} cannot be read: {error}") from error
 
 
-def _what_is_wrong_with(source: object) -> str:
+def _explain_unusable(source: object) -> str:
     if source is None:
         return f"the image is None, as cv2.imread gives it for a file it cannot read; {_EXPECTED}"
     kind = f"{type(source).__module__}.{type(source).__qualname__}".removeprefix("builtins.")

@@ -1,7 +1,7 @@
-"""What a user types as inputs (files, folders, globs, addresses), turned into a list of files."""
+"""Lists of image files from inputs as typed: files, folders, globs, addresses."""
 
 # os.path where pathlib would raise: a name that is too long, a folder that may not be entered,
-# an unknown ~user. Each is then simply not there.
+# an unknown ~user. Each is then treated as missing.
 # ruff: noqa: PTH110, PTH111, PTH112, PTH122, PTH207
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ ImageLocation: TypeAlias = "Path | str"
 
 
 def expand_inputs(inputs: Sequence[str], *, recursive: bool = False) -> list[ImageLocation]:
-    """List the images that the inputs stand for.
+    """List the images of the inputs.
 
     A folder gives the images in it, in natural order (2 before 10), without hidden files and,
     unless `recursive`, without those in its subfolders. A glob (`*`, `?`, `[...]`, `**`) is
-    expanded here where the shell did not. What was listed before is not listed again.
+    expanded here where the shell did not. Each image is listed once.
 
     Args:
         inputs: paths, globs and http(s) addresses, as typed; `~` is the home folder.
-        recursive: look into subfolders, too.
+        recursive: search subfolders, too.
 
     Returns:
         Paths in the order of the inputs; addresses stay strings.
 
     Raises:
-        InputError: an input that stands for no image; the message names it.
+        InputError: an input without images; the message names it.
     """
     if not inputs:
         raise InputError("no input; give image files, folders or globs")
@@ -90,7 +90,7 @@ def _images_in(folder: Path, *, recursive: bool) -> list[Path]:
         others += len(names)
         folders[:] = [name for name in folders if recursive and not name.startswith(".")]
     if not images:
-        hint = "" if recursive else "; --recursive looks into its subfolders, too"
+        hint = "" if recursive else "; its subfolders are not searched unless recursive"
         raise InputError(f"no images in the folder {folder} ({others} other files){hint}")
     return sorted(images, key=natural_key)
 
@@ -115,7 +115,7 @@ def _images_matching(pattern: str, text: str, *, recursive: bool) -> list[Path]:
 
 
 def _is_image(name: str) -> bool:
-    """By its ending; hidden files (also macOS' "._" companions) are none."""
+    """Whether a file is an image by its ending; hidden files (also macOS' "._" files) are not."""
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_ENDINGS
 
 

@@ -1,4 +1,4 @@
-"""Grey levels of any kind of number, turned into uint8 by rules that leave nothing to guess."""
+"""Conversion of grey levels of any dtype to uint8, by rules that leave nothing to guess."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from rtmpose3d.structures.arrays import UInt8Array
 
 
 def uint8_from_array(array: np.ndarray, name: str) -> UInt8Array:
-    """Turn grey levels into uint8.
+    """Convert grey levels to uint8.
 
     uint8 stays as it is (not copied); of uint16 the upper eight bits are taken, as OpenCV does
     when it reads a 16-bit PNG; floats must lie in [0, 1] and are scaled by 255 and rounded.
 
     Args:
         array: any shape.
-        name: what it is, for the message.
+        name: of the array in messages.
 
     Raises:
-        InputError: another kind of number, floats outside [0, 1], NaN or infinity.
+        InputError: another dtype, floats outside [0, 1], NaN or infinity.
     """
     if array.dtype == np.uint8:
         return array
