@@ -43,11 +43,12 @@ def test_outputs_equal_the_recorded_ones(name: str, backend: str) -> None:
         )
 
 
-def test_recorded_networks_answer_differently_from_keypoint_to_keypoint() -> None:
+def test_recorded_outputs_differ_among_keypoints_and_among_cells() -> None:
     for file in FOLDER.glob("*.npz"):
         recorded = recorded_arrays(file)
         if "argmax_x" in recorded:
-            assert len(np.unique(recorded["argmax_x"])) > 60, file.name
+            assert len(np.unique(recorded["argmax_x"])) > 30, file.name
+            assert recorded["logits_y"].std(axis=0).mean() > 1000 * TOLERANCE, file.name
         else:
             assert np.ptp(recorded["scores"]) > 100 * TOLERANCE, file.name
 
@@ -58,11 +59,11 @@ def test_the_recipe_is_the_one_of_the_references_recordings(recipe: ModuleType) 
             np.testing.assert_array_equal(recipe_weight(key, shape), recipe.weight(key, shape))
 
 
-def test_the_synthetic_image_is_smooth_colourful_and_not_symmetric() -> None:
+def test_the_synthetic_image_is_smooth_of_high_contrast_and_not_symmetric() -> None:
     image = synthetic_image((192, 256)).astype(int)
     assert image.shape == (256, 192, 3)
-    assert np.abs(np.diff(image, axis=0)).max() < 10
-    assert np.abs(np.diff(image, axis=1)).max() < 10
-    assert image.std(axis=(0, 1)).min() > 30
+    assert np.abs(np.diff(image, axis=0)).max() < 20
+    assert np.abs(np.diff(image, axis=1)).max() < 20
+    assert image.std(axis=(0, 1)).min() > 60
     assert np.abs(image - image[:, ::-1]).mean() > 30
     assert np.abs(image - image[..., ::-1]).mean() > 30
