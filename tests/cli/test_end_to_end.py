@@ -167,7 +167,7 @@ def test_export_writes_a_file_that_predict_takes(cli, weights, photo, tmp_path):
     [
         ("rtmw3d-q --out a.onnx", "unknown model 'rtmw3d-q'", 2),
         ("rtmw3d-l --out a.pth", "must end in .onnx", 2),
-        ("rtmw3d-l --out a.onnx --layout x", "layout must be", 2),
+        ("rtmw3d-l --out a.onnx --layout x", "--layout", 2),
         ("rtmw3d-l --out a.onnx --opset 11", "--opset", 2),
         ("rtmw3d-l", "--out", 2),
     ],

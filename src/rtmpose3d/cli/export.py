@@ -3,42 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
 import typer
 
+from rtmpose3d.cli.options import expand_options
 from rtmpose3d.cli.terminal import DebugOption, reports_errors
-
-if TYPE_CHECKING:
-    from rtmpose3d.export import Layout
+from rtmpose3d.export.layouts import OPSET, Layout
 
 
 @reports_errors
+@expand_options
 def export(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="See `rtmpose3d models`.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="MODEL", help="Name of the model, see `rtmpose3d models`.", show_default=False
+        ),
     ],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="The .onnx file to write.", show_default=False)
     ],
     checkpoint: Annotated[
         Path | None,
-        typer.Option("--checkpoint", help="Weights from this file, not the published ones."),
+        typer.Option("--checkpoint", help="Weights file instead of the published one."),
     ] = None,
     layout: Annotated[
-        str,
+        Layout,
         typer.Option(
             "--layout",
             help="rtmpose3d: uint8 crops in, decoded keypoints and SimCC vectors out; "
-            "mmdeploy: normalised crops in, SimCC vectors out, as mmdeploy and rtmlib have it.",
+            "mmdeploy: normalised crops in, SimCC vectors out, as mmdeploy and rtmlib read them.",
         ),
     ] = "rtmpose3d",
-    opset: Annotated[
-        int | None,
-        typer.Option("--opset", min=18, help="ONNX operator set.", show_default="18"),
-    ] = None,
+    opset: Annotated[int, typer.Option("--opset", min=OPSET, help="ONNX operator set.")] = OPSET,
     cache_dir: Annotated[
-        Path | None, typer.Option("--cache-dir", help="Where downloaded weights are kept.")
+        Path | None, typer.Option("--cache-dir", help="Directory of downloaded weights.")
     ] = None,
     debug: DebugOption = False,
 ) -> None:
@@ -51,14 +51,8 @@ def export(
     resolve(model)  # a wrong name is reported before torch is imported
     from rtmpose3d.export import export_onnx
 
-    settings = {} if opset is None else {"opset": opset}
     report = export_onnx(
-        model,
-        out,
-        checkpoint=checkpoint,
-        layout=cast("Layout", layout),
-        cache_dir=cache_dir,
-        **settings,
+        model, out, checkpoint=checkpoint, layout=layout, opset=opset, cache_dir=cache_dir
     )
     typer.echo(
         f"{report.path}: {report.model}, layout {report.layout}, {report.size_bytes:,} bytes"

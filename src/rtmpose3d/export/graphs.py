@@ -13,9 +13,10 @@ import sys
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rtmpose3d.errors import import_extra
+from rtmpose3d.export.layouts import OPSET, Layout
 from rtmpose3d.export.row_convolutions import rewrite_large_convolutions
 from rtmpose3d.models import build_graph
 from rtmpose3d.models.graph import DETECTOR_INPUT, POSE_INPUT, PoseGraph
@@ -25,10 +26,6 @@ from rtmpose3d.zoo import MODELS, ModelSpec, PoseSpec, resolve
 if TYPE_CHECKING:
     import onnx
     import torch
-
-OPSET = 18  # the oldest that torch's exporter writes; every ONNX Runtime since 1.14 reads it
-Layout = Literal["rtmpose3d", "mmdeploy"]
-"""rtmpose3d: uint8 crops in, decoded bins out. mmdeploy: normalised NCHW in, raw SimCC out."""
 
 NETWORK_PREFIX = "network."
 

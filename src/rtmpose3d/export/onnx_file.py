@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
 from rtmpose3d.api.checkpoints import checkpoint_path
 from rtmpose3d.errors import InputError, WeightsError, import_extra
-from rtmpose3d.export.graphs import OPSET, Layout, make_graph
+from rtmpose3d.export.graphs import make_graph
+from rtmpose3d.export.layouts import OPSET, Layout
 from rtmpose3d.runtime import Device, load_weights
 from rtmpose3d.runtime.layouts import MODEL_KEY
 from rtmpose3d.structures.atomic import atomic_write
@@ -33,7 +34,7 @@ class ExportReport:
     Attributes:
         path: the file.
         model: name of the model.
-        layout: inputs and outputs, as `rtmpose3d.export.graphs.Layout` lists them.
+        layout: inputs and outputs, as `rtmpose3d.export.Layout` lists them.
         size_bytes: of the file.
         max_difference: {output: largest absolute difference}.
         different_bins: decoded bins that differ although torch's peak is higher than its runner-up
@@ -105,7 +106,7 @@ def export_onnx(
 def _check_arguments(spec: ModelSpec, path: Path, layout: str, opset: int) -> None:
     if path.suffix != ".onnx":
         raise InputError(f"the exported file must end in .onnx, got {path}")
-    if layout not in ("rtmpose3d", "mmdeploy"):
+    if layout not in get_args(Layout):
         raise InputError(f"layout must be 'rtmpose3d' or 'mmdeploy', got {layout!r}")
     if layout == "mmdeploy" and isinstance(spec, DetectorSpec):
         raise InputError("layout 'mmdeploy' is for pose models; export detectors as 'rtmpose3d'")
