@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
 DEFAULT_FOV_DEG = 55.0  # over the longer side; a common phone's main camera has 60 to 70
-MIN_DEPTH_M = 0.05  # nearer than this nothing is seen; keeps lifted points before the camera
+MIN_DEPTH_M = 0.05  # nearer than this nothing is visible; keeps lifted points before the camera
 
 _FULL_FRAME_DIAGONAL_MM = 43.2666  # 36 x 24 mm; CIPA DCG-001 compares focal lengths by diagonals
 # Exif 2.32 tags
@@ -168,7 +168,7 @@ class Camera:
     def unproject(
         self, uv: NDArray[np.floating], depth_m: NDArray[np.floating] | float
     ) -> NDArray[np.floating]:
-        """The points that lie behind pixels.
+        """Camera-space points of pixels at known depths.
 
         Args:
             uv: (..., 2) pixels.
@@ -215,7 +215,7 @@ def _floats(array: NDArray[np.floating], last: int, name: str) -> NDArray[np.flo
 
 
 def _dtype(array: NDArray[np.floating]) -> np.dtype[np.floating]:
-    """The dtype to answer with: the array's own, float64 for whole numbers and lists."""
+    """Dtype of a result: the array's own, float64 for whole numbers and lists."""
     dtype = np.asarray(array).dtype
     return dtype if np.issubdtype(dtype, np.floating) else np.dtype(np.float64)
 

@@ -159,7 +159,7 @@ def _checked(
     depth_m: NDArray[np.floating],
     confidence: NDArray[np.floating],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Points, depths and sureness in [0, 1], with unusable numbers replaced and sureness 0."""
+    """Points, depths and reliability in [0, 1]; 0 where a number is unusable, and replaced."""
     uv, z, c = (np.asarray(array, np.float64) for array in (keypoints_2d, depth_m, confidence))
     n = len(uv) if uv.ndim else 0
     if uv.shape != (n, KEYPOINTS, 2) or z.shape != (n, KEYPOINTS) or c.shape != (n, KEYPOINTS):
@@ -173,7 +173,7 @@ def _checked(
 
 
 def _extent(rays: NDArray[np.float64], sure: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N,) what the surer keypoints span, the longer of width and height, at depth 1; 0 if none."""
+    """(N,) longer side of the reliable keypoints' extent, at depth 1; 0 if there are none."""
     used = ((sure > 0) & (sure >= 0.3 * sure.max(axis=1, keepdims=True, initial=0.0)))[..., None]
     xy = rays[..., :2]
     low = np.where(used, xy, np.inf).min(axis=1, initial=np.inf)
@@ -193,7 +193,7 @@ def _precision(
         along_m: (N, B) its depth difference, metres.
         a: (N, B) its squared length in the image, at depth 1.
         noise: (N, 1) error of an image point, at depth 1.
-        sure: (N, B) in [0, 1], of its less sure end.
+        sure: (N, B) reliability in [0, 1], of its less reliable end.
     """
     cos2 = np.minimum(along_m / _LENGTH_M, 1.0) ** 2
     depth_noise = cos2 * 2 * (_DEPTH_NOISE_M / _LENGTH_M) ** 2

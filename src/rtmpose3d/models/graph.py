@@ -19,7 +19,7 @@ POSE_INPUT, DETECTOR_INPUT = "crops", "images"
 
 
 class Normalise(nn.Module):
-    """(B, H, W, 3) uint8 BGR -> (B, 3, H, W) float32, in the channel order the network wants."""
+    """(B, H, W, 3) uint8 BGR -> (B, 3, H, W) float32, in the network's channel order."""
 
     mean: Tensor
     std: Tensor
@@ -32,7 +32,7 @@ class Normalise(nn.Module):
         self.register_buffer("std", torch.tensor(spec.std).view(shape), persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """See the class."""
+        """(B, H, W, 3) uint8 BGR -> (B, 3, H, W) float32."""
         x = pixels.permute(0, 3, 1, 2).float()
         if self.to_rgb:
             x = x.flip(1)
@@ -61,7 +61,7 @@ class PoseGraph(nn.Module):
         return self.decode(self.network(self.normalise(crops)))
 
     def decode(self, simcc: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Logits (N, K, bins) of each axis -> what `forward` gives."""
+        """Logits (N, K, bins) of each axis -> the outputs of `forward`."""
         highest = [logits.max(dim=2) for logits in simcc]
         scores = torch.minimum(highest[0].values, highest[1].values)  # (N, K)
         seen = scores > 0

@@ -20,7 +20,7 @@ AXES = "xyz"
 class SimCCDecoder(nn.Module):
     """Keypoint tokens, refined by attention, classified into bins along each axis.
 
-    It is the base of both heads, so that its parts bear the published names `gau`, `cls_x`, ...
+    It is the base of both heads, so that its parts have the published names `gau`, `cls_x`, ...
     """
 
     def __init__(self, *, keypoints: int, bins: tuple[int, ...], gau: bool, dropout: float) -> None:

@@ -38,7 +38,7 @@ class PoseNetwork(nn.Module):
         )
 
     def features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, 3, H, W) normalised -> what the head sees, at strides 8, 16 and 32."""
+        """(B, 3, H, W) normalised -> the head's input features, at strides 8, 16 and 32."""
         features = self.backbone(x)
         return features if self.neck is None else self.neck(features)
 

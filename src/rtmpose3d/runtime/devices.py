@@ -1,4 +1,4 @@
-"""Names of devices, parsed. Which of them a backend has is for its row of `BACKENDS` to say."""
+"""Devices and their names; a backend's row of `BACKENDS` resolves those that it has."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Ours take uint8 and name their model in the metadata. The others take normalised NCHW floats; pose
 files return SimCC logits, detector files either three class maps and three distance maps, or
-finished boxes ("dets", "labels").
+boxes that the file has selected ("dets", "labels").
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class RTMDetLayout:
         """Runs the file on one image; boxes (1, P, 4) in input pixels, scores (1, P)."""
         raw = self._file.network
         results = raw.run(_normalise(images, self._spec), raw.output_names)
-        if len(results) == 2:  # finished boxes with scores, (1, P, 5), and labels
+        if len(results) == 2:  # selected boxes with scores, (1, P, 5), and labels
             found = results[0].astype(np.float32)
             arrays = found[..., :4], found[..., 4]
         else:

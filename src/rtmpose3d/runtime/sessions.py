@@ -95,7 +95,7 @@ class PoseSession:
         return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
     def __reduce__(self) -> tuple[object, ...]:
-        return open_pose, _reopening(self._origin)
+        return open_pose, _reopen_arguments(self._origin)
 
 
 class DetectorSession:
@@ -149,7 +149,7 @@ class DetectorSession:
         return sizes if sum(sizes) == candidates else (candidates,)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return open_detector, _reopening(self._origin)
+        return open_detector, _reopen_arguments(self._origin)
 
 
 def open_pose(
@@ -206,7 +206,7 @@ def _run_in_batches(
         yield network.run(images[start : start + size], outputs)
 
 
-def _reopening(origin: Origin | None) -> tuple[object, ...]:
+def _reopen_arguments(origin: Origin | None) -> tuple[object, ...]:
     if origin is None:
         raise PicklingError(
             "this session was not made by open_pose or open_detector: nothing says how to open it "

@@ -73,7 +73,7 @@ def resolve_detector(name: str) -> DetectorSpec:
 
 
 def default_confidence_thr(model: str) -> float:
-    """Confidence from which images of a model's results show a keypoint; 0.3 if none is named."""
+    """Minimum confidence of drawn keypoints, by the name of the model; 0.3 if it is unknown."""
     spec = MODELS.get(model)
     return spec.default_confidence_thr if isinstance(spec, PoseSpec) else DEFAULT_CONFIDENCE_THR
 

@@ -131,7 +131,7 @@ def open_file(path: Path, device: Device, threads: int | None) -> ModelFile:
 
 
 def session_options(threads: int | None = None) -> onnxruntime.SessionOptions:
-    """Options of every session: quiet; by default one thread a core."""
+    """Options of every session: quiet; by default one thread per core."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
