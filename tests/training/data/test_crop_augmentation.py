@@ -1,5 +1,7 @@
 """Augmentation: what it may change and what must stay true."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from synthetic_people import person
@@ -52,6 +54,10 @@ def test_flipping_exchanges_left_and_right_in_pixels_and_in_depth():
     left, right = WHOLEBODY.index("left_wrist"), WHOLEBODY.index("right_wrist")
     x, y = sample.keypoints_px[right]
     np.testing.assert_allclose(flipped.keypoints_px[left], [SIZE_WH[0] - 1 - x, y], rtol=1e-5)
+    visible = np.zeros(133, np.float32)
+    visible[right] = 1
+    seen = flip_crop(replace(sample, visible=visible)).visible
+    assert np.flatnonzero(seen).tolist() == [left]
     metres = sample.keypoints_camera_m[right]
     np.testing.assert_array_equal(flipped.keypoints_camera_m[left], metres * [-1, 1, 1])
     np.testing.assert_array_equal(

@@ -2,18 +2,21 @@
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from synthetic_records import assert_equal, record
 
 from rtmpose3d.errors import InputError, UnknownNameError
+from rtmpose3d.geometry.crop import crop_people
 from rtmpose3d.training.data.augment import augment_photometric, crop_person
 from rtmpose3d.training.data.batches import PartSource
-from rtmpose3d.training.data.datasets import load_dataset
+from rtmpose3d.training.data.datasets import LoadedDataset, load_dataset, mixture_data
 from rtmpose3d.training.data.loading import load_batches
 from rtmpose3d.training.data.mixture import MixtureSource
 from rtmpose3d.training.loop.log import SkippedLog
+from rtmpose3d.training.recipes import Augmentation, resolve_recipe
 from rtmpose3d.training.recipes.augmentation import (
     NO_AUGMENTATION,
     RTMW_STAGE1,
@@ -67,6 +70,7 @@ def test_parts_of_a_batch_are_those_of_the_whole_and_make_no_more():
         assert_equal(part, whole.part(range(2 * rank, 2 * rank + 2)))
 
 
+@pytest.mark.slow
 def test_batches_follow_from_seed_and_index_in_processes_too():
     wanted = mixture(three_sets()).batch(7)
     assert_equal(mixture(three_sets()).batch(7), wanted)
@@ -78,6 +82,43 @@ def test_batches_follow_from_seed_and_index_in_processes_too():
 
 def three_sets_opened():
     return mixture(three_sets())
+
+
+def test_no_two_samples_of_a_record_are_augmented_alike():
+    geometric = Augmentation(geometric=GeometricAugmentation())
+    entries = [(DatasetEntry(dataset="all"), records(1))]
+    source = mixture(entries, augmentation=geometric, batch_size=50)
+    points = np.concatenate([source.batch(i).keypoints_px[:, 0] for i in range(6)])
+    assert len(np.unique(points.round(3), axis=0)) == len(points)
+
+
+def test_a_skipped_sample_is_replaced_by_one_of_the_same_dataset(tmp_path):
+    good = records(4, 50)
+    bad = with_a_missing_image(tmp_path)[0]
+    entries = [(DatasetEntry(dataset="good"), good), bad]
+    source = mixture(entries, batch_size=8, on_bad="skip", augmentation=NO_AUGMENTATION)
+    made = source.batch(0)
+    from_good = sum(
+        any(np.array_equal(row, r.keypoints_camera_m) for r in good)
+        for row in made.keypoints_camera_m
+    )
+    assert len(made.skipped) >= 1
+    assert from_good == 4
+
+
+def test_validation_crops_are_those_of_inference():
+    people = records(3)
+    recipe = resolve_recipe("rtmw3d-n", steps=10)
+    loaded = LoadedDataset(entry=DatasetEntry(dataset="all"), folder=Path(), records=people)
+    data = mixture_data(recipe, [loaded], [loaded])
+    crops = np.concatenate([part.crops for part in data.validation])
+    expected = [
+        crop_people(r.image, r.box_xyxy[None], recipe.model.input_size_wh)[0][0] for r in people
+    ]
+    order = [int(np.argmin([np.abs(c.astype(int) - e).sum() for c in crops])) for e in expected]
+    assert sorted(order) == [0, 1, 2]
+    for index, crop in zip(order, expected, strict=True):
+        np.testing.assert_array_equal(crops[index], crop)
 
 
 def test_people_without_3d_have_no_depth_label_beside_those_with():

@@ -50,6 +50,7 @@ def run(recipe: DetectorRecipe, out: Path, **options):
     return train(recipe, made_data(recipe), out, engine=engine, **options)
 
 
+@pytest.mark.slow
 def test_a_stopped_and_resumed_training_ends_with_the_same_weights(tmp_path: Path) -> None:
     recipe = tiny_recipe(4)
     whole = run(recipe, tmp_path / "whole")
@@ -85,6 +86,7 @@ def _stops_at(open_stage: Callable[[int], AugmentedImages], last: int, stage: in
     return _StopsAt(open_stage(stage), last)
 
 
+@pytest.mark.slow
 def test_everything_that_is_promised_is_written(tmp_path: Path) -> None:
     result = run(tiny_recipe(4, precision="bf16"), tmp_path)
     assert result.weights == tmp_path / "rtmdet-n.pth"

@@ -1,6 +1,8 @@
 """Learning rate, weight decay and the average of weights against the reference's recordings."""
 
+import itertools
 import json
+import math
 
 import numpy as np
 import pytest
@@ -20,6 +22,20 @@ def test_learning_rate_equals_the_recorded_one_at_every_step(golden, case):
     schedule = FlatCosine(steps=270 * 20)
     ours = [5e-4 * schedule.factor(step) for step in range(5400)]
     np.testing.assert_allclose(ours, recorded[:5400], rtol=1e-6)
+
+
+def test_warm_up_rises_by_equal_steps_and_ends_at_the_full_rate():
+    schedule = FlatCosine(steps=100, warmup_steps=5, warmup_start=0.2)
+    assert [schedule.factor(step) for step in range(6)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1, 1])
+
+
+def test_the_cosine_falls_from_the_end_of_the_flat_part_to_the_final_rate():
+    schedule = FlatCosine(steps=100, warmup_steps=0, flat_fraction=0.6, final=0.1)
+    factors = [schedule.factor(step) for step in range(101)]
+    assert factors[:61] == [1.0] * 61
+    assert all(late < early for early, late in itertools.pairwise(factors[60:]))
+    assert factors[80] == pytest.approx(0.55)
+    assert factors[100] == pytest.approx(0.1)
 
 
 def test_learning_rate_stays_at_its_end_after_the_last_step():
@@ -88,3 +104,22 @@ def test_average_goes_on_the_same_after_being_stored():
     average.update(network)
     again.update(network)
     torch.testing.assert_close(again.state_dict(), average.state_dict(), rtol=0, atol=0)
+
+
+def test_the_average_follows_slowly_and_ever_more_slowly():
+    network = torch.nn.Linear(1, 1, bias=False)
+    network.weight.data.fill_(0.0)
+    average = WeightAverage(network, momentum=0.1, gamma=10)
+    average.update(network)
+    network.weight.data.fill_(1.0)
+    previous, moves = 0.0, []
+    for update in range(1, 60):
+        average.update(network)
+        now = average.state_dict()["weight"].item()
+        moves.append((now - previous) / (1 - previous))
+        expected = 0.9 * math.exp(-(1 + update) / 10) + 0.1
+        assert moves[-1] == pytest.approx(expected, rel=1e-2)
+        previous = now
+        if 1 - now < 1e-3:
+            break
+    assert all(late < early for early, late in itertools.pairwise(moves))

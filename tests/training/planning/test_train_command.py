@@ -1,14 +1,13 @@
 """`rtmpose3d train` on a few images: options, datasets, distillation."""
 
-import json
 import pickle
 import re
 import shlex
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from coco_folder import write_coco_wholebody
 from typer.testing import CliRunner
 
 from rtmpose3d.cli.app import app
@@ -22,43 +21,8 @@ RUNNER = CliRunner()
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder of datasets with COCO-WholeBody of three people in it, one image missing."""
-    made = tmp_path / "data"
-    rng = np.random.default_rng(0)
-    for split in ("train", "val"):
-        images = made / "coco" / f"{split}2017"
-        images.mkdir(parents=True)
-        for i in (1, 2):
-            cv2.imwrite(str(images / f"{i:012d}.jpg"), rng.integers(0, 255, (90, 120, 3)))
-        write_labels(made / "coco" / "annotations" / f"coco_wholebody_{split}_v1.0.json", rng)
-    return made
-
-
-def write_labels(path, rng):
-    images = [
-        {"id": i, "file_name": f"{i:012d}.jpg", "width": 120, "height": 90} for i in (1, 2, 3)
-    ]
-    annotations = []
-    for i in (1, 2, 3):
-        points = {
-            name: np.concatenate([rng.uniform(10, 80, (count, 2)), np.full((count, 1), 2)], axis=1)
-            for name, count in (
-                *(("keypoints", 17), ("foot_kpts", 6), ("face_kpts", 68)),
-                *(("lefthand_kpts", 21), ("righthand_kpts", 21)),
-            )
-        }
-        annotations.append(
-            {
-                **{name: values.reshape(-1).tolist() for name, values in points.items()},
-                **{f"{part}_valid": True for part in ("face", "lefthand", "righthand", "foot")},
-                **{"id": i, "image_id": i, "category_id": 1, "iscrowd": 0, "num_keypoints": 17},
-                "bbox": [5, 5, 80, 80],
-                "area": 3000,
-            }
-        )
-    path.parent.mkdir(exist_ok=True)
-    labels = {"images": images, "annotations": annotations}
-    path.write_text(json.dumps({**labels, "categories": [{"id": 1, "name": "person"}]}))
+    """A folder of datasets: COCO-WholeBody of two people and a missing image, nothing else."""
+    return write_coco_wholebody(tmp_path / "data", annotated=3)
 
 
 def run(recipe, folder, out, *arguments):
@@ -86,6 +50,7 @@ def test_missing_datasets_and_bad_labels_stop_it_unless_the_user_says_otherwise(
     assert not (tmp_path / "b" / "checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_it_trains_on_a_folder_distils_and_is_initialized_from_files(folder, tmp_path):
     few = ["--on-bad", "skip", "--steps", 1, "--batch-size", 2, "--validation-datasets", "none"]
     first = run("dwpose-t-256x192", folder, tmp_path / "t", *few, "--datasets", "coco-wholebody:2")

@@ -210,24 +210,26 @@ def divergence(network_file, spec, teacher_file, people):
         return teacher.losses(crops, logits, torch.zeros(8, 256, 3, 2), ())["logit_loss"].item()
 
 
+@pytest.mark.slow
 def test_a_student_moves_towards_its_teacher(tmp_path, teacher_file):
+    """Compared with its start, and with a student of the same steps that sees labels only."""
+    steps = 30
     follows = replace(
         first_stage(wide_spec()), label_weight=0.0, logit_weight=1.0, feature_weight=1e-3
     )
-    people = fixed_source()
-    result = run(
-        recipe(follows, steps=50, ema_momentum=1.0, loss_scale=1.0), tmp_path, teacher_file
-    )
-    rows = read_log(tmp_path / "steps.csv")
-    # both fall by their weight, too: hold that against it
-    fallen = [1 - (row["step"] - 1) / 50 for row in (rows[1], rows[-5])]
+    same = {"steps": steps, "ema_momentum": 1.0, "loss_scale": 1.0}
+    taught = run(recipe(follows, **same), tmp_path / "taught", teacher_file)
+    alone = run(recipe(None, **same), tmp_path / "alone", None)
+    rows = read_log(tmp_path / "taught" / "steps.csv")
     for name in ("logit_loss", "feature_loss"):
-        before, after = (row[name] / f for row, f in zip((rows[1], rows[-5]), fallen, strict=True))
-        assert after < 0.7 * before, name
-    spec = recipe(follows).model
-    beginning = write_weights(tmp_path / "new.pth", PoseNetwork(spec))
-    taught = divergence(result.weights, spec, teacher_file, people.batch(0))
-    assert taught < 0.9 * divergence(beginning, spec, teacher_file, people.batch(0))
+        # The weight of the teacher falls, too: divide by it.
+        values = [row[name] / follows.factor(int(row["step"]) - 1, steps) for row in rows]
+        assert np.mean(values[-4:-1]) < 0.9 * np.mean(values[1:4]), name
+    spec, people = recipe(follows).model, fixed_source().batch(0)
+    distances = [
+        divergence(result.weights, spec, teacher_file, people) for result in (taught, alone)
+    ]
+    assert distances[0] < distances[1]
 
 
 def test_the_weight_of_a_teacher_falls_to_nothing_in_stage_1_and_stays_in_stage_2():
@@ -236,23 +238,25 @@ def test_the_weight_of_a_teacher_falls_to_nothing_in_stage_1_and_stays_in_stage_
     assert second.factor(3, 4) == 1
 
 
+@pytest.mark.slow
 def test_without_weight_a_teacher_changes_nothing(tmp_path, teacher_file):
     silent = replace(first_stage(wide_spec()), feature_weight=0.0, logit_weight=0.0)
     taught = run(recipe(silent, steps=3), tmp_path / "a", teacher_file)
     alone = run(recipe(None, steps=3), tmp_path / "b", None)
-    assert weights_of(taught.weights) == weights_of(alone.weights)
+    assert weight_bytes(taught.weights) == weight_bytes(alone.weights)
 
 
-def weights_of(path):
+def weight_bytes(path):
     return {name: value.tobytes() for name, value in read_checkpoint(path).items()}
 
 
+@pytest.mark.slow
 def test_a_distillation_resumes_bit_for_bit(tmp_path, teacher_file):
     wanted = recipe(first_stage(wide_spec()))
     whole = run(wanted, tmp_path / "whole", teacher_file)
     run(wanted, tmp_path / "pieces", teacher_file, minutes=0)
     pieces = run(wanted, tmp_path / "pieces", teacher_file, resume=True)
-    assert weights_of(pieces.weights) == weights_of(whole.weights)
+    assert weight_bytes(pieces.weights) == weight_bytes(whole.weights)
     logs = [
         (tmp_path / name / "steps.csv").read_text().splitlines() for name in ("whole", "pieces")
     ]
@@ -260,11 +264,12 @@ def test_a_distillation_resumes_bit_for_bit(tmp_path, teacher_file):
     assert "aux.align.weight" not in read_checkpoint(pieces.weights)
 
 
+@pytest.mark.slow
 def test_the_second_stage_trains_a_new_head_on_frozen_features(tmp_path):
     spec = tiny_spec()
     first = write_weights(tmp_path / "first.pth", network_of(spec, seed=3))
     wanted = recipe(
-        second_stage(spec), model=spec, frozen=("backbone", "neck"), steps=40, ema_momentum=1.0
+        second_stage(spec), model=spec, frozen=("backbone", "neck"), steps=20, ema_momentum=1.0
     )
     result = run(wanted, tmp_path / "second", first)
     before, after = read_checkpoint(first), read_checkpoint(result.weights)
@@ -272,7 +277,7 @@ def test_the_second_stage_trains_a_new_head_on_frozen_features(tmp_path):
         same = np.array_equal(value, before[key])
         assert same == (not key.startswith("head.")), key
     rows = read_log(tmp_path / "second" / "steps.csv")
-    assert rows[-1]["logit_loss"] < 0.7 * rows[0]["logit_loss"]
+    assert rows[-1]["logit_loss"] < 0.9 * rows[0]["logit_loss"]
     assert rows[-1]["loss"] * wanted.loss_scale == pytest.approx(rows[-1]["logit_loss"], rel=1e-4)
 
 
@@ -300,6 +305,7 @@ def test_what_does_not_fit_is_refused(tmp_path, teacher_file):
         run(recipe(first_stage(spec)), tmp_path / "c", teacher_file)
 
 
+@pytest.mark.slow
 def test_initial_weights_of_a_second_stage_may_only_be_those_of_the_head(tmp_path):
     spec = tiny_spec()
     file = write_weights(tmp_path / "first.pth", network_of(spec))

@@ -51,6 +51,7 @@ def run(tmp_path, initial, frozen=(), steps=2):
     return read_checkpoint(result.weights)
 
 
+@pytest.mark.slow
 def test_frozen_parts_end_as_they_were_given_and_the_others_do_not(tmp_path, file):
     given = read_checkpoint(file)
     after = run(tmp_path, InitialWeights(path=file), frozen=("backbone", "neck"))

@@ -94,6 +94,7 @@ def test_distillation_losses_equal_the_recorded_ones(golden):
         )
 
 
+@pytest.mark.slow
 def test_loss_and_gradients_of_the_whole_head_equal_the_recorded_ones(golden, recipe):
     """RTMW3DHead.loss with one person in 3D and one in 2D only."""
     spec = resolve_pose("rtmw3d-l")

@@ -1,0 +1,30 @@
+"""Recipes as JSON, and the choices that the command line offers."""
+
+import json
+
+import pytest
+
+from rtmpose3d.cli import train_options
+from rtmpose3d.training.recipes import (
+    DISTILLATION_STAGES,
+    PRECISIONS,
+    PUBLISHED_RECIPES,
+    RECIPES,
+    resolve_recipe,
+)
+from rtmpose3d.training.recipes.document import recipe_json
+
+
+@pytest.mark.parametrize("name", [*RECIPES, *PUBLISHED_RECIPES])
+def test_every_recipe_has_a_json_form_with_all_its_fields(name):
+    recipe = resolve_recipe(name, epoch_samples=1000)
+    document = json.loads(recipe_json(recipe))
+    assert set(document) == set(vars(recipe))
+    assert document["schedule"]["steps"] == recipe.schedule.steps
+    assert document["model"]["name"] == recipe.model.name
+    assert document["model"]["input_size_wh"] == list(recipe.model.input_size_wh)
+
+
+def test_the_command_offers_the_choices_of_the_library():
+    assert [choice.value for choice in train_options.Precision] == list(PRECISIONS)
+    assert [c.value for c in train_options.DistillationStage] == list(DISTILLATION_STAGES)
