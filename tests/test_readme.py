@@ -260,6 +260,7 @@ def test_python_in_the_text_compiles(path: Path) -> None:
         compile(block, f"{name_of(path)}, block {number}", "exec")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", WITH_CODE, ids=name_of)
 def test_python_in_the_text_runs_from_top_to_bottom(
     path: Path,

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from rtmpose3d.cli.app import app
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = (ROOT / "docs" / "reproduce.md").read_text("utf-8")
 COMMANDS = [line for line in DOCUMENT.splitlines() if line.startswith("rtmpose3d ")]
