@@ -62,6 +62,29 @@ def test_training_only_tensors_are_skipped_and_counters_may_be_absent():
     assert weights["stem.bn.num_batches_tracked"] == 0
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "backbone.ema_gate.weight",
+        "head.loss_scale",
+        "head.gloss_module.weight",
+        "neck.teacher.weight",
+        "neck.data_preprocessor.mean",
+        "neck.distill_losses.weight",
+        "bn.num_batches_tracked.weight",
+    ],
+)
+def test_names_that_only_resemble_those_of_training_are_not_skipped(name):
+    with pytest.raises(WeightsError, match=f"1 tensor is not part of the model: {name}"):
+        match({**FITTING, name: ones(1)})
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (12,), (4, 3, 1), (2, 6)])
+def test_a_tensor_of_the_right_size_and_another_shape_does_not_fit(shape):
+    with pytest.raises(WeightsError, match=r"another shape: stem\.weight .* instead of 4x3"):
+        match({**FITTING, "stem.weight": ones(*shape)})
+
+
 def test_missing_unexpected_and_misshapen_tensors_are_counted_and_listed():
     tensors = {"head.bias": ones(3), **{f"extra.{i:02}.weight": ones(1) for i in range(25)}}
     with pytest.raises(WeightsError) as caught:
@@ -174,6 +197,14 @@ def test_safetensors_go_through_a_file_unchanged(tmp_path):
         assert got[name].dtype == array.dtype
         assert got[name].shape == array.shape
         np.testing.assert_array_equal(got[name], array)
+
+
+def test_a_text_of_the_header_does_not_replace_a_tensor(tmp_path):
+    """Only a name without a tensor of its own is another name of the one that the text names."""
+    tensors = {"a": ones(2), "b": ones(3)}
+    write_safetensors(tmp_path / "a.safetensors", tensors, {"a": "b", "c": "b", "model": "d"})
+    read = read_checkpoint(tmp_path / "a.safetensors")
+    assert {name: array.shape for name, array in read.items()} == {"a": (2,), "b": (3,), "c": (3,)}
 
 
 def bfloat16_file(values) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import json
 import pathlib
+import tracemalloc
 import warnings
 import zipfile
 
@@ -210,6 +211,34 @@ def test_a_compressed_zip_is_refused_before_anything_is_unpacked(tmp_path):
         archive.writestr("archive/data.pkl", b"\0" * 10_000_000)
     with pytest.raises(WeightsError, match="compressed zip"):
         read_checkpoint(tmp_path / "a.pth")
+
+
+def change_entry(data: bytes, offset: int, value: bytes) -> bytes:
+    """A zip with other bytes at an offset in its directory's entry of the first tensor."""
+    entry = data.rindex(b"PK\x01\x02", 0, data.rindex(b"archive/data/0"))
+    return data[: entry + offset] + value + data[entry + offset + len(value) :]
+
+
+def test_an_entry_that_calls_itself_compressed_is_refused_whatever_its_size(tmp_path):
+    write_torch_file(tmp_path / "a.pth", {"w": np.zeros(3, np.float32)})
+    data = change_entry((tmp_path / "a.pth").read_bytes(), 10, b"\x08\0")
+    (tmp_path / "a.pth").write_bytes(data)
+    with pytest.raises(WeightsError, match="compressed zip"):
+        read_checkpoint(tmp_path / "a.pth")
+
+
+def test_a_record_larger_than_the_file_is_refused_before_memory_is_taken(tmp_path):
+    write_torch_file(tmp_path / "a.pth", {"w": np.zeros(3, np.float32)})
+    size = (2**30).to_bytes(4, "little")
+    data = change_entry((tmp_path / "a.pth").read_bytes(), 20, size + size)
+    (tmp_path / "a.pth").write_bytes(data)
+    tracemalloc.start()
+    try:
+        with pytest.raises(WeightsError, match="reaches beyond the end of the file"):
+            read_checkpoint(tmp_path / "a.pth")
+        assert tracemalloc.get_traced_memory()[1] < 2**22
+    finally:
+        tracemalloc.stop()
 
 
 WRONG = {
