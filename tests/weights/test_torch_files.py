@@ -5,12 +5,15 @@ from __future__ import annotations
 import collections
 import json
 import pathlib
+import pickle
 import tracemalloc
 import warnings
 import zipfile
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch_bytes import torch_zip
 
 from rtmpose3d.errors import WeightsError
@@ -68,6 +71,30 @@ def test_torch_reads_what_we_write(tmp_path):
     assert saved["meta"] == {"v": [1, 2.5, None, True, "x", 2**40, -(2**70)]}
     assert isinstance(saved["state_dict"], collections.OrderedDict)
     assert_equal({k: v.numpy() for k, v in saved["state_dict"].items()}, TENSORS)
+
+
+EDGES = [sign * 2**bits + d for sign in (1, -1) for bits in (7, 8, 31, 32, 63) for d in (-1, 0, 1)]
+plain_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.sampled_from(EDGES)
+    | st.integers(-(2**200), 2**200)
+    | st.floats(allow_nan=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(value=plain_values)
+def test_any_plain_value_of_the_header_is_read_back_by_us_and_by_pickle(tmp_path_factory, value):
+    path = tmp_path_factory.getbasetemp() / "plain.pth"
+    write_torch_file(path, {}, {"meta": value})
+    with zipfile.ZipFile(path) as archive:
+        assert pickle.loads(archive.read("archive/data.pkl"))["meta"] == value
+    with open_torch_file(path) as file:
+        assert file.root["meta"] == value
 
 
 def awkward(torch):
@@ -183,9 +210,9 @@ def test_files_without_checksums_are_read(tmp_path):
 def test_the_byte_order_of_the_file_is_honoured(tmp_path, order):
     write_torch_file(tmp_path / "a.pth", {"w": np.zeros(3, np.float32)})
     with zipfile.ZipFile(tmp_path / "a.pth") as archive:
-        pickle = archive.read("archive/data.pkl")
+        data_pkl = archive.read("archive/data.pkl")
     values = np.array([1.5, -2, 3], ">f4" if order == "big" else "<f4")
-    data = torch_zip(pickle, {"0": values.tobytes()}, byteorder=order.encode())
+    data = torch_zip(data_pkl, {"0": values.tobytes()}, byteorder=order.encode())
     (tmp_path / "b.pth").write_bytes(data)
     tensor = read_checkpoint(tmp_path / "b.pth")["w"]
     assert tensor.tolist() == [1.5, -2, 3]
@@ -200,8 +227,8 @@ def test_an_unknown_byte_order_is_refused(save_pickle):
 def test_a_storage_shorter_than_declared_is_refused(tmp_path):
     write_torch_file(tmp_path / "a.pth", {"w": np.zeros(3, np.float32)})
     with zipfile.ZipFile(tmp_path / "a.pth") as archive:
-        pickle = archive.read("archive/data.pkl")
-    (tmp_path / "b.pth").write_bytes(torch_zip(pickle, {"0": b"\0" * 8}))
+        data_pkl = archive.read("archive/data.pkl")
+    (tmp_path / "b.pth").write_bytes(torch_zip(data_pkl, {"0": b"\0" * 8}))
     with pytest.raises(WeightsError, match=r"has 8 bytes, 12 were declared.*\(at w\)"):
         read_checkpoint(tmp_path / "b.pth")
 
