@@ -24,7 +24,8 @@ from rtmpose3d.structures import Image
 from rtmpose3d.zoo import ModelSpec, PoseSpec, resolve
 
 FOLDER = Path(__file__).resolve().parents[1] / "fixtures" / "networks"
-NAMES = ("rtmw3d-l", "rtmw-m-256x192", "rtmpose-m-256x192", "rtmdet-m", "rtmdet-nano")
+PUBLISHED = ("rtmw3d-l", "rtmw-m-256x192", "rtmpose-m-256x192", "rtmdet-m", "rtmdet-nano")
+OURS = ("rtmw3d-n", "rtmdet-n")  # small networks of the same parts, for the fast tests
 KEYPOINT_STEP, BIN_STEP = 4, 16  # of the logits that are kept
 CELL_STEP = 7  # of the boxes
 
@@ -74,7 +75,7 @@ def run_network(session: PoseSession | DetectorSession) -> dict[str, np.ndarray]
 
 if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for name in NAMES:
+    for name in (*PUBLISHED, *OURS):
         spec = resolve(name)
         np.savez_compressed(FOLDER / f"{name}.npz", **run_network(open_with_recipe(spec, "torch")))
         print(f"{name}: {(FOLDER / f'{name}.npz').stat().st_size / 1024:.0f} kB")

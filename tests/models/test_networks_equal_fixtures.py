@@ -6,7 +6,14 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from network_recordings import FOLDER, open_with_recipe, run_network, synthetic_image
+from network_recordings import (
+    FOLDER,
+    OURS,
+    PUBLISHED,
+    open_with_recipe,
+    run_network,
+    synthetic_image,
+)
 
 from recordings import recorded_arrays
 from reference.recipe_weights import recipe_weight
@@ -16,8 +23,11 @@ from rtmpose3d.zoo import resolve
 
 TOLERANCE = 5e-4  # of logits, as between the reference in float32 and in float64
 BOX_TOLERANCE_PX = 0.05
-LARGE = ("rtmw3d-l", "rtmw-m-256x192", "rtmpose-m-256x192", "rtmdet-m")
-MODELS = [*(pytest.param(name, marks=pytest.mark.slow) for name in LARGE), "rtmdet-nano"]
+FAST = ("rtmdet-nano", *OURS)
+MODELS = [
+    name if name in FAST else pytest.param(name, marks=pytest.mark.slow)
+    for name in (*PUBLISHED, *OURS)
+]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
