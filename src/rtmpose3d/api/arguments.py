@@ -88,14 +88,9 @@ def check_people(boxes: object, count: int) -> list[Detections | None]:
     if not isinstance(boxes, (list, tuple)) or len(boxes) != count:
         got = f"{len(boxes)}" if isinstance(boxes, (list, tuple)) else type(boxes).__name__
         raise InputError(f"boxes for {count} images must be a list of {count}, got {got}")
-    return [None if given is None else detections_from_boxes(given) for given in boxes]
+    return [None if given is None else _known_people(given) for given in boxes]
 
 
-def detections_from_boxes(boxes: ArrayLike) -> Detections:
-    """Given boxes (N, 4) as detections with score 1.
-
-    Raises:
-        InputError: an unusable box.
-    """
+def _known_people(boxes: ArrayLike) -> Detections:
     checked = check_boxes(boxes)
     return Detections(boxes_xyxy=checked, scores=np.ones(len(checked), np.float32))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast, overload
+from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike
 from rtmpose3d.api.arguments import (
     CallOptions,
     check_people,
-    detections_from_boxes,
     is_batch,
     load_frames,
 )
@@ -204,8 +203,7 @@ class RTMPose3D:
             frames = load_frames(image, camera)
             results = self._estimate(frames, check_people(boxes, len(frames)), options)
             return [self._to_tensors(r) for r in results] if return_tensors == "pt" else results
-        given = None if boxes is None else detections_from_boxes(cast("ArrayLike", boxes))
-        (result,) = self._estimate(load_frames([image], camera), [given], options)
+        (result,) = self._estimate(load_frames([image], camera), check_people([boxes], 1), options)
         return self._to_tensors(result) if return_tensors == "pt" else result
 
     forward = __call__
