@@ -2,6 +2,7 @@
 
 `python .ci/check_vocabulary.py [PATH ...]` prints each violation as `file:line: 'found' -> advice`
 and exits with 1 if there is one; `--report` prints counts by package instead and exits with 0.
+Without paths, folders in `PENDING` are only counted.
 Names are the identifiers of Python files, split into words; prose is their docstrings, comments and
 strings, and the full text of Markdown files. Also checked: how docstrings start, the length of
 files and the number of files in a folder. The vocabulary itself is in docs/glossary.md.
@@ -26,7 +27,20 @@ RECORDED_FACTS = re.compile(r"<!-- facts: begin -->.*?<!-- facts: end -->", re.D
 GLOSSARY = ROOT / "docs" / "glossary.md"  # lists the words that are not used
 MAX_FILE_LINES = 400
 MAX_FOLDER_FILES = 15
-LARGE_FOLDERS: dict[str, str] = {}  # folder of src -> why it holds more
+LARGE_FOLDERS = {  # folder of src -> why it holds more
+    "src/rtmpose3d/cli": "two or three files for each of eleven commands",
+    "src/rtmpose3d/data": "a reader for each format of the datasets, a table of maps for each part",
+}
+PENDING = (  # not in the field's words yet: counted without failing
+    "benchmarks",
+    "docs",
+    "src/rtmpose3d/cli",
+    "src/rtmpose3d/data",
+    "src/rtmpose3d/evaluation",
+    "src/rtmpose3d/synth",
+    "src/rtmpose3d/training",
+    "tests",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +67,7 @@ PROSE = (
         pattern=r"places?",
         advice="location, index, slot, device, file, row, position",
         allowed=r"in place( of)?|(take|takes|took|taking|taken|trade|trades) places?"
-        r"|decimal places?|(to|that|which|it|and|function|renderer) places?",
+        r"|decimal places?|photographs of places|(to|that|which|it|and|function|renderer) places?",
     ),
     Rule(pattern=r"least", advice="minimum", allowed=r"at least|least[ -]squares"),
     Rule(pattern=r"greatest", advice="maximum"),
@@ -83,7 +97,8 @@ PROSE = (
         advice="rotation, rotated",
         allowed=r"(turns?|turned) (off|on|out|into|up|inside)|in turn"
         r"|(turns?|turned) \S+ (off|on|into)"
-        r"|(takes?|taking) turns|(half|quarter|full|whole) (a )?turns?",
+        r"|(takes?|taking) turns|(half|quarter|full|whole) (a )?turns?"
+        r"|[/\"]turned",  # name of a node in shipped graphs
     ),
     Rule(pattern=r"mirrored|mirror images?", advice="flipped, horizontal flip"),
     Rule(pattern=r"nobody", advice="no people, empty"),
@@ -190,6 +205,8 @@ def bad_word(name: str, *, is_definition: bool) -> tuple[str, str] | None:
 
     `place_camera`, a verb, is right; so are `almost` and `utmost`, which are words of their own.
     """
+    if name == "tell":  # method of file objects
+        return None
     parts = [part.lower() for part in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
     if is_definition and re.search(r"[a-z]_of\Z|[a-z]_of_[a-z]", name):
         return name, "a noun of the field instead of `x_of`"
@@ -270,6 +287,11 @@ def check_folders() -> Iterator[Violation]:
             )
 
 
+def is_pending(path: Path) -> bool:
+    """Whether a file is in a folder whose violations are only counted."""
+    return any(path.is_relative_to(ROOT / name) for name in PENDING)
+
+
 def files_to_check(paths: list[Path]) -> list[Path]:
     """The Python and Markdown files at or below the paths; by default all of the repository's."""
     starts = paths or [ROOT / name for name in SCANNED] + sorted(ROOT.glob("*.md"))
@@ -298,6 +320,10 @@ def main() -> None:
     violations = [found for path in files_to_check(paths) for found in check_file(path)]
     if not paths:
         violations += check_folders()
+    if not paths and not options.report:
+        pending = [found for found in violations if is_pending(found.path)]
+        violations = [found for found in violations if not is_pending(found.path)]
+        print(f"{len(pending)} in {', '.join(PENDING)} (--report counts them)")
     if options.report:
         by_group = Counter(package_name(found.path) for found in violations)
         by_advice = Counter(found.advice for found in violations)

@@ -191,7 +191,7 @@ def test_first_prediction_is_given_an_image_and_needs_nothing_else() -> None:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_links_lead_to_files_and_headings(path: Path) -> None:
-    text = path.read_text("utf-8")
+    text = re.sub(r"^```.*?^```", "", path.read_text("utf-8"), flags=re.DOTALL | re.M)
     targets = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'src="([^"]+)"', text)
     for target in targets:
         if target.startswith(("http://", "https://")):
@@ -249,6 +249,20 @@ def layers_block() -> str:
 def test_layers_in_the_architecture_are_those_that_are_checked() -> None:
     expected = layers_block()
     assert between(ARCHITECTURE, "layers") == expected, "run: python tests/test_readme.py"
+
+
+def test_every_package_is_listed_in_the_architecture() -> None:
+    text = ARCHITECTURE.read_text("utf-8")
+    source = ROOT / "src" / "rtmpose3d"
+    for file in source.rglob("*/__init__.py"):
+        name = file.parent.relative_to(source).as_posix()
+        assert re.search(rf"^\|.*`{name}/", text, re.M), name
+
+
+def test_folders_of_tests_are_packages_of_the_source() -> None:
+    packages = {file.parent.name for file in (ROOT / "src" / "rtmpose3d").glob("*/__init__.py")}
+    folders = {folder.name for folder in (ROOT / "tests").iterdir() if any(folder.glob("*.py"))}
+    assert folders - {"reference"} <= packages  # reference: what tests compare the package with
 
 
 # -- code ------------------------------------------------------------------------------------------
