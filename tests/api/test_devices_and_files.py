@@ -9,34 +9,41 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fake_sessions import open_crops, open_people, paint_image
 from rtmpose3d import BackendError, InputError, RTMPose3D, RTMPose3DConfig, RTMPose3DInference
 from rtmpose3d.api import opening
 from rtmpose3d.runtime import RuntimeOptions
 
 BOX = [[80, 110, 290, 600]]
+SIZE_WH = (160, 120)
+PEOPLE = {10: (np.array([[10, 15, 60, 110]], np.float32), np.array([0.9]))}
 
 
 class Opened:
-    """Notes with which options the networks are opened; opens them on the CPU."""
+    """Opens networks that are rules instead, and notes with which options."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.pose: list[RuntimeOptions] = []
         self.detector: list[RuntimeOptions] = []
-        open_pose, open_detector = opening.open_pose, opening.open_detector
 
-        def note_pose(spec, path, options):
+        def open_pose(spec, path, options):
             if options.device == "cuda:7":
                 raise BackendError("no such device")
             self.pose.append(options)
-            return open_pose(spec, path, RuntimeOptions(device="cpu"))
+            return open_crops(spec.name)[0]
 
-        def note_detector(spec, path, options):
+        def open_detector(spec, path, options=None):
             self.detector.append(options)
-            return open_detector(spec, path, RuntimeOptions(device="cpu"))
+            return open_people(PEOPLE, SIZE_WH)[0]
 
         monkeypatch.setattr(opening, "select_backend", lambda options: None)
-        monkeypatch.setattr(opening, "open_pose", note_pose)
-        monkeypatch.setattr(opening, "open_detector", note_detector)
+        monkeypatch.setattr(opening, "open_pose", open_pose)
+        monkeypatch.setattr(opening, "open_detector", open_detector)
+
+
+@pytest.fixture
+def image() -> np.ndarray:
+    return paint_image(10, SIZE_WH)
 
 
 @pytest.fixture
@@ -44,10 +51,10 @@ def opened(monkeypatch) -> Opened:
     return Opened(monkeypatch)
 
 
-def test_runtime_options_reach_both_networks(opened, people):
+def test_runtime_options_reach_both_networks(opened, image):
     runtime = RuntimeOptions(device="cpu", threads=2, backend="onnxruntime")
     model = RTMPose3D.from_pretrained("rtmw3d-n", runtime=runtime)
-    model(people)
+    model(image)
     assert opened.pose == opened.detector == [runtime]
 
 
@@ -68,28 +75,27 @@ def test_wrong_runtime_options_are_refused():
         RTMPose3DConfig(model="rtmw3d-n", threads=0)
 
 
-@pytest.mark.slow
-def test_moving_to_a_device_moves_the_detector_too(opened, people):
-    model = RTMPose3D.from_pretrained("rtmw3d-n", device="cpu", flip_test=False)
-    model(people)
+def test_moving_to_a_device_moves_the_detector_too(opened, image):
+    model = RTMPose3D.from_pretrained("rtmw3d-n", device="cpu")
+    model(image)
     assert model.to("cuda:1") is model
-    model(people)
-    model(people)
+    model(image)
+    model(image)
     assert [options.device for options in opened.pose] == ["cpu", "cuda:1"]
     assert [options.device for options in opened.detector] == ["cpu", "cuda:1"]
     assert model.config.device == "cuda:1"
 
 
-def test_a_move_that_fails_leaves_everything_where_it_was(opened, people):
-    model = RTMPose3D.from_pretrained("rtmw3d-n", device="cpu", flip_test=False)
+def test_a_move_that_fails_leaves_everything_where_it_was(opened, image):
+    model = RTMPose3D.from_pretrained("rtmw3d-n", device="cpu")
     with pytest.raises(BackendError):
         model.to("cuda:7")
-    model(people)
+    model(image)
     assert model.config.device == "cpu"
     assert [options.device for options in opened.detector] == ["cpu"]
 
 
-def test_a_detector_in_onnx_runs_next_to_a_pose_network_in_torch(opened, people, monkeypatch):
+def test_a_detector_in_onnx_runs_next_to_a_pose_network_in_torch(opened, image, monkeypatch):
     paths = []
     find = opening.checkpoint_path
 
@@ -107,13 +113,12 @@ def test_a_detector_in_onnx_runs_next_to_a_pose_network_in_torch(opened, people,
         "rtmw3d-n", backend="torch", detector_checkpoint="mine.onnx", device="cpu"
     )
     with pytest.raises(InputError, match="enough"):
-        model(people)
+        model(image)
     assert paths == [(".onnx", "auto")]
     assert opened.pose[0].backend == "torch"
 
 
-@pytest.mark.slow
-def test_a_saved_folder_says_nothing_of_this_machine(tmp_path: Path, people) -> None:
+def test_a_saved_folder_says_nothing_of_this_machine(opened, tmp_path: Path) -> None:
     model = RTMPose3D.from_pretrained(
         "rtmw3d-n", device="cpu", threads=1, bbox_thr=0.82, cache_dir=tmp_path / "cache"
     )
@@ -123,10 +128,27 @@ def test_a_saved_folder_says_nothing_of_this_machine(tmp_path: Path, people) -> 
     assert (saved["bbox_thr"], saved["model"], saved["detector"]) == (0.82, "rtmw3d-n", "rtmdet-n")
     for name in ("pose_checkpoint", "detector_checkpoint"):
         assert (tmp_path / "mine" / saved[name]).is_file()
+    again = RTMPose3DConfig.from_pretrained(tmp_path / "mine", device="cpu")
+    for name in ("pose_checkpoint", "detector_checkpoint"):
+        assert Path(getattr(again, name)) == tmp_path / "mine" / saved[name]
+
+
+@pytest.mark.slow
+def test_a_saved_folder_gives_the_same_results(tmp_path: Path, people, bundled) -> None:
+    bundled.save_pretrained(tmp_path / "mine")
     again = RTMPose3D.from_pretrained(tmp_path / "mine", device="cpu")
-    a, b = model(people), again(people)
+    a, b = bundled(people), again(people)
     np.testing.assert_allclose(a.keypoints_2d, b.keypoints_2d, atol=0.01)
     assert len(a) == len(b) > 0
+
+
+def test_a_model_can_be_pickled_without_its_sessions(opened, image) -> None:
+    model = RTMPose3DInference(model_size="n", device="cpu")
+    copy = pickle.loads(pickle.dumps(model))
+    assert type(copy) is RTMPose3DInference
+    assert copy.config == model.config
+    assert len(opened.pose) == 2, "the copy has opened its own"
+    np.testing.assert_array_equal(copy(image).keypoints_2d, model(image).keypoints_2d)
 
 
 @pytest.mark.slow

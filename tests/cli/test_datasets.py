@@ -92,4 +92,4 @@ def test_usage_errors_are_one_line(arguments, message, tmp_path, monkeypatch):
 def test_a_preview_needs_a_known_ending(made_up, tmp_path):
     result = check(made_up, *OTHER_FILE, "--preview", str(tmp_path / "sheet.gif"))
     assert result.exit_code == 2
-    assert "sheet.gif: expected a name ending in .jpg" in result.output
+    assert "unknown suffix '.gif' of an image file" in result.output
