@@ -120,8 +120,7 @@ def _save(response: HTTPResponse, partial: Path, received: int, total: int | Non
         if total is not None and total - received > free:
             raise OSError(f"{(total - received) / 1e6:.0f} MB needed, {free / 1e6:.0f} MB free")
         file = partial.open("ab" if received else "wb")
-    name = partial.stem
-    with file, progress_bar(total, name, done=received, unit="bytes") as bar:
+    with file, progress_bar(total, partial.stem, done=received, unit="bytes") as bar:
         while piece := response.read(CHUNK_BYTES):
             with output_errors(partial):
                 file.write(piece)
