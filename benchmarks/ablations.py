@@ -2,13 +2,13 @@
 
     python benchmarks/ablations.py parts --assets DIR --backdrops DIR --out runs/ablations
 
-`parts` is Table 4 (attention, neck, head over two scales, one after the other; and the keypoint
-maps beside the head that our bundled model is trained with), `distillation` the two stages of
-DWPose, with a teacher twice as wide, `joint` adds people with 2D labels only to people with 3D
-labels. Every variant and seed sees the same crops in the same order. The published trainings begin
-with a trained backbone; `--backbone src/rtmpose3d/bundled/rtmw3d-n.safetensors` does so, too, and
-then few steps show more of what comes after the backbone. A finished run is kept in OUT, so the
-same command goes on where it stopped; the table is printed and written to OUT/STUDY.md.
+`parts` is Table 4 (attention, neck, head over two scales, one after the other; and the auxiliary
+heatmaps that our bundled model is trained with), `distillation` the two stages of DWPose, with a
+teacher twice as wide, `joint` adds people with 2D labels only to people with 3D labels. Every
+variant and seed uses the same crops in the same order. The published trainings are initialized
+from a trained backbone; `--backbone src/rtmpose3d/bundled/rtmw3d-n.safetensors` does so, too, and
+then few steps show more of what comes after the backbone. Finished runs are kept in OUT, so the
+same command continues where it stopped; the table is printed and written to OUT/STUDY.md.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ STUDIES: Mapping[str, Sequence[Variant]] = {
         Variant(name="+ GAU (RTMPose)", change=parts(gau=True, pafpn=False, hem=False)),
         Variant(name="+ PAFPN", change=parts(gau=True, pafpn=True, hem=False)),
         Variant(name="+ HEM (RTMW)", change=parts(gau=True, pafpn=True, hem=True)),
-        Variant(name="+ keypoint maps in training"),
+        Variant(name="+ auxiliary heatmaps in training"),
     ),
     "distillation": (
         Variant(name="teacher", change=wider),
@@ -136,7 +136,7 @@ def small_recipe(steps: int, seed: int) -> PoseRecipe:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Kept:
-    """Rendered crops in memory, drawn by chance and varied anew (a `BatchSource`)."""
+    """Rendered crops in memory, drawn randomly and augmented again (a `BatchSource`)."""
 
     crops: PoseBatch
     batch_size: int
@@ -144,7 +144,7 @@ class Kept:
     seed: int
 
     def batch(self, index: int) -> PoseBatch:
-        """See `BatchSource`."""
+        """Batch number `index`, from 0."""
         rng = np.random.default_rng([self.seed, index])
         rows = rng.integers(len(self.crops), size=self.batch_size)
         samples = self.crops.samples()
@@ -194,7 +194,7 @@ def run(
     teacher: Path | None,
     backbone: Path | None,
 ) -> dict[str, float]:
-    """Figures of one variant and seed: trained, or read if it was trained before."""
+    """Metrics of one variant and seed: trained, or read if it was trained before."""
     done = out / "metrics.csv"
     if not done.exists():
         recipe = variant.change(recipe)
@@ -221,13 +221,13 @@ def run(
 
 
 def table(study: str, found: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
-    """Markdown: mean and spread of every figure over the seeds."""
+    """Markdown: mean and spread of every metric over the seeds."""
     lines = [f"| {study} | seeds | {' | '.join(METRICS)} |", "|---|---:" + "|---:" * 5 + "|"]
     for name, runs in found.items():
         cells = []
-        for figure in METRICS:
-            values = [metrics[figure] for metrics in runs]
-            digits = 0 if "mpjpe" in figure else 3
+        for metric in METRICS:
+            values = [metrics[metric] for metrics in runs]
+            digits = 0 if "mpjpe" in metric else 3
             spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
             cells.append(f"{statistics.mean(values):.{digits}f}{spread}")
         lines.append(f"| {name} | {len(runs)} | {' | '.join(cells)} |")
@@ -245,7 +245,7 @@ def main() -> None:
     parser.add_argument("--crops", type=int, default=12_800, help="rendered to train on")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, help="of the network")
-    parser.add_argument("--backbone", type=Path, help="file whose backbone every run begins with")
+    parser.add_argument("--backbone", type=Path, help="weights of the initial backbone")
     given = parser.parse_args()
     if given.backbone and given.study == "distillation":
         parser.error("--backbone does not fit the teacher of distillation")

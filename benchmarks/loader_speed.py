@@ -1,4 +1,4 @@
-"""How fast batches of image files are made, against the training step that eats them.
+"""Measures the speed of making batches from image files, and that of the training step.
 
 Run: python benchmarks/loader_speed.py IMAGES [--model rtmw3d-n] [--batch-size 32]
      [--workers 0,1,2] [--threads 1] [--json FILE]
@@ -41,14 +41,14 @@ SECONDS = 15.0
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """Crops a second."""
+    """Crops per second."""
 
     step: float
     loader: dict[int, float]
 
 
 def records(folder: Path) -> list[PoseRecord]:
-    """A made-up person in the middle of each image."""
+    """A synthetic person in the middle of each image."""
     rng = np.random.default_rng(0)
     made = []
     for path in sorted(folder.rglob("*")):
@@ -81,7 +81,7 @@ def open_mixture(people: Sequence[PoseRecord], recipe: PoseRecipe) -> MixtureSou
 
 
 def loader_speed(people: Sequence[PoseRecord], recipe: PoseRecipe, workers: int) -> float:
-    """Crops a second that come out, once the first batch of each worker has."""
+    """Crops per second that come out, once the first batch of each worker has."""
     batches = load_batches(partial(open_mixture, people, recipe), workers=workers, ahead=2)
     for _ in range(3 * max(workers, 1)):
         next(batches)
@@ -94,7 +94,7 @@ def loader_speed(people: Sequence[PoseRecord], recipe: PoseRecipe, workers: int)
 
 
 def step_speed(people: Sequence[PoseRecord], recipe: PoseRecipe) -> float:
-    """Crops a second that a training step takes, batches at hand."""
+    """Crops per second that a training step takes, batches at hand."""
     engine = Engine("cpu", precision=recipe.precision, channels_last=recipe.channels_last)
     task = prepare_pose(recipe, engine)
     batch = open_mixture(people, recipe).batch(0)
@@ -120,7 +120,7 @@ def measure(people: Sequence[PoseRecord], recipe: PoseRecipe, workers: list[int]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="How fast batches are made, against the step")
+    parser = argparse.ArgumentParser(description="Speed of batches and steps")
     parser.add_argument("images", type=Path)
     parser.add_argument("--model", default="rtmw3d-n")
     parser.add_argument("--batch-size", type=int, default=32)

@@ -13,7 +13,7 @@ def run(*arguments):
 
 
 @pytest.mark.parametrize("recipe", ["rtmw3d-n", "rtmdet-n"])
-def test_dry_run_says_what_would_happen_and_writes_nothing(tmp_path, recipe):
+def test_a_dry_run_describes_the_plan_and_writes_nothing(tmp_path, recipe):
     out = tmp_path / "run"
     result = run(recipe, "--assets", tmp_path, "--out", out, "--steps", 1200, "--dry-run")
     assert result.exit_code == 0, result.output
@@ -35,13 +35,13 @@ def test_missing_assets_are_named(tmp_path):
     assert "nothing is not a folder" in result.output
 
 
-def test_a_device_that_is_not_there_is_an_error(tmp_path):
+def test_a_missing_device_is_an_error(tmp_path):
     result = run("rtmw3d-n", "--assets", tmp_path, "--out", tmp_path, "--device", "cuda:99")
     assert result.exit_code == 1
     assert "cuda:99" in result.output
 
 
-def test_a_precision_that_is_unknown_is_an_error(tmp_path):
+def test_an_unknown_precision_is_an_error(tmp_path):
     result = run("rtmw3d-n", "--assets", tmp_path, "--out", tmp_path, "--precision", "fp8")
     assert result.exit_code == 2
     assert "fp32" in result.output

@@ -1,4 +1,4 @@
-"""Crops of coloured dots, one place a keypoint: quick to make, and a network can learn them."""
+"""Crops of coloured dots, one per keypoint: quick to make, and a network can learn them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,14 +36,14 @@ def tiny_spec():
 
 
 def person(rng, size_wh=(64, 96)):
-    """Points of a box that lies askew in space, seen by a pinhole camera, over a noisy ground."""
+    """Points of a box at an angle in space, projected by a pinhole camera, over a noisy ground."""
     width, height = size_wh
     base = np.random.default_rng(5).uniform(-1, 1, (133, 3)) * (0.3, 0.7, 0.2)
     angle = rng.uniform(-0.6, 0.6)
-    turn = np.array(
+    rotation = np.array(
         [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
     )
-    metres = base @ turn.T + [rng.uniform(-0.15, 0.15), rng.uniform(-0.1, 0.1), 4.0]
+    metres = base @ rotation.T + [rng.uniform(-0.15, 0.15), rng.uniform(-0.1, 0.1), 4.0]
     pixels = metres[:, :2] / metres[:, 2:] * 210 + [width / 2 + 1, height / 2 - 2]
     crop = rng.integers(0, 60, (height, width, 3), dtype=np.uint8)
     for i, (x, y) in enumerate(np.rint(pixels).astype(int)):

@@ -13,7 +13,7 @@ def record(seed=0, **changes):
         "keypoints_px": rng.uniform([110, 30], [180, 210], (133, 2)).astype(np.float32),
         "visible": np.ones(133, np.float32),
         "keypoints_camera_m": rng.normal([0, 0, 5], 0.3, (133, 3)).astype(np.float32),
-        "source": f"made up, {seed}",
+        "source": f"synthetic, {seed}",
         "licence": "CC0",
         **changes,
     }

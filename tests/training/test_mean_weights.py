@@ -21,7 +21,7 @@ def files(tmp_path):
     return paths
 
 
-def test_it_is_the_mean_and_tells_what_all_tell_alike(files, tmp_path, capsys):
+def test_it_is_the_mean_and_keeps_metadata_that_all_share(files, tmp_path, capsys):
     out = tmp_path / "mean.pth"
     main([*map(str, files), "--out", str(out)])
     assert "mean of 3 files" in capsys.readouterr().out

@@ -44,6 +44,7 @@ def test_the_example_of_the_documentation_trains(tmp_path, monkeypatch):
     assert names["result"].metrics["pck20_body"] >= 0
 
 
+@pytest.mark.slow
 def test_one_function_trains_pose_models_and_detectors(tmp_path):
     people = FixedSource(batches=[batch(0, 2)])
     pose = PoseRecipe(

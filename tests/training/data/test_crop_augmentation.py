@@ -122,17 +122,17 @@ def _is_flipped(sample, keypoints):
 
 def test_box_changes_stay_within_the_published_ranges():
     rng = np.random.default_rng(0)
-    for geometry, low, high, turn in (
+    for geometry, low, high, rotation in (
         (STAGE1.geometric, 0.6, 1.4, 80),
         (STAGE2.geometric, 0.5, 1.5, 90),
     ):
         drawn = [random_box_change(geometry, rng) for _ in range(2000)]
         factors = np.array([factor for _, factor, _ in drawn])
-        turns = np.array([rotation for _, _, rotation in drawn])
+        rotations = np.array([rotation for _, _, rotation in drawn])
         assert low <= factors.min() < low + 0.05
         assert high - 0.05 < factors.max() <= high
-        assert 0.9 * turn < np.abs(turns).max() <= turn
-        assert (turns == 0).mean() == pytest.approx(0.4, abs=0.05)
+        assert 0.9 * rotation < np.abs(rotations).max() <= rotation
+        assert (rotations == 0).mean() == pytest.approx(0.4, abs=0.05)
         shifts = np.array([shift for shift, _, _ in drawn])
         assert np.abs(shifts).max() <= geometry.shift
 

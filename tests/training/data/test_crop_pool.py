@@ -81,7 +81,7 @@ def test_a_pool_renders_what_a_batch_needs_and_no_more(tmp_path):
     assert len(list(tmp_path.iterdir())) == 3  # 8 crops at the start and 4 fresh ones
     source.batch(1)
     assert len(list(tmp_path.iterdir())) == 4
-    assert FakeStream.opened == [0]  # one renderer, which went on
+    assert FakeStream.opened == [0]  # one renderer, which continued
     for i in range(2, 9):
         source.batch(i)
     assert len(list(tmp_path.iterdir())) <= 7  # 24 crops and the fresh ones

@@ -1,4 +1,4 @@
-"""Several datasets in one order: shares, repeats, parts of batches, samples that are bad."""
+"""Mixtures of datasets: repeats, parts of batches, invalid samples."""
 
 from collections import Counter
 from dataclasses import replace
@@ -47,11 +47,11 @@ def three_sets():
     ]
 
 
-def test_an_epoch_holds_each_record_as_often_as_its_share_says():
+def test_an_epoch_contains_each_record_as_often_as_its_entry_says():
     source = mixture(three_sets())
     assert source.epoch_samples == 5 + 6 + 4
     epochs = [
-        Counter(source.record_at(epoch * 15 + place) for place in range(15)) for epoch in range(2)
+        Counter(source.record_at(epoch * 15 + index) for index in range(15)) for epoch in range(2)
     ]
     for epoch in epochs:
         assert all(epoch[0, i] == 1 for i in range(5))
@@ -74,13 +74,13 @@ def test_parts_of_a_batch_are_those_of_the_whole_and_make_no_more():
 def test_batches_follow_from_seed_and_index_in_processes_too():
     wanted = mixture(three_sets()).batch(7)
     assert_equal(mixture(three_sets()).batch(7), wanted)
-    batches = load_batches(three_sets_opened, start=7, workers=1)
+    batches = load_batches(open_three_sets, start=7, workers=1)
     assert_equal(next(batches), wanted)
     batches.close()
     assert (mixture(three_sets(), seed=4).batch(7).crops != wanted.crops).any()
 
 
-def three_sets_opened():
+def open_three_sets():
     return mixture(three_sets())
 
 
@@ -121,7 +121,7 @@ def test_validation_crops_are_those_of_inference():
         np.testing.assert_array_equal(crops[index], crop)
 
 
-def test_people_without_3d_have_no_depth_label_beside_those_with():
+def test_people_without_3d_labels_have_no_depth_next_to_others_that_have():
     flat = [replace(r, keypoints_camera_m=None) for r in records(4)]
     solid = records(4, 10)
     shares = [(DatasetEntry(dataset="flat"), flat), (DatasetEntry(dataset="solid"), solid)]
@@ -130,19 +130,19 @@ def test_people_without_3d_have_no_depth_label_beside_those_with():
     assert known.sum() == 4
 
 
-# -- bad samples -------------------------------------------------------------------------------
+# -- invalid samples -------------------------------------------------------------------------------
 
 
 def with_a_missing_image(tmp_path, count=4):
     people = records(count)
     missing = tmp_path / "gone.jpg"
-    people[1] = replace(people[1], image=missing, source="made up: labels.json, annotation 1")
-    return [(DatasetEntry(dataset="made up"), people)]
+    people[1] = replace(people[1], image=missing, source="synthetic: labels.json, annotation 1")
+    return [(DatasetEntry(dataset="synthetic"), people)]
 
 
 def test_a_missing_image_is_named_with_dataset_file_and_index(tmp_path):
     source = mixture(with_a_missing_image(tmp_path), batch_size=4)
-    with pytest.raises(InputError, match=r"made up: labels.json, annotation 1: .*gone.jpg.*skip"):
+    with pytest.raises(InputError, match=r"synthetic: labels.json, annotation 1: .*gone.jpg.*skip"):
         source.batch(0)
 
 
@@ -158,24 +158,24 @@ def test_skipped_samples_are_replaced_the_same_way_every_time_and_noted(tmp_path
     SkippedLog(tmp_path, step=3).add(3, ())
     lines = (tmp_path / "skipped.txt").read_text().splitlines()
     assert len(lines) == len(batch.skipped)
-    assert lines[0].startswith("0\tmade up: labels.json, annotation 1")
+    assert lines[0].startswith("0\tsynthetic: labels.json, annotation 1")
 
 
-def test_when_all_are_bad_it_stops(tmp_path):
+def test_it_stops_when_all_samples_are_invalid(tmp_path):
     people = [replace(r, image=tmp_path / "gone.jpg") for r in records(2)]
-    source = mixture([(DatasetEntry(dataset="made up"), people)], on_bad="skip")
+    source = mixture([(DatasetEntry(dataset="synthetic"), people)], on_bad="skip")
     with pytest.raises(InputError, match="50 samples in a row"):
         source.batch(0)
 
 
-def test_shares_that_cannot_be_are_refused(tmp_path):
+def test_impossible_mixtures_are_refused(tmp_path):
     with pytest.raises(InputError, match="no dataset"):
         mixture([])
-    with pytest.raises(InputError, match=r"made up: .* no record"):
-        mixture([(DatasetEntry(dataset="made up"), [])])
+    with pytest.raises(InputError, match=r"synthetic: .* no record"):
+        mixture([(DatasetEntry(dataset="synthetic"), [])])
     for wrong in ({"repeat": 0}, {"sample_interval": 0}, {"repeat": float("nan")}):
         with pytest.raises(InputError, match="repeat must be above 0"):
-            DatasetEntry(dataset="made up", **wrong)
+            DatasetEntry(dataset="synthetic", **wrong)
     with pytest.raises(UnknownNameError, match="coco-wholebody"):
         load_dataset(DatasetEntry(dataset="cocoa"), tmp_path)
     assert "is no folder" in load_dataset(DatasetEntry(dataset="mpii"), tmp_path).missing
@@ -225,10 +225,10 @@ def test_colours_are_distorted_within_their_limits_and_half_of_the_time():
 def test_the_published_stage_of_rtmw_leaves_labels_alone():
     made = record()
     crops = mixture(
-        [(DatasetEntry(dataset="made up"), [made])], batch_size=1, augmentation=RTMW_STAGE1
+        [(DatasetEntry(dataset="synthetic"), [made])], batch_size=1, augmentation=RTMW_STAGE1
     )
     assert crops.batch(0).visible.all()
     plain = mixture(
-        [(DatasetEntry(dataset="made up"), [made])], batch_size=1, augmentation=NO_AUGMENTATION
+        [(DatasetEntry(dataset="synthetic"), [made])], batch_size=1, augmentation=NO_AUGMENTATION
     )
     assert not plain.batch(0).skipped

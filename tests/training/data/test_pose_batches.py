@@ -23,7 +23,7 @@ from rtmpose3d.training.recipes.mixtures import DatasetEntry
 def test_a_keypoint_that_is_labelled_but_nowhere_is_named():
     keypoints = record().keypoints_px.copy()
     keypoints[9] = np.nan
-    with pytest.raises(InputError, match=r"made up, 0: keypoint 9 \(left_wrist\)"):
+    with pytest.raises(InputError, match=r"synthetic, 0: keypoint 9 \(left_wrist\)"):
         record(keypoints_px=keypoints)
     visible = np.ones(133, np.float32)
     visible[9] = 0
@@ -43,7 +43,7 @@ def test_a_keypoint_that_is_labelled_but_nowhere_is_named():
     ],
 )
 def test_a_wrong_record_is_refused_with_the_name_of_its_sample(field, value):
-    with pytest.raises(InputError, match="made up, 0"):
+    with pytest.raises(InputError, match="synthetic, 0"):
         record(**{field: value})
 
 
@@ -55,7 +55,7 @@ def mixture(records, **changes):
         "seed": 0,
         **changes,
     }
-    return MixtureSource(entries=[(DatasetEntry(dataset="made up"), records)], **settings)
+    return MixtureSource(entries=[(DatasetEntry(dataset="synthetic"), records)], **settings)
 
 
 def test_records_become_batches_that_follow_from_seed_and_index():
@@ -97,7 +97,7 @@ def test_a_visible_keypoint_that_is_not_finite_is_refused():
         replace(good, keypoints_px=keypoints)
 
 
-def test_metres_per_pixel_are_those_of_the_camera_whatever_the_turn():
+def test_metres_per_pixel_are_those_of_the_camera_at_any_rotation():
     people = batch(3)
     expected = people.keypoints_camera_m[..., 2].mean(axis=1) / 210
     np.testing.assert_allclose(people.metres_per_px(), expected, rtol=0.1)

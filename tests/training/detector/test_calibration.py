@@ -34,9 +34,9 @@ def scenes(count: int = 50) -> tuple[list[AnnotatedImage], list[Detections]]:
     return images, found
 
 
-def test_the_least_score_with_the_precision_becomes_inferences_threshold() -> None:
+def test_the_minimum_score_with_the_precision_becomes_inferences_threshold() -> None:
     result = calibrate(*scenes(), precision=0.8)
-    # n things at or above the score: 50 / (50 + n) >= 0.8 from n = 12 on, which is 0.39
+    # n objects at or above the score: 50 / (50 + n) >= 0.8 from n = 12 on, which is 0.39
     assert result.score == pytest.approx(0.39, abs=0.011)
     assert result.at_score.precision >= 0.8
     logit = np.log(result.score / (1 - result.score)) + result.shift

@@ -1,4 +1,4 @@
-"""Which cell answers for whom, against a slow implementation and by hand."""
+"""Assignment of cells to people, compared with a slow implementation and by hand."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def run(images, ignored=None) -> Assignment:
 
 
 CASES = {
-    "nobody": [],
+    "no people": [],
     "one person": [[11.5, 7.0, 42.0, 46.0]],
     "two who overlap": [[10.0, 4.0, 40.0, 44.0], [22.0, 6.0, 55.0, 47.0]],
     "the same box twice": [[10.0, 4.0, 40.0, 44.0], [10.0, 4.0, 40.0, 44.0]],
     "tiny, between the cells": [[17.0, 17.0, 22.0, 22.0]],
-    "tiny beside a large one": [[17.0, 17.0, 22.0, 22.0], [5.0, 3.0, 60.0, 45.0]],
+    "tiny next to a large one": [[17.0, 17.0, 22.0, 22.0], [5.0, 3.0, 60.0, 45.0]],
     "a crowd": [[4.0 + 9 * i, 3.0 + 2 * (i % 3), 22.0 + 9 * i, 40.0 + i] for i in range(6)],
     "partly outside": [[-20.0, -5.0, 15.0, 70.0], [70.0, 30.0, 95.0, 60.0]],
 }
@@ -129,5 +129,5 @@ def test_overlaps_of_boxes_known_by_hand() -> None:
     a = torch.tensor([[0.0, 0.0, 4.0, 2.0]])
     others = torch.tensor([[2.0, 0.0, 6.0, 2.0], [6.0, 0.0, 8.0, 2.0], [0.0, 0.0, 4.0, 2.0]])
     assert pairwise_iou(a[None], others[None]).flatten().tolist() == pytest.approx([1 / 3, 0, 1])
-    # beside each other: enclosing 8 x 2, of which 4 of 16 lie in neither
+    # next to each other: enclosing 8 x 2, of which 4 of 16 are in neither
     assert generalised_iou(a.expand(3, 4), others).tolist() == pytest.approx([1 / 3, -0.25, 1])

@@ -23,7 +23,7 @@ from rtmpose3d.weights import read_checkpoint
 from rtmpose3d.zoo import resolve_detector
 
 
-def made_data(recipe: DetectorRecipe, images: int = 4) -> TrainingData[DetectorBatch]:
+def synthetic_data(recipe: DetectorRecipe, images: int = 4) -> TrainingData[DetectorBatch]:
     source = FixedImages(images=[made_image(i) for i in range(images)])
 
     def open_stage(stage: int) -> AugmentedImages:
@@ -47,7 +47,7 @@ def made_data(recipe: DetectorRecipe, images: int = 4) -> TrainingData[DetectorB
 
 def run(recipe: DetectorRecipe, out: Path, **options):
     engine = Engine("cpu", precision=recipe.precision)
-    return train(recipe, made_data(recipe), out, engine=engine, **options)
+    return train(recipe, synthetic_data(recipe), out, engine=engine, **options)
 
 
 @pytest.mark.slow
@@ -55,7 +55,7 @@ def test_a_stopped_and_resumed_training_ends_with_the_same_weights(tmp_path: Pat
     recipe = tiny_recipe(4)
     whole = run(recipe, tmp_path / "whole")
     assert whole.finished
-    data = made_data(recipe)
+    data = synthetic_data(recipe)
     data = replace(data, open_stage=partial(_stops_at, data.open_stage, 3))
     with pytest.raises(_Stop):  # after steps 0, 1, 2; there is a checkpoint of 2
         train(recipe, data, tmp_path / "pieces", engine=Engine("cpu"))
@@ -87,7 +87,7 @@ def _stops_at(open_stage: Callable[[int], AugmentedImages], last: int, stage: in
 
 
 @pytest.mark.slow
-def test_everything_that_is_promised_is_written(tmp_path: Path) -> None:
+def test_all_files_are_written(tmp_path: Path) -> None:
     result = run(tiny_recipe(4, precision="bf16"), tmp_path)
     assert result.weights == tmp_path / "rtmdet-n.pth"
     assert set(result.metrics) == {"ap", "ap50", "recall", "precision"}
@@ -101,13 +101,8 @@ def test_everything_that_is_promised_is_written(tmp_path: Path) -> None:
     }
 
 
-def test_a_folder_with_a_training_is_not_overwritten(tmp_path: Path) -> None:
-    run(tiny_recipe(1), tmp_path)
-    with pytest.raises(InputError, match="resume it"):
-        run(tiny_recipe(1), tmp_path)
-
-
-def test_a_loss_that_is_no_number_stops_and_keeps_the_batch(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_batch(tmp_path: Path) -> None:
     recipe = tiny_recipe(3, learning_rate=1e18, clip_norm=None)
     recipe = replace(recipe, schedule=replace(recipe.schedule, warmup_steps=0))
     with pytest.raises(RTMPose3DError, match="training stopped at step"):

@@ -96,10 +96,10 @@ def test_the_same_index_gives_the_same_batch_and_another_index_another() -> None
 
 
 def test_images_without_people_join_as_background(tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "place.png"), np.full((40, 60, 3), (10, 200, 30), np.uint8))
+    cv2.imwrite(str(tmp_path / "background.png"), np.full((40, 60, 3), (10, 200, 30), np.uint8))
     source = AugmentedImages(
         source=FixedImages(images=[made_image(0)]),
-        backgrounds=BackgroundImages(paths=[tmp_path / "place.png"]),
+        backgrounds=BackgroundImages(paths=[tmp_path / "background.png"]),
         size_wh=SIZE_WH,
         batch_size=40,
         augmentation=replace(PLAIN, background_prob=0.5, scale=(1.0, 1.0)),
@@ -108,8 +108,8 @@ def test_images_without_people_join_as_background(tmp_path: Path) -> None:
     batch = source.batch(0)
     empty = [len(boxes) == 0 for boxes in batch.boxes_xyxy]
     assert 8 < sum(empty) < 32
-    for image, nobody in zip(batch.images, empty, strict=True):
-        assert (abs(image.astype(int) - (10, 200, 30)).sum(2) < 3).any() == nobody
+    for image, is_empty in zip(batch.images, empty, strict=True):
+        assert (abs(image.astype(int) - (10, 200, 30)).sum(2) < 3).any() == is_empty
 
 
 def test_a_pool_renders_each_image_once_and_a_resumed_one_draws_the_same() -> None:

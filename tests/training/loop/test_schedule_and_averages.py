@@ -43,7 +43,7 @@ def test_learning_rate_stays_at_its_end_after_the_last_step():
     assert schedule.factor(100) == schedule.factor(150) == pytest.approx(0.05)
 
 
-def test_schedule_without_warm_up_begins_at_the_full_rate():
+def test_schedule_without_warm_up_starts_at_the_full_rate():
     assert FlatCosine(steps=10, warmup_steps=0).factor(0) == 1
 
 
@@ -91,7 +91,7 @@ def test_average_of_weights_equals_the_recorded_one(golden):
         np.testing.assert_allclose(ours, row, rtol=1e-5)
 
 
-def test_average_goes_on_the_same_after_being_stored():
+def test_a_stored_average_continues_unchanged():
     torch.manual_seed(0)
     network = torch.nn.Linear(3, 2)
     average = WeightAverage(network)

@@ -42,7 +42,7 @@ def command(what, out, processes):
 def run(what, out, processes=2):
     """Run the script, with torchrun for several processes."""
     arguments, environment = command(what, out, processes)
-    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=3600)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -128,7 +128,7 @@ def kill_after_row(row, out):
     arguments, environment = command("dropout", out, 1)
     running = subprocess.Popen(arguments, env=environment, stderr=subprocess.DEVNULL)
     log = out / "steps.csv"
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 1800
     while not log.exists() or len(log.read_text().splitlines()) <= row:
         assert running.poll() is None, "it ended by itself"
         assert time.monotonic() < deadline

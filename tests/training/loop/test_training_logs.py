@@ -1,4 +1,4 @@
-"""Logs that go on after a stop, and the curves drawn of them."""
+"""Logs that a resumed training continues, and the curves drawn from them."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from rtmpose3d.training.loop.log import CsvLog, read_log
 from rtmpose3d.training.pose.task import POSE_PANELS
 
 
-def test_a_resumed_log_drops_what_is_done_anew(tmp_path):
+def test_a_resumed_log_drops_the_steps_that_are_repeated(tmp_path):
     path = tmp_path / "steps.csv"
     log = CsvLog(path)
     for step in (1, 2, 3, 4):
@@ -22,13 +22,13 @@ def test_a_resumed_log_drops_what_is_done_anew(tmp_path):
     ]
 
 
-def test_a_line_cut_short_is_left_out(tmp_path):
+def test_an_incomplete_last_line_is_skipped(tmp_path):
     path = tmp_path / "steps.csv"
     path.write_text("step,loss\n1,0.5\n2")
     assert read_log(path) == [{"step": 1, "loss": 0.5}]
 
 
-def test_another_file_is_not_taken_for_a_log(tmp_path):
+def test_another_file_is_refused(tmp_path):
     path = tmp_path / "steps.csv"
     path.write_text("name,age\nAda,36\n")
     with pytest.raises(InputError, match="not the log of a training"):
@@ -37,7 +37,7 @@ def test_another_file_is_not_taken_for_a_log(tmp_path):
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 0.037), (0, 60000), (-3, 12), (5, 5)])
-def test_ticks_are_round_and_span_the_figures(low, high):
+def test_ticks_are_round_and_span_the_values(low, high):
     marks = ticks(low, high)
     assert marks[0] <= low
     assert marks[-1] >= high
@@ -45,7 +45,7 @@ def test_ticks_are_round_and_span_the_figures(low, high):
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.011, 0.4), (1e-6, 3), (0.2, 0.2), (1, 10)])
-def test_logarithmic_ticks_span_the_figures(low, high):
+def test_logarithmic_ticks_span_the_values(low, high):
     marks = log_ticks(low, high)
     assert marks[0] <= low * 1.001
     assert marks[-1] >= high * 0.999
@@ -63,7 +63,7 @@ def test_numbers_are_short():
     ]
 
 
-def test_curves_are_drawn_where_there_are_figures():
+def test_curves_are_drawn_where_there_are_values():
     steps = [
         {"step": i, "loss": 2 / i, "keypoint_loss": 1 / i, "learning_rate": 1e-3, "bone_loss": 0}
         for i in range(1, 50)

@@ -166,16 +166,16 @@ def test_a_2d_teacher_teaches_x_and_y_of_a_3d_student_by_its_own_temperature():
 
 
 @pytest.mark.parametrize("teacher_size", [(128, 192), (48, 72)])
-def test_a_teacher_of_another_input_size_points_at_the_same_place(teacher_size):
-    """Its distribution, a Gaussian about a place, peaks at that place in the student's bins."""
+def test_a_teacher_of_another_input_size_points_at_the_same_location(teacher_size):
+    """Its distribution, a Gaussian, peaks at the same location in the student's bins."""
     student = tiny_spec()
     codec = replace(student.codec, input_size_wh=teacher_size)
     spec = replace(student, input_size_wh=teacher_size, codec=codec)
     ratio = teacher_size[0] / student.input_size_wh[0]
-    place = (20.5, 61.0)  # student's px
+    location_px = (20.5, 61.0)  # student's px
     logits = []
     for axis, bins in enumerate(codec.bins[:2]):
-        mean = ((place[axis] + 0.5) * ratio - 0.5) * codec.split_ratio
+        mean = ((location_px[axis] + 0.5) * ratio - 0.5) * codec.split_ratio
         distance = torch.arange(bins) - mean
         logits.append((-(distance**2) / (2 * 3.0**2) / codec.beta).expand(1, 133, -1))
     z = torch.zeros(1, 133, codec.bins[2])
@@ -186,7 +186,7 @@ def test_a_teacher_of_another_input_size_points_at_the_same_place(teacher_size):
     losses = teacher.losses(crops, own, torch.ones(1, 8, 3, 2), ())
     losses["logit_loss"].backward()
     for axis in (0, 1):
-        assert own[axis].grad[0, 0].argmin().item() / 2 == place[axis]
+        assert own[axis].grad[0, 0].argmin().item() / 2 == location_px[axis]
     assert own[2].grad.abs().max() < 1e-5  # flat, as the teacher is
     assert losses["feature_loss"].item() == pytest.approx(8 * 6 * 7e-5, rel=1e-4)
 
@@ -317,5 +317,5 @@ def test_initial_weights_of_a_second_stage_may_only_be_those_of_the_head(tmp_pat
     after = read_checkpoint(run(gentle, tmp_path / "b", file, initial=own_head).weights)
     given = read_checkpoint(file)
     np.testing.assert_allclose(after["head.cls_x.weight"], given["head.cls_x.weight"], atol=1e-6)
-    anew = read_checkpoint(run(gentle, tmp_path / "c", file).weights)
-    assert np.abs(anew["head.cls_x.weight"] - given["head.cls_x.weight"]).max() > 0.1
+    random_head = read_checkpoint(run(gentle, tmp_path / "c", file).weights)
+    assert np.abs(random_head["head.cls_x.weight"] - given["head.cls_x.weight"]).max() > 0.1

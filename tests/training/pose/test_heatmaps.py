@@ -47,22 +47,22 @@ def test_the_best_map_has_its_mean_at_the_keypoint(x: float, y: float) -> None:
     assert label.min() > -1e-6
 
 
-@pytest.mark.parametrize("place", [(-0.6, 1.0), (1.0, HEIGHT - 0.4), (WIDTH + 3.0, 2.0)])
+@pytest.mark.parametrize("location", [(-0.6, 1.0), (1.0, HEIGHT - 0.4), (WIDTH + 3.0, 2.0)])
 def test_keypoints_outside_the_image_and_without_weight_count_nothing(
-    place: tuple[float, float],
+    location: tuple[float, float],
 ) -> None:
     logits = torch.randn(1, 1, HEIGHT, WIDTH)
-    assert heatmap_loss(logits, _middle(*place), torch.ones(1, 1), STRIDE).item() == 0
+    assert heatmap_loss(logits, _middle(*location), torch.ones(1, 1), STRIDE).item() == 0
     assert heatmap_loss(logits, _middle(1, 1), torch.zeros(1, 1), STRIDE).item() == 0
 
 
 def test_the_loss_is_summed_over_people_and_divided_by_keypoints() -> None:
     logits = torch.randn(2, 3, HEIGHT, WIDTH)
-    places = torch.rand(2, 3, 2) * 30 + 5
-    total = heatmap_loss(logits, places, torch.ones(2, 3), STRIDE)
+    points = torch.rand(2, 3, 2) * 30 + 5
+    total = heatmap_loss(logits, points, torch.ones(2, 3), STRIDE)
     single = [
         heatmap_loss(
-            logits[i : i + 1, k : k + 1], places[i : i + 1, k : k + 1], torch.ones(1, 1), 16
+            logits[i : i + 1, k : k + 1], points[i : i + 1, k : k + 1], torch.ones(1, 1), 16
         )
         for i in range(2)
         for k in range(3)
@@ -73,16 +73,16 @@ def test_the_loss_is_summed_over_people_and_divided_by_keypoints() -> None:
 def test_depths_are_compared_where_the_keypoint_is_and_where_they_are_known() -> None:
     columns = torch.arange(WIDTH).expand(HEIGHT, WIDTH) * 0.3
     depths = torch.stack([columns, columns])[None]  # two keypoints, 0.3 m deeper from cell to cell
-    places = torch.cat([_middle(0.5, 2), _middle(1.25, 0)], dim=1)
+    points = torch.cat([_middle(0.5, 2), _middle(1.25, 0)], dim=1)
     known = torch.tensor([[0.15, 0.375]])
     weights = torch.ones(1, 2)
-    loss = heatmap_depth_loss(depths, known, places, weights, STRIDE)
+    loss = heatmap_depth_loss(depths, known, points, weights, STRIDE)
     assert loss.item() == pytest.approx(0, abs=1e-5)
     wrong = known + torch.tensor([[0.0, 0.2]])
-    loss = heatmap_depth_loss(depths, wrong, places, weights, STRIDE)
+    loss = heatmap_depth_loss(depths, wrong, points, weights, STRIDE)
     assert loss.item() == pytest.approx(0.2 / DEPTH_SCALE_M / 2, rel=1e-4)
     unknown = torch.tensor([[0.15, float("nan")]])
-    assert heatmap_depth_loss(depths, unknown, places, weights, STRIDE).item() < 1e-5
+    assert heatmap_depth_loss(depths, unknown, points, weights, STRIDE).item() < 1e-5
 
 
 def test_the_head_gives_maps_for_each_keypoint_and_depths_only_in_3d() -> None:

@@ -131,9 +131,9 @@ def _published_bone_loss(logits, labels, weights, golden):
         parents = file["bone.joint_parents"].tolist()
 
     def peaks(axes):
-        places = torch.stack([axis.argmax(dim=2) for axis in axes], dim=2).float()
-        places[1, :, 2] = 0  # the person without 3D
-        return places
+        peaks_at = torch.stack([axis.argmax(dim=2) for axis in axes], dim=2).float()
+        peaks_at[1, :, 2] = 0  # the person without 3D
+        return peaks_at
 
     return reference_bone_loss(peaks(logits), peaks(labels), weights, parents).item()
 
@@ -182,7 +182,7 @@ def test_labels_made_in_torch_equal_those_of_the_codec(three_d):
 
 
 def _people(random, spec):
-    """Places in, at the edge of and outside the crop; visibilities about one half; odd depths."""
+    """Keypoints inside, at the edge of and outside the crop; visibilities about 0.5."""
     width, height = spec.input_size_wh
     keypoints = random.uniform(-40, [width + 40, height + 40], (3, 133, 2)).astype(np.float32)
     keypoints[0, :8] = np.round(keypoints[0, :8] * 2) / 2 + 0.25  # halves between bins
@@ -229,11 +229,11 @@ def test_bone_loss_is_zero_at_the_truth_and_its_gradient_leads_there():
         ]
 
 
-def test_bone_loss_does_not_change_when_the_crop_is_turned():
+def test_bone_loss_does_not_change_when_the_crop_is_rotated():
     random = np.random.default_rng(4)
     points = random.normal(0, 30, (2, 2, 133, 3)).astype(np.float32)
     angle = 0.7
-    turn = np.array(
+    rotation = np.array(
         [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]],
         np.float32,
     )
@@ -242,6 +242,10 @@ def test_bone_loss_does_not_change_when_the_crop_is_turned():
     predicted, target = map(torch.from_numpy, points)
     straight = bone_length_loss(predicted, target, weight, scale, bones)
     rotated = bone_length_loss(
-        predicted @ torch.from_numpy(turn), target @ torch.from_numpy(turn), weight, scale, bones
+        predicted @ torch.from_numpy(rotation),
+        target @ torch.from_numpy(rotation),
+        weight,
+        scale,
+        bones,
     )
     assert rotated.item() == pytest.approx(straight.item(), rel=1e-4)

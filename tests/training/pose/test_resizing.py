@@ -35,7 +35,7 @@ def test_a_map_shown_on_four_times_the_cells_gives_the_same_token() -> None:
         torch.testing.assert_close(same, token, rtol=1e-4, atol=1e-6)
 
 
-def test_finer_bins_peak_at_the_same_place() -> None:
+def test_finer_bins_peak_at_the_same_location() -> None:
     small, large = PoseNetwork(nano_small().model), PoseNetwork(nano().model)
     arrays = _arrays(small)
     bins = np.arange(192)

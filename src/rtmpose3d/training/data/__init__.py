@@ -1,6 +1,6 @@
 """Training data: batches and their sources, augmentation, dataset mixtures, rendered people.
 
-To add a dataset, see `rtmpose3d.data`; to add a mixture, `training.recipes.mixtures`. A new kind of
+To add a dataset, see `rtmpose3d.data`; to add a mixture, `training.recipes.mixtures`. A new
 source implements `BatchSource` and is passed as `TrainingData`.
 """
 

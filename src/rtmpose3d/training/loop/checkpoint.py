@@ -226,9 +226,9 @@ def _load_raw(state: TrainingState, tensors: Mapping[str, np.ndarray], path: Pat
             if key.startswith(prefix)
         }
         expected = {key: tuple(value.shape) for key, value in module.state_dict().items()}
-        found = {key: tuple(value.shape) for key, value in stored.items()}
-        if found != expected:
-            wrong = sorted(set(found.items()) ^ set(expected.items()))
+        present = {key: tuple(value.shape) for key, value in stored.items()}
+        if present != expected:
+            wrong = sorted(set(present.items()) ^ set(expected.items()))
             raise WeightsError(
                 f"{path} is of another model: {wrong[0][0]} of shape {wrong[0][1]} and "
                 f"{len(wrong) - 1} more do not fit; resume with the recipe of its start, or "

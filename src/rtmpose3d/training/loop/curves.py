@@ -119,9 +119,9 @@ def log_ticks(low: float, high: float) -> list[float]:
     if last - first > 3:
         return [10.0**power for power in range(first, last + 1)]
     marks = [m * 10.0**power for power in range(first, last + 1) for m in (1, 2, 5)]
-    begin = max(i for i, mark in enumerate(marks) if mark <= low * 1.0001)
+    start = max(i for i, mark in enumerate(marks) if mark <= low * 1.0001)
     end = next(i for i, mark in enumerate(marks) if mark >= high * 0.9999)
-    return marks[begin : max(end, begin + 1) + 1]
+    return marks[start : max(end, start + 1) + 1]
 
 
 @dataclass(frozen=True, kw_only=True)

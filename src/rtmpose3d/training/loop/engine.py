@@ -57,7 +57,7 @@ class Engine:
         return network
 
     def wrap(self, model: nn.Module) -> nn.Module:
-        """Wrap a model for training; the result is called in its place."""
+        """Wrap a model for training; call the result instead."""
         return model
 
     def autocast(self) -> AbstractContextManager[object]:

@@ -12,7 +12,7 @@ _SAME_SIGNAL_S = 2.0
 
 
 class StopSignals:
-    """Turns the first Ctrl-C (or SIGTERM) into a request that the loop handles between two steps.
+    """Converts the first Ctrl-C (or SIGTERM) to a request that the loop handles between two steps.
 
     So a training never stops within a step. A second Ctrl-C interrupts at once; one within two
     seconds of the first is the same one, which torchrun forwards again.
@@ -35,7 +35,7 @@ class StopSignals:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:

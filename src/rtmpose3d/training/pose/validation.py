@@ -60,10 +60,10 @@ def validate_pose(
     metrics = _pck_metrics(predictions, batches)
     if spec.codec.has_depth:
         pairs = [_relative_poses(p, b) for p, b in zip(predictions, batches, strict=True)]
-        predicted, true, known = (np.concatenate(column) for column in zip(*pairs, strict=True))
-        metrics["mpjpe_mm"] = _mean_mm(mpjpe(predicted, true, known))
+        predicted, truth, known = (np.concatenate(column) for column in zip(*pairs, strict=True))
+        metrics["mpjpe_mm"] = _mean_mm(mpjpe(predicted, truth, known))
         body = known[:, _BODY]
-        metrics["mpjpe_body_mm"] = _mean_mm(mpjpe(predicted[:, _BODY], true[:, _BODY], body))
+        metrics["mpjpe_body_mm"] = _mean_mm(mpjpe(predicted[:, _BODY], truth[:, _BODY], body))
     return metrics, predictions
 
 
@@ -101,21 +101,23 @@ def labelled_in_crop(batch: PoseBatch) -> np.ndarray:
 def _relative_poses(
     predictions: CropPredictions, batch: PoseBatch
 ) -> tuple[FloatArray, FloatArray, np.ndarray]:
-    """Predicted and true poses (B, 133, 3) relative to the hips, in metres; known (B, 133)."""
-    true = batch.keypoints_camera_m
-    predicted = np.full(true.shape, np.nan, np.float64)
+    """Predictions and ground truth (B, 133, 3) relative to the hips, metres; known (B, 133)."""
+    truth = batch.keypoints_camera_m
+    predicted = np.full(truth.shape, np.nan, np.float64)
     for i in range(len(batch)):
-        camera = fit_crop_camera(batch.keypoints_px[i], true[i], batch.visible[i] > 0)
+        camera = fit_crop_camera(batch.keypoints_px[i], truth[i], batch.visible[i] > 0)
         if camera is None or predictions.relative_depth_m is None:
             continue
         focal, cx, cy = camera
-        depth = true[i, list(HIPS), 2].mean() + predictions.relative_depth_m[i]
+        depth = truth[i, list(HIPS), 2].mean() + predictions.relative_depth_m[i]
         x, y = ((predictions.keypoints_px[i] - (cx, cy)) / focal * depth[:, None]).T
         predicted[i] = np.stack([x, y, depth], axis=1)
     known = (
-        labelled_in_crop(batch) & np.isfinite(true).all(axis=2) & np.isfinite(predicted).all(axis=2)
+        labelled_in_crop(batch)
+        & np.isfinite(truth).all(axis=2)
+        & np.isfinite(predicted).all(axis=2)
     )
-    return relative_to_root(predicted), relative_to_root(true), known
+    return relative_to_root(predicted), relative_to_root(truth), known
 
 
 def fit_crop_camera(
