@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import onnxruntime
 import pytest
 
-from rtmpose3d import BackendError, MissingDependencyError, UnknownNameError
+from rtmpose3d import BackendError, InputError, MissingDependencyError, UnknownNameError
 from rtmpose3d.runtime import BACKENDS, Device, RuntimeOptions, parse_device, select_backend
 
 
@@ -51,6 +52,11 @@ def test_device_names_are_read(name: str, device: Device | None) -> None:
     assert parse_device(name) == device
 
 
+@pytest.mark.parametrize("device", [Device(kind="cpu"), Device(kind="cuda", index=2)])
+def test_a_device_is_written_as_it_is_read(device: Device) -> None:
+    assert parse_device(str(device)) == device
+
+
 @pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:-1", "cuda:a", "", "cpu:0", "0"])
 def test_unknown_device_names_are_refused(name: str) -> None:
     with pytest.raises(UnknownNameError, match="cuda:N"):
@@ -80,6 +86,31 @@ def test_auto_backend_takes_torch_where_only_torch_has_the_device(
     assert select("auto", "mps") == ("torch", Device(kind="mps"))
     assert select("auto", "cpu") == ("onnxruntime", Device(kind="cpu"))
     assert select("auto", "auto") == ("onnxruntime", Device(kind="cpu"))
+
+
+@pytest.mark.usefixtures("only_cpu", "no_torch")
+def test_auto_never_takes_a_backend_that_is_for_use_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    third = replace(BACKENDS["torch"], name="third", resolve_device=lambda wanted: wanted)
+    monkeypatch.setitem(BACKENDS, "third", replace(third, auto=False))
+    assert select("third", "mps") == ("third", Device(kind="mps"))
+    with pytest.raises(BackendError, match="not available with onnxruntime"):
+        select("auto", "mps")
+    monkeypatch.setitem(BACKENDS, "third", third)
+    assert select("auto", "mps") == ("third", Device(kind="mps"))
+
+
+@pytest.mark.usefixtures("only_cpu")
+def test_an_onnx_file_runs_in_a_backend_that_opens_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    replace_resolver(monkeypatch, "torch", lambda wanted: wanted or Device(kind="cuda"))
+    file = Path("net.onnx")
+    with pytest.raises(InputError, match=r"net\.onnx is an ONNX file, which the torch backend"):
+        select_backend(RuntimeOptions(backend="torch"), file)
+    with pytest.raises(BackendError, match="no CUDA"):
+        select_backend(RuntimeOptions(device="cuda"), file)
+    assert select_backend(RuntimeOptions(device="cuda"), Path("net.pth"))[0].name == "torch"
+    assert select_backend(RuntimeOptions(), file)[0].name == "onnxruntime"
 
 
 def test_auto_takes_cuda_where_onnxruntime_has_it(monkeypatch: pytest.MonkeyPatch) -> None:

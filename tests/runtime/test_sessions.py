@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from networks import DetectorNetwork, PoseNetwork
 
+from rtmpose3d import BackendError
 from rtmpose3d.runtime import (
     BACKENDS,
     Backend,
@@ -123,7 +124,7 @@ def test_tensors_open_the_same_session_as_their_file(made_checkpoint: Maker, bac
     np.testing.assert_array_equal(from_file.boxes_xyxy, from_tensors.boxes_xyxy)
 
 
-def test_threads_reach_onnxruntime(made_checkpoint: Maker, monkeypatch) -> None:
+def test_threads_reach_onnxruntime(made_checkpoint: Maker, tmp_path: Path, monkeypatch) -> None:
     from rtmpose3d.runtime.backends import onnxruntime
 
     asked = []
@@ -135,6 +136,9 @@ def test_threads_reach_onnxruntime(made_checkpoint: Maker, monkeypatch) -> None:
     open_detector(DETECTOR, file, RuntimeOptions(backend="onnxruntime", threads=1))
     open_detector(DETECTOR, file, RuntimeOptions(backend="onnxruntime"))
     assert asked == [1, None]
+    with pytest.raises(BackendError, match="cannot open"):
+        open_detector(DETECTOR, tmp_path / "missing.onnx", RuntimeOptions(threads=2))
+    assert asked == [1, None, 2]
     assert original(3).intra_op_num_threads == 3
     assert original(None).intra_op_num_threads == 0  # its way to say one per core
 

@@ -68,6 +68,13 @@ def test_the_face_starts_on_the_person_s_right():
     assert WHOLEBODY.side_of_keypoint[WHOLEBODY.index("face-45")] == "left"
 
 
+def test_left_and_right_of_the_body_have_the_same_tolerance():
+    body = WHOLEBODY.parts["body"]
+    np.testing.assert_array_equal(
+        WHOLEBODY.sigmas[WHOLEBODY.flip_index][body], WHOLEBODY.sigmas[body]
+    )
+
+
 def test_bones_mirror_onto_bones():
     bones = {frozenset(bone) for bone in WHOLEBODY.bones.tolist()}
     assert {frozenset(bone) for bone in WHOLEBODY.flip_index[WHOLEBODY.bones].tolist()} == bones

@@ -13,8 +13,11 @@ from rtmpose3d.zoo import (
     MODELS,
     OFFLINE_MODEL,
     BundledFile,
+    DetectorSpec,
+    ModelSpec,
     PoseSpec,
     RemoteFile,
+    default_confidence_thr,
     resolve,
     resolve_detector,
     resolve_pose,
@@ -137,3 +140,57 @@ def test_every_model_has_a_shipped_graph_that_fits_its_codec(name: str) -> None:
         assert spec.task == "detector"
     for licence in (spec.code_licence, spec.weights_licence, spec.data_licence):
         assert licence
+
+
+POSE_MODELS = [spec for spec in MODELS.values() if isinstance(spec, PoseSpec)]
+DETECTORS = [spec for spec in MODELS.values() if isinstance(spec, DetectorSpec)]
+
+
+@pytest.mark.parametrize("spec", POSE_MODELS, ids=lambda spec: spec.name)
+def test_pose_models_have_the_published_codec(spec: PoseSpec) -> None:
+    codec, (width, height) = spec.codec, spec.input_size_wh
+    assert (width, height) == codec.input_size_wh
+    assert width / height == 3 / 4
+    assert codec.sigma[:2] == {192: (4.9, 5.66), 288: (6.0, 6.93)}[width]
+    assert codec.split_ratio == 2
+    assert codec.label_beta == 10
+    assert not codec.normalize
+    assert not codec.use_dark
+    if spec.task == "pose3d":
+        assert (codec.depth_size, codec.sigma[2]) == (288, 6.0)
+        assert codec.depth_range_m == pytest.approx(2.1744869)
+    family = spec.name.split("-")[0]
+    assert codec.beta == (1 if family == "rtmw" else 10)
+    assert codec.visibility == (family == "rtmw" and width == 288)
+    assert spec.dropout == (0.1 if spec.name == "rtmw3d-l" else 0)
+    assert (spec.pafpn, spec.hem) == ((True, True) if "rtmw" in family else (False, False))
+
+
+@pytest.mark.parametrize("spec", POSE_MODELS, ids=lambda spec: spec.name)
+def test_only_our_small_model_flips_smooths_and_has_a_threshold_of_its_own(spec: PoseSpec) -> None:
+    ours = spec.name == OFFLINE_MODEL
+    assert spec.flip_test is ours
+    assert spec.codec.decode_sigma == (24.0 if ours else None)
+    assert (
+        default_confidence_thr(spec.name) == spec.default_confidence_thr == (0.4 if ours else 0.3)
+    )
+
+
+def test_models_without_a_threshold_of_their_own_have_the_common_one() -> None:
+    assert default_confidence_thr("rtmdet-m") == default_confidence_thr("unknown") == 0.3
+
+
+@pytest.mark.parametrize("spec", MODELS.values(), ids=lambda spec: spec.name)
+def test_pixels_are_normalised_by_imagenets_statistics_of_their_channel(spec: ModelSpec) -> None:
+    red_green_blue = {"rgb": slice(None), "bgr": slice(None, None, -1)}[spec.channel_order]
+    assert spec.mean[red_green_blue] == (123.675, 116.28, 103.53)
+    assert spec.std[red_green_blue] == (58.395, 57.12, 57.375)
+    assert spec.channel_order == ("bgr" if isinstance(spec, DetectorSpec) else "rgb")
+
+
+@pytest.mark.parametrize("spec", DETECTORS, ids=lambda spec: spec.name)
+def test_detectors_select_boxes_as_published(spec: DetectorSpec) -> None:
+    assert (spec.score_thr, spec.pre_nms, spec.max_people) == (0.05, 1000, 100)
+    assert spec.iou_thr == (0.5 if spec.name == "rtmdet-n" else 0.6)
+    nano = spec.name == "rtmdet-nano"
+    assert (spec.separable, spec.exp_on_reg) == (nano, not nano)
