@@ -1,9 +1,9 @@
-"""Figures and images of a model on real annotated people and on rendered held-out ones.
+"""Metrics and images of a model on annotated photographs and on rendered held-out people.
 
     python benchmarks/evaluate_bundled.py --model rtmw3d-n --detector rtmdet-n --out sheet
 
 Prints the Markdown tables of docs/results.md: PCK, OKS-AP, MPJPE, the detector's recall and
-precision, time. Real people: the annotation samples in `--shared`/samples, for evaluation only.
+precision, time. Photographs: the annotation samples in `--shared`/samples, for evaluation only.
 """
 
 from __future__ import annotations
@@ -14,95 +14,105 @@ import platform
 import statistics
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
+import bundled_tables as sheet
 import cv2
 import numpy as np
+from mean_pose import MeanPose, load_mean_pose, mean_pose, standing_mean_pose
+from samples import read_samples
 
 from rtmpose3d import RTMPose3D
-from rtmpose3d.evaluation import MeanPose, score_detections, sheet
-from rtmpose3d.evaluation.predictions import (
-    Predictions,
-    by_image,
-    detections_of,
-    predict_in_found_boxes,
-    predict_in_given_boxes,
-)
-from rtmpose3d.evaluation.real_people import RealPerson
-from rtmpose3d.evaluation.real_samples import read_real_people
-from rtmpose3d.evaluation.rendered_people import mean_pose_of_rendered, read_rendered_people
-from rtmpose3d.evaluation.reports.tiles import draw_results, lay_out
+from rtmpose3d.data import DATASETS, AnnotatedImage, PoseRecord
+from rtmpose3d.evaluation import DatasetProtocol, MatchedPeople, RunOptions, SkippedItems
+from rtmpose3d.evaluation.matching import detection_target
+from rtmpose3d.evaluation.metrics import detection_metrics
+from rtmpose3d.evaluation.poses import detections_from_result
+from rtmpose3d.evaluation.protocols.dataset import read_images
+from rtmpose3d.evaluation.reports.tiles import lay_out
+from rtmpose3d.evaluation.running import Predicted, predict_records
 from rtmpose3d.sources import load_image
-from rtmpose3d.viz import standing_person
-from rtmpose3d.zoo import resolve_pose
+from rtmpose3d.structures import Image, PoseResult
+from rtmpose3d.viz import draw_2d
+from rtmpose3d.zoo import default_confidence_thr, resolve_pose
 
 DETECTOR_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
 RENDERED_IMAGES = 500  # at most
 SHEET_IMAGES = 80  # at most
+TILE_HEIGHT_PX = 420
 TIMED_RUNS = 15
+PROTOCOL = DatasetProtocol(title="bundled models")
 
 
-def standing_mean_pose() -> MeanPose:
-    """The baseline where no mean of training poses is given: a figure that stands upright."""
-    points = standing_person()
-    front = np.column_stack([points[:, 0], -points[:, 2]])
-    box = np.concatenate([front.min(axis=0), front.max(axis=0)])
-    camera = np.column_stack([points[:, 0], -points[:, 2], points[:, 1]])
-    relative = camera - camera[[11, 12]].mean(axis=0)
-    return MeanPose.of_poses([(front, np.ones(133, bool), box, relative)], of="a standing figure")
+def run(
+    model: RTMPose3D, images: Sequence[AnnotatedImage], options: RunOptions
+) -> tuple[Predicted, MatchedPeople]:
+    """Runs the model and matches its poses with the people who count."""
+    predicted = predict_records(
+        model, images, options, counts=PROTOCOL.counts, skipped=SkippedItems()
+    )
+    return predicted, PROTOCOL.match(predicted, detected=options.boxes == "detected")
 
 
-def given_boxes(
-    model: RTMPose3D, people: Sequence[RealPerson], mean: MeanPose, out: Path, name: str
+def annotated_boxes(
+    model: RTMPose3D, images: Sequence[AnnotatedImage], mean: MeanPose, out: Path, name: str
 ) -> Iterator[str]:
     """Tables of the people in their annotated boxes."""
-    found = predict_in_given_boxes(model, people)
-    images = len(found.results)
-    yield f"### Given boxes: {len(people)} boxes in {images} images\n"
-    yield from sheet.pck_table(people, found.keypoints, mean)
+    predicted, people = run(model, images, RunOptions())
+    yield f"### Given boxes: {len(people)} boxes in {len(predicted.results)} images\n"
+    yield from sheet.pck_table(people, mean)
     yield ""
-    yield from sheet.oks_table(people, found, mean)
+    is_person = [DATASETS[name].box_kind == "person" for name in people.datasets]
+    yield from sheet.oks_table(people.select(np.flatnonzero(is_person)), mean)
     yield ""
     yield "PCK@0.1 by dataset, the mean pose in brackets:\n"
-    yield from sheet.dataset_table(people, found.keypoints, mean)
+    yield from sheet.dataset_table(people, mean)
     yield ""
-    yield from sheet.space_table(people, found, mean)
+    yield from sheet.table_3d(people, mean)
     yield ""
     yield "How many keypoints of a confidence are right (PCK@0.1):\n"
-    yield from sheet.confidence_table(people, found)
+    yield from sheet.confidence_table(people)
     yield ""
-    save_sheet(found, out / f"{name}_given.jpg")
+    save_sheet(predicted, out / f"{name}_given.jpg")
 
 
-def found_boxes(
-    model: RTMPose3D, people: Sequence[RealPerson], mean: MeanPose, out: Path, name: str
+def detected_boxes(
+    model: RTMPose3D, images: Sequence[AnnotatedImage], mean: MeanPose, out: Path, name: str
 ) -> Iterator[str]:
-    """Tables of the people in the boxes that the detector finds, and of the detector."""
-    chosen = [person for person in sheet.with_person_box(people) if not person.crowd]
-    found = predict_in_found_boxes(model, chosen)
-    yield f"### Detected boxes: {len(chosen)} people in {len(found.results)} images\n"
-    yield "Who is not found counts as missed. The mean pose stands in the annotated boxes.\n"
-    yield from sheet.pck_table(chosen, found.keypoints, mean)
+    """Tables of the people in the boxes of the detector, and of the detector."""
+    threshold = model.config.bbox_thr
+    predicted, people = run(model, images, RunOptions(boxes="detected", bbox_thr=threshold))
+    yield f"### Detected boxes: {len(people)} people in {len(predicted.results)} images\n"
+    yield "People who are not detected count as missed. The mean pose is in the annotated boxes.\n"
+    yield from sheet.pck_table(people, mean)
     yield ""
-    everybody = sheet.with_person_box(people)
-    low = predict_in_found_boxes(model, everybody, bbox_thr=DETECTOR_THRESHOLDS[0])
-    sizes_wh = {path: result.image_size_wh for path, result in low.results.items()}
-    images = sheet.annotated_images(everybody, sizes_wh)
-    finds = [detections_of(low.results[path]) for path in by_image(everybody)]
+    low, _ = run(model, images, RunOptions(boxes="detected", bbox_thr=DETECTOR_THRESHOLDS[0]))
+    results = [low.results[image.path] for image in images]
+    targets = [
+        detection_target(image, result.image_size_wh)
+        for image, result in zip(images, results, strict=True)
+    ]
+    detections = [detections_from_result(result) for result in results]
     yield "Detector, people taller than a fifth of the image, at an IoU of 0.5:\n"
     yield from sheet.detector_table(
-        (thr, score_detections(images, finds, score_thr=thr)) for thr in DETECTOR_THRESHOLDS
+        {thr: detection_metrics(targets, detections, score_thr=thr) for thr in DETECTOR_THRESHOLDS}
     )
     yield ""
-    save_sheet(found, out / f"{name}_found.jpg")
+    save_sheet(predicted, out / f"{name}_found.jpg")
 
 
-def timing(model: RTMPose3D, people: Sequence[RealPerson], *, detect: bool) -> Iterator[str]:
+def has_person_box(record: PoseRecord) -> bool:
+    """Whether the annotated box encloses the person closely, as a detection does."""
+    return record.box_kind == "person" and DATASETS[record.dataset].tight_boxes
+
+
+def timing(model: RTMPose3D, images: Sequence[AnnotatedImage], *, detect: bool) -> Iterator[str]:
     """Milliseconds from image to result for one person."""
-    image = load_image(people[0].image_path)
-    box = people[0].box_xyxy[None]
+    image = load_image(images[0].path)
+    box = images[0].people[0].box_xyxy[None]
     runs = {"given box": lambda: model(image, boxes=box)}
     if detect:
         runs["with detector"] = lambda: model(image, single_person=True)
@@ -119,12 +129,22 @@ def timing(model: RTMPose3D, people: Sequence[RealPerson], *, detect: bool) -> I
     yield ""
 
 
-def save_sheet(found: Predictions, path: Path) -> None:
-    """Write the images with what was found in them as one JPEG."""
-    results = list(found.results.values())[:SHEET_IMAGES]
-    sheet = lay_out(draw_results(results))
-    if not cv2.imwrite(str(path), sheet, [cv2.IMWRITE_JPEG_QUALITY, 90]):
+def save_sheet(predicted: Predicted, path: Path) -> None:
+    """Writes the images with the predicted poses as one JPEG."""
+    results = list(predicted.results.items())[:SHEET_IMAGES]
+    tiles = [draw_tile(load_image(image), result) for image, result in results]
+    if not cv2.imwrite(str(path), lay_out(tiles), [cv2.IMWRITE_JPEG_QUALITY, 90]):
         raise SystemExit(f"cannot write {path}")
+
+
+def draw_tile(image: Image, result: PoseResult) -> Image:
+    """The result over its image, of the height of all tiles."""
+    factor = TILE_HEIGHT_PX / image.shape[0]
+    threshold = default_confidence_thr(result.model)
+    drawn = draw_2d(image, result, confidence_thr=threshold, labels=False)
+    size = max(round(drawn.shape[1] * factor), 1), TILE_HEIGHT_PX
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    return cv2.resize(drawn, size, interpolation=method).astype(np.uint8)
 
 
 def header(options: argparse.Namespace, mean: MeanPose) -> Iterator[str]:
@@ -136,7 +156,7 @@ def header(options: argparse.Namespace, mean: MeanPose) -> Iterator[str]:
     flips = (
         resolve_pose(options.model).flip_test if options.flip_test is None else options.flip_test
     )
-    yield f"Mean pose: {mean.of} ({mean.poses} poses). Flip test: {'yes' if flips else 'no'}.\n"
+    yield f"Mean pose: {mean.source} ({mean.poses} poses). Flip test: {'yes' if flips else 'no'}.\n"
 
 
 def parse() -> argparse.Namespace:
@@ -157,33 +177,39 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def mean_pose(options: argparse.Namespace) -> MeanPose:
-    """The baseline: given, taken of training data (and kept in --out), or a standing figure."""
+def baseline(options: argparse.Namespace) -> MeanPose:
+    """The mean pose: given, of training data (and kept in --out), or a standing person."""
     if options.mean_pose:
-        return MeanPose.load(options.mean_pose)
+        return load_mean_pose(options.mean_pose)
     if options.training_data:
-        mean = mean_pose_of_rendered(options.training_data)
+        images = read_images("rendered", options.training_data, SkippedItems())
+        records = [r for image in images for r in image.people if PROTOCOL.counts(r)]
+        mean = mean_pose(records, source=f"{len(records)} rendered training poses")
         mean.save(options.out / "mean_pose.npz")
         return mean
     return standing_mean_pose()
 
 
 def tables(
-    model: RTMPose3D, people: Sequence[RealPerson], mean: MeanPose, out: Path, name: str
+    model: RTMPose3D, images: Sequence[AnnotatedImage], mean: MeanPose, out: Path, name: str
 ) -> Iterator[str]:
-    """All tables of one collection of people."""
-    boxed = [person for person in people if not person.crowd]
+    """All tables of some annotated images."""
     yield f"## {name}\n"
-    yield from given_boxes(model, boxed, mean, out, name)
+    yield from annotated_boxes(model, images, mean, out, name)
     if model.config.detector is not None:
-        yield from found_boxes(model, people, mean, out, name)
+        boxed = [
+            replace(image, people=tuple(r for r in image.people if has_person_box(r)))
+            for image in images
+        ]
+        with_people = [image for image in boxed if image.people]
+        yield from detected_boxes(model, with_people, mean, out, name)
 
 
 def main() -> None:
-    """Print the tables, write the sheets."""
+    """Prints the tables, writes the sheets."""
     options = parse()
     options.out.mkdir(parents=True, exist_ok=True)
-    mean = mean_pose(options)
+    mean = baseline(options)
     model = RTMPose3D.from_pretrained(
         options.model,
         device="cpu",
@@ -192,13 +218,13 @@ def main() -> None:
         detector_checkpoint=options.detector_checkpoint,
         flip_test=options.flip_test,
     )
-    real = read_real_people(options.shared / "samples")
-    lines = [header(options, mean), tables(model, real, mean, options.out, "real")]
+    real = read_samples(options.shared / "samples")
+    parts = [header(options, mean), tables(model, real, mean, options.out, "real")]
     if options.rendered:
-        rendered = read_rendered_people(options.rendered, max_images=RENDERED_IMAGES)
-        lines.append(tables(model, rendered, mean, options.out, "rendered"))
-    lines.append(timing(model, real, detect=options.detector is not None))
-    for part in lines:
+        rendered = read_images("rendered", options.rendered, SkippedItems())[:RENDERED_IMAGES]
+        parts.append(tables(model, rendered, mean, options.out, "rendered"))
+    parts.append(timing(model, real, detect=options.detector is not None))
+    for part in parts:
         for line in part:
             print(line, flush=True)
 

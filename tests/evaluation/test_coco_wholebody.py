@@ -1,28 +1,32 @@
-"""Figures of COCO-WholeBody: against the official tools, and what must not change them."""
+"""Metrics of COCO-WholeBody: equal to the official tools, and invariant to what must not matter."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from evaluation.made_coco import made_annotations, made_results
-from rtmpose3d.errors import InputError, UnknownNameError
-from rtmpose3d.evaluation.coco_annotations import CocoImage, read_coco_wholebody
-from rtmpose3d.evaluation.errors import Skips
-from rtmpose3d.evaluation.metrics.coco_ap import COLUMNS, coco_wholebody_figures
-from rtmpose3d.evaluation.metrics.oks import AveragePrecision
+from evaluation.synthetic_coco import HEIGHT, WIDTH, synthetic_annotations, synthetic_results
+from rtmpose3d.data import AnnotatedImage
+from rtmpose3d.errors import InputError
+from rtmpose3d.evaluation import CocoWholeBodyProtocol, Rescoring, SkippedItems
+from rtmpose3d.evaluation.metrics import AveragePrecision
+from rtmpose3d.evaluation.poses import ImagePoses
 from rtmpose3d.evaluation.protocols.coco_results import (
-    FoundPeople,
+    read_detections,
     read_results,
     results_document,
-    scored_people,
-    write_results,
 )
-from rtmpose3d.evaluation.protocols.rescoring import Rescoring, pose_similarity
+from rtmpose3d.evaluation.protocols.coco_wholebody import (
+    coco_wholebody_ap,
+    read_images,
+    rescored_poses,
+)
+from rtmpose3d.evaluation.reports.tables import COCO_COLUMNS
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "evaluation" / "coco_figures.json"
 SETTINGS = {  # as the recording of mmpose's CocoWholeBodyMetric names them
@@ -33,12 +37,13 @@ SETTINGS = {  # as the recording of mmpose's CocoWholeBodyMetric names them
     "{'score_mode': 'bbox_keypoint', 'nms_mode': 'none'}": {"nms": "none"},
     "{'nms_thr': 0.5}": {"nms_thr": 0.5},
 }
+Images = list[AnnotatedImage]
 
 
-def assert_equal(figures: dict[str, AveragePrecision], expected: dict[str, Any]) -> None:
+def assert_equal(metrics: dict[str, AveragePrecision], expected: dict[str, Any]) -> None:
     for part, row in expected.items():
-        ours = [getattr(figures[part], name) for name in COLUMNS.values()]
-        theirs = [np.nan if row[column] == -1 else row[column] for column in COLUMNS]
+        ours = [getattr(metrics[part], name) for name in COCO_COLUMNS.values()]
+        theirs = [np.nan if row[column] == -1 else row[column] for column in COCO_COLUMNS]
         np.testing.assert_allclose(ours, theirs, atol=1e-9, err_msg=part)
 
 
@@ -47,219 +52,225 @@ def write(path: Path, document: object) -> Path:
     return path
 
 
+def read(path: Path) -> Images:
+    return read_images(path, None, SkippedItems())
+
+
+def by_path(images: Images, poses: dict[int, ImagePoses]) -> dict[Path, ImagePoses]:
+    paths = {image.image_id: image.path for image in images}
+    return {paths[image_id]: found for image_id, found in poses.items()}
+
+
+def results(images: Images, path: Path) -> dict[Path, ImagePoses]:
+    ids = [image.image_id for image in images if image.image_id is not None]
+    return by_path(images, read_results(path, ids))
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[CocoImage], Path]:
-    folder = tmp_path_factory.mktemp("made")
-    images = read_coco_wholebody(write(folder / "gt.json", made_annotations()), Skips())
-    return images, folder
+def synthetic(tmp_path_factory: pytest.TempPathFactory) -> tuple[Images, Path]:
+    folder = tmp_path_factory.mktemp("synthetic")
+    return read(write(folder / "gt.json", synthetic_annotations())), folder
 
 
 @pytest.mark.parametrize(("name", "parts"), [("with part scores", True), ("one score", False)])
-def test_figures_equal_xtcocotools_on_made_up_people(made, name: str, parts: bool) -> None:
-    images, folder = made
-    results = made_results(made_annotations(), part_scores=parts)
-    found = read_results(write(folder / "dt.json", results), [p.image_id for p in images])
-    assert_equal(coco_wholebody_figures(images, found), json.loads(FIXTURE.read_text())[name])
+def test_metrics_equal_xtcocotools_on_synthetic_people(synthetic, name: str, parts: bool) -> None:
+    images, folder = synthetic
+    document = synthetic_results(synthetic_annotations(), part_scores=parts)
+    poses = results(images, write(folder / "dt.json", document))
+    assert_equal(coco_wholebody_ap(images, poses), json.loads(FIXTURE.read_text())[name])
 
 
-def test_figures_equal_the_official_example(shared: Path) -> None:
+def test_metrics_equal_the_official_example(shared: Path) -> None:
     samples = shared / "samples" / "coco_wholebody_eval"
-    images = read_coco_wholebody(samples / "example_gt.json", Skips())
-    found = read_results(samples / "example_pred.json", [p.image_id for p in images])
+    images = read(samples / "example_gt.json")
+    poses = results(images, samples / "example_pred.json")
     official = json.loads((shared / "golden" / "eval" / "official_coco_wholebody.json").read_text())
-    assert_equal(coco_wholebody_figures(images, found), official["example"]["results"])
+    assert_equal(coco_wholebody_ap(images, poses), official["example"]["results"])
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_figures_equal_mmposes_metric(name: str, shared: Path) -> None:
+def test_metrics_equal_mmposes_metric(name: str, shared: Path) -> None:
     recording = json.loads((shared / "golden" / "eval" / "coco_wholebody_metric.json").read_text())
-    annotations = shared / "samples" / "coco" / "test_coco_wholebody.json"
-    images = read_coco_wholebody(annotations, Skips())
-    found = _scored(recording["samples"], Rescoring(**SETTINGS[name]))
-    assert_equal(coco_wholebody_figures(images, found), recording["results"][name])
+    images = read(shared / "samples" / "coco" / "test_coco_wholebody.json")
+    poses = _rescored(recording["samples"], Rescoring(**SETTINGS[name]))
+    metrics = coco_wholebody_ap(images, by_path(images, poses))
+    assert_equal(metrics, recording["results"][name])
 
 
-def test_figures_equal_the_official_ones_of_perturbed_predictions(shared: Path) -> None:
+def test_metrics_equal_the_official_ones_of_perturbed_predictions(shared: Path) -> None:
     golden = shared / "golden" / "eval"
     recording = json.loads((golden / "coco_wholebody_metric.json").read_text())
     official = json.loads((golden / "official_coco_wholebody.json").read_text())
-    annotations = shared / "samples" / "coco" / "test_coco_wholebody.json"
-    found = _scored(recording["samples"], Rescoring(score="bbox", nms="none"))
-    figures = coco_wholebody_figures(read_coco_wholebody(annotations, Skips()), found)
-    assert_equal(figures, official["perturbed_no_nms_score_is_bbox_score"])
+    images = read(shared / "samples" / "coco" / "test_coco_wholebody.json")
+    poses = _rescored(recording["samples"], Rescoring(score="bbox", nms="none"))
+    metrics = coco_wholebody_ap(images, by_path(images, poses))
+    assert_equal(metrics, official["perturbed_no_nms_score_is_bbox_score"])
 
 
-def _scored(samples: list[dict[str, Any]], rescoring: Rescoring) -> dict[int, FoundPeople]:
+def _rescored(samples: list[dict[str, Any]], rescoring: Rescoring) -> dict[int, ImagePoses]:
     by_image: dict[int, list[dict[str, Any]]] = {}
     for sample in sorted(samples, key=lambda sample: sample["id"]):
         by_image.setdefault(sample["img_id"], []).append(sample)
     keys = ("keypoints", "scores", "bbox_score", "area")
     return {
-        image: scored_people(*(np.array([p[key] for p in people]) for key in keys), rescoring)
+        image: rescored_poses(*(np.array([p[key] for p in people]) for key in keys), rescoring)
         for image, people in by_image.items()
     }
 
 
-def test_the_order_of_images_and_of_people_does_not_count(made, tmp_path: Path) -> None:
-    images, _ = made
-    results = made_results(made_annotations(), part_scores=False)
-    for i, row in enumerate(results):
-        row["score"] += 1e-6 * i  # equal scores would be told apart by their order
-    ids = [p.image_id for p in images]
-    found = read_results(write(tmp_path / "a.json", results), ids)
-    turned = read_results(write(tmp_path / "b.json", results[::-1]), ids)
-    first = coco_wholebody_figures(images, found)
-    assert coco_wholebody_figures(images[::-1], turned) == first
+def test_the_order_of_images_and_of_poses_does_not_matter(synthetic, tmp_path: Path) -> None:
+    images, _ = synthetic
+    document = synthetic_results(synthetic_annotations(), part_scores=False)
+    for i, row in enumerate(document):
+        row["score"] += 1e-6 * i  # equal scores would be ordered by their position
+    poses = results(images, write(tmp_path / "a.json", document))
+    reversed_poses = results(images, write(tmp_path / "b.json", document[::-1]))
+    metrics = coco_wholebody_ap(images, poses)
+    assert coco_wholebody_ap(images[::-1], reversed_poses) == metrics
 
 
-def test_the_truth_scores_one(made) -> None:
-    images, _ = made
-    found = {
-        p.image_id: FoundPeople(
-            keypoints=np.concatenate([p.keypoints, p.annotated[..., None]], axis=2),
-            scores=np.ones(len(p.ids)),
-            part_scores={},
+def truth_as_poses(images: Images) -> dict[Path, ImagePoses]:
+    return {
+        image.path: ImagePoses(
+            keypoints_px=np.stack([record.keypoints_px for record in image.people]),
+            keypoint_scores=np.stack([record.visible for record in image.people]),
+            scores=np.ones(len(image.people)),
         )
-        for p in images
+        for image in images
+        if image.people
     }
-    figures = coco_wholebody_figures(images, found)
-    assert all(f.ap == pytest.approx(1) and f.ar == pytest.approx(1) for f in figures.values())
 
 
-def test_nothing_found_scores_none(made) -> None:
-    figures = coco_wholebody_figures(made[0], {})
-    assert {f.ap for f in figures.values()} == {0.0}
+def test_the_ground_truth_scores_one(synthetic) -> None:
+    images, _ = synthetic
+    metrics = coco_wholebody_ap(images, truth_as_poses(images))
+    assert all(m.ap == pytest.approx(1) and m.ar == pytest.approx(1) for m in metrics.values())
 
 
-def test_results_written_and_read_again_are_the_same(made, tmp_path: Path) -> None:
-    ids = [p.image_id for p in made[0]]
-    results = made_results(made_annotations(), part_scores=True)
-    found = read_results(write(tmp_path / "a.json", results), ids)
-    write_results(tmp_path / "b.json", found)
-    again = read_results(tmp_path / "b.json", ids)
-    assert sorted(again) == sorted(found)
-    for image_id, people in found.items():
-        np.testing.assert_array_equal(again[image_id].keypoints, people.keypoints)
-        np.testing.assert_array_equal(again[image_id].scores_of("foot"), people.scores_of("foot"))
-    assert {row["category_id"] for row in results_document(found)} == {1}
+def test_no_detections_score_zero(synthetic) -> None:
+    assert {m.ap for m in coco_wholebody_ap(synthetic[0], {}).values()} == {0.0}
 
 
-def test_poses_too_much_alike_count_once_and_the_better_one_stays() -> None:
-    one = np.linspace(0, 200, 266).reshape(133, 2)
-    poses = np.stack([one, one + 0.5, np.add(one, [300, 40])])
-    area = np.full(3, 9000.0)
-    similarity = pose_similarity(poses, area)
-    assert similarity[0, 1] > 0.9 > 0.1 > similarity[0, 2]
-    scores = np.array([0.4, 0.8, 0.5])
-    assert Rescoring().keep(poses, scores, area).tolist() == [1, 2]
-    assert Rescoring(nms="none").keep(poses, scores, area).tolist() == [0, 1, 2]
-    assert Rescoring(nms="soft-oks").keep(poses, scores, area).tolist() == [1, 2, 0]
+def test_detections_in_images_without_people_are_false_positives(synthetic) -> None:
+    images, _ = synthetic
+    poses = truth_as_poses(images)
+    empty = next(image for image in images if not image.people)
+    one = next(iter(poses.values()))
+    best = replace(one, scores=one.scores + 1)
+    metrics = coco_wholebody_ap(images, {**poses, empty.path: best})
+    assert metrics["body"].ap < 1
 
 
-def test_only_keypoints_above_the_threshold_count_in_the_score() -> None:
-    trust = np.full((2, 133), 0.1)
-    trust[0, :10] = 0.6
-    boxes = np.array([0.5, 0.9])
-    assert Rescoring().scores(boxes, trust) == pytest.approx([0.3, 0])
-    assert Rescoring(score="bbox").scores(boxes, trust) == pytest.approx([0.5, 0.9])
-    assert Rescoring(score="keypoint").scores(boxes, trust)[1] == pytest.approx(0.1)
+def test_all_people_are_read_crowds_and_images_without_people_included(synthetic) -> None:
+    images, _ = synthetic
+    document = synthetic_annotations()
+    assert [image.image_id for image in images] == sorted(i["id"] for i in document["images"])
+    people = {r.annotation_id: r for image in images for r in image.people}
+    assert set(people) == {row["id"] for row in document["annotations"]}
+    for row in document["annotations"]:
+        assert people[row["id"]].crowd == bool(row["iscrowd"])
+        assert people[row["id"]].area_px2 == row["area"]
+    assert {image.size_wh for image in images} == {(WIDTH, HEIGHT)}
 
 
-def test_unknown_ways_and_impossible_thresholds_are_errors() -> None:
-    with pytest.raises(UnknownNameError, match=r"unknown way to score poses 'box'"):
-        Rescoring(score="box")  # type: ignore[arg-type]
-    with pytest.raises(UnknownNameError, match=r"did you mean 'oks'"):
-        Rescoring(nms="ok")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="nms_thr"):
-        Rescoring(nms_thr=0)
+def test_only_people_with_body_keypoints_who_are_no_crowd_are_cropped(synthetic) -> None:
+    images, _ = synthetic
+    counts = CocoWholeBodyProtocol().counts
+    records = [record for image in images for record in image.people]
+    chosen = [record for record in records if counts(record)]
+    assert 0 < len(chosen) < len(records)
+    assert not any(record.crowd for record in chosen)
+    assert all(record.annotated[:17].any() for record in chosen)
+    rejected = [record for record in records if not counts(record)]
+    assert all(record.crowd or not record.annotated[:17].any() for record in rejected)
 
 
-def _broken(change: str) -> dict[str, Any]:
-    document = made_annotations(6)
-    person = document["annotations"][2]
-    if change == "nan":
-        person["keypoints"][3] = float("nan")
-    elif change == "short":
-        person["face_kpts"] = person["face_kpts"][:-3]
-    elif change == "missing":
-        del person["foot_kpts"]
-    elif change == "image":
-        person["image_id"] = 5
-    elif change == "box":
-        person["bbox"] = [1, 2, 3]
-    elif change == "area":
-        del person["area"]
-    return document
+def test_crowds_are_not_compared_in_pixels(synthetic) -> None:
+    images, _ = synthetic
+    protocol = CocoWholeBodyProtocol()
+    evaluation = protocol.score_poses(images, truth_as_poses(images))
+    counted = sum(protocol.counts(record) for image in images for record in image.people)
+    assert len(evaluation.matches) == counted
+    assert str(counted) in evaluation.facts["people"]
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ("nan", r"annotation 2 \(id \d+\): keypoints: number 3 is nan"),
-        ("short", r"annotation 2 \(id \d+\): face_kpts: expected 204 numbers, got 201"),
-        ("missing", r"annotation 2 \(id \d+\): 'foot_kpts' is missing"),
-        ("image", "annotation 2: no image has the id 5"),
-        ("box", r"annotation 2 \(id \d+\): bbox: expected 4 numbers, got 3"),
-        ("area", r"annotation 2 \(id \d+\): 'area' must be a finite number; it is missing"),
-    ],
-)
-def test_broken_annotations_are_named_and_left_out_on_request(
-    change: str, said: str, tmp_path: Path
-) -> None:
-    path = write(tmp_path / "gt.json", _broken(change))
-    with pytest.raises(InputError, match=said):
-        read_coco_wholebody(path, Skips())
-    skips = Skips(allowed=True)
-    people = sum(len(image.ids) for image in read_coco_wholebody(path, skips))
-    assert people == len(made_annotations(6)["annotations"]) - 1
-    assert len(skips.reasons) == 1
-    assert str(path) in skips.reasons[0]
+def test_written_results_are_read_again_unchanged(synthetic, tmp_path: Path) -> None:
+    ids = [image.image_id for image in synthetic[0]]
+    document = synthetic_results(synthetic_annotations(), part_scores=True)
+    poses = read_results(write(tmp_path / "a.json", document), ids)
+    again = read_results(write(tmp_path / "b.json", results_document(poses)), ids)
+    assert sorted(again) == sorted(poses)
+    for image_id, people in poses.items():
+        np.testing.assert_array_equal(again[image_id].keypoints_px, people.keypoints_px)
+        np.testing.assert_array_equal(again[image_id].keypoint_scores, people.keypoint_scores)
+        np.testing.assert_array_equal(again[image_id].scores_for("foot"), people.scores_for("foot"))
+    assert {row["category_id"] for row in results_document(poses)} == {1}
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("{", "is no valid JSON"),
-        ("[]", "must hold an object"),
-        ('{"images": [], "annotations": [{}]}', "'images' must be a list that is not empty"),
-        ('{"images": [{"id": 1}], "annotations": [{}]}', "image 0: expected an object with id"),
-        (
-            '{"images": [{"id": "1", "file_name": "a", "width": 1, "height": 1}],'
-            ' "annotations": [{}]}',
-            "image 0: 'id' must be a whole number, got '1'",
-        ),
-    ],
-)
-def test_files_that_are_no_annotations_are_errors(content: str, said: str, tmp_path: Path) -> None:
-    (tmp_path / "gt.json").write_text(content)
-    with pytest.raises(InputError, match=said):
-        read_coco_wholebody(tmp_path / "gt.json", Skips(allowed=True))
+def test_bad_annotations_are_errors_or_skipped_on_request(tmp_path: Path) -> None:
+    document = synthetic_annotations(6)
+    document["annotations"][2]["face_kpts"] = [1.0, 2.0, 3.0]
+    path = write(tmp_path / "gt.json", document)
+    with pytest.raises(InputError, match=r"annotation 2 \(id \d+\): face_kpts"):
+        read_images(path, None, SkippedItems())
+    skipped = SkippedItems(allowed=True)
+    people = sum(len(image.people) for image in read_images(path, None, skipped))
+    assert people == len(document["annotations"]) - 1
+    assert len(skipped.reasons) == 1
+    assert str(path) in skipped.reasons[0]
 
 
-def test_an_image_twice_and_an_absent_file_are_errors(tmp_path: Path) -> None:
-    document = made_annotations(6)
-    document["images"].append(document["images"][0])
+def test_an_image_twice_is_an_error(tmp_path: Path) -> None:
+    document = synthetic_annotations(6)
+    document["images"].append({**document["images"][0], "file_name": "other.jpg"})
     with pytest.raises(InputError, match="image 6: the id 1000 occurs twice"):
-        read_coco_wholebody(write(tmp_path / "gt.json", document), Skips())
-    with pytest.raises(InputError, match="cannot be read: No such file"):
-        read_coco_wholebody(tmp_path / "absent.json", Skips())
+        read(write(tmp_path / "gt.json", document))
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"image_id": 3}, "result 1: no annotated image has the id 3"),
         ({"score": None}, "result 1: 'score' must be a finite number; got None"),
-        ({"keypoints": [1.0]}, "result 1: keypoints: expected 51 numbers, got 1"),
+        ({"score": True}, "result 1: 'score' must be a finite number; got True"),
+        ({"keypoints": [1.0]}, "result 1: keypoints must be numbers of shape"),
+        ({"keypoints": [float("nan")] * 51}, "result 1: all coordinates and scores must be finite"),
     ],
 )
-def test_broken_results_are_named(made, change: dict, said: str, tmp_path: Path) -> None:
-    results = made_results(made_annotations(), part_scores=False)
-    results[1] |= change
-    with pytest.raises(InputError, match=said):
-        read_results(write(tmp_path / "dt.json", results), [p.image_id for p in made[0]])
+def test_bad_results_are_named(synthetic, change: dict, message: str, tmp_path: Path) -> None:
+    document = synthetic_results(synthetic_annotations(), part_scores=False)
+    document[1] |= change
+    with pytest.raises(InputError, match=message):
+        results(synthetic[0], write(tmp_path / "dt.json", document))
 
 
-def test_results_of_other_kinds_are_errors(tmp_path: Path) -> None:
+def test_a_result_without_a_field_is_named(synthetic, tmp_path: Path) -> None:
+    document = synthetic_results(synthetic_annotations(), part_scores=False)
+    del document[0]["foot_kpts"]
+    with pytest.raises(InputError, match="result 0: 'foot_kpts' is missing"):
+        results(synthetic[0], write(tmp_path / "dt.json", document))
+
+
+def test_other_files_are_errors(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="must hold a list of results, got a dict"):
         read_results(write(tmp_path / "dt.json", {}), [1])
+    with pytest.raises(InputError, match="result 0: expected an object"):
+        read_results(write(tmp_path / "dt.json", [3]), [1])
+
+
+def test_detections_are_read_best_first_and_others_skipped(tmp_path: Path) -> None:
+    rows = [
+        {"image_id": 4, "category_id": 1, "bbox": [1, 2, 30, 40], "score": 0.4},
+        {"image_id": 4, "category_id": 1, "bbox": [5, 6, 30, 40], "score": 0.8},
+        {"image_id": 4, "category_id": 3, "bbox": [5, 6, 30, 40], "score": 0.9},
+        {"image_id": 9, "category_id": 1, "bbox": [5, 6, 30, 40], "score": 0.9},
+        {"image_id": 4, "category_id": 1, "bbox": [5, 6, 0, 40], "score": 0.9},
+        {"image_id": 4, "category_id": 1, "bbox": [5, 6, 30, 40], "score": 0.01},
+    ]
+    path = write(tmp_path / "boxes.json", rows)
+    boxes = read_detections(path, [4], bbox_thr=0.1)[4]
+    assert boxes.boxes_xyxy.tolist() == [[5, 6, 35, 46], [1, 2, 31, 42]]
+    np.testing.assert_allclose(boxes.scores, [0.8, 0.4])
+    path = write(tmp_path / "boxes.json", [{**rows[0], "bbox": [1, 2, 3]}])
+    with pytest.raises(InputError, match="detection 0: bbox must be numbers"):
+        read_detections(path, [4])

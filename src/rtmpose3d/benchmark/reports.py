@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rtmpose3d.benchmark.measuring import IMAGE_WH, Measurement
 from rtmpose3d.benchmark.timing import Timing
-from rtmpose3d.evaluation.reports.writing import Table, write_json, write_markdown
+from rtmpose3d.evaluation.reports.documents import Table, write_json, write_markdown
 from rtmpose3d.zoo import PoseSpec
 
 

@@ -82,7 +82,7 @@ def benchmark(
         pipeline_table,
         write_report,
     )
-    from rtmpose3d.cli.evaluate_writing import print_table
+    from rtmpose3d.cli.tables import print_table
     from rtmpose3d.progress import progress_bar
     from rtmpose3d.structures.atomic import make_directory
     from rtmpose3d.zoo import MODELS, resolve

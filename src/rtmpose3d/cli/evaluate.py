@@ -1,23 +1,27 @@
-"""`rtmpose3d evaluate`: figures of a model, or of poses in files, on annotated people."""
+"""`rtmpose3d evaluate`: metrics of a model, or of poses in files, on annotated people."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtmpose3d.cli import evaluate_options as shared
+from rtmpose3d.cli import evaluate_options as option
 from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.cli.options import expand_options
-from rtmpose3d.cli.terminal import DebugOption, reports_errors
+from rtmpose3d.cli.tables import print_table
+from rtmpose3d.cli.terminal import FAILED, DebugOption, plural, reports_errors
+from rtmpose3d.errors import InputError
 
-evaluate = typer.Typer(
-    name="evaluate",
-    help="Measure how good poses are: COCO-WholeBody's AP and AR, H3WB's errors in 3D.",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-)
+if TYPE_CHECKING:
+    from rtmpose3d.data import AnnotatedImage
+    from rtmpose3d.evaluation import Evaluation, Protocol, RunOptions, SkippedItems
+
+MAX_REASONS = 10
 MODEL_OPTIONS = ModelOptions()
 COCO_EXAMPLES = """
 Examples:
@@ -34,13 +38,20 @@ Examples:
 - rtmpose3d evaluate h3wb data/h3wb --root-depth 5.14388 --flip-test
 - rtmpose3d evaluate h3wb --annotations test_3d.json --predictions 2Dto3D_pred.json
 """
-PEOPLE_EXAMPLES = """
+DATASET_EXAMPLES = """
 Examples:
 
-- rtmpose3d evaluate people rendered held_out/ --model rtmw3d-n
-- rtmpose3d evaluate people h36m samples/ --root-depth true
-- rtmpose3d evaluate people crowdpose data/crowdpose --split test --model rtmw-l-384x288
+- rtmpose3d evaluate dataset rendered held_out/ --model rtmw3d-n
+- rtmpose3d evaluate dataset h36m data/h36m --every 64 --root-depth true
+- rtmpose3d evaluate dataset crowdpose data/crowdpose --split test --model rtmw-l-384x288
 """
+
+evaluate = typer.Typer(
+    name="evaluate",
+    help="Measure accuracy: AP and AR on COCO-WholeBody, errors in 3D on H3WB, PCK on any dataset.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
 
 
 @evaluate.command("coco-wholebody", epilog=COCO_EXAMPLES)
@@ -57,7 +68,7 @@ def coco_wholebody(
             rich_help_panel="Data",
         ),
     ],
-    images: shared.Images = None,
+    images: option.Images = None,
     boxes: Annotated[
         str | None,
         typer.Option(
@@ -73,54 +84,54 @@ def coco_wholebody(
             "--predictions",
             "-p",
             help="Evaluate these poses instead of running a model: results JSON in the official "
-            "format, or what `rtmpose3d predict` wrote (a .json or .npz file, or their folder).",
+            "format, or files of `rtmpose3d predict` (a .json or .npz file, or a folder of them).",
             show_default=False,
             rich_help_panel="Data",
         ),
     ] = None,
-    out: shared.Out = Path("evaluation"),
-    skip_bad: shared.SkipBad = False,
+    out: option.Out = Path("evaluation"),
+    skip_bad: option.SkipBad = False,
     model: ModelOptions = MODEL_OPTIONS,
-    bbox_thr: shared.BboxThr = None,
-    score: shared.Score = "bbox-keypoint",
-    keypoint_thr: shared.KeypointThr = 0.2,
-    nms: shared.Nms = "oks",
-    nms_thr: shared.NmsThr = 0.9,
-    batch_size: shared.BatchSize = 4,
+    bbox_thr: option.BboxThr = None,
+    score: option.Score = "bbox-keypoint",
+    keypoint_thr: option.KeypointThr = 0.2,
+    nms: option.Nms = "oks",
+    nms_thr: option.NmsThr = 0.9,
+    batch_size: option.BatchSize = 4,
     debug: DebugOption = False,
 ) -> None:
     """AP and AR of whole body, body, feet, face and hands on COCO-WholeBody.
 
-    The figures are those of the official script; poses are scored and thinned out as for the
-    published figures. `predictions.json` is in the official results format, ready to submit.
+    The metrics are those of the official script; poses are rescored and duplicates suppressed as
+    for the published results. `predictions.json` is in the official results format.
     """
-    from typing import cast
-
-    from rtmpose3d.cli.evaluate_coco import CocoEvaluation, evaluate_coco
-    from rtmpose3d.evaluation.protocols.rescoring import NmsMode, Rescoring, ScoreMode
+    from rtmpose3d.evaluation import CocoWholeBodyProtocol, Rescoring
+    from rtmpose3d.evaluation.protocols.coco_wholebody import read_images
     from rtmpose3d.structures.atomic import make_directory
 
-    rescoring = Rescoring(
-        score=cast("ScoreMode", score),
-        keypoint_thr=keypoint_thr,
-        nms=cast("NmsMode", nms),
-        nms_thr=nms_thr,
-    )
-    choice = None
-    if predictions is None:
-        choice = model if boxes is None else model.without_detector()
-    evaluation = CocoEvaluation(
-        annotations=annotations,
-        images=images,
-        boxes=boxes,
-        predictions=predictions,
-        bbox_thr=bbox_thr,
-        batch_size=batch_size,
-        rescoring=rescoring,
-        model=choice,
+    if predictions is not None and boxes is not None:
+        raise InputError("--boxes cannot be combined with --predictions, which are poses already")
+    if predictions is None and images is None:
+        raise InputError("--images is missing: the image folder; or give --predictions")
+    if images is not None and not images.is_dir():
+        raise InputError(f"--images: {images} is no folder")
+    protocol = CocoWholeBodyProtocol(
+        rescoring=Rescoring(score=score, keypoint_thr=keypoint_thr, nms=nms, nms_thr=nms_thr)
     )
     make_directory(out)
-    evaluate_coco(evaluation, out, skip_bad=skip_bad)
+    skipped = _skipped_items(skip_bad)
+    annotated = read_images(annotations, images, skipped)
+    facts = {"annotations": str(annotations)}
+    if predictions is not None:
+        poses = protocol.read_poses(predictions, annotated)
+        evaluation = replace(protocol.score_poses(annotated, poses), predictions=None)
+        _report(evaluation, out, facts | {"poses": str(predictions)}, skipped)
+        return
+    options = _coco_run_options(boxes, annotated, bbox_thr, batch_size)
+    chosen = model if boxes is None else model.without_detector()
+    facts |= _model_facts(chosen, None if boxes == "gt" else boxes)
+    facts["scoring"] = f"{score}, keypoints above {keypoint_thr:g}, NMS {nms} at {nms_thr:g}"
+    _report(_run(chosen, annotated, protocol, options, skipped), out, facts, skipped)
 
 
 @evaluate.command("h3wb", epilog=H3WB_EXAMPLES)
@@ -135,16 +146,14 @@ def h3wb(
             show_default=False,
         ),
     ] = None,
-    split: Annotated[
-        str, typer.Option("--split", help="Part of the dataset.", rich_help_panel="Data")
-    ] = "val",
-    every: shared.Every = 1,
+    split: option.Split = None,
+    every: option.Every = 1,
     annotations: Annotated[
         Path | None,
         typer.Option(
             "--annotations",
             "-a",
-            help="With --predictions: true poses in H3WB's JSON format, instead of FOLDER.",
+            help="With --predictions: ground truth in H3WB's JSON format, instead of FOLDER.",
             show_default=False,
             rich_help_panel="Data",
         ),
@@ -154,96 +163,197 @@ def h3wb(
         typer.Option(
             "--predictions",
             "-p",
-            help="With --annotations: poses in H3WB's JSON format, as its leaderboard takes them.",
+            help="With --annotations: poses in H3WB's JSON format, as for its leaderboard.",
             show_default=False,
             rich_help_panel="Data",
         ),
     ] = None,
-    boxes: shared.DetectOrNot = "gt",
-    root_depth: shared.RootDepth = "estimated",
-    out: shared.Out = Path("evaluation"),
-    skip_bad: shared.SkipBad = False,
+    boxes: option.Boxes = "gt",
+    root_depth: option.RootDepth = "estimated",
+    out: option.Out = Path("evaluation"),
+    skip_bad: option.SkipBad = False,
     model: ModelOptions = MODEL_OPTIONS,
-    bbox_thr: shared.BboxThr = None,
-    batch_size: shared.BatchSize = 4,
+    bbox_thr: option.BboxThr = None,
+    batch_size: option.BatchSize = 4,
     debug: DebugOption = False,
 ) -> None:
-    """Errors in 3D on H3WB: the six figures of its official script, and more.
+    """Errors in 3D on H3WB: the six metrics of its official script, and more.
 
     MPJPE of whole body, body, face and hands, aligned at the pelvis, the nose and the wrists;
     PA-MPJPE, N-MPJPE, PCK at 150 mm, AUC, and errors in camera space.
     """
-    from rtmpose3d.cli.evaluate_space import (
-        SpaceEvaluation,
-        evaluate_dataset,
-        evaluate_h3wb_files,
-    )
-    from rtmpose3d.errors import InputError
+    from rtmpose3d.evaluation import H3wbProtocol
+    from rtmpose3d.evaluation.protocols.dataset import read_images as read_dataset_images
     from rtmpose3d.structures.atomic import make_directory
 
     if annotations is not None and predictions is not None and folder is None:
         make_directory(out)
-        evaluate_h3wb_files(annotations, predictions, out)
+        facts = {"annotations": str(annotations), "poses": str(predictions)}
+        evaluation = H3wbProtocol().score_files(annotations, predictions)
+        _report(evaluation, out, facts, _skipped_items(skip_bad))
         return
     if folder is None or annotations is not None or predictions is not None:
         raise InputError(
             "expected either FOLDER, to run a model, or both --annotations and --predictions, to "
-            "compare poses that exist already"
+            "compare existing poses"
         )
-    evaluation = SpaceEvaluation(
-        title="H3WB",
-        data=f"h3wb, {split}, in {folder}" + (f", every {every}th frame" if every > 1 else ""),
-        boxes=boxes,
-        root_depth=root_depth,
-        batch_size=batch_size,
-        bbox_thr=bbox_thr,
-        model=model.without_detector() if boxes == "gt" else model,
-    )
-    evaluate_dataset(evaluation, "h3wb", folder, split, every, out, skip_bad=skip_bad)
+    options = option.dataset_run_options(boxes, root_depth, bbox_thr, batch_size)
+    data = partial(read_dataset_images, "h3wb", folder, split=split, every=every)
+    facts = {"data": f"h3wb in {folder}", "root depth": root_depth}
+    _evaluate_dataset(model, H3wbProtocol(), data, options, out, facts, skip_bad=skip_bad)
 
 
-@evaluate.command("people", epilog=PEOPLE_EXAMPLES)
+@evaluate.command("dataset", epilog=DATASET_EXAMPLES)
 @reports_errors
 @expand_options
-def people_command(
-    dataset: Annotated[
+def dataset(
+    name: Annotated[
         str,
         typer.Argument(
-            metavar="DATASET",
-            help="rendered (what `rtmpose3d synth` writes), h36m or mpi_inf_3dhp (annotation "
-            "samples of mmpose), or any dataset of docs/datasets.md.",
+            metavar="NAME",
+            help="Dataset name; `rtmpose3d datasets` lists them.",
             show_default=False,
         ),
     ],
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Where it lies.", show_default=False)
+        Path, typer.Argument(metavar="FOLDER", help="Dataset folder.", show_default=False)
     ],
-    split: Annotated[
-        str, typer.Option("--split", help="Part of the dataset.", rich_help_panel="Data")
-    ] = "val",
-    every: shared.Every = 1,
-    boxes: shared.DetectOrNot = "gt",
-    root_depth: shared.RootDepth = "estimated",
-    out: shared.Out = Path("evaluation"),
-    skip_bad: shared.SkipBad = False,
+    split: option.Split = None,
+    every: option.Every = 1,
+    annotations: Annotated[
+        str | None,
+        typer.Option(
+            "--annotations",
+            help="Annotation file to use instead, relative to FOLDER.",
+            show_default=False,
+            rich_help_panel="Data",
+        ),
+    ] = None,
+    images: Annotated[
+        str | None,
+        typer.Option(
+            "--images-folder",
+            help="Image folder to use instead, relative to FOLDER.",
+            show_default=False,
+            rich_help_panel="Data",
+        ),
+    ] = None,
+    boxes: option.Boxes = "gt",
+    root_depth: option.RootDepth = "estimated",
+    out: option.Out = Path("evaluation"),
+    skip_bad: option.SkipBad = False,
     model: ModelOptions = MODEL_OPTIONS,
-    bbox_thr: shared.BboxThr = None,
-    batch_size: shared.BatchSize = 4,
+    bbox_thr: option.BboxThr = None,
+    batch_size: option.BatchSize = 4,
     debug: DebugOption = False,
 ) -> None:
     """PCK, and errors in 3D where there is 3D, on any dataset that this package reads.
 
-    Keypoints that a dataset does not label do not count.
+    Keypoints that a dataset does not label, crowds and hardly visible people do not count.
     """
-    from rtmpose3d.cli.evaluate_space import SpaceEvaluation, evaluate_dataset
+    from rtmpose3d.evaluation import DatasetProtocol
+    from rtmpose3d.evaluation.protocols.dataset import read_images as read_dataset_images
 
-    evaluation = SpaceEvaluation(
-        title=dataset,
-        data=f"{dataset} in {folder}" + (f", every {every}th image" if every > 1 else ""),
-        boxes=boxes,
-        root_depth=root_depth,
-        batch_size=batch_size,
-        bbox_thr=bbox_thr,
-        model=model.without_detector() if boxes == "gt" else model,
+    options = option.dataset_run_options(boxes, root_depth, bbox_thr, batch_size)
+    data = partial(
+        read_dataset_images,
+        name,
+        folder,
+        split=split,
+        every=every,
+        annotations=annotations,
+        images=images,
     )
-    evaluate_dataset(evaluation, dataset, folder, split, every, out, skip_bad=skip_bad)
+    facts = {"data": f"{name} in {folder}", "root depth": root_depth}
+    protocol = DatasetProtocol(title=name)
+    _evaluate_dataset(model, protocol, data, options, out, facts, skip_bad=skip_bad)
+
+
+def _evaluate_dataset(
+    model: ModelOptions,
+    protocol: Protocol,
+    read: Callable[[SkippedItems], list[AnnotatedImage]],
+    options: RunOptions,
+    out: Path,
+    facts: dict[str, str],
+    *,
+    skip_bad: bool,
+) -> None:
+    """Reads the images, runs the model, reports."""
+    from rtmpose3d.structures.atomic import make_directory
+
+    chosen = model.without_detector() if options.boxes == "annotated" else model
+    skipped = _skipped_items(skip_bad)
+    images = read(skipped)
+    make_directory(out)
+    evaluation = _run(chosen, images, protocol, options, skipped)
+    _report(evaluation, out, facts | _model_facts(chosen, boxes_file=None), skipped)
+
+
+def _skipped_items(skip_bad: bool) -> SkippedItems:
+    from rtmpose3d.evaluation import SkippedItems
+
+    return SkippedItems(allowed=skip_bad, hint="; --skip-bad skips such items and lists them")
+
+
+def _coco_run_options(
+    boxes: str | None, images: Sequence[AnnotatedImage], bbox_thr: float | None, batch_size: int
+) -> RunOptions:
+    from rtmpose3d.evaluation import RunOptions
+    from rtmpose3d.evaluation.protocols.coco_results import read_detections
+    from rtmpose3d.evaluation.running import DETECTOR_BBOX_THR
+
+    thr = DETECTOR_BBOX_THR if bbox_thr is None else bbox_thr
+    if boxes in (None, "gt"):
+        source = "annotated" if boxes else "detected"
+        return RunOptions(boxes=source, bbox_thr=thr, batch_size=batch_size)
+    paths = {image.image_id: image.path for image in images if image.image_id is not None}
+    detections = read_detections(Path(boxes), paths, bbox_thr=bbox_thr or 0.0)
+    by_path = {paths[image_id]: found for image_id, found in detections.items()}
+    return RunOptions(boxes=by_path, batch_size=batch_size)
+
+
+def _run(
+    model: ModelOptions,
+    images: Sequence[AnnotatedImage],
+    protocol: Protocol,
+    options: RunOptions,
+    skipped: SkippedItems,
+) -> Evaluation:
+    from rtmpose3d.evaluation import evaluate as run_evaluation
+    from rtmpose3d.progress import progress_bar
+
+    with progress_bar(len(images), "images") as bar:
+        return run_evaluation(
+            model.load(), images, protocol, options=options, skipped=skipped, progress=bar.advance
+        )
+
+
+def _model_facts(model: ModelOptions, boxes_file: str | None) -> dict[str, str]:
+    weights = f", weights of {model.pose_checkpoint}" if model.pose_checkpoint else ""
+    boxes = "annotated" if model.detector is None else f"detected by {model.detector_name}"
+    return {
+        "poses": model.model + weights,
+        "boxes": f"from {boxes_file}" if boxes_file else boxes,
+        "flip test": "yes" if model.uses_flip_test else "no",
+    }
+
+
+def _report(
+    evaluation: Evaluation, out: Path, facts: dict[str, str], skipped: SkippedItems
+) -> None:
+    """Writes the files and prints the tables; exits with code 1 if items were skipped."""
+    from rtmpose3d.evaluation import write_evaluation
+
+    write_evaluation(evaluation, out, facts=facts, skipped=skipped)
+    for table in evaluation.tables[: evaluation.summary]:
+        print_table(table)
+    typer.echo(f"results in {out}", err=True)
+    if not skipped.reasons:
+        return
+    typer.echo(f"{plural(len(skipped.reasons), 'item', 'items')} skipped:", err=True)
+    for reason in skipped.reasons[:MAX_REASONS]:
+        typer.echo(f"  {reason}", err=True)
+    if len(skipped.reasons) > MAX_REASONS:
+        typer.echo("  ... all are listed in results.json under skipped", err=True)
+    raise typer.Exit(FAILED)

@@ -1,20 +1,30 @@
-"""The options that the commands of `rtmpose3d evaluate` share; typer reads these annotations."""
+"""Options shared by the commands of `rtmpose3d evaluate`; typer reads these annotations."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from rtmpose3d.errors import InputError
+
+if TYPE_CHECKING:
+    from rtmpose3d.evaluation import RunOptions
+
 _DATA, _SCORING, _RUNNING = "Data", "Scoring", "Running"
+
+
+BoxSource = Literal["gt", "detect"]
+ScoreMode = Literal["bbox-keypoint", "bbox", "keypoint"]
+NmsMode = Literal["oks", "soft-oks", "none"]
 
 Images = Annotated[
     Path | None,
     typer.Option(
         "--images",
         "-i",
-        help="Folder of the images. With --predictions only the sheet of worst cases needs it.",
+        help="Image folder. With --predictions only the sheet of worst cases needs it.",
         show_default=False,
         rich_help_panel=_DATA,
     ),
@@ -24,8 +34,8 @@ Out = Annotated[
     typer.Option(
         "--out",
         "-o",
-        help="Folder for results.json, results.md, histogram.png, worst.jpg, predictions.json; "
-        "made if needed.",
+        help="Output folder for results.json, results.md, histogram.png, worst.jpg, "
+        "predictions.json; created if needed.",
         rich_help_panel=_DATA,
     ),
 ]
@@ -33,14 +43,14 @@ SkipBad = Annotated[
     bool,
     typer.Option(
         "--skip-bad",
-        help="Leave out bad annotations and images that are missing or broken, list them, and "
-        "end with exit code 1. Without it the first is an error.",
+        help="Skip bad annotations and missing or broken images, list them, and end with exit code "
+        "1. Without it the first is an error.",
         rich_help_panel=_DATA,
     ),
 ]
 BatchSize = Annotated[
     int,
-    typer.Option("--batch-size", min=1, help="Images at once.", rich_help_panel=_RUNNING),
+    typer.Option("--batch-size", min=1, help="Images per batch.", rich_help_panel=_RUNNING),
 ]
 BboxThr = Annotated[
     float | None,
@@ -48,55 +58,103 @@ BboxThr = Annotated[
         "--bbox-thr",
         min=0.0,
         max=1.0,
-        help="Boxes that score less are left out.",
+        help="Minimum score of boxes.",
         show_default="0.1 for the detector, 0 for a file",
         rich_help_panel=_SCORING,
     ),
 ]
 Score = Annotated[
-    str,
+    ScoreMode,
     typer.Option(
         "--score",
-        help="How a pose is scored: bbox-keypoint (score of the box times the mean score of the "
-        "keypoints above --keypoint-thr), bbox, keypoint.",
+        help="Score of a pose: bbox-keypoint (score of the box times the mean score of the "
+        "keypoints above --keypoint-thr), bbox, or keypoint.",
         rich_help_panel=_SCORING,
     ),
 ]
 KeypointThr = Annotated[
-    float, typer.Option("--keypoint-thr", help="See --score.", rich_help_panel=_SCORING)
+    float,
+    typer.Option(
+        "--keypoint-thr", help="Minimum keypoint score for --score.", rich_help_panel=_SCORING
+    ),
 ]
 Nms = Annotated[
-    str,
+    NmsMode,
     typer.Option(
         "--nms",
-        help="Of two poses that are too much alike: oks drops one, soft-oks lowers its score, "
-        "none keeps both.",
+        help="For two similar poses: oks drops one, soft-oks lowers its score, none keeps both.",
         rich_help_panel=_SCORING,
     ),
 ]
 NmsThr = Annotated[
     float,
-    typer.Option("--nms-thr", help="OKS from which poses are alike.", rich_help_panel=_SCORING),
+    typer.Option("--nms-thr", help="OKS above which poses are similar.", rich_help_panel=_SCORING),
 ]
 RootDepth = Annotated[
     str,
     typer.Option(
         "--root-depth",
         help="Distance of the hips: estimated (from bone lengths, as for your own images), "
-        "true (as annotated), or metres for everybody (mmpose's RTMW3D takes 5.14388).",
+        "true (as annotated), or metres for all people (mmpose's RTMW3D uses 5.14388).",
         rich_help_panel=_SCORING,
     ),
 ]
-DetectOrNot = Annotated[
-    str,
+Boxes = Annotated[
+    BoxSource,
     typer.Option(
         "--boxes",
-        help="gt (annotated boxes) or detect (those of --detector; people without one are not "
-        "found).",
+        help="gt (annotated boxes) or detect (those of --detector; undetected people are missed).",
         rich_help_panel=_DATA,
     ),
 ]
 Every = Annotated[
     int,
-    typer.Option("--every", min=1, help="Take every n-th image only.", rich_help_panel=_DATA),
+    typer.Option("--every", min=1, help="Take every n-th image.", rich_help_panel=_DATA),
 ]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        "--split",
+        help="Split of the dataset.",
+        show_default="val, test or the only one",
+        rich_help_panel=_DATA,
+    ),
+]
+
+
+def dataset_run_options(
+    boxes: BoxSource, root_depth: str, bbox_thr: float | None, batch_size: int
+) -> RunOptions:
+    """Options of running a model over a dataset.
+
+    Raises:
+        InputError: --root-depth is invalid, or needs annotated boxes.
+    """
+    from rtmpose3d.evaluation import RunOptions
+    from rtmpose3d.evaluation.running import DETECTOR_BBOX_THR
+
+    return RunOptions(
+        boxes="annotated" if boxes == "gt" else "detected",
+        root_depth=parse_root_depth(root_depth),
+        bbox_thr=DETECTOR_BBOX_THR if bbox_thr is None else bbox_thr,
+        batch_size=batch_size,
+    )
+
+
+def parse_root_depth(text: str) -> Literal["estimated", "true"] | float:
+    """Parses --root-depth.
+
+    Raises:
+        InputError: neither a known word nor metres above 0.
+    """
+    if text == "estimated":
+        return "estimated"
+    if text == "true":
+        return "true"
+    try:
+        metres = float(text)
+    except ValueError:
+        metres = float("nan")
+    if not 0 < metres < float("inf"):
+        raise InputError(f"--root-depth is {text!r}; expected estimated, true or metres above 0")
+    return metres

@@ -135,6 +135,7 @@ class Labels:
         visible: (K,) in [0, 1].
         points_camera_m: (K, 3) metres, nan where unknown; None for 2D datasets.
         occluded: (K,) bool; None where the dataset does not label occlusion.
+        unclipped_box_xyxy: (4,) px, box as annotated, where evaluation needs it.
     """
 
     box_xyxy: FloatArray
@@ -142,6 +143,7 @@ class Labels:
     visible: FloatArray
     points_camera_m: FloatArray | None = None
     occluded: BoolArray | None = None
+    unclipped_box_xyxy: FloatArray | None = None
 
 
 def make_record(
@@ -203,6 +205,7 @@ def make_record(
         crowd=crowd,
         ignored=ignored,
         occluded=hidden,
+        unclipped_box_xyxy=labels.unclipped_box_xyxy,
     )
 
 

@@ -26,7 +26,7 @@ class RecordTable(Sequence[PoseRecord]):
     """Records of image files, packed.
 
     Records come back equal, except that keypoints neither visible nor known in 3D are at (0, 0),
-    and that `occluded`, which training does not use, is None.
+    and that `occluded` and `unclipped_box_xyxy`, which only evaluation needs, are None.
 
     Args:
         records: records of image files with annotation file and index, as readers yield them.

@@ -50,6 +50,8 @@ class PoseRecord:
         box_kind: what the box encloses: a person, a face, or one hand or both.
         image_id, annotation_id: ids in the dataset, if it has them.
         area_px2: area of the person, as OKS needs it; None if unknown.
+        unclipped_box_xyxy: (4,) box as annotated, which OKS uses for people without keypoints; None
+            if it is `box_xyxy`.
         crowd: COCO's iscrowd: a region with many people, never trained on.
         ignored: whether the person need not be detected because too little of it is visible.
         occluded: (133,) bool, labelled keypoints that are occluded; None where the dataset does
@@ -79,11 +81,17 @@ class PoseRecord:
     crowd: bool = False
     ignored: bool = False
     occluded: BoolArray | None = None
+    unclipped_box_xyxy: FloatArray | None = None
 
     @property
     def annotated(self) -> BoolArray:
         """(133,) bool, the labelled keypoints."""
         return np.asarray(self.visible > 0)
+
+    @property
+    def oks_box_xyxy(self) -> FloatArray:
+        """(4,) box for OKS: as annotated."""
+        return self.box_xyxy if self.unclipped_box_xyxy is None else self.unclipped_box_xyxy
 
     @property
     def oks_area_px2(self) -> float:

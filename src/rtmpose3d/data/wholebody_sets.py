@@ -73,7 +73,12 @@ def _visible(points: FloatArray) -> FloatArray:
 
 def _build(row: Row) -> BuildResult:
     points = wholebody_points(cast("Mapping[str, object]", row.annotation))
-    labels = Labels(box_xyxy=clipped_box(row), points=points[:, :2], visible=_visible(points))
+    labels = Labels(
+        box_xyxy=clipped_box(row),
+        points=points[:, :2],
+        visible=_visible(points),
+        unclipped_box_xyxy=box_from_xywh(row.annotation["bbox"]),
+    )
     return build_record(row, labels)
 
 

@@ -1,36 +1,36 @@
-"""How good poses and detections are: PCK, OKS and its AP, MPJPE, the mean pose as a baseline.
+"""Evaluation of poses: run a model over annotated people, match, compute metrics, report.
 
-Numbers in, numbers out: everything here is numpy. Keypoints are the 133 of COCO-WholeBody; what
-is not annotated never counts.
+    evaluation = evaluate(model, images, DatasetProtocol(title="CrowdPose"))
+    write_evaluation(evaluation, Path("evaluation"))
+
+`metrics` has arrays in and numbers out; `protocols` define who counts and what is reported;
+`running` runs the model and `matching` pairs people with poses; `reports` draws and formats. Data
+comes from the readers of `rtmpose3d.data`.
 """
 
-from rtmpose3d.evaluation.mean_pose import MeanPose
-from rtmpose3d.evaluation.metrics.detection import DetectionScores, score_detections
-from rtmpose3d.evaluation.metrics.mpjpe import align_similarity, mpjpe, pa_mpjpe, relative_to_root
-from rtmpose3d.evaluation.metrics.oks import (
-    AveragePrecision,
-    OksImage,
-    average_precision,
-    oks_matrix,
+from rtmpose3d.evaluation.errors import SkippedItems
+from rtmpose3d.evaluation.evaluate import Protocol, evaluate
+from rtmpose3d.evaluation.matching import MatchedPeople
+from rtmpose3d.evaluation.protocols import (
+    CocoWholeBodyProtocol,
+    DatasetProtocol,
+    H3wbProtocol,
+    Rescoring,
 )
-from rtmpose3d.evaluation.metrics.pck import PCK_THRESHOLDS, PartPck, pck
-from rtmpose3d.evaluation.parts import EVALUATED_PARTS, EvaluatedPart
+from rtmpose3d.evaluation.result import Evaluation
+from rtmpose3d.evaluation.running import RunOptions
+from rtmpose3d.evaluation.writing import write_evaluation
 
 __all__ = [
-    "EVALUATED_PARTS",
-    "PCK_THRESHOLDS",
-    "AveragePrecision",
-    "DetectionScores",
-    "EvaluatedPart",
-    "MeanPose",
-    "OksImage",
-    "PartPck",
-    "align_similarity",
-    "average_precision",
-    "mpjpe",
-    "oks_matrix",
-    "pa_mpjpe",
-    "pck",
-    "relative_to_root",
-    "score_detections",
+    "CocoWholeBodyProtocol",
+    "DatasetProtocol",
+    "Evaluation",
+    "H3wbProtocol",
+    "MatchedPeople",
+    "Protocol",
+    "Rescoring",
+    "RunOptions",
+    "SkippedItems",
+    "evaluate",
+    "write_evaluation",
 ]

@@ -1,4 +1,4 @@
-"""Bad items of a dataset: an error that names the first, or, where the user says so, a list."""
+"""Bad items of an evaluation: an error at the first, or a list of them on request."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from rtmpose3d.errors import InputError
 
 
 @dataclass(kw_only=True)
-class Skips:
-    """What was left out of an evaluation, and why.
+class SkippedItems:
+    """Items that an evaluation skipped, and why.
 
     Attributes:
-        allowed: whether bad items may be left out; if not, the first is an error.
-        reasons: one line for each that was, with file and index.
+        allowed: whether bad items may be skipped; if not, the first is an error.
+        hint: appended to the message of that error, e.g. how to allow skipping.
+        reasons: one message per skipped item, with file and index.
     """
 
     allowed: bool = False
+    hint: str = ""
     reasons: list[str] = field(default_factory=list)
 
-    def note(self, reason: str) -> None:
-        """Leave an item out.
+    def add(self, reason: str) -> None:
+        """Skips an item.
 
         Raises:
-            InputError: that is not allowed.
+            InputError: skipping is not allowed.
         """
         if not self.allowed:
-            raise InputError(f"{reason}; --skip-bad leaves such items out and lists them")
+            raise InputError(reason + self.hint)
         self.reasons.append(reason)

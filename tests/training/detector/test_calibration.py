@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.evaluation.metrics.detection import AnnotatedImage
+from rtmpose3d.evaluation.metrics import AnnotatedBoxes
 from rtmpose3d.structures import Detections
 from rtmpose3d.training.detector.calibration import calibrate, write_shifted
 from rtmpose3d.weights import read_checkpoint, write_torch_file
 
 
-def scenes(count: int = 50) -> tuple[list[AnnotatedImage], list[Detections]]:
+def scenes(count: int = 50) -> tuple[list[AnnotatedBoxes], list[Detections]]:
     """A person each, found with 0.6, and something else, found with 0.01 to 0.5."""
     person, thing = [10, 10, 60, 90], [70, 5, 95, 95]
     images = [
-        AnnotatedImage(
+        AnnotatedBoxes(
             boxes_xyxy=np.array([person], np.float32),
             ignored=np.zeros(1, bool),
             size_wh=(100, 100),

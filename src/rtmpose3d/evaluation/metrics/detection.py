@@ -1,4 +1,4 @@
-"""How many people a detector finds, and how many of its finds are people."""
+"""Recall and precision of person detections, and their assignment to annotated boxes."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtmpose3d.geometry.boxes import iou_matrix
-from rtmpose3d.structures import BoolArray, Detections, FloatArray
+from rtmpose3d.geometry.boxes import box_areas, intersection_areas, iou_matrix
+from rtmpose3d.structures import BoolArray, Detections, FloatArray, IntArray
 
 IOU_THRESHOLD = 0.5
-LEAST_HEIGHT = 0.2  # of the image: smaller people need not be found
+MIN_HEIGHT = 0.2  # of the image: smaller people need not be detected
+EPS_PX2 = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class AnnotatedImage:
-    """The people of one image.
+class AnnotatedBoxes:
+    """Annotated people of one image.
 
     Attributes:
         boxes_xyxy: (G, 4) px.
-        ignored: (G,) bool, regions that need not be found and may be (crowds).
-        size_wh: of the image, px.
-        complete: whether everybody is annotated; if not, the image tells nothing of precision.
+        ignored: (G,) bool, regions that need not be detected but may be (crowds).
+        size_wh: size of the image, px.
+        complete: whether all people are annotated; if not, the image is not used for precision.
     """
 
     boxes_xyxy: FloatArray
@@ -32,102 +33,111 @@ class AnnotatedImage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DetectionScores:
+class DetectionMetrics:
     """Counts over many images, at one score threshold.
 
+    Only people and detections taller than a fifth of the image count.
+
     Attributes:
-        people: annotated, taller than a fifth of the image.
-        hits: of them found.
-        finds: detections taller than a fifth of the image, in completely annotated images.
-        false: of them on nobody.
+        people: number of annotated people.
+        detected: number of them who were detected.
+        detections: number of detections in completely annotated images.
+        false_positives: number of those that match no annotated person.
     """
 
     people: int
-    hits: int
-    finds: int
-    false: int
+    detected: int
+    detections: int
+    false_positives: int
 
     @property
     def recall(self) -> float:
-        """Share of the people who were found; nan if there are none."""
-        return self.hits / self.people if self.people else float("nan")
+        """Share of the people who were detected; nan without people."""
+        return self.detected / self.people if self.people else float("nan")
 
     @property
     def precision(self) -> float:
-        """Share of the finds who are people; nan if there are none."""
-        return 1 - self.false / self.finds if self.finds else float("nan")
+        """Share of the detections that match a person; nan without detections."""
+        return 1 - self.false_positives / self.detections if self.detections else float("nan")
 
 
-def score_detections(
-    images: Sequence[AnnotatedImage], found: Sequence[Detections], *, score_thr: float
-) -> DetectionScores:
-    """Match detections to people, best first, each person once, at an IoU of 0.5.
+def detection_metrics(
+    images: Sequence[AnnotatedBoxes], detections: Sequence[Detections], *, score_thr: float
+) -> DetectionMetrics:
+    """Recall and precision at an IoU of 0.5 and one score threshold.
 
-    A detection on a small person or on an ignored region is neither right nor wrong.
+    A detection of a small person or of an ignored region is neither true nor false.
 
     Args:
-        images: annotated images.
-        found: each one's detections.
-        score_thr: detections with less do not count.
+        images: annotated people of each image.
+        detections: detections of each image.
+        score_thr: minimum score of detections.
     """
     counts = np.zeros(4, int)
-    for image, detections in zip(images, found, strict=True):
-        counts += _of_image(image, detections.select(detections.scores >= score_thr))
-    people, hits, finds, false = counts.tolist()
-    return DetectionScores(people=people, hits=hits, finds=finds, false=false)
+    for image, found in zip(images, detections, strict=True):
+        counts += _count(image, found.select(found.scores >= score_thr))
+    people, detected, count, false_positives = counts.tolist()
+    return DetectionMetrics(
+        people=people, detected=detected, detections=count, false_positives=false_positives
+    )
 
 
-def _of_image(image: AnnotatedImage, found: Detections) -> tuple[int, int, int, int]:
-    least = LEAST_HEIGHT * image.size_wh[1]
-    owner = match_boxes(found, image.boxes_xyxy, image.ignored)
-    tall = _heights(image.boxes_xyxy) > least
-    wanted = tall & ~image.ignored
-    hits = len(set(owner[owner >= 0].tolist()) & set(np.flatnonzero(wanted).tolist()))
+def _count(image: AnnotatedBoxes, detections: Detections) -> tuple[int, int, int, int]:
+    min_px = MIN_HEIGHT * image.size_wh[1]
+    person = assign_boxes(detections, image.boxes_xyxy, image.ignored)
+    counted = (_heights(image.boxes_xyxy) > min_px) & ~image.ignored
+    people, true_positive = int(counted.sum()), np.isin(person, np.flatnonzero(counted))
+    detected = len(set(person[true_positive].tolist()))
     if not image.complete:
-        return int(wanted.sum()), hits, 0, 0
-    high = _heights(found.boxes_xyxy) > least
-    right = np.isin(owner, np.flatnonzero(wanted))
-    wrong = (owner < 0) & high
-    return int(wanted.sum()), hits, int(right.sum() + wrong.sum()), int(wrong.sum())
+        return people, detected, 0, 0
+    false_positive = (person < 0) & (_heights(detections.boxes_xyxy) > min_px)
+    wrong = int(false_positive.sum())
+    return people, detected, int(true_positive.sum()) + wrong, wrong
 
 
-def match_boxes(
-    found: Detections,
+def assign_boxes(
+    detections: Detections,
     boxes_xyxy: FloatArray,
     ignored: BoolArray | None = None,
     *,
     iou_thr: float = IOU_THRESHOLD,
-) -> np.ndarray:
-    """(D,) the row of each detection's person, -1 for none; each person once, best scores first.
+) -> IntArray:
+    """Assigns detections to annotated people by IoU, by decreasing score, each person once.
 
-    An ignored region may be found again and again, and by any detection that lies mostly in it.
+    An ignored region may be matched any number of times, and by any detection that is mostly
+    inside it.
+
+    Args:
+        detections: D detections.
+        boxes_xyxy: (G, 4) px, annotated.
+        ignored: (G,) bool; None: none are.
+        iou_thr: minimum IoU, or minimum share of the detection inside an ignored region.
+
+    Returns:
+        (D,) row of each detection's person, -1 for none.
     """
-    owner = np.full(len(found), -1)
+    person = np.full(len(detections), -1)
     ignored = np.zeros(len(boxes_xyxy), bool) if ignored is None else ignored
-    if not len(found) or not len(boxes_xyxy):
-        return owner
-    iou = iou_matrix(found.boxes_xyxy.astype(np.float64), boxes_xyxy.astype(np.float64))
+    if not len(detections) or not len(boxes_xyxy):
+        return person
+    iou = iou_matrix(detections.boxes_xyxy.astype(np.float64), boxes_xyxy.astype(np.float64))
     free = ~ignored
-    for d in np.argsort(-found.scores, kind="stable"):
+    for d in np.argsort(-detections.scores, kind="stable"):
         candidates = np.where(free, iou[d], -1.0)
         best = int(candidates.argmax())
         if candidates[best] >= iou_thr:
-            owner[d], free[best] = best, False
+            person[d], free[best] = best, False
             continue
-        covered = np.where(ignored, _covered(found.boxes_xyxy[d], boxes_xyxy), 0.0)
+        covered = np.where(ignored, _covered(detections.boxes_xyxy[d], boxes_xyxy), 0.0)
         if covered.max() >= iou_thr:
-            owner[d] = int(covered.argmax())
-    return owner
+            person[d] = int(covered.argmax())
+    return person
 
 
-def _covered(box: FloatArray, regions: FloatArray) -> FloatArray:
-    """(G,) share of the box that lies in each region: COCO's measure for crowds."""
-    sides = np.minimum(box[2:], regions[:, 2:]) - np.maximum(box[:2], regions[:, :2])
-    area = max(float(np.prod(box[2:] - box[:2])), EPS_PX2)
-    return np.clip(sides, 0, None).prod(axis=1) / area
-
-
-EPS_PX2 = 1e-9
+def _covered(box_xyxy: FloatArray, regions_xyxy: FloatArray) -> FloatArray:
+    """(G,) share of the box inside each region: COCO's measure for crowds."""
+    common = intersection_areas(box_xyxy, regions_xyxy)
+    return common / np.maximum(box_areas(box_xyxy), EPS_PX2)
 
 
 def _heights(boxes_xyxy: FloatArray) -> FloatArray:

@@ -1,84 +1,70 @@
-"""Errors in 3D by part and by keypoint, aligned in the field's ways: H3WB's six figures and more.
+"""Errors in 3D, by group of keypoints, with the alignments of the field.
 
-H3WB's official script aligns at the pelvis (middle of the hips), the face also at the nose, each
-hand also at its wrist, and takes the mean over all keypoints; its body has the feet.
+H3WB's official script aligns at the pelvis (midpoint of the hips), the face also at the nose, each
+hand also at its wrist, and takes the mean over all keypoints; its body includes the feet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from rtmpose3d.errors import InputError
-from rtmpose3d.evaluation.matching import ComparedPeople
 from rtmpose3d.evaluation.metrics.mpjpe import (
-    HIPS,
     auc_3d,
     n_mpjpe,
     pa_mpjpe,
     pck_3d,
     relative_to_root,
 )
-from rtmpose3d.skeletons import WHOLEBODY
+from rtmpose3d.skeletons import HIPS, PART_INDICES, WHOLEBODY
 from rtmpose3d.structures import BoolArray, FloatArray, IntArray
 
-NOSE, LEFT_WRIST, RIGHT_WRIST = 0, 91, 112  # the hands' own wrists, as H3WB's script has it
-SPACE_PARTS: Mapping[str, IntArray] = {
-    "whole": np.arange(133),
-    "body": np.arange(0, 23),
-    "face": np.arange(23, 91),
-    "hands": np.arange(91, 133),
-    "left hand": np.arange(91, 112),
-    "right hand": np.arange(112, 133),
+PARTS_3D = ("wholebody", "body_with_feet", "face", "hands", "left_hand", "right_hand")
+SIDES = ("left_hand", "right_hand")
+OWN_ROOTS = {  # root of the part's own alignment; the hands' own wrists, as in H3WB's script
+    "face": WHOLEBODY.index("nose"),
+    "left_hand": WHOLEBODY.index("left_hand_root"),
+    "right_hand": WHOLEBODY.index("right_hand_root"),
 }
-OWN_ROOTS: Mapping[str, int] = {"face": NOSE, "left hand": LEFT_WRIST, "right hand": RIGHT_WRIST}
-H3WB_FIGURES = (  # as the official script prints them: its line, our part, whether own root
-    ("Pelvis aligned MPJPE", "whole", False),
-    ("Pelvis aligned MPJPE on body", "body", False),
-    ("Pelvis aligned MPJPE on face", "face", False),
-    ("Nose aligned MPJPE on face", "face", True),
-    ("Pelvis aligned MPJPE on hands", "hands", False),
-    ("Wrist aligned MPJPE on hands", "hands", True),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpaceFigures:
-    """Of a part; millimetres, shares of 0 to 1; nan where nothing is annotated.
+class Metrics3D:
+    """Errors in 3D of a group of keypoints, over people who were detected.
+
+    Millimetres, and shares of 0 to 1; nan where nothing is annotated.
 
     Attributes:
-        points: annotated keypoints of people who were found.
+        keypoints: number of annotated keypoints.
         mpjpe_mm: pelvis-aligned.
-        own_mpjpe_mm: aligned at the nose (face) or the wrist (hands); nan for other parts.
-        pa_mpjpe_mm: after the similarity that fits the part best; each hand by itself.
+        own_root_mpjpe_mm: aligned at the nose (face) or the wrist (hands); nan for other parts.
+        pa_mpjpe_mm: after the similarity transform that fits the part best; each hand separately.
         n_mpjpe_mm: pelvis-aligned, after the scale that fits the part best.
-        pck150: pelvis-aligned within 150 mm.
+        pck_150mm: share within 150 mm, pelvis-aligned.
         auc: mean of the PCK from 0 to 150 mm.
-        camera_mm: in camera space, not aligned.
+        camera_space_mm: not aligned.
     """
 
-    points: int
+    keypoints: int
     mpjpe_mm: float
-    own_mpjpe_mm: float
+    own_root_mpjpe_mm: float
     pa_mpjpe_mm: float
     n_mpjpe_mm: float
-    pck150: float
+    pck_150mm: float
     auc: float
-    camera_mm: float
+    camera_space_mm: float
 
 
 @dataclass(frozen=True, kw_only=True)
-class RootFigures:
-    """Where the people are: the pelvis in camera space, over those found.
+class RootMetrics:
+    """Errors of the pelvis along the optical axis, over people who were detected.
 
     Attributes:
-        people: how many.
-        depth_mm: mean absolute error along the optical axis.
-        depth_share: the same, as a share of the true depth.
-        bias_share: mean error along the optical axis as a share of the true depth; above 0: too
-            far away.
+        people: number of people.
+        depth_mm: mean absolute error.
+        depth_share: mean absolute error relative to the true depth.
+        bias_share: mean error relative to the true depth; above 0: too far away.
     """
 
     people: int
@@ -88,131 +74,127 @@ class RootFigures:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Space:
-    """People with a pelvis who were found: (N, 133, 3) metres, (N, 133) annotated."""
+class Poses3D:
+    """Predicted and true poses of N people that can be aligned at the pelvis.
 
-    found: FloatArray
-    true: FloatArray
+    Attributes:
+        predicted: (N, 133, 3) metres, camera space.
+        truth: (N, 133, 3) metres, camera space; 0 where not annotated.
+        annotated: (N, 133) bool, keypoints with known 3D position.
+    """
+
+    predicted: FloatArray
+    truth: FloatArray
     annotated: BoolArray
 
 
-def space_figures(people: ComparedPeople) -> dict[str, SpaceFigures]:
-    """Figures of every part of `SPACE_PARTS`.
+def select_poses_3d(predicted: FloatArray, truth: FloatArray, annotated: BoolArray) -> Poses3D:
+    """People who were detected and whose hips are annotated in 3D.
 
-    Raises:
-        InputError: the data or the poses have no 3D.
+    Args:
+        predicted: (N, 133, 3) metres; nan for people who were not detected.
+        truth: (N, 133, 3) metres; nan where unknown.
+        annotated: (N, 133) bool.
     """
-    space = _space(people)
-    return {part: _part_figures(space, part) for part in SPACE_PARTS}
+    known = annotated & np.isfinite(truth).all(axis=2)
+    use = known[:, list(HIPS)].all(axis=1) & np.isfinite(predicted).all(axis=(1, 2))
+    return Poses3D(
+        predicted=predicted[use].astype(np.float64),
+        truth=np.where(known[use][..., None], truth[use], 0.0).astype(np.float64),
+        annotated=known[use],
+    )
 
 
-def keypoint_errors_m(people: ComparedPeople) -> FloatArray:
-    """(N, 133) pelvis-aligned distances, metres; nan where not annotated or not found.
+def metrics_3d(poses: Poses3D) -> dict[str, Metrics3D]:
+    """Metrics of every part of `PARTS_3D`."""
+    return {part: _part_metrics(poses, part) for part in PARTS_3D}
 
-    Raises:
-        InputError: the data or the poses have no 3D.
+
+def pelvis_aligned_errors_m(
+    predicted: FloatArray, truth: FloatArray, annotated: BoolArray
+) -> FloatArray:
+    """(N, 133) pelvis-aligned distances, metres; nan where unknown or not detected.
+
+    Arguments as of `select_poses_3d`.
     """
-    found, true = _both(people)
-    distance = np.linalg.norm(relative_to_root(found) - relative_to_root(true), axis=2)
-    pelvis = np.asarray(people.annotated[:, list(HIPS)].all(axis=1))
-    return np.where(people.annotated & pelvis[:, None], distance, np.nan)
+    distance = np.linalg.norm(relative_to_root(predicted) - relative_to_root(truth), axis=2)
+    has_pelvis = np.asarray(annotated[:, list(HIPS)].all(axis=1))
+    return np.where(annotated & has_pelvis[:, None], distance, np.nan)
 
 
-def keypoint_mpjpe_mm(people: ComparedPeople) -> dict[str, tuple[int, float, float]]:
-    """Of every keypoint, by name: how many, pelvis-aligned MPJPE in mm, PCK within 150 mm."""
-    errors = keypoint_errors_m(people)
+def keypoint_metrics_3d(errors_m: FloatArray) -> dict[str, tuple[int, float, float]]:
+    """Count, MPJPE in mm and PCK at 150 mm of every keypoint, by name.
+
+    Args:
+        errors_m: (N, 133), as `pelvis_aligned_errors_m` returns them.
+    """
     table = {}
     for i, name in enumerate(WHOLEBODY.keypoint_names):
-        known = errors[np.isfinite(errors[:, i]), i]
+        known = errors_m[np.isfinite(errors_m[:, i]), i]
         table[name] = (len(known), _mean_mm(known), pck_3d(known))
     return table
 
 
-def root_figures(people: ComparedPeople) -> RootFigures:
-    """How well the distance from the camera is known.
-
-    Raises:
-        InputError: the data or the poses have no 3D.
-    """
-    space = _space(people)
+def root_metrics(poses: Poses3D) -> RootMetrics:
+    """Errors of the distance of the people from the camera."""
     hips = list(HIPS)
-    true = space.true[:, hips, 2].mean(axis=1)
-    gap = space.found[:, hips, 2].mean(axis=1) - true
-    if not len(gap):
-        return RootFigures(people=0, depth_mm=np.nan, depth_share=np.nan, bias_share=np.nan)
-    return RootFigures(
-        people=len(gap),
-        depth_mm=_mean_mm(np.abs(gap)),
-        depth_share=float((np.abs(gap) / true).mean()),
-        bias_share=float((gap / true).mean()),
+    true_depth = poses.truth[:, hips, 2].mean(axis=1)
+    error = poses.predicted[:, hips, 2].mean(axis=1) - true_depth
+    if not len(error):
+        nan = float("nan")
+        return RootMetrics(people=0, depth_mm=nan, depth_share=nan, bias_share=nan)
+    return RootMetrics(
+        people=len(error),
+        depth_mm=_mean_mm(np.abs(error)),
+        depth_share=float((np.abs(error) / true_depth).mean()),
+        bias_share=float((error / true_depth).mean()),
     )
 
 
-def h3wb_lines(figures: Mapping[str, SpaceFigures]) -> dict[str, float]:
-    """The six figures of H3WB's official script, by the lines that it prints, mm."""
-    return {
-        line: figures[part].own_mpjpe_mm if own else figures[part].mpjpe_mm
-        for line, part, own in H3WB_FIGURES
-    }
-
-
-def _part_figures(space: _Space, part: str) -> SpaceFigures:
-    places = SPACE_PARTS[part]
-    use = space.annotated[:, places]
-    found, true = (relative_to_root(points)[:, places] for points in (space.found, space.true))
-    errors = np.linalg.norm(found - true, axis=2)[use]
-    anywhere = np.linalg.norm(space.found - space.true, axis=2)[:, places][use]
-    weights = use.sum(axis=1)
-    return SpaceFigures(
-        points=int(use.sum()),
+def _part_metrics(poses: Poses3D, part: str) -> Metrics3D:
+    index = PART_INDICES[part]
+    use = poses.annotated[:, index]
+    predicted, truth = (
+        relative_to_root(points)[:, index] for points in (poses.predicted, poses.truth)
+    )
+    errors = np.linalg.norm(predicted - truth, axis=2)[use]
+    unaligned = np.linalg.norm(poses.predicted - poses.truth, axis=2)[:, index][use]
+    return Metrics3D(
+        keypoints=int(use.sum()),
         mpjpe_mm=_mean_mm(errors),
-        own_mpjpe_mm=_own_mpjpe_mm(space, part),
-        pa_mpjpe_mm=_pa_mpjpe_mm(space, part),
-        n_mpjpe_mm=_weighted_mm(n_mpjpe(found, true, use), weights),
-        pck150=pck_3d(errors),
+        own_root_mpjpe_mm=_own_root_mpjpe_mm(poses, part),
+        pa_mpjpe_mm=_pa_mpjpe_mm(poses, part),
+        n_mpjpe_mm=_weighted_mm(n_mpjpe(predicted, truth, use), use.sum(axis=1)),
+        pck_150mm=pck_3d(errors),
         auc=auc_3d(errors),
-        camera_mm=_mean_mm(anywhere),
+        camera_space_mm=_mean_mm(unaligned),
     )
 
 
-def _pa_mpjpe_mm(space: _Space, part: str) -> float:
-    """After the similarity that fits the part best; each hand by itself."""
-    if part == "hands":
-        sides = [SPACE_PARTS[f"{side} hand"] for side in ("left", "right")]
-    else:
-        sides = [SPACE_PARTS[part]]
+def _pa_mpjpe_mm(poses: Poses3D, part: str) -> float:
+    """PA-MPJPE; each hand is aligned separately."""
     errors, weights = [], []
-    for places in sides:
-        use = space.annotated[:, places]
-        errors.append(pa_mpjpe(space.found[:, places], space.true[:, places], use))
+    for side in SIDES if part == "hands" else (part,):
+        index = PART_INDICES[side]
+        use = poses.annotated[:, index]
+        errors.append(pa_mpjpe(poses.predicted[:, index], poses.truth[:, index], use))
         weights.append(use.sum(axis=1))
     return _weighted_mm(np.concatenate(errors), np.concatenate(weights))
 
 
-def _own_mpjpe_mm(space: _Space, part: str) -> float:
-    """Aligned at the nose or the wrist; both hands: the mean of the two, as H3WB's script."""
+def _own_root_mpjpe_mm(poses: Poses3D, part: str) -> float:
+    """MPJPE aligned at the part's own root; both hands: mean of the two, as in H3WB's script.
+
+    People without the root do not count.
+    """
     if part == "hands":
-        return float(np.mean([_own_mpjpe_mm(space, f"{side} hand") for side in ("left", "right")]))
+        return float(np.mean([_own_root_mpjpe_mm(poses, side) for side in SIDES]))
     if part not in OWN_ROOTS:
         return float("nan")
-    root, places = OWN_ROOTS[part], SPACE_PARTS[part]
-    use = space.annotated[:, places] & space.annotated[:, [root]]
-    gap = space.found - space.true
-    return _mean_mm(np.linalg.norm(gap[:, places] - gap[:, [root]], axis=2)[use])
-
-
-def _both(people: ComparedPeople) -> tuple[FloatArray, FloatArray]:
-    if people.true_camera is None:
-        raise InputError("errors in 3D need data with 3D; these people are annotated in 2D only")
-    if people.found_camera is None:
-        raise InputError("errors in 3D need a model with 3D, such as rtmw3d-l")
-    return people.found_camera.astype(np.float64), people.true_camera.astype(np.float64)
-
-
-def _space(people: ComparedPeople) -> _Space:
-    found, true = _both(people)
-    use = people.annotated[:, list(HIPS)].all(axis=1) & np.isfinite(found).all(axis=(1, 2))
-    return _Space(found=found[use], true=true[use], annotated=people.annotated[use])
+    root, index = OWN_ROOTS[part], PART_INDICES[part]
+    use = poses.annotated[:, index] & poses.annotated[:, [root]]
+    gap = poses.predicted - poses.truth
+    return _mean_mm(np.linalg.norm(gap[:, index] - gap[:, [root]], axis=2)[use])
 
 
 def _mean_mm(metres: FloatArray) -> float:
@@ -220,7 +202,7 @@ def _mean_mm(metres: FloatArray) -> float:
 
 
 def _weighted_mm(metres: FloatArray, weights: IntArray) -> float:
-    """Mean over keypoints of figures that are means over each person's."""
+    """Mean over keypoints, from means over each person's keypoints."""
     known = np.isfinite(metres) & (weights > 0)
     if not known.any():
         return float("nan")

@@ -1,9 +1,7 @@
 """Errors in 3D: MPJPE, N-MPJPE, PA-MPJPE, PCK, AUC.
 
-Mean distance of keypoints, hip-centred, best scaled or best aligned; the share of keypoints within
-a distance, and its mean over distances.
-
-Metres in, metres out; what is not annotated neither counts nor takes part in the alignment.
+Metres in, metres out. Keypoints that are not annotated neither count nor take part in the
+alignment.
 """
 
 from __future__ import annotations
@@ -13,62 +11,62 @@ import numpy as np
 from rtmpose3d.skeletons import HIPS
 from rtmpose3d.structures import BoolArray, FloatArray
 
-LEAST_POINTS = 3  # of a similarity in space
+MIN_POINTS = 3  # to fit a similarity transform in 3D
 PCK_WITHIN_M = 0.15  # MPI-INF-3DHP (Mehta et al., 3DV 2017)
-AUC_DISTANCES_M = np.linspace(0, 0.15, 31)  # likewise; as mmpose's keypoint_3d_auc
+AUC_DISTANCES_M = np.linspace(0, 0.15, 31)  # MPI-INF-3DHP; as mmpose's keypoint_3d_auc
 
 
-def mpjpe(found: FloatArray, true: FloatArray, annotated: BoolArray) -> FloatArray:
-    """Mean distance of each person's annotated keypoints, as they are given.
+def mpjpe(predicted: FloatArray, truth: FloatArray, annotated: BoolArray) -> FloatArray:
+    """Mean distance of each person's annotated keypoints, without alignment.
 
     Args:
-        found: (N, K, 3) metres.
-        true: (N, K, 3) metres.
+        predicted: (N, K, 3) metres.
+        truth: (N, K, 3) metres.
         annotated: (N, K) bool.
 
     Returns:
         (N,) metres; nan for people without annotated keypoints.
     """
-    distance = np.where(annotated, np.linalg.norm(found - true, axis=2), 0.0)
+    distance = np.where(annotated, np.linalg.norm(predicted - truth, axis=2), 0.0)
     count = annotated.sum(axis=1)
     return np.divide(distance.sum(axis=1), count, out=np.full(len(count), np.nan), where=count > 0)
 
 
-def pa_mpjpe(found: FloatArray, true: FloatArray, annotated: BoolArray) -> FloatArray:
-    """As `mpjpe`, after the rotation, scale and shift that fit each person best.
+def pa_mpjpe(predicted: FloatArray, truth: FloatArray, annotated: BoolArray) -> FloatArray:
+    """MPJPE after the similarity transform that fits each person best (Procrustes).
 
     Returns:
         (N,) metres; nan for people with fewer than three annotated keypoints.
     """
-    errors = np.full(len(found), np.nan)
+    errors = np.full(len(predicted), np.nan)
     for i, use in enumerate(annotated):
-        if use.sum() >= LEAST_POINTS:
-            aligned = align_similarity(found[i, use], true[i, use])
-            errors[i] = np.linalg.norm(aligned - true[i, use], axis=1).mean()
+        if use.sum() >= MIN_POINTS:
+            aligned = align_similarity(predicted[i, use], truth[i, use])
+            errors[i] = np.linalg.norm(aligned - truth[i, use], axis=1).mean()
     return errors
 
 
-def n_mpjpe(found: FloatArray, true: FloatArray, annotated: BoolArray) -> FloatArray:
-    """As `mpjpe`, after the scale that fits each person best (Rhodin et al., CVPR 2018).
+def n_mpjpe(predicted: FloatArray, truth: FloatArray, annotated: BoolArray) -> FloatArray:
+    """MPJPE after the scale that fits each person best (Rhodin et al., CVPR 2018).
 
-    Give positions relative to a root: they are scaled about the origin.
+    Positions must be relative to a root: they are scaled about the origin.
 
     Returns:
         (N,) metres; nan for people without annotated keypoints.
     """
     use = annotated[..., None]
-    along = np.where(use, found * true, 0.0).sum(axis=(1, 2))
-    own = np.where(use, found * found, 0.0).sum(axis=(1, 2))
-    scale = np.divide(along, own, out=np.ones(len(found)), where=own > 0)
-    return mpjpe(found * scale[:, None, None], true, annotated)
+    along = np.where(use, predicted * truth, 0.0).sum(axis=(1, 2))
+    own = np.where(use, predicted * predicted, 0.0).sum(axis=(1, 2))
+    scale = np.divide(along, own, out=np.ones(len(predicted)), where=own > 0)
+    return mpjpe(predicted * scale[:, None, None], truth, annotated)
 
 
 def pck_3d(errors_m: FloatArray, within_m: float = PCK_WITHIN_M) -> float:
     """Share of keypoints within a distance.
 
     Args:
-        errors_m: distances of annotated keypoints, any shape; nan, for what was not found, misses.
-        within_m: the distance.
+        errors_m: distances of annotated keypoints, any shape; nan (not detected) counts as outside.
+        within_m: maximum distance.
 
     Returns:
         0 to 1; nan without keypoints.
@@ -81,36 +79,30 @@ def auc_3d(errors_m: FloatArray) -> float:
     return float(np.mean([pck_3d(errors_m, within) for within in AUC_DISTANCES_M.tolist()]))
 
 
-def align_similarity(found: FloatArray, true: FloatArray) -> FloatArray:
-    """The points moved, turned (not mirrored) and scaled so that squared errors are least.
+def align_similarity(predicted: FloatArray, truth: FloatArray) -> FloatArray:
+    """Points rotated (not reflected), scaled and shifted for the least squared error.
 
     (Umeyama, 1991.)
 
     Args:
-        found: (K, 3).
-        true: (K, 3).
+        predicted: (K, 3).
+        truth: (K, 3).
 
     Returns:
-        (K, 3) float64, in the frame of the true ones.
+        (K, 3) float64, in the frame of the ground truth.
     """
-    found_middle, true_middle = found.mean(axis=0), true.mean(axis=0)
-    a, b = found - found_middle, true - true_middle
+    center, true_center = predicted.mean(axis=0), truth.mean(axis=0)
+    a, b = predicted - center, truth - true_center
     spread = float(np.square(a).sum())
     if spread == 0:
-        return np.broadcast_to(true_middle, found.shape).astype(np.float64)
-    u, strength, vt = np.linalg.svd(a.T @ b)
+        return np.broadcast_to(true_center, predicted.shape).astype(np.float64)
+    u, singular, vt = np.linalg.svd(a.T @ b)
     sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt)) or 1.0])
-    turn = (u * sign) @ vt  # (3, 3), acts from the right
-    scale = float((strength * sign).sum()) / spread
-    return scale * a @ turn + true_middle
+    rotation = (u * sign) @ vt  # (3, 3), acts from the right
+    scale = float((singular * sign).sum()) / spread
+    return scale * a @ rotation + true_center
 
 
-def relative_to_root(points: FloatArray, root: FloatArray | None = None) -> FloatArray:
-    """Points relative to the middle of the hips: (N, 133, 3) -> the same shape.
-
-    Args:
-        points: (N, 133, 3) metres.
-        root: (N, 3) where the root is something else.
-    """
-    middle = points[:, list(HIPS)].mean(axis=1) if root is None else root
-    return points - middle[:, None]
+def relative_to_root(points: FloatArray) -> FloatArray:
+    """Points (N, 133, 3) relative to the pelvis, the midpoint of the hips."""
+    return points - points[:, list(HIPS)].mean(axis=1, keepdims=True)

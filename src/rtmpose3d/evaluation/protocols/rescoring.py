@@ -1,8 +1,7 @@
-"""What mmpose does with top-down poses before it scores them: rescoring, and OKS-NMS.
+"""Rescoring and OKS-NMS of top-down poses, as mmpose's `CocoWholeBodyMetric` does.
 
-Published figures of the RTMPose family are made with these steps (`CocoWholeBodyMetric`: score of
-the box times the mean score of the keypoints above 0.2; poses that are alike by more than 0.9
-count once).
+Published metrics of the RTMPose family include these steps: score of the box times the mean score
+of the keypoints above 0.2; of two poses with an OKS above 0.9 only the better one counts.
 """
 
 from __future__ import annotations
@@ -25,19 +24,19 @@ NMS_MODES: tuple[NmsMode, ...] = ("oks", "soft-oks", "none")
 
 @dataclass(frozen=True, kw_only=True)
 class Rescoring:
-    """How poses are scored and thinned out.
+    """How poses are scored, and how duplicates are suppressed.
 
     Attributes:
-        score: "bbox-keypoint": the box's score times the mean of the keypoints' scores above
-            `keypoint_thr`; "bbox": the box's; "keypoint": the mean of all keypoints'.
-        keypoint_thr: see above.
-        nms: "oks": of two poses that are too much alike the one with less score is dropped;
-            "soft-oks": it loses score instead, and at most 20 stay; "none".
-        nms_thr: similarity above which two poses are too much alike.
+        score: "bbox-keypoint": score of the box times the mean of the keypoint scores above
+            `keypoint_thr`; "bbox": score of the box; "keypoint": mean of all keypoint scores.
+        keypoint_thr: minimum keypoint score in "bbox-keypoint".
+        nms: "oks": of two similar poses the one with the lower score is dropped; "soft-oks": its
+            score is lowered instead, and at most 20 poses are kept; "none".
+        nms_thr: OKS above which two poses are similar.
 
     Raises:
         UnknownNameError: no such mode.
-        InputError: a threshold that cannot be.
+        InputError: a threshold out of range.
     """
 
     score: ScoreMode = "bbox-keypoint"
@@ -47,38 +46,38 @@ class Rescoring:
 
     def __post_init__(self) -> None:
         if self.score not in SCORE_MODES:
-            raise UnknownNameError("way to score poses", self.score, SCORE_MODES)
+            raise UnknownNameError("pose score", self.score, SCORE_MODES)
         if self.nms not in NMS_MODES:
-            raise UnknownNameError("suppression of poses", self.nms, NMS_MODES)
+            raise UnknownNameError("pose NMS", self.nms, NMS_MODES)
         if not 0 < self.nms_thr <= 1:
             raise InputError(f"nms_thr must be above 0 and at most 1, got {self.nms_thr:g}")
 
     def scores(self, box_scores: FloatArray, keypoint_scores: FloatArray) -> FloatArray:
-        """Scores of some poses.
+        """Scores of D poses.
 
         Args:
-            box_scores: (D,).
-            keypoint_scores: (D, 133), the network's.
+            box_scores: (D,) scores of the boxes.
+            keypoint_scores: (D, 133) scores of the network.
 
         Returns:
             (D,) float64.
         """
         if self.score == "bbox":
             return np.asarray(box_scores, np.float64)
-        trust = np.asarray(keypoint_scores, np.float64)
+        values = np.asarray(keypoint_scores, np.float64)
         if self.score == "keypoint":
-            return trust.mean(axis=1)
-        high = trust > self.keypoint_thr
-        total = np.where(high, trust, 0.0).sum(axis=1)
+            return values.mean(axis=1)
+        high = values > self.keypoint_thr
+        total = np.where(high, values, 0.0).sum(axis=1)
         return box_scores * total / np.maximum(high.sum(axis=1), 1)
 
     def keep(self, keypoints: FloatArray, scores: FloatArray, area_px2: FloatArray) -> IntArray:
-        """Which of an image's poses stay.
+        """Rows of the poses of an image that are kept.
 
         Args:
             keypoints: (D, 133, 2) px.
-            scores: (D,), as `scores` gives them.
-            area_px2: (D,) of the crops.
+            scores: (D,), as `scores` returns them.
+            area_px2: (D,) areas of the crops.
 
         Returns:
             (D',) rows, best first; all rows in their order for "none".
@@ -87,12 +86,12 @@ class Rescoring:
             return np.arange(len(scores))
         similarity = pose_similarity(keypoints, area_px2)
         if self.nms == "oks":
-            return _suppressed(similarity, scores, self.nms_thr)
-        return _softly_suppressed(similarity, scores, self.nms_thr)
+            return _nms(similarity, scores, self.nms_thr)
+        return _soft_nms(similarity, scores, self.nms_thr)
 
 
 def pose_similarity(keypoints: FloatArray, area_px2: FloatArray) -> FloatArray:
-    """OKS of every two poses of one image, over all keypoints, relative to both areas' mean.
+    """OKS of each pair of poses of one image, over all keypoints, relative to their mean area.
 
     Args:
         keypoints: (D, 133, 2) px.
@@ -108,7 +107,7 @@ def pose_similarity(keypoints: FloatArray, area_px2: FloatArray) -> FloatArray:
     return np.exp(-exponent).mean(axis=2)
 
 
-def _suppressed(similarity: FloatArray, scores: FloatArray, thr: float) -> IntArray:
+def _nms(similarity: FloatArray, scores: FloatArray, thr: float) -> IntArray:
     order = np.argsort(-scores, kind="stable")
     keep: list[int] = []
     while len(order):
@@ -118,14 +117,14 @@ def _suppressed(similarity: FloatArray, scores: FloatArray, thr: float) -> IntAr
     return np.array(keep, np.int64)
 
 
-def _softly_suppressed(similarity: FloatArray, scores: FloatArray, thr: float) -> IntArray:
+def _soft_nms(similarity: FloatArray, scores: FloatArray, thr: float) -> IntArray:
     order = np.argsort(-scores, kind="stable")
-    left = scores[order]
+    remaining = scores[order]
     keep: list[int] = []
     while len(order) and len(keep) < MAX_DETECTIONS:
         best, order = int(order[0]), order[1:]
         keep.append(best)
-        left = left[1:] * np.exp(-np.square(similarity[best, order]) / thr)
-        again = np.argsort(-left, kind="stable")
-        order, left = order[again], left[again]
+        remaining = remaining[1:] * np.exp(-np.square(similarity[best, order]) / thr)
+        by_score = np.argsort(-remaining, kind="stable")
+        order, remaining = order[by_score], remaining[by_score]
     return np.array(keep, np.int64)

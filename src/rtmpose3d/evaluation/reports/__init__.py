@@ -1,1 +1,1 @@
-"""Evaluation reports: tables, histograms, worst cases, files."""
+"""Reports of evaluations: tables, histograms, worst cases, and the files they are written to."""

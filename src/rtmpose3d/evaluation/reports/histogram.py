@@ -1,4 +1,4 @@
-"""Histograms of errors, one a part, as an image: `draw_histograms`."""
+"""Histograms of errors, one panel per part, as an image: `draw_histograms`."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ BINS = 40
 GAP_BINS = 3  # before the last bar
 COLUMNS = 2
 HEAD_PX = 76
-PAPER_BGR, GRID_BGR, BAR_BGR, MORE_BGR = (
+BACKGROUND_BGR, GRID_BGR, BAR_BGR, OVERFLOW_BGR = (
     (255, 255, 255),
     (232, 228, 226),
     (196, 148, 84),
     (150, 150, 158),
 )
-INK, QUIET = (40, 46, 58), (110, 118, 132)
+INK, MUTED = (40, 46, 58), (110, 118, 132)
 MEDIAN_RGB, TAIL_RGB = PART_COLOURS["feet", "left"], PART_COLOURS["feet", "right"]
 TAIL = 90  # percentile
-WIDER = (1, 2, 5, 10)
-MOST_BEYOND = 0.1
+SCALES = (1, 2, 5, 10)
+MAX_OVERFLOW = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorAxis:
-    """What the errors are.
+    """The axis of an error.
 
     Attributes:
-        unit: under the axis.
-        limit: where the axis ends; what is beyond stands in the last bar.
-        step: between the axis's numbers.
+        unit: label of the axis.
+        limit: end of the axis; larger errors are counted in the last bar.
+        step: distance of the ticks.
     """
 
     unit: str
@@ -46,25 +46,25 @@ class ErrorAxis:
     step: float
 
     def widened(self, values: FloatArray) -> ErrorAxis:
-        """Two, five or ten times as long, where more than a tenth would be beyond."""
+        """The axis two, five or ten times as long if more than a tenth of the values exceed it."""
         finite = values[np.isfinite(values)]
-        most = MOST_BEYOND * len(finite)
-        fits = (f for f in WIDER if (finite >= f * self.limit).sum() <= most)
-        factor = next(fits, WIDER[-1])
+        allowed = MAX_OVERFLOW * len(finite)
+        fitting = (f for f in SCALES if (finite >= f * self.limit).sum() <= allowed)
+        factor = next(fitting, SCALES[-1])
         return replace(self, limit=factor * self.limit, step=factor * self.step)
 
 
 BOX_AXIS = ErrorAxis(unit="error, % of the box's longer side", limit=20.0, step=5.0)
-SPACE_AXIS = ErrorAxis(unit="error, mm, pelvis-aligned", limit=200.0, step=50.0)
+MPJPE_AXIS = ErrorAxis(unit="error, mm, pelvis-aligned", limit=200.0, step=50.0)
 
 
 def draw_histograms(errors: Mapping[str, FloatArray], axis: ErrorAxis, title: str) -> Image:
-    """A panel for each annotated part: keypoints by error, median and 90th percentile marked.
+    """Draws a panel per annotated part: histogram, median and 90th percentile.
 
     Args:
-        errors: by part, in the axis's unit; infinite ones count as beyond its limit.
-        axis: of all panels; longer where errors are large.
-        title: above them.
+        errors: errors of each part, in the axis's unit; infinite ones exceed any limit.
+        axis: axis of all panels; extended for large errors.
+        title: title of the image.
 
     Returns:
         (H, W, 3) uint8 BGR.
@@ -75,13 +75,13 @@ def draw_histograms(errors: Mapping[str, FloatArray], axis: ErrorAxis, title: st
     while len(panels) % COLUMNS:
         panels.append(np.full_like(panels[0], 255))
     rows = [np.hstack(panels[i : i + COLUMNS]) for i in range(0, len(panels), COLUMNS)]
-    head = np.full((HEAD_PX, rows[0].shape[1], 3), PAPER_BGR, np.uint8)
+    head = np.full((HEAD_PX, rows[0].shape[1], 3), BACKGROUND_BGR, np.uint8)
     draw_text(head, (LEFT, 44), title, 26, INK)
     return np.vstack([head, *rows]).astype(np.uint8)
 
 
-def shares(values: FloatArray, limit: float) -> FloatArray:
-    """(41,) share of the values in each of 40 equal bins up to a limit, and beyond it."""
+def bin_shares(values: FloatArray, limit: float) -> FloatArray:
+    """(41,) share of the values in each of 40 equal bins up to a limit, and above it."""
     inside = values[values < limit]
     counts, _ = np.histogram(inside, bins=BINS, range=(0, limit))
     return np.append(counts, len(values) - len(inside)) / max(len(values), 1)
@@ -89,12 +89,12 @@ def shares(values: FloatArray, limit: float) -> FloatArray:
 
 def _panel(name: str, values: FloatArray, axis: ErrorAxis) -> Image:
     width, height = PANEL_WH
-    canvas = np.full((height, width, 3), PAPER_BGR, np.uint8)
+    canvas = np.full((height, width, 3), BACKGROUND_BGR, np.uint8)
     draw_text(canvas, (LEFT, 26), name, 20, INK)
     if not len(values):
-        draw_text(canvas, (width / 2, height / 2), "no figures", 18, QUIET, anchor="middle")
+        draw_text(canvas, (width / 2, height / 2), "no data", 18, MUTED, anchor="middle")
         return canvas
-    bars = shares(values, axis.limit)
+    bars = bin_shares(values, axis.limit)
     top = float(bars.max()) * 1.08
     _draw_axes(canvas, axis, top)
     bar_px = _bar_px()
@@ -103,25 +103,24 @@ def _panel(name: str, values: FloatArray, axis: ErrorAxis) -> Image:
             continue
         x = LEFT + bar_px * (i + GAP_BINS * (i == BINS))
         y = _row(share, top)
-        colour = MORE_BGR if i == BINS else BAR_BGR
+        colour = OVERFLOW_BGR if i == BINS else BAR_BGR
         cv2.rectangle(canvas, (round(x) + 1, y), (round(x + bar_px) - 1, _row(0, top)), colour, -1)
-    words = [f"{len(values):,} keypoints"]
+    legend = [f"{len(values):,} keypoints"]
     marks: tuple[tuple[str, float, RGB], ...] = (
         ("median", 50, MEDIAN_RGB),
         (f"{TAIL} %", TAIL, TAIL_RGB),
     )
-    for word, percent, rgb in marks:
+    for name_of_mark, percent, rgb in marks:
         value = float(np.percentile(values, percent, method="higher"))
-        words.append(
-            f"{word} {_short(value)}" if value < axis.limit else f"{word} > {axis.limit:g}"
-        )
+        above = f"> {axis.limit:g}"
+        legend.append(f"{name_of_mark} {_short(value) if value < axis.limit else above}")
         if value < axis.limit:
             x = round(LEFT + bar_px * BINS * value / axis.limit)
             cv2.line(canvas, (x, TOP - 6), (x, _row(0, top)), rgb[::-1], 2, cv2.LINE_AA)
     x = float(width - RIGHT)
-    for word, rgb in zip(words[::-1], (TAIL_RGB, MEDIAN_RGB, QUIET), strict=True):
-        draw_text(canvas, (x, 28), word, 15, rgb, anchor="right")
-        x -= 9 * len(word) + 14
+    for text, rgb in zip(legend[::-1], (TAIL_RGB, MEDIAN_RGB, MUTED), strict=True):
+        draw_text(canvas, (x, 28), text, 15, rgb, anchor="right")
+        x -= 9 * len(text) + 14
     return canvas
 
 
@@ -143,13 +142,13 @@ def _draw_axes(canvas: Image, axis: ErrorAxis, top: float) -> None:
     for share in np.arange(0, top, step).tolist():
         y = _row(share, top)
         cv2.line(canvas, (LEFT, y), (width - RIGHT, y), GRID_BGR, 1)
-        draw_text(canvas, (LEFT - 10, y), f"{share:.0%}", 14, QUIET, anchor="right")
+        draw_text(canvas, (LEFT - 10, y), f"{share:.0%}", 14, MUTED, anchor="right")
     bar_px = _bar_px()
     y = height - BOTTOM + 16
     for value in np.arange(0, axis.limit + axis.step / 2, axis.step).tolist():
         x = LEFT + bar_px * BINS * value / axis.limit
-        draw_text(canvas, (x, y), f"{value:g}", 14, QUIET, anchor="middle")
+        draw_text(canvas, (x, y), f"{value:g}", 14, MUTED, anchor="middle")
     draw_text(
-        canvas, (LEFT + bar_px * (BINS + GAP_BINS + 0.5), y), "more", 14, QUIET, anchor="middle"
+        canvas, (LEFT + bar_px * (BINS + GAP_BINS + 0.5), y), "more", 14, MUTED, anchor="middle"
     )
-    draw_text(canvas, (LEFT, height - 20), axis.unit, 15, QUIET)
+    draw_text(canvas, (LEFT, height - 20), axis.unit, 15, MUTED)

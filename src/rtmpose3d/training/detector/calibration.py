@@ -20,11 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from rtmpose3d.errors import InputError, RTMPose3DError
-from rtmpose3d.evaluation import score_detections
-from rtmpose3d.evaluation.metrics.detection import AnnotatedImage, DetectionScores
-from rtmpose3d.evaluation.predictions import by_image
-from rtmpose3d.evaluation.rendered_people import read_rendered_people
-from rtmpose3d.evaluation.sheet import annotated_images
+from rtmpose3d.evaluation import SkippedItems
+from rtmpose3d.evaluation.matching import detection_target
+from rtmpose3d.evaluation.metrics import AnnotatedBoxes, DetectionMetrics, detection_metrics
+from rtmpose3d.evaluation.protocols.dataset import read_images
 from rtmpose3d.pipeline.detect import detect_people
 from rtmpose3d.runtime import RuntimeOptions, open_detector
 from rtmpose3d.sources import load_image
@@ -49,11 +48,11 @@ class Calibration:
 
     score: float
     shift: float
-    at_score: DetectionScores
+    at_score: DetectionMetrics
 
 
 def calibrate(
-    images: Sequence[AnnotatedImage], detections: Sequence[Detections], precision: float
+    images: Sequence[AnnotatedBoxes], detections: Sequence[Detections], precision: float
 ) -> Calibration:
     """Find the minimum score with a precision.
 
@@ -66,8 +65,8 @@ def calibrate(
         InputError: no score has this precision.
     """
     for score in _STEPS.tolist():
-        at_score = score_detections(images, detections, score_thr=score)
-        if at_score.finds and at_score.precision >= precision:
+        at_score = detection_metrics(images, detections, score_thr=score)
+        if at_score.detections and at_score.precision >= precision:
             shift = _logit(SCORE_THR) - _logit(score)
             return Calibration(score=score, shift=shift, at_score=at_score)
     raise InputError(f"no score of these detections has a precision of {precision:g}; train longer")
@@ -109,16 +108,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the .pth file to write")
     options = parser.parse_args(arguments)
     try:
-        people = read_rendered_people(options.rendered)
+        images = read_images("rendered", options.rendered, SkippedItems())
         runtime = RuntimeOptions(device="cpu")
         session = open_detector(resolve_detector(options.model), options.source, runtime)
-        sizes_wh: dict[Path, tuple[int, int]] = {}
+        targets: list[AnnotatedBoxes] = []
         detections: list[Detections] = []
-        for path in by_image(people):
-            image = load_image(path)
-            sizes_wh[path] = image.shape[1], image.shape[0]
+        for annotated in images:
+            image = load_image(annotated.path)
+            targets.append(detection_target(annotated, (image.shape[1], image.shape[0])))
             detections += detect_people(session, [image], bbox_thr=MIN_SCORE)
-        result = calibrate(annotated_images(people, sizes_wh), detections, options.precision)
+        result = calibrate(targets, detections, options.precision)
         write_shifted(options.source, result.shift, options.out)
     except RTMPose3DError as error:
         sys.exit(f"error: {error}")

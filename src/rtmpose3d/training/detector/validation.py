@@ -7,8 +7,12 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from rtmpose3d.evaluation.metrics.detection import AnnotatedImage, score_detections
-from rtmpose3d.evaluation.metrics.oks import OksImage, average_precision
+from rtmpose3d.evaluation.metrics import (
+    AnnotatedBoxes,
+    OksImage,
+    average_precision,
+    detection_metrics,
+)
 from rtmpose3d.evaluation.reports.tiles import lay_out
 from rtmpose3d.geometry.boxes import iou_matrix
 from rtmpose3d.models.graph import DetectorGraph
@@ -60,7 +64,7 @@ def validate_detector(
             for image, own in zip(images, detections, strict=True)
         ]
     )
-    at = score_detections(images, detections, score_thr=SCORE_THR)
+    at = detection_metrics(images, detections, score_thr=SCORE_THR)
     metrics = {
         "ap": precision.ap,
         "ap50": precision.ap50,
@@ -104,10 +108,10 @@ def _detect(session: DetectorSession, batch: DetectorBatch) -> list[Detections]:
     ]
 
 
-def _annotated(batch: DetectorBatch) -> list[AnnotatedImage]:
+def _annotated(batch: DetectorBatch) -> list[AnnotatedBoxes]:
     size_wh = batch.images.shape[2], batch.images.shape[1]
     return [
-        AnnotatedImage(boxes_xyxy=boxes, ignored=ignored, size_wh=size_wh)
+        AnnotatedBoxes(boxes_xyxy=boxes, ignored=ignored, size_wh=size_wh)
         for boxes, ignored in zip(batch.boxes_xyxy, batch.ignored, strict=True)
     ]
 

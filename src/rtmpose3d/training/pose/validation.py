@@ -9,14 +9,21 @@ import numpy as np
 import torch
 
 from rtmpose3d.codec import keypoints_from_bins
-from rtmpose3d.evaluation import EVALUATED_PARTS, PCK_THRESHOLDS, mpjpe, pck, relative_to_root
+from rtmpose3d.evaluation.metrics import (
+    PCK_THRESHOLDS,
+    metrics_2d,
+    mpjpe,
+    relative_errors,
+    relative_to_root,
+)
 from rtmpose3d.models.graph import PoseGraph
-from rtmpose3d.skeletons import HIPS
+from rtmpose3d.skeletons import HIPS, PART_INDICES
 from rtmpose3d.structures import FloatArray
 from rtmpose3d.training.data.pose_batches import PoseBatch
 from rtmpose3d.zoo import PoseSpec
 
-_BODY = EVALUATED_PARTS["body"]
+_BODY = PART_INDICES["body"]
+_PARTS = ("body", "feet", "face", "hands")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,16 +84,16 @@ def _pck_metrics(
 ) -> dict[str, float]:
     sides = np.concatenate([batch.box_side_px for batch in batches])
     zeros = np.zeros_like(sides)
-    parts = pck(
+    errors = relative_errors(
         np.concatenate([p.keypoints_px for p in predictions]),
         np.nan_to_num(np.concatenate([batch.keypoints_px for batch in batches])),
-        np.concatenate([labelled_in_crop(batch) for batch in batches]),
         np.stack([zeros, zeros, sides, sides], axis=1),  # PCK uses the longer side only
     )
+    labelled = np.concatenate([labelled_in_crop(batch) for batch in batches])
     return {
         f"pck{round(100 * limit):02d}_{part}": share
-        for part, result in parts.items()
-        for limit, share in zip(PCK_THRESHOLDS, result.shares, strict=True)
+        for part, row in metrics_2d(errors, labelled, parts=_PARTS).items()
+        for limit, share in zip(PCK_THRESHOLDS, row.pck, strict=True)
     }
 
 

@@ -1,6 +1,6 @@
-"""An evaluation as files: results.json, results.md, histogram.png, worst.jpg.
+"""Tables and files of reports: Markdown, JSON.
 
-Figures that do not exist (nobody annotated) are null in JSON and a dash in Markdown.
+Metrics that do not exist (nothing is annotated) are null in JSON and a dash in Markdown.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ Json = Mapping[str, object]
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Rows under a heading.
+    """A table of text.
 
     Attributes:
-        title: of the table.
-        columns: names.
-        rows: cells as text, one a column.
-        note: below it; may be empty.
+        title: title of the table.
+        columns: names of the columns.
+        rows: cells of each row.
+        note: note below the table; may be empty.
     """
 
     title: str
@@ -34,7 +34,7 @@ class Table:
     note: str = ""
 
     def markdown(self) -> str:
-        """As Markdown, figures to the right."""
+        """The table as Markdown, numbers aligned to the right."""
         lines = [f"## {self.title}", "", _line(self.columns)]
         lines.append("|---|" + "---:|" * (len(self.columns) - 1))
         lines += [_line(row) for row in self.rows]
@@ -46,41 +46,41 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """A share as per cent without the sign: 67.8, or a dash where there is none."""
+    """A share in per cent without the sign: 67.8; a dash for nan."""
     return "–" if math.isnan(value) else f"{100 * value:.{digits}f}"
 
 
-def figure(value: float, digits: int = 1) -> str:
-    """A number, or a dash where there is none."""
+def number(value: float, digits: int = 1) -> str:
+    """A number; a dash for nan."""
     return "–" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def plain(value: object) -> object:
-    """The same with null for what is not finite, so that it is valid JSON."""
+def finite_json(value: object) -> object:
+    """The value with None for numbers that are not finite, so that it is valid JSON."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): finite_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
+        return [finite_json(item) for item in value]
     return value
 
 
 def write_json(path: Path, document: Json) -> None:
-    """Write figures as JSON, whole or not at all.
+    """Writes metrics as JSON, atomically.
 
     Raises:
         OutputError: it cannot be written.
     """
     with atomic_write(path, "w") as file:
-        json.dump(plain(document), file, indent=2, ensure_ascii=False, allow_nan=False)
+        json.dump(finite_json(document), file, indent=2, ensure_ascii=False, allow_nan=False)
         file.write("\n")
 
 
 def write_markdown(
     path: Path, title: str, facts: Mapping[str, str], tables: Sequence[Table]
 ) -> None:
-    """Write a page: what was evaluated, then the tables; whole or not at all.
+    """Writes a page with facts and tables as Markdown, atomically.
 
     Raises:
         OutputError: it cannot be written.

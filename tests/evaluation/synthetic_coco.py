@@ -1,7 +1,7 @@
-"""A made-up COCO-WholeBody annotation file and results for it, the same on every machine.
+"""Synthetic COCO-WholeBody annotations and results, the same on every machine.
 
 Crowds, people without some parts or without any keypoint, sizes from tiny to large, missed and
-doubled people, equal scores, parts with scores of 0, an image with more than 20 detections, one
+duplicate people, equal scores, parts with scores of 0, an image with more than 20 detections, one
 without people and one without detections.
 """
 
@@ -17,7 +17,7 @@ PARTS = ("foot", "face", "lefthand", "righthand", "wholebody")
 WIDTH, HEIGHT = 640, 425
 
 
-def made_annotations(count: int = 24) -> dict[str, Any]:
+def synthetic_annotations(count: int = 24) -> dict[str, Any]:
     """The annotation file, as `json.load` gives it."""
     rng = np.random.RandomState(7)
     images, annotations = [], []
@@ -42,20 +42,20 @@ def _annotation(rng: np.random.RandomState, image_id: int, number: int) -> dict[
         "bbox": [round(left, 2), round(top, 2), width, height],
         "area": round(width * height * float(rng.uniform(0.3, 0.8)), 3),
     }
-    nothing = rng.uniform() < 0.1
+    unlabelled = rng.uniform() < 0.1
     for field, count in FIELDS.items():
-        places = rng.uniform(0, 1, (count, 2)) * [width, height] + [left, top]
+        positions = rng.uniform(0, 1, (count, 2)) * [width, height] + [left, top]
         labelled = (rng.uniform(size=count) < 0.8) & (field == "keypoints" or rng.uniform() < 0.6)
-        flags = np.where(labelled & ~np.array(nothing), rng.randint(1, 3, count), 0)
-        points = np.where(flags[:, None] > 0, places, 0)
+        flags = np.where(labelled & ~np.array(unlabelled), rng.randint(1, 3, count), 0)
+        points = np.where(flags[:, None] > 0, positions, 0)
         row[field] = np.column_stack([points.round(2), flags]).ravel().tolist()
     body = np.array(row["keypoints"])[2::3]
     row["num_keypoints"] = int((body > 0).sum())
     return row
 
 
-def made_results(document: dict[str, Any], *, part_scores: bool) -> list[dict[str, Any]]:
-    """Results for the annotations: most people found, more or less exactly."""
+def synthetic_results(document: dict[str, Any], *, part_scores: bool) -> list[dict[str, Any]]:
+    """Results for the annotations: most people detected, with various accuracy."""
     rng = np.random.RandomState(11)
     results = []
     for annotation in document["annotations"]:
@@ -63,18 +63,18 @@ def made_results(document: dict[str, Any], *, part_scores: bool) -> list[dict[st
         results += [_result(rng, annotation, part_scores) for _ in range(count)]
     many = document["annotations"][0]
     results += [_result(rng, many, part_scores) for _ in range(25)]
-    silent = document["images"][5]["id"]
-    return [row for row in results if row["image_id"] != silent]
+    undetected = document["images"][5]["id"]
+    return [row for row in results if row["image_id"] != undetected]
 
 
 def _result(rng: np.random.RandomState, annotation: dict[str, Any], parts: bool) -> dict[str, Any]:
-    exactness = 10 ** rng.uniform(-2.5, -0.8) * np.sqrt(annotation["area"])
+    accuracy = 10 ** rng.uniform(-2.5, -0.8) * np.sqrt(annotation["area"])
     row: dict[str, Any] = {"image_id": annotation["image_id"], "category_id": 1}
     for field, count in FIELDS.items():
-        true = np.array(annotation[field]).reshape(-1, 3)[:, :2]
-        places = true + rng.normal(size=(count, 2)) * exactness
+        truth = np.array(annotation[field]).reshape(-1, 3)[:, :2]
+        positions = truth + rng.normal(size=(count, 2)) * accuracy
         scores = rng.uniform(0.1, 1, count) * (rng.uniform() > 0.05)
-        row[field] = np.column_stack([places.round(2), scores.round(3)]).ravel().tolist()
+        row[field] = np.column_stack([positions.round(2), scores.round(3)]).ravel().tolist()
     row["score"] = round(float(rng.uniform()), 1)  # one decimal: many are equal
     if parts:
         row |= {f"{part}_score": round(float(rng.uniform()), 1) for part in PARTS}
