@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fake_sessions import open_people, paint_image
 
+from fake_sessions import open_people, paint_image
 from rtmpose3d.pipeline import detect_people, filter_candidates, select_main_person
 from rtmpose3d.runtime import Candidates, DetectorSession
 from rtmpose3d.structures import Detections

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_sessions import open_crops, open_people, paint_image
 
+from fake_sessions import open_crops, open_people, paint_image
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.pipeline import PoseEstimator, PoseOptions, Poses, assemble_result

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fake_sessions import open_crops
 
+from fake_sessions import open_crops
 from rtmpose3d.api import RTMPose3DConfig
 from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.pipeline import Poses, crop_images, decode_crops
