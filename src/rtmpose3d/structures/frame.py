@@ -77,6 +77,18 @@ def check_image(image: object, name: str) -> None:
         raise InputError(f"{expected}, got {image.shape} {image.dtype}")
 
 
+def check_size(size_wh: object, name: str) -> None:
+    """Check the size of an image.
+
+    Raises:
+        InputError: no pair of whole numbers from 0.
+    """
+    sides = size_wh if isinstance(size_wh, tuple) else ()
+    whole = (isinstance(side, (int, np.integer)) and side >= 0 for side in sides)
+    if len(sides) != 2 or not all(whole):
+        raise InputError(f"{name} must be width and height in whole pixels, got {size_wh!r}")
+
+
 def check_index(index: object, name: str) -> None:
     """Check the index of a frame.
 

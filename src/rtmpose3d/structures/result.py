@@ -19,7 +19,7 @@ from rtmpose3d.geometry.axes import AXES, Axes, axes_from_camera
 from rtmpose3d.skeletons import HIPS, WHOLEBODY
 from rtmpose3d.structures.arrays import FloatArray, Image, IntArray, NumberArray
 from rtmpose3d.structures.fields import PersonField, is_absent, person_fields
-from rtmpose3d.structures.frame import check_image, check_index, check_time
+from rtmpose3d.structures.frame import check_image, check_index, check_size, check_time
 
 if TYPE_CHECKING:
     import pandas
@@ -198,6 +198,7 @@ class PoseResult(Mapping[str, NumberArray]):
                     raise InputError(f"{entry.name} is for 3D, but keypoints_camera is None")
         if self.axes not in AXES:
             raise UnknownNameError("axes", self.axes, AXES)
+        check_size(self.image_size_wh, "image_size_wh")
         if self.image is not None:
             check_image(self.image, "image")
         if self.frame_index is not None:
