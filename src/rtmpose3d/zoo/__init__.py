@@ -1,4 +1,4 @@
-"""The models: one table, and the functions that look a name up in it."""
+"""The models: rows in `zoo.pose_models` and `zoo.detectors`, found by name or alias."""
 
 from __future__ import annotations
 
