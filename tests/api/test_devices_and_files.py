@@ -11,7 +11,7 @@ import pytest
 
 from fake_sessions import open_crops, open_people, paint_image
 from rtmpose3d import BackendError, InputError, RTMPose3D, RTMPose3DConfig, RTMPose3DInference
-from rtmpose3d.api import opening
+from rtmpose3d.api import arguments, opening
 from rtmpose3d.runtime import RuntimeOptions
 
 BOX = [[80, 110, 290, 600]]
@@ -174,3 +174,18 @@ def test_a_configuration_with_other_runtime_options_round_trips(tmp_path):
     assert config.runtime == RuntimeOptions(backend="torch", device="cuda:1", threads=4)
     changed = RTMPose3DConfig.from_pretrained(tmp_path, threads=2)
     assert (changed.threads, changed.backend) == (2, "torch")
+
+
+@pytest.mark.parametrize("flip_test", [True, False])
+def test_the_configuration_decides_on_the_flip_test(opened, image, flip_test):
+    asked = RTMPose3D.from_pretrained("rtmw3d-n", flip_test=flip_test)(image)
+    by_default = RTMPose3D.from_pretrained("rtmw3d-n")(image)  # with the flip test
+    assert (asked.scores == by_default.scores).all() == flip_test
+
+
+def test_only_files_are_the_source_of_a_result(opened, image, monkeypatch):
+    monkeypatch.setattr(arguments, "load_image", lambda source: image)
+    model = RTMPose3D.from_pretrained("rtmw3d-n")
+    sources = ["a.jpg", Path("b.jpg"), "https://host/c.jpg", "HTTP://host/d.jpg", image]
+    results = model(sources)
+    assert [result.source for result in results] == [Path("a.jpg"), Path("b.jpg"), None, None, None]
