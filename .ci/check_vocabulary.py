@@ -2,7 +2,7 @@
 
 `python .ci/check_vocabulary.py [PATH ...]` prints each violation as `file:line: 'found' -> advice`
 and exits with 1 if there is one; `--report` prints counts by package instead and exits with 0.
-Without paths, folders in `PENDING` are only counted.
+Without paths, violations in `PENDING` are only counted.
 Names are the identifiers of Python files, split into words; prose is their docstrings, comments and
 strings, and the full text of Markdown files. Also checked: how docstrings start, the length of
 files and the number of files in a folder. The vocabulary itself is in docs/glossary.md.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import fnmatch
 import io
 import re
 import sys
@@ -24,7 +25,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SCANNED = ("src", "tests", "benchmarks", "docs", "examples", "main.py")
 RECORDED_FACTS = re.compile(r"<!-- facts: begin -->.*?<!-- facts: end -->", re.DOTALL)
-GLOSSARY = ROOT / "docs" / "glossary.md"  # lists the words that are not used
+GLOSSARY = ROOT / "docs" / "glossary.md"  # it lists the words that are not used
+CHANGELOG = ROOT / "CHANGELOG.md"  # it names what was renamed
 MAX_FILE_LINES = 400
 MAX_FOLDER_FILES = 15
 LARGE_FOLDERS = {  # folder of src -> why it holds more
@@ -32,14 +34,25 @@ LARGE_FOLDERS = {  # folder of src -> why it holds more
     "src/rtmpose3d/data": "a reader for each format of the datasets, a table of maps for each part",
 }
 PENDING = (  # not in the field's words yet: counted without failing
-    "benchmarks",
-    "docs",
-    "src/rtmpose3d/cli",
-    "src/rtmpose3d/data",
-    "src/rtmpose3d/evaluation",
-    "src/rtmpose3d/synth",
-    "src/rtmpose3d/training",
-    "tests",
+    "docs/make_*.py",
+    "src/rtmpose3d/cli/synth.py",
+    "src/rtmpose3d/synth/*",
+    "tests/cli/test_synth.py",
+    "tests/synth/*",
+    "src/rtmpose3d/cli/datasets.py",
+    "src/rtmpose3d/cli/evaluate*.py",
+    "src/rtmpose3d/data/*",
+    "src/rtmpose3d/evaluation/*",
+    "src/rtmpose3d/training/detector/calibration.py",
+    "tests/cli/test_evaluate.py",
+    "tests/data/*",
+    "tests/evaluation/*",
+    "tests/test_reproduce.py",
+    "benchmarks/bundled_tables.py",
+    "benchmarks/evaluate_bundled.py",
+    "benchmarks/mean_pose.py",
+    "benchmarks/synth_speed.py",
+    "docs/evaluation.md",
 )
 
 
@@ -288,8 +301,8 @@ def check_folders() -> Iterator[Violation]:
 
 
 def is_pending(path: Path) -> bool:
-    """Whether a file is in a folder whose violations are only counted."""
-    return any(path.is_relative_to(ROOT / name) for name in PENDING)
+    """Whether the violations of a file are only counted."""
+    return any(fnmatch.fnmatch(relative_name(path), pattern) for pattern in PENDING)
 
 
 def files_to_check(paths: list[Path]) -> list[Path]:
@@ -299,7 +312,7 @@ def files_to_check(paths: list[Path]) -> list[Path]:
     for start in starts:
         inside = [start] if start.is_file() else start.rglob("*")
         found.update(path for path in inside if path.suffix in (".py", ".md") and path.is_file())
-    found.discard(GLOSSARY)
+    found -= {GLOSSARY, CHANGELOG}
     return sorted(found)
 
 
@@ -323,7 +336,7 @@ def main() -> None:
     if not paths and not options.report:
         pending = [found for found in violations if is_pending(found.path)]
         violations = [found for found in violations if not is_pending(found.path)]
-        print(f"{len(pending)} in {', '.join(PENDING)} (--report counts them)")
+        print(f"{len(pending)} in files that PENDING names (--report counts them)")
     if options.report:
         by_group = Counter(package_name(found.path) for found in violations)
         by_advice = Counter(found.advice for found in violations)

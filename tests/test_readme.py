@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 import shlex
 from collections.abc import Callable, Iterable
@@ -26,6 +27,7 @@ DOCS = ROOT / "docs"
 DOCUMENTS = [README, *(ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md"))]
 DOCUMENTS += [ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md")), DOCS / "api" / "index.md"]
 DOCUMENTS += [ROOT / "tests" / "fixtures" / "README.md"]
+DOCUMENTS += sorted((ROOT / "src" / "rtmpose3d" / "bundled").glob("*.md"))
 WITH_CODE = [README, DOCS / "output.md", DOCS / "coordinates.md", DOCS / "migrating.md"]
 MAX_README_LINES = 150
 README_MODELS = (
@@ -214,6 +216,13 @@ def test_files_and_modules_named_in_the_text_exist(path: Path) -> None:
     for module in re.findall(r"python -m (rtmpose3d[\w.]+)", text):
         parts = module.split(".")[1:]
         assert (source.joinpath(*parts).with_suffix(".py")).is_file(), f"{name_of(path)}: {module}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_modules_and_names_of_the_package_in_the_text_exist(path: Path) -> None:
+    for name in set(re.findall(r"`(rtmpose3d(?:\.[A-Za-z_]\w*)+)`", path.read_text("utf-8"))):
+        found = pkgutil.resolve_name(name)
+        assert found is not None, f"{name_of(path)}: {name}"
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)

@@ -57,7 +57,7 @@ def bone_length_loss(
 
     Args:
         predicted: (N, K, 3) from `expected_keypoints`.
-        target: (N, K, 3) likewise; nan where unknown.
+        target: (N, K, 3) in the same units; nan where unknown.
         weight: (N, K), 0 for keypoints without a label or without 3D.
         metres_per_px: (N,) at the root's depth; nan for people without 3D.
         bones: (B, 2) int64 pairs of keypoints.

@@ -1,4 +1,4 @@
-"""RTMDet's assignment and losses once more, in loops and numpy, straight from the definition.
+"""RTMDet's assignment and losses in loops and numpy, straight from their definitions.
 
 Written from the paper (RTMDet, section 3.3; Generalized Focal Loss, eq. 2; GIoU, algorithm 1) and
 from what the published code does where the paper is silent. One image, one class.
