@@ -40,7 +40,7 @@ def pck_table(people: MatchedPeople, mean: MeanPose) -> Iterator[str]:
     Where the dataset labels occlusion, also the model's PCK of unoccluded keypoints.
     """
     ours = _metrics(people, people.predicted_px)
-    baseline = _metrics(people, mean.place(people.boxes_xyxy))
+    baseline = _metrics(people, mean.in_boxes(people.boxes_xyxy))
     clear: Mapping[str, Metrics2D] = {}
     if people.occluded is not None:
         clear = _metrics(people, people.predicted_px, people.annotated & ~people.occluded)
@@ -64,7 +64,7 @@ def dataset_table(people: MatchedPeople, mean: MeanPose, threshold: float = 0.1)
     for name, chosen in matches_by_dataset(people).items():
         ours, baseline = (
             _metrics(chosen, predicted, thresholds=(threshold,))
-            for predicted in (chosen.predicted_px, mean.place(chosen.boxes_xyxy))
+            for predicted in (chosen.predicted_px, mean.in_boxes(chosen.boxes_xyxy))
         )
         cells = [
             f"{share(ours[part].pck[0])} ({share(baseline[part].pck[0])})"
@@ -85,7 +85,7 @@ def oks_table(people: MatchedPeople, mean: MeanPose) -> Iterator[str]:
         index = PART_INDICES[part]
         scores = people.scores * people.confidence[:, index].mean(axis=1)
         ours = part_ap(people, people.predicted_px, scores, part)
-        placed = mean.place(people.boxes_xyxy)
+        placed = mean.in_boxes(people.boxes_xyxy)
         baseline = part_ap(people, placed, np.ones(len(people)), part)
         if ours.people:
             values = [f"**{share(ours.ap)}**", *map(share, (ours.ap50, ours.ap75, ours.ar))]

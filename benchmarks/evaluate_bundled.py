@@ -148,7 +148,7 @@ def draw_tile(image: Image, result: PoseResult) -> Image:
 
 
 def header(options: argparse.Namespace, mean: MeanPose) -> Iterator[str]:
-    """What was run, where and when."""
+    """Model, machine, versions and date."""
     packages = ("rtmpose3d", "onnxruntime", "numpy", "opencv-python-headless")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     yield f"# {options.model}\n"

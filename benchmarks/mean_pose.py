@@ -35,7 +35,7 @@ class MeanPose:
     poses: int
     source: str
 
-    def place(self, boxes_xyxy: FloatArray) -> FloatArray:
+    def in_boxes(self, boxes_xyxy: FloatArray) -> FloatArray:
         """The pose in each box: (N, 4) px -> (N, 133, 2) px."""
         boxes = np.asarray(boxes_xyxy, np.float64)
         size = boxes[:, None, 2:] - boxes[:, None, :2]

@@ -12,19 +12,26 @@ from rtmpose3d.cli.app import app
 from rtmpose3d.data import DATASETS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
-from made_up_sets import MadeUpSet
+from synthetic_dataset import SyntheticDataset
 
 run = CliRunner().invoke
 OTHER_FILE = ["--annotations", "annotations/coco_wholebody_val_v1.0.json"]
 
 
 @pytest.fixture
-def made_up(tmp_path):
-    return MadeUpSet(tmp_path / "coco")
+def synthetic(tmp_path):
+    return SyntheticDataset(tmp_path / "coco")
 
 
-def check(made_up, *arguments):
-    command = ["datasets", "check", made_up.name, str(made_up.folder), "--split", made_up.split]
+def check(synthetic, *arguments):
+    command = [
+        "datasets",
+        "check",
+        synthetic.name,
+        str(synthetic.folder),
+        "--split",
+        synthetic.split,
+    ]
     return run(app, [*command, *arguments])
 
 
@@ -46,9 +53,9 @@ def test_the_paper_s_seventeen_datasets_three_to_evaluate_on_and_rendered_people
     }
 
 
-def test_a_check_counts_and_draws(made_up, tmp_path):
+def test_a_check_counts_and_draws(synthetic, tmp_path):
     sheet = tmp_path / "sheet.png"
-    result = check(made_up, *OTHER_FILE, "--preview", str(sheet))
+    result = check(synthetic, *OTHER_FILE, "--preview", str(sheet))
     assert result.exit_code == 0, result.output
     assert "3 people in 2 images, 2 of them opened" in result.output
     assert "body 51, feet 18, face 204, left_hand 63, right_hand 63" in result.output
@@ -56,17 +63,17 @@ def test_a_check_counts_and_draws(made_up, tmp_path):
     assert cv2.imread(str(sheet)).shape[2] == 3
 
 
-def test_a_check_with_problems_names_them_and_fails(made_up):
-    (made_up.images / "8.jpg").unlink()
-    result = check(made_up, *OTHER_FILE)
+def test_a_check_with_problems_names_them_and_fails(synthetic):
+    (synthetic.images / "8.jpg").unlink()
+    result = check(synthetic, *OTHER_FILE)
     assert result.exit_code == 1
-    assert f"{made_up.file}, annotation 1 (id 101): its image" in result.output
+    assert f"{synthetic.file}, annotation 1 (id 101): its image" in result.output
     assert "2 problems" in result.output
-    assert check(made_up).exit_code == 1  # other numbers than published
+    assert check(synthetic).exit_code == 1  # other numbers than published
 
 
-def test_without_a_split_all_existing_splits_are_checked(made_up):
-    result = run(app, ["datasets", "check", made_up.name, str(made_up.folder)])
+def test_without_a_split_all_existing_splits_are_checked(synthetic):
+    result = run(app, ["datasets", "check", synthetic.name, str(synthetic.folder)])
     assert "coco-wholebody, val:" in result.output
     assert "coco-wholebody, train:" not in result.output
 
@@ -89,7 +96,7 @@ def test_usage_errors_are_one_line(arguments, message, tmp_path, monkeypatch):
     assert len(result.output.strip().splitlines()) == 1
 
 
-def test_a_preview_needs_a_known_ending(made_up, tmp_path):
-    result = check(made_up, *OTHER_FILE, "--preview", str(tmp_path / "sheet.gif"))
+def test_a_preview_needs_a_known_ending(synthetic, tmp_path):
+    result = check(synthetic, *OTHER_FILE, "--preview", str(tmp_path / "sheet.gif"))
     assert result.exit_code == 2
     assert "unknown suffix '.gif' of an image file" in result.output

@@ -233,7 +233,7 @@ def test_a_real_network_runs_through(
     assert result["metrics"]["parts"]["wholebody"]["not_detected"] >= 0
 
 
-def test_the_official_example_gives_the_official_figures(cli, shared: Path, tmp_path: Path) -> None:
+def test_the_official_example_gives_the_official_metrics(cli, shared: Path, tmp_path: Path) -> None:
     samples = shared / "samples" / "coco_wholebody_eval"
     outcome = cli(
         *("evaluate", "coco-wholebody", "-a", samples / "example_gt.json"),
@@ -246,7 +246,7 @@ def test_the_official_example_gives_the_official_figures(cli, shared: Path, tmp_
         assert {key: ours[part][key] for key in row} == pytest.approx(row, abs=1e-9)
 
 
-def test_h3wb_files_give_the_official_figures(cli, golden: Path, tmp_path: Path) -> None:
+def test_h3wb_files_give_the_official_metrics(cli, golden: Path, tmp_path: Path) -> None:
     with np.load(golden / "eval" / "h3wb_style.npz") as arrays:
         names = [str(i) for i in range(len(arrays["gt"]))]
         for key in ("gt", "pred"):

@@ -1,10 +1,10 @@
 from pathlib import Path
 
 import pytest
-from made_up_sets import MadeUpSet
+from synthetic_dataset import SyntheticDataset
 
 
 @pytest.fixture
-def made_up(tmp_path: Path) -> MadeUpSet:
+def synthetic(tmp_path: Path) -> SyntheticDataset:
     """A small folder in COCO-WholeBody's layout that tests may break."""
-    return MadeUpSet(tmp_path / "coco")
+    return SyntheticDataset(tmp_path / "coco")

@@ -74,9 +74,9 @@ def test_a_pickle_that_would_run_something_is_refused_and_not_run(tmp_path, trap
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 255), st.integers(0, 10_000))
-def test_a_damaged_file_is_an_input_error_or_reads(tmp_path_factory, place, value, cut):
+def test_a_damaged_file_is_an_input_error_or_reads(tmp_path_factory, position, value, cut):
     data = bytearray(pickle.dumps(np.array(CONTENT, dtype=object), protocol=3))
-    data[place % len(data)] = value
+    data[position % len(data)] = value
     data = bytes(data)[: len(data) - cut % 50]
     path = npz_with_pickle(tmp_path_factory.mktemp("damaged") / "a.npz", data)
     try:

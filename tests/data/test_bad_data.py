@@ -12,18 +12,18 @@ from rtmpose3d.errors import InputError, UnknownNameError
 NAN = float("nan")
 
 
-def read(made_up, on_bad="raise", **options):
+def read(synthetic, on_bad="raise", **options):
     return read_dataset(
-        made_up.name,
-        made_up.folder,
-        made_up.split,
+        synthetic.name,
+        synthetic.folder,
+        synthetic.split,
         on_bad=on_bad,
         options=ReadOptions(**options) if options else None,
     )
 
 
-def test_good_data_gives_every_person(made_up):
-    reading = read(made_up)
+def test_good_data_gives_every_person(synthetic):
+    reading = read(synthetic)
     assert [record.annotation_id for record in reading] == [100, 101, 102]
     assert reading.records == 3
     assert not reading.bad
@@ -46,54 +46,54 @@ BAD_LABELS = {
 
 
 @pytest.mark.parametrize("fault", BAD_LABELS)
-def test_a_bad_label_is_named_with_file_and_index(made_up, fault):
+def test_a_bad_label_is_named_with_file_and_index(synthetic, fault):
     fields, message = BAD_LABELS[fault]
-    made_up.change(1, **fields)
+    synthetic.change(1, **fields)
     with pytest.raises(InputError, match=message) as error:
-        list(read(made_up))
-    assert f"{made_up.file}, annotation 1" in str(error.value)
+        list(read(synthetic))
+    assert f"{synthetic.file}, annotation 1" in str(error.value)
 
 
 @pytest.mark.parametrize("fault", BAD_LABELS)
-def test_a_bad_label_can_be_skipped_and_is_reported(made_up, fault):
-    made_up.change(1, **BAD_LABELS[fault][0])
-    reading = read(made_up, on_bad="skip")
+def test_a_bad_label_can_be_skipped_and_is_reported(synthetic, fault):
+    synthetic.change(1, **BAD_LABELS[fault][0])
+    reading = read(synthetic, on_bad="skip")
     assert [record.index for record in reading] == [0, 2]
-    assert [(bad.file, bad.index) for bad in reading.bad] == [(made_up.file, 1)]
-    assert str(made_up.file) in reading.bad[0].text
+    assert [(bad.file, bad.index) for bad in reading.bad] == [(synthetic.file, 1)]
+    assert str(synthetic.file) in reading.bad[0].text
 
 
-def test_a_missing_field_is_named(made_up):
-    del made_up.document["annotations"][2]["lefthand_kpts"]
-    made_up.write()
+def test_a_missing_field_is_named(synthetic):
+    del synthetic.document["annotations"][2]["lefthand_kpts"]
+    synthetic.write()
     with pytest.raises(InputError, match=r"annotation 2 .*it has no 'lefthand_kpts'"):
-        list(read(made_up))
+        list(read(synthetic))
 
 
-def test_a_missing_image_is_named(made_up):
-    (made_up.images / "8.jpg").unlink()
+def test_a_missing_image_is_named(synthetic):
+    (synthetic.images / "8.jpg").unlink()
     with pytest.raises(
         InputError, match=r"annotation 1 \(id 101\): its image .*8.jpg does not exist"
     ):
-        list(read(made_up))
-    reading = read(made_up, on_bad="skip")
+        list(read(synthetic))
+    reading = read(synthetic, on_bad="skip")
     assert len(list(reading)) == 1
     assert [bad.index for bad in reading.bad] == [1, 2]
-    assert len(list(read(made_up, check_images=False))) == 3
+    assert len(list(read(synthetic, check_images=False))) == 3
 
 
-def test_an_image_of_another_size_is_named(made_up):
-    cv2.imwrite(str(made_up.images / "7.jpg"), np.zeros((61, 98, 3), np.uint8))
-    record = next(iter(read(made_up)))
+def test_an_image_of_another_size_is_named(synthetic):
+    cv2.imwrite(str(synthetic.images / "7.jpg"), np.zeros((61, 98, 3), np.uint8))
+    record = next(iter(read(synthetic)))
     with pytest.raises(InputError, match="97 x 61 px, but the image has 98 x 61") as error:
         load_record_image(record)
-    assert f"{made_up.file}, annotation 0" in str(error.value)
+    assert f"{synthetic.file}, annotation 0" in str(error.value)
 
 
-def test_a_broken_image_is_named(made_up):
-    (made_up.images / "7.jpg").write_bytes(b"not an image")
+def test_a_broken_image_is_named(synthetic):
+    (synthetic.images / "7.jpg").write_bytes(b"not an image")
     with pytest.raises(InputError, match=r"annotation 0 \(id 100\): .*7.jpg"):
-        load_record_image(next(iter(read(made_up))))
+        load_record_image(next(iter(read(synthetic))))
 
 
 @pytest.mark.parametrize(
@@ -108,71 +108,71 @@ def test_a_broken_image_is_named(made_up):
     ],
 )
 @pytest.mark.parametrize("on_bad", ["raise", "skip"])
-def test_a_broken_annotation_file_is_never_skipped(made_up, text, message, on_bad):
-    made_up.file.write_text(text, "utf-8")
+def test_a_broken_annotation_file_is_never_skipped(synthetic, text, message, on_bad):
+    synthetic.file.write_text(text, "utf-8")
     with pytest.raises(InputError, match=message) as error:
-        list(read(made_up, on_bad))
-    assert str(made_up.file) in str(error.value)
+        list(read(synthetic, on_bad))
+    assert str(synthetic.file) in str(error.value)
 
 
-def test_a_missing_annotation_file_says_where_the_data_is(made_up):
-    made_up.file.unlink()
+def test_a_missing_annotation_file_says_where_the_data_is(synthetic):
+    synthetic.file.unlink()
     with pytest.raises(InputError, match=r"no annotation file .*github.com/jin-s13"):
-        read(made_up)
+        read(synthetic)
 
 
-def test_a_dataset_without_a_usable_label_is_an_error_that_says_why(made_up):
+def test_a_dataset_without_a_usable_label_is_an_error_that_says_why(synthetic):
     for index in range(3):
-        made_up.change(index, num_keypoints=0)
+        synthetic.change(index, num_keypoints=0)
     with pytest.raises(InputError, match=r"no usable annotation in .*3 x no labelled keypoint"):
-        list(read(made_up))
-    made_up.change(0, bbox=None)
+        list(read(synthetic))
+    synthetic.change(0, bbox=None)
     with pytest.raises(InputError, match="2 x no labelled keypoint; 1 bad, the first"):
-        list(read(made_up, on_bad="skip"))
+        list(read(synthetic, on_bad="skip"))
 
 
-def test_crowds_are_skipped_for_training_and_kept_for_evaluation(made_up):
-    made_up.change(1, iscrowd=1)
-    made_up.change(2, num_keypoints=0)
-    training = read(made_up)
+def test_crowds_are_skipped_for_training_and_kept_for_evaluation(synthetic):
+    synthetic.change(1, iscrowd=1)
+    synthetic.change(2, num_keypoints=0)
+    training = read(synthetic)
     assert [record.index for record in training] == [0]
     assert training.skipped == {"crowd region": 1, "no labelled keypoint": 1}
-    kept = list(read(made_up, keep_ignored=True))
+    kept = list(read(synthetic, keep_ignored=True))
     assert [(record.index, record.crowd) for record in kept] == [(0, False), (1, True), (2, False)]
     assert [record.area_px2 for record in kept] == [612.5] * 3
 
 
-def test_a_box_outside_its_image_is_skipped_for_training_and_kept_for_evaluation(made_up):
-    made_up.change(0, bbox=[200.0, 10, 20, 20])
-    reading = read(made_up)
+def test_a_box_outside_its_image_is_skipped_for_training_and_kept_for_evaluation(synthetic):
+    synthetic.change(0, bbox=[200.0, 10, 20, 20])
+    reading = read(synthetic)
     assert [record.index for record in reading] == [1, 2]
     assert reading.skipped == {"no box, or a box without area inside the image": 1}
-    kept = next(iter(read(made_up, keep_ignored=True)))
+    kept = next(iter(read(synthetic, keep_ignored=True)))
     assert kept.box_xyxy.tolist() == [200, 10, 220, 30]
 
 
-def test_iterating_again_starts_over(made_up):
-    made_up.change(1, bbox=None)
-    reading = read(made_up, on_bad="skip")
+def test_iterating_again_starts_over(synthetic):
+    synthetic.change(1, bbox=None)
+    reading = read(synthetic, on_bad="skip")
     assert len(list(reading)) == len(list(reading)) == reading.records == 2
     assert len(reading.bad) == 1
 
 
-def test_every_other_image_can_be_taken(made_up):
-    assert [record.image_id for record in read(made_up, every=2)] == [7]
+def test_every_other_image_can_be_taken(synthetic):
+    assert [record.image_id for record in read(synthetic, every=2)] == [7]
     with pytest.raises(InputError, match="every must be 1 or more"):
         ReadOptions(every=0)
 
 
-def test_unknown_names_are_refused(made_up):
+def test_unknown_names_are_refused(synthetic):
     with pytest.raises(UnknownNameError, match="coco-wholebody"):
-        read_dataset("coco-wholebdy", made_up.folder)
+        read_dataset("coco-wholebdy", synthetic.folder)
     with pytest.raises(UnknownNameError, match="train, val"):
-        read_dataset(made_up.name, made_up.folder, "test")
+        read_dataset(synthetic.name, synthetic.folder, "test")
     with pytest.raises(InputError, match="on_bad must be"):
-        read_dataset(made_up.name, made_up.folder, made_up.split, on_bad="ignore")
+        read_dataset(synthetic.name, synthetic.folder, synthetic.split, on_bad="ignore")
     with pytest.raises(InputError, match="is no folder"):
-        read_dataset(made_up.name, made_up.folder / "nothing", made_up.split)
+        read_dataset(synthetic.name, synthetic.folder / "nothing", synthetic.split)
 
 
 def write(folder, name, content):

@@ -37,9 +37,9 @@ def test_a_section_says_what_the_table_says(spec):
         assert counts in section
 
 
-def test_the_page_s_code_runs(made_up, tmp_path, monkeypatch):
+def test_the_page_s_code_runs(synthetic, tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
-    made_up.folder.rename(tmp_path / "data" / "coco")
+    synthetic.folder.rename(tmp_path / "data" / "coco")
     monkeypatch.chdir(tmp_path)
     code = re.search(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)[1]
     names = {}

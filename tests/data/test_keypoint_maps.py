@@ -1,4 +1,4 @@
-"""Which keypoint of a dataset is which of ours."""
+"""Keypoint maps: equal to the reference, and symmetric."""
 
 import json
 from pathlib import Path
@@ -51,11 +51,11 @@ def test_sets_in_our_order_are_mapped_to_themselves(name):
 
 
 @pytest.mark.parametrize("spec", DATASETS.values(), ids=lambda spec: spec.name)
-def test_mirrored_keypoints_stay_mirrored(spec):
+def test_maps_are_symmetric(spec):
     """If a set has a keypoint of the left, it has that of the right, too."""
     ours = {b for _, b in spec.keypoint_map.pairs}
-    mirrored = {int(WHOLEBODY.flip_index[b]) for b in ours}
-    assert mirrored == ours
+    flipped = {int(WHOLEBODY.flip_index[b]) for b in ours}
+    assert flipped == ours
 
 
 @pytest.mark.parametrize("keypoint_map", [UBODY3D, UBODY3D_LAST_133, DNA_RENDERING])

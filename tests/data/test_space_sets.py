@@ -1,4 +1,4 @@
-"""3D sets: places project onto the keypoints, files that are broken are named."""
+"""3D datasets: positions project onto the keypoints, broken files are named."""
 
 import json
 
@@ -132,7 +132,7 @@ def test_ubody3d_in_another_order_is_refused(tmp_path):
 
 @pytest.fixture
 def dna(tmp_path):
-    """Two frames of a made-up person by two cameras that look at it from two sides."""
+    """Two frames of a synthetic person by two cameras that look at it from two sides."""
     h5py = pytest.importorskip("h5py")
     rng = np.random.default_rng(2)
     world = rng.uniform([-0.5, -0.8, -0.3], [0.5, 0.8, 0.3], (2, 190, 3))
@@ -156,7 +156,7 @@ def dna(tmp_path):
     return tmp_path
 
 
-def test_dna_rendering_projects_its_places_through_camera_and_lens(dna):
+def test_dna_rendering_projects_its_points_through_camera_and_lens(dna):
     records = list(read_dataset("dna-rendering", dna, options=ANY_IMAGE))
     assert [record.index for record in records] == [0, 1, 2, 3]
     for record in records:
@@ -169,8 +169,8 @@ def test_dna_rendering_projects_its_places_through_camera_and_lens(dna):
         assert record.box_xyxy[0] < bent[:, 0].min()
         assert record.box_xyxy[3] > bent[:, 1].max()
     # The same person by both cameras: distances between keypoints agree.
-    places = [records[i].keypoints_camera_m[[5, 16]] for i in (0, 1)]
-    lengths = [np.linalg.norm(two[0] - two[1]) for two in places]
+    points_m = [records[i].keypoints_camera_m[[5, 16]] for i in (0, 1)]
+    lengths = [np.linalg.norm(two[0] - two[1]) for two in points_m]
     assert lengths[0] == pytest.approx(lengths[1], rel=1e-5)
     assert records[1].image_size_wh == (4096, 3000)
 

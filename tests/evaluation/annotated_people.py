@@ -51,7 +51,7 @@ def record(folder: Path, number: int, *, dataset: str = "coco-wholebody", **chan
     return PoseRecord(**fields)
 
 
-def images_of(records: Iterable[PoseRecord]) -> list[AnnotatedImage]:
+def group_images(records: Iterable[PoseRecord]) -> list[AnnotatedImage]:
     """The records by image."""
     return group_by_image(records)
 
@@ -65,7 +65,7 @@ class Oracle:
         offset_px: error added to x.
         offset_m: error added to depth.
         detects: annotation ids of the people it detects; None: all.
-        extra: boxes of nobody that it detects in every image.
+        extra: false detections in every image.
         has_3d: whether its results have 3D.
         calls: keyword arguments of every call.
     """

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from mean_pose import MeanPose, mean_pose
 
-from evaluation.annotated_people import Oracle, images_of, record
+from evaluation.annotated_people import Oracle, group_images, record
 from rtmpose3d.evaluation import DatasetProtocol, MatchedPeople, RunOptions, evaluate
 from rtmpose3d.evaluation.metrics import DetectionMetrics
 
 
 @pytest.fixture
 def images(tmp_path: Path):
-    return images_of(
+    return group_images(
         record(tmp_path, i, dataset="coco-wholebody" if i < 2 else "aic") for i in range(4)
     )
 

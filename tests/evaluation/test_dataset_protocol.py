@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.annotated_people import NO_HANDS, Oracle, images_of, record
+from evaluation.annotated_people import NO_HANDS, Oracle, group_images, record
 from rtmpose3d.data import AnnotatedImage
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.evaluation import (
@@ -27,7 +27,7 @@ DETECTED = RunOptions(boxes="detected")
 
 @pytest.fixture
 def images(tmp_path: Path) -> list[AnnotatedImage]:
-    return images_of(record(tmp_path, i) for i in range(4))
+    return group_images(record(tmp_path, i) for i in range(4))
 
 
 def parts(evaluation) -> dict:
@@ -61,7 +61,7 @@ def test_crowds_ignored_and_unlabelled_people_do_not_count(tmp_path: Path) -> No
         record(tmp_path, 2, ignored=True),
         record(tmp_path, 3, visible=nothing),
     ]
-    images = images_of(records)
+    images = group_images(records)
     for options in (RunOptions(), DETECTED):
         evaluation = evaluate(Oracle(images), images, PROTOCOL, options=options)
         assert evaluation.matches.names == ("0.png, annotation 70",)
@@ -69,7 +69,7 @@ def test_crowds_ignored_and_unlabelled_people_do_not_count(tmp_path: Path) -> No
 
 
 def test_only_people_who_count_are_cropped(tmp_path: Path) -> None:
-    images = images_of([record(tmp_path, 0), record(tmp_path, 1, crowd=True)])
+    images = group_images([record(tmp_path, 0), record(tmp_path, 1, crowd=True)])
     model = Oracle(images)
     evaluate(model, images, PROTOCOL)
     (call,) = model.calls
@@ -98,18 +98,18 @@ def test_false_detections_lower_precision_only(images) -> None:
 
 
 def test_precision_needs_a_dataset_that_annotates_everyone(tmp_path: Path) -> None:
-    images = images_of(record(tmp_path, i, dataset="aic") for i in range(2))
+    images = group_images(record(tmp_path, i, dataset="aic") for i in range(2))
     evaluation = evaluate(Oracle(images), images, PROTOCOL, options=DETECTED)
     (table,) = [table for table in evaluation.tables if table.title == "Detection of people"]
     assert table.rows[0] == ("0.1", "100.0", "–", "2", "0")
 
 
-def test_a_detection_of_a_crowd_is_nobody_elses(tmp_path: Path) -> None:
+def test_a_detection_of_a_crowd_is_not_assigned_to_a_person(tmp_path: Path) -> None:
     """The crowd's detection overlaps the person, too, who is not detected."""
     person = record(tmp_path, 0)
     box = person.box_xyxy
     crowd = record(tmp_path, 1, crowd=True, box_xyxy=np.array([*box[:2], box[2] + 40, box[3]]))
-    images = images_of([person, replace(crowd, box_xyxy=crowd.box_xyxy.astype(np.float32))])
+    images = group_images([person, replace(crowd, box_xyxy=crowd.box_xyxy.astype(np.float32))])
     model = Oracle(images, detects={71})
     evaluation = evaluate(model, images, PROTOCOL, options=DETECTED)
     iou = float((box[2] - box[0]) / (box[2] + 40 - box[0]))
@@ -117,14 +117,14 @@ def test_a_detection_of_a_crowd_is_nobody_elses(tmp_path: Path) -> None:
 
 
 def test_faces_cannot_be_matched_with_detections_of_people(tmp_path: Path) -> None:
-    images = images_of([record(tmp_path, 0, box_kind="face")])
+    images = group_images([record(tmp_path, 0, box_kind="face")])
     with pytest.raises(InputError, match="annotated boxes enclose face"):
         evaluate(Oracle(images), images, PROTOCOL, options=DETECTED)
     assert len(evaluate(Oracle(images), images, PROTOCOL).matches) == 1
 
 
 def test_people_without_3d_count_in_2d_only(tmp_path: Path) -> None:
-    images = images_of([record(tmp_path, 0), record(tmp_path, 1, keypoints_camera_m=None)])
+    images = group_images([record(tmp_path, 0), record(tmp_path, 1, keypoints_camera_m=None)])
     evaluation = evaluate(Oracle(images), images, PROTOCOL)
     assert parts(evaluation)["body"]["keypoints"] == 34
     assert evaluation.metrics["parts_3d"]["body_with_feet"]["keypoints"] == 23
@@ -156,7 +156,7 @@ def test_one_root_depth_goes_to_the_model_as_it_is(images) -> None:
 def test_the_true_root_depth_needs_hips_in_3d_and_annotated_boxes(tmp_path: Path) -> None:
     visible = NO_HANDS.astype(np.float32)
     visible[11] = 0
-    images = images_of([record(tmp_path, 0, visible=visible)])
+    images = group_images([record(tmp_path, 0, visible=visible)])
     with pytest.raises(InputError, match=r"annotation 0: the true root depth is unknown"):
         evaluate(Oracle(images), images, PROTOCOL, options=RunOptions(root_depth="true"))
     with pytest.raises(InputError, match="needs annotated boxes"):
@@ -169,7 +169,7 @@ def test_the_true_root_depth_needs_hips_in_3d_and_annotated_boxes(tmp_path: Path
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 8])
 def test_the_batch_size_does_not_change_the_metrics(tmp_path: Path, batch_size: int) -> None:
-    images = images_of(record(tmp_path, i) for i in range(9))
+    images = group_images(record(tmp_path, i) for i in range(9))
     model = Oracle(images, offset_px=3.0, offset_m=0.1)
     options = RunOptions(batch_size=batch_size)
     evaluation = evaluate(model, images, PROTOCOL, options=options)

@@ -60,9 +60,9 @@ def test_small_people_need_not_be_detected_and_may_be() -> None:
 
 @pytest.mark.parametrize(("height_px", "counts"), [(19, False), (20, False), (21, True)])
 def test_only_detections_taller_than_a_fifth_of_the_image_are_false(height_px, counts) -> None:
-    """A small detection of nobody is as irrelevant as a small person: neither true nor false."""
-    nobody = [80.0, 30.0, 110.0, 30.0 + height_px]
-    metrics = measure(image(TALL), detected(TALL, nobody))
+    """A small false detection is as irrelevant as a small person: neither true nor false."""
+    empty = [80.0, 30.0, 110.0, 30.0 + height_px]
+    metrics = measure(image(TALL), detected(TALL, empty))
     assert metrics.false_positives == int(counts)
     assert metrics.detections == 1 + int(counts)
     assert metrics.precision == (0.5 if counts else 1)
@@ -89,8 +89,8 @@ def test_ignored_regions_match_any_number_of_detections() -> None:
 
 def test_a_detection_mostly_outside_an_ignored_region_is_false() -> None:
     crowd = [100.0, 0.0, 200.0, 100.0]
-    beside = [40.0, 0.0, 140.0, 100.0]  # 40 % inside
-    metrics = measure(image(crowd, ignored=(0,)), detected(beside))
+    overlapping = [40.0, 0.0, 140.0, 100.0]  # 40 % inside
+    metrics = measure(image(crowd, ignored=(0,)), detected(overlapping))
     assert (metrics.people, metrics.false_positives) == (0, 1)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.annotated_people import Oracle, images_of, record
+from evaluation.annotated_people import Oracle, group_images, record
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation import H3wbProtocol, RunOptions, evaluate
 from rtmpose3d.evaluation.protocols.h3wb import match_samples, read_leaderboard, write_leaderboard
@@ -64,13 +64,13 @@ def test_predictions_must_be_of_the_same_samples() -> None:
 
 
 def test_the_six_metrics_come_first(tmp_path: Path) -> None:
-    images = images_of(record(tmp_path, i, dataset="h3wb") for i in range(3))
+    images = group_images(record(tmp_path, i, dataset="h3wb") for i in range(3))
     evaluation = evaluate(Oracle(images), images, H3wbProtocol(), options=RunOptions())
     assert evaluation.tables[0].title == "H3WB's metrics"
     assert evaluation.metrics["h3wb_mm"]["Pelvis aligned MPJPE"] == pytest.approx(0, abs=1e-3)
 
 
 def test_models_and_annotations_without_3d_are_errors(tmp_path: Path) -> None:
-    images = images_of([record(tmp_path, 0, dataset="h3wb")])
+    images = group_images([record(tmp_path, 0, dataset="h3wb")])
     with pytest.raises(InputError, match="need a model with 3D"):
         evaluate(Oracle(images, has_3d=False), images, H3wbProtocol())

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.annotated_people import images_of, record
+from evaluation.annotated_people import group_images, record
 from rtmpose3d.data import PoseRecord
 from rtmpose3d.evaluation import MatchedPeople
 from rtmpose3d.evaluation.matching import (
@@ -102,7 +102,7 @@ def test_rows_can_be_selected_and_grouped(tmp_path: Path) -> None:
 
 
 def test_detections_are_assigned_to_the_chosen_people(people) -> None:
-    (image,) = images_of(people)
+    (image,) = group_images(people)
     boxes = np.stack([people[1].box_xyxy, people[0].box_xyxy])
     detections = Detections(boxes_xyxy=boxes, scores=np.array([0.6, 0.9], np.float32))
     assert assign_by_iou(image, [0, 1], detections).tolist() == [1, 0]
@@ -110,9 +110,9 @@ def test_detections_are_assigned_to_the_chosen_people(people) -> None:
 
 
 def test_crowds_and_ignored_people_need_not_be_detected(tmp_path: Path) -> None:
-    (image,) = images_of([record(tmp_path, 0, crowd=True), record(tmp_path, 1, ignored=True)])
+    (image,) = group_images([record(tmp_path, 0, crowd=True), record(tmp_path, 1, ignored=True)])
     target = detection_target(image, (420, 240))
     assert target.ignored.tolist() == [True, True]
     assert target.complete
-    (image,) = images_of([record(tmp_path, 0, dataset="mpii")])
+    (image,) = group_images([record(tmp_path, 0, dataset="mpii")])
     assert not detection_target(image, (420, 240)).complete

@@ -34,7 +34,7 @@ def test_the_mean_is_relative_to_each_box() -> None:
     np.testing.assert_allclose(mean.in_box[:, 0], np.linspace(0, 1, 133), atol=1e-6)
     np.testing.assert_allclose(mean.in_box[:, 1], 0.4, atol=1e-6)
     np.testing.assert_allclose(mean.relative_m[0], [0.4, 0, 1], atol=1e-6)
-    placed = mean.place(np.array([[100.0, 50.0, 140.0, 150.0]]))
+    placed = mean.in_boxes(np.array([[100.0, 50.0, 140.0, 150.0]]))
     np.testing.assert_allclose(placed[0, [0, 132]], [[100, 90], [140, 90]], atol=1e-4)
 
 

@@ -93,7 +93,7 @@ def test_n_mpjpe_is_invariant_to_the_scale_of_the_pose(seed: int, scale: float) 
 
 @few
 @given(seed=seeds)
-def test_the_fitted_scale_has_the_least_squared_error(seed: int) -> None:
+def test_the_fitted_scale_minimises_the_squared_error(seed: int) -> None:
     predicted, truth = (relative_to_root(points) for points in pair(seed, people=1))
     every = np.ones(predicted.shape[:2], bool)
     scale = float((predicted * truth).sum() / np.square(predicted).sum())

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.annotated_people import images_of, record
+from evaluation.annotated_people import group_images, record
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation import MatchedPeople, SkippedItems
 from rtmpose3d.evaluation.matching import collect_matches
@@ -37,7 +37,7 @@ from rtmpose3d.evaluation.reports.worst_cases import TILE_WH, draw_cases, select
 @pytest.fixture
 def people(tmp_path: Path) -> MatchedPeople:
     """Two people; the second is not detected."""
-    (image,) = images_of([record(tmp_path, 0), record(tmp_path, 1)])
+    (image,) = group_images([record(tmp_path, 0), record(tmp_path, 1)])
     poses = ImagePoses(
         keypoints_px=np.add(image.people[0].keypoints_px, [3, 0])[None],
         keypoint_scores=np.ones((1, 133)),

@@ -46,7 +46,7 @@ class Unpacked(str, Enum):
 
 
 class SplitBy(str, Enum):
-    """How UBody is split."""
+    """Criterion of UBody's split."""
 
     INTRA = "intra"
     INTER = "inter"

@@ -34,7 +34,7 @@ from rtmpose3d.structures import FloatArray
 
 PIXEL_STD = 200.0  # MPII and its followers give a square's side in units of this
 MPII_SHIFT_PX = 15.0  # downwards times the scale, so that the square holds the feet (HRNet, mmpose)
-_HUMANART_IMAGES = "HumanArt/images/"  # its file names begin with the folder of the images
+_HUMANART_IMAGES = "HumanArt/images/"  # its file names start with the folder of the images
 
 
 def square_box(center: FloatArray, scale: float) -> FloatArray:

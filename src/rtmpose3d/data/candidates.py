@@ -30,7 +30,7 @@ OTHER_SCENE = "scene not requested"
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions:
-    """How a dataset is read.
+    """Options of reading a dataset.
 
     Attributes:
         every: take every n-th image, for datasets of video frames.
@@ -174,7 +174,7 @@ def make_record(
         camera: camera of the image.
 
     Raises:
-        InputError: the labels are unusable; the message begins with the location.
+        InputError: the labels are unusable; the message starts with the location.
     """
     chosen = keypoint_map or ref.file.keypoint_map
     try:

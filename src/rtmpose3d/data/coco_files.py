@@ -1,7 +1,7 @@
 """Shared parts of readers of COCO-style annotation files: images, annotations, boxes, keypoints.
 
-The one place where `bbox` becomes a box. COCO counts pixels from the corner of the first one, this
-package from its centre. Public datasets are read as the reference reads them (mmpose,
+`bbox` becomes a box here and nowhere else. COCO counts pixels from the corner of the first one,
+this package from its centre. Public datasets are read as the reference reads them (mmpose,
 BaseCocoStyleDataset: numbers as they are, clipped to the image), because published weights were
 trained with such boxes; the half pixel is within their rounding. Files that this package writes
 itself (`rendered`) are exact, so their reader subtracts the half pixel that the writer added.

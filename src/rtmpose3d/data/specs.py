@@ -46,8 +46,8 @@ class DatasetSpec:
         splits: splits by name.
         box_kind: what its boxes enclose.
         has_3d: whether it has 3D.
-        all_annotated: whether every person of an image is annotated, so that a detection of
-            nobody annotated is a false positive.
+        all_annotated: whether every person of an image is annotated, so that a detection
+            that matches no annotation is a false positive.
         tight_boxes: whether boxes enclose the person closely, as detections do.
         counted_by: source of the published numbers.
         verified: whether the reader was tested on a real file.

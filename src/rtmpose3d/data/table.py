@@ -241,7 +241,7 @@ _FACES = (
     ),
     DatasetSpec(
         name="cofw",
-        title="COFW: faces behind things, 29 keypoints",
+        title="COFW: occluded faces, 29 keypoints",
         page="http://www.vision.caltech.edu/xpburgos/ICCV13",
         licence=_ON_PAGE,
         keypoint_map=part_maps.COFW,

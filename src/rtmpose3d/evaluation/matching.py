@@ -153,7 +153,7 @@ def assign_by_iou(image: AnnotatedImage, chosen: Sequence[int], boxes: Detection
     """(G',) row of the detection of each chosen person, -1 for none.
 
     All people of the image are matched, so that a detection of a crowd or of an ignored person
-    takes nobody else's place.
+    is not assigned to somebody else.
 
     Args:
         image: annotated.

@@ -29,7 +29,7 @@ Counts = Callable[[PoseRecord], bool]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunOptions:
-    """How a model is run over annotated images.
+    """Options of running a model over annotated images.
 
     Attributes:
         boxes: "annotated" boxes, "detected" ones, or given detections by image file.

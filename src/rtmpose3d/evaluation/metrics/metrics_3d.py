@@ -75,7 +75,7 @@ class RootMetrics:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Poses3D:
-    """Predicted and true poses of N people that can be aligned at the pelvis.
+    """Predicted and ground-truth poses of N people that can be aligned at the pelvis.
 
     Attributes:
         predicted: (N, 133, 3) metres, camera space.

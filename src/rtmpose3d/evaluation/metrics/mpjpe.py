@@ -80,7 +80,7 @@ def auc_3d(errors_m: FloatArray) -> float:
 
 
 def align_similarity(predicted: FloatArray, truth: FloatArray) -> FloatArray:
-    """Points rotated (not reflected), scaled and shifted for the least squared error.
+    """Points rotated (not reflected), scaled and shifted for the minimum squared error.
 
     (Umeyama, 1991.)
 

@@ -24,7 +24,7 @@ NMS_MODES: tuple[NmsMode, ...] = ("oks", "soft-oks", "none")
 
 @dataclass(frozen=True, kw_only=True)
 class Rescoring:
-    """How poses are scored, and how duplicates are suppressed.
+    """Scoring of poses and suppression of duplicates.
 
     Attributes:
         score: "bbox-keypoint": score of the box times the mean of the keypoint scores above

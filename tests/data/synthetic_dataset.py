@@ -1,4 +1,4 @@
-"""A folder in COCO-WholeBody's layout, small and made up: three people in two images."""
+"""A small synthetic dataset in COCO-WholeBody's layout: three people in two images."""
 
 import copy
 import json
@@ -48,7 +48,7 @@ def document(seed=0):
     return {"images": images, "annotations": annotations, "categories": [{"id": 1}]}
 
 
-class MadeUpSet:
+class SyntheticDataset:
     """The folder; `change` rewrites its annotation file."""
 
     name = "coco-wholebody"
