@@ -19,7 +19,7 @@ from rtmpose3d.models.pose import PoseNetwork
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.training.data.crop_files import read_crops
 from rtmpose3d.training.data.pose_batches import split_batch
-from rtmpose3d.training.loop.checkpoint import load_weights
+from rtmpose3d.training.loop.checkpoint import load_network_weights
 from rtmpose3d.training.pose.validation import validate_pose
 from rtmpose3d.zoo import resolve_pose
 
@@ -56,7 +56,7 @@ def main() -> None:
     spec = resolve_pose(options.model)
     batches = split_batch(read_crops(options.crops), BATCH_SIZE)
     network = PoseNetwork(spec)
-    load_weights(network, spec.name, options.weights)
+    load_network_weights(network, spec.name, options.weights)
     print(
         "| decode_sigma | flip test | body .05 | body .1 | feet | face | hands | body MPJPE, mm |"
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtmpose3d.training.data.pose_batches import CropSample, PoseBatch, stack_samples
+from rtmpose3d.training.data.pose_batches import PoseBatch, PoseSample, stack_samples
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,7 +49,7 @@ def person(rng, size_wh=(64, 96)):
     for i, (x, y) in enumerate(np.rint(pixels).astype(int)):
         colour = np.array([60 + i * 191 // 133, 255 - i, (i * 37) % 256], np.uint8)
         crop[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2] = colour
-    return CropSample(
+    return PoseSample(
         crop=crop,
         keypoints_px=pixels.astype(np.float32),
         visible=np.ones(133, np.float32),

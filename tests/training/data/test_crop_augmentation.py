@@ -17,7 +17,7 @@ from rtmpose3d.training.data.augment import (
     random_box_change,
     recrop,
 )
-from rtmpose3d.training.data.pose_batches import CropSample
+from rtmpose3d.training.data.pose_batches import PoseSample
 from rtmpose3d.training.recipes.augmentation import (
     STAGE1,
     STAGE2,
@@ -69,7 +69,7 @@ def test_flipped_keypoints_equal_the_recorded_ones(golden):
     data = np.load(golden / "transforms" / "hflip.npz")
     width, height = data["img_wh"].tolist()
     flipped = flip_crop(
-        CropSample(
+        PoseSample(
             crop=np.zeros((height, width, 3), np.uint8),
             keypoints_px=data["keypoints"][0],
             visible=data["visible"][0],

@@ -15,7 +15,7 @@ from rtmpose3d.errors import InputError, OutputError, RTMPose3DError, WeightsErr
 from rtmpose3d.models.graph import PoseGraph
 from rtmpose3d.models.pose import PoseNetwork
 from rtmpose3d.training.data.batches import TrainingData
-from rtmpose3d.training.loop.checkpoint import load_weights
+from rtmpose3d.training.loop.checkpoint import load_network_weights
 from rtmpose3d.training.loop.engine import Engine
 from rtmpose3d.training.loop.log import read_log
 from rtmpose3d.training.pose.task import prepare_pose
@@ -123,7 +123,7 @@ def test_validation_and_the_model_file_use_the_averaged_weights(tmp_path):
     slow_average = recipe(steps=4, ema_momentum=0.01, ema_gamma=1, learning_rate=1e-2)
     result = train(slow_average, data(), tmp_path, engine=Engine("cpu"))
     network = PoseNetwork(slow_average.model)
-    load_weights(network, "tiny", result.weights)
+    load_network_weights(network, "tiny", result.weights)
     graph = PoseGraph(network, slow_average.model).eval()
     metrics, _ = validate_pose(graph, slow_average.model, [batch(9)])
     for name, value in metrics.items():

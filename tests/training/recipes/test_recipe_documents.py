@@ -7,9 +7,9 @@ import pytest
 from rtmpose3d.cli import train_options
 from rtmpose3d.training.recipes import (
     DISTILLATION_STAGES,
-    PRECISIONS,
     PUBLISHED_RECIPES,
     RECIPES,
+    TRAINING_PRECISIONS,
     resolve_recipe,
 )
 from rtmpose3d.training.recipes.document import recipe_json
@@ -26,5 +26,5 @@ def test_every_recipe_has_a_json_form_with_all_its_fields(name):
 
 
 def test_the_command_offers_the_choices_of_the_library():
-    assert [choice.value for choice in train_options.Precision] == list(PRECISIONS)
+    assert [choice.value for choice in train_options.Precision] == list(TRAINING_PRECISIONS)
     assert [c.value for c in train_options.DistillationStage] == list(DISTILLATION_STAGES)

@@ -12,15 +12,15 @@ from rtmpose3d.training.data.datasets import (
     mixture_data,
 )
 from rtmpose3d.training.data.mixture import MixtureSource
-from rtmpose3d.training.data.pose_batches import CropSample, PoseBatch, stack_samples
+from rtmpose3d.training.data.pose_batches import PoseBatch, PoseSample, stack_samples
 
 __all__ = [
     "Batch",
     "BatchSource",
-    "CropSample",
     "LoadedDataset",
     "MixtureSource",
     "PoseBatch",
+    "PoseSample",
     "RowSource",
     "TrainingData",
     "load_dataset",

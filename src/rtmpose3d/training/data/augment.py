@@ -20,7 +20,7 @@ from rtmpose3d.geometry.crop import (
 )
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.structures import FloatArray, Image
-from rtmpose3d.training.data.pose_batches import CropSample
+from rtmpose3d.training.data.pose_batches import PoseSample
 from rtmpose3d.training.recipes.augmentation import (
     Augmentation,
     GeometricAugmentation,
@@ -44,7 +44,7 @@ def crop_person(
     rng: np.random.Generator,
     *,
     box_scale: tuple[float, float] | None = None,
-) -> CropSample:
+) -> PoseSample:
     """Crop a person out of an image.
 
     Args:
@@ -74,7 +74,7 @@ def crop_person(
         flipped = rng.random() < geometric.flip_prob
     matrix = crop_from_image(center, scale, input_size_wh, rotation_deg)
     unknown = np.full((len(visible), 3), np.nan, np.float32)
-    sample = CropSample(
+    sample = PoseSample(
         crop=warp_crop(image, matrix[0], input_size_wh),
         keypoints_px=apply_affine(matrix, keypoints_px[None])[0].astype(np.float32),
         visible=visible,
@@ -137,14 +137,14 @@ def _truncated_normal(rng: np.random.Generator, count: int) -> FloatArray:
     return values
 
 
-def flip_crop(sample: CropSample) -> CropSample:
+def flip_crop(sample: PoseSample) -> PoseSample:
     """Flip a sample horizontally, left and right exchanged in pixels, visibility and metres."""
     index = WHOLEBODY.flip_index
     keypoints = sample.keypoints_px[index]
     keypoints[:, 0] = sample.crop.shape[1] - 1 - keypoints[:, 0]
     metres = sample.keypoints_camera_m[index]
     metres[:, 0] *= -1
-    return CropSample(
+    return PoseSample(
         crop=np.ascontiguousarray(sample.crop[:, ::-1]),
         keypoints_px=keypoints,
         visible=sample.visible[index],
@@ -153,7 +153,7 @@ def flip_crop(sample: CropSample) -> CropSample:
     )
 
 
-def recrop(sample: CropSample, jitter: Jitter, rng: np.random.Generator) -> CropSample:
+def recrop(sample: PoseSample, jitter: Jitter, rng: np.random.Generator) -> PoseSample:
     """Crop a crop, slightly rotated, scaled and shifted."""
     height, width = sample.crop.shape[:2]
     size = np.array([width, height])
@@ -161,7 +161,7 @@ def recrop(sample: CropSample, jitter: Jitter, rng: np.random.Generator) -> Crop
     factor = rng.uniform(*jitter.scale)
     rotation_deg = rng.uniform(-jitter.rotation_deg, jitter.rotation_deg)
     matrix = crop_from_image(center[None], (size * factor)[None], (width, height), rotation_deg)
-    return CropSample(
+    return PoseSample(
         crop=warp_crop(sample.crop, matrix[0], (width, height)),
         keypoints_px=apply_affine(matrix, sample.keypoints_px[None])[0].astype(np.float32),
         visible=sample.visible,
@@ -171,12 +171,12 @@ def recrop(sample: CropSample, jitter: Jitter, rng: np.random.Generator) -> Crop
 
 
 def augment_crop(
-    sample: CropSample,
+    sample: PoseSample,
     augmentation: Augmentation,
     rng: np.random.Generator,
     *,
     jitter: bool = True,
-) -> CropSample:
+) -> PoseSample:
     """Augment a crop that is already cut: flip, jitter, photometric changes.
 
     Args:

@@ -15,7 +15,7 @@ from rtmpose3d.data import DATASETS, OnBad, ReadOptions, RecordTable, read_datas
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.training.data.batches import TrainingData
 from rtmpose3d.training.data.mixture import MixtureSource
-from rtmpose3d.training.data.pose_batches import PoseBatch
+from rtmpose3d.training.data.pose_batches import VALIDATION_BATCH, VALIDATION_CROPS, PoseBatch
 from rtmpose3d.training.recipes.augmentation import NO_AUGMENTATION
 from rtmpose3d.training.recipes.mixtures import DatasetEntry, parse_entry
 from rtmpose3d.training.recipes.pose import PoseRecipe
@@ -32,8 +32,6 @@ MMPOSE_FOLDERS = {
 }
 # UBody's labels come in one file, or in one for each scene.
 _OTHER_ANNOTATIONS = {"ubody": "annotations/*/{split}_annotations.json"}
-VALIDATION_CROPS = 512
-_VALIDATION_BATCH = 32
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -187,8 +185,8 @@ def _validation_batches(
     for entry, records in present if crops else []:
         count = min(max(crops // len(present), 1), len(records))
         picked = [records[i * len(records) // count] for i in range(count)]
-        for start in range(0, count, _VALIDATION_BATCH):
-            chosen = picked[start : start + _VALIDATION_BATCH]
+        for start in range(0, count, VALIDATION_BATCH):
+            chosen = picked[start : start + VALIDATION_BATCH]
             source = MixtureSource(
                 entries=[(replace(entry, repeat=1.0), chosen)],
                 input_size_wh=recipe.model.input_size_wh,

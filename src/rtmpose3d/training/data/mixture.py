@@ -17,8 +17,8 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.structures import IntArray
 from rtmpose3d.training.data.augment import augment_photometric, crop_person
 from rtmpose3d.training.data.pose_batches import (
-    CropSample,
     PoseBatch,
+    PoseSample,
     crop_box_side_px,
     stack_samples,
 )
@@ -72,7 +72,7 @@ class MixtureSource:
 
     def rows(self, index: int, rows: range) -> PoseBatch:
         """Some rows of batch number `index`."""
-        samples: list[CropSample] = []
+        samples: list[PoseSample] = []
         sides: list[float] = []
         skipped: list[str] = []
         for row in rows:
@@ -104,7 +104,7 @@ class MixtureSource:
         order = np.concatenate(parts).astype(np.int32)
         return np.random.default_rng([self.seed, epoch, 0]).permutation(order)
 
-    def _sample(self, sample_index: int, skipped: list[str]) -> tuple[CropSample, float]:
+    def _sample(self, sample_index: int, skipped: list[str]) -> tuple[PoseSample, float]:
         """Sample of an index or, if it cannot be used, a random one of the same dataset."""
         number, index = self.record_at(sample_index)
         entry, records = self.entries[number]
@@ -124,7 +124,7 @@ class MixtureSource:
 
     def _crop(
         self, record: PoseRecord, entry: DatasetEntry, rng: np.random.Generator
-    ) -> tuple[CropSample, float]:
+    ) -> tuple[PoseSample, float]:
         sample = crop_person(
             load_record_image(record),
             record.box_xyxy,

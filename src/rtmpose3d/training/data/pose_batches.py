@@ -13,9 +13,12 @@ from rtmpose3d.geometry.crop import PADDING
 from rtmpose3d.skeletons import HIPS
 from rtmpose3d.structures import FloatArray, Image, UInt8Array
 
+VALIDATION_CROPS = 512  # default number of crops to validate on
+VALIDATION_BATCH = 32  # crops per batch of validation
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class CropSample:
+class PoseSample:
     """One crop with its labels.
 
     Attributes:
@@ -99,10 +102,10 @@ class PoseBatch:
             "keypoints_camera_m": self.keypoints_camera_m,
         }
 
-    def samples(self) -> list[CropSample]:
+    def samples(self) -> list[PoseSample]:
         """Single crops, as views."""
         return [
-            CropSample(
+            PoseSample(
                 crop=self.crops[i],
                 keypoints_px=self.keypoints_px[i],
                 visible=self.visible[i],
@@ -136,7 +139,7 @@ def _spread(points: FloatArray, use: np.ndarray) -> FloatArray:
 
 
 def stack_samples(
-    samples: Sequence[CropSample],
+    samples: Sequence[PoseSample],
     box_side_px: FloatArray | None = None,
     skipped: tuple[str, ...] = (),
 ) -> PoseBatch:
@@ -178,7 +181,7 @@ def split_batch(batch: PoseBatch, size: int) -> list[PoseBatch]:
     return [batch.part(range(i, min(i + size, len(batch)))) for i in range(0, len(batch), size)]
 
 
-def crop_box_side_px(record: PoseRecord, sample: CropSample) -> float:
+def crop_box_side_px(record: PoseRecord, sample: PoseSample) -> float:
     """Longer side of a record's box in pixels of the crop, from the scale of the keypoints."""
     use = (record.visible > 0)[None]
     before = float(_spread(np.nan_to_num(record.keypoints_px)[None], use)[0])

@@ -27,8 +27,10 @@ from rtmpose3d.training.data.augment import augment_crop
 from rtmpose3d.training.data.batches import TrainingData
 from rtmpose3d.training.data.crop_files import read_crops, write_crops
 from rtmpose3d.training.data.pose_batches import (
-    CropSample,
+    VALIDATION_BATCH,
+    VALIDATION_CROPS,
     PoseBatch,
+    PoseSample,
     join_batches,
     split_batch,
     stack_samples,
@@ -39,8 +41,6 @@ from rtmpose3d.training.recipes.pose import PoseRecipe
 logger = logging.getLogger(__name__)
 
 _CROPS_PER_FILE = 8  # that a batch takes from one file, so that it opens few
-_VALIDATION_BATCH = 32
-VALIDATION_CROPS = 512
 
 
 class Stream(Protocol):
@@ -177,7 +177,7 @@ class CropPool:
 
 def _rows(
     batch: PoseBatch, rows: Sequence[int], *, new: bool
-) -> Iterator[tuple[CropSample, float, bool]]:
+) -> Iterator[tuple[PoseSample, float, bool]]:
     samples = batch.samples()
     for row in rows:
         yield samples[row], float(batch.box_side_px[row]), new
@@ -242,7 +242,7 @@ def load_validation_crops(
     if not path.exists():
         with output_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-        size = min(_VALIDATION_BATCH, count)
+        size = min(VALIDATION_BATCH, count)
         stream = CropStream(
             settings,
             recipe.model.input_size_wh,
@@ -252,7 +252,7 @@ def load_validation_crops(
         with closing(stream):
             batches = [pose_batch(b) for b in islice(stream, -(-count // size))]
         write_crops(path, join_batches(batches))
-    return split_batch(read_crops(path), _VALIDATION_BATCH)
+    return split_batch(read_crops(path), VALIDATION_BATCH)
 
 
 def _open_stage(

@@ -18,8 +18,8 @@ from rtmpose3d.structures import BoolArray, FloatArray, Image
 from rtmpose3d.training.data.augment import augment_photometric
 from rtmpose3d.training.detector.images import (
     DetectorBatch,
-    ImageSource,
     LabelledImage,
+    LabelledImageSource,
     clip_boxes,
 )
 from rtmpose3d.training.recipes.detector import ImageAugmentation
@@ -40,12 +40,12 @@ class AugmentedImages:
         backgrounds: images without people; None: none.
     """
 
-    source: ImageSource
+    source: LabelledImageSource
     size_wh: tuple[int, int]
     batch_size: int
     augmentation: ImageAugmentation
     seed: int
-    backgrounds: ImageSource | None = None
+    backgrounds: LabelledImageSource | None = None
 
     def batch(self, index: int) -> DetectorBatch:
         """Batch number `index`, from 0."""

@@ -17,7 +17,7 @@ from rtmpose3d.sources import load_image
 from rtmpose3d.structures import BoolArray, FloatArray, Image, UInt8Array
 
 MIN_SHOWN_FRACTION = 0.15  # of a person's box; less visible people are ignored
-MIN_SIDE_PX = 6.0  # of a box in the network's input; smaller ones are ignored
+MIN_BOX_SIDE_PX = 6.0  # of a box in the network's input; smaller ones are ignored
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,7 +85,7 @@ class DetectorBatch:
         }
 
 
-class ImageSource(Protocol):
+class LabelledImageSource(Protocol):
     """Source of labelled images. The same index returns the same images."""
 
     def draw(self, index: int, count: int = 1) -> list[LabelledImage]:
@@ -204,5 +204,5 @@ def clip_boxes(
     full = np.prod(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], axis=1)
     shown = np.prod(sides, axis=1) / np.maximum(full, 1e-9)
     inside = (sides > 1).all(axis=1)
-    remains = (shown < MIN_SHOWN_FRACTION) | (sides.min(axis=1, initial=np.inf) < MIN_SIDE_PX)
+    remains = (shown < MIN_SHOWN_FRACTION) | (sides.min(axis=1, initial=np.inf) < MIN_BOX_SIDE_PX)
     return clipped[inside].astype(np.float32), (ignored | remains)[inside]

@@ -19,7 +19,7 @@ from rtmpose3d.training.detector.validation import (
     graph_session,
     validate_detector,
 )
-from rtmpose3d.training.loop.checkpoint import TrainingState, load_weights
+from rtmpose3d.training.loop.checkpoint import TrainingState, load_network_weights
 from rtmpose3d.training.loop.curves import LEARNING_RATE, SPEED, Panel
 from rtmpose3d.training.loop.ema import WeightAverage
 from rtmpose3d.training.loop.engine import Engine
@@ -112,7 +112,7 @@ def prepare_detector(
     torch.manual_seed(recipe.seed)
     network, average = RTMDet(spec), RTMDet(spec)
     if initial is not None:
-        load_weights(network, spec.name, initial)
+        load_network_weights(network, spec.name, initial)
     engine.setup(network)
     engine.setup(average)
     state = TrainingState(

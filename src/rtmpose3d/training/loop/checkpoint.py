@@ -148,7 +148,7 @@ def load_checkpoint(folder: Path, state: TrainingState, rank: int = 0) -> bool:
     return True
 
 
-def load_weights(network: nn.Module, model: str, path: Path) -> None:
+def load_network_weights(network: nn.Module, model: str, path: Path) -> None:
     """Load all weights of a file into a network.
 
     Args:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from rtmpose3d.errors import UnknownNameError
 from rtmpose3d.runtime.backends.torch import resolve_device
 from rtmpose3d.runtime.devices import parse_device
-from rtmpose3d.training.recipes.base import PRECISIONS, Precision
+from rtmpose3d.training.recipes.base import TRAINING_PRECISIONS, Precision
 
 
 class Engine:
@@ -37,8 +37,8 @@ class Engine:
     def __init__(
         self, device: str = "auto", *, precision: Precision = "fp32", channels_last: bool = True
     ) -> None:
-        if precision not in PRECISIONS:
-            raise UnknownNameError("precision", precision, PRECISIONS)
+        if precision not in TRAINING_PRECISIONS:
+            raise UnknownNameError("precision", precision, TRAINING_PRECISIONS)
         self.device = torch.device(str(resolve_device(parse_device(device))))
         self.precision = precision
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format

@@ -11,8 +11,8 @@ import torch
 
 from rtmpose3d.errors import InputError, import_extra
 from rtmpose3d.training.data.batches import TrainingData
-from rtmpose3d.training.data.datasets import VALIDATION_CROPS, mixture_data
-from rtmpose3d.training.data.pose_batches import PoseBatch
+from rtmpose3d.training.data.datasets import mixture_data
+from rtmpose3d.training.data.pose_batches import VALIDATION_CROPS, PoseBatch
 from rtmpose3d.training.detector.images import DetectorBatch
 from rtmpose3d.training.loop.engine import Engine
 from rtmpose3d.training.loop.engines import open_engine
@@ -139,7 +139,7 @@ def _load_data(
 def _rendered_crops(
     recipe: PoseRecipe, source: RenderOptions, out: Path, engine: Engine
 ) -> TrainingData[PoseBatch]:
-    from rtmpose3d.training.data.rendered import VALIDATION_CROPS, PoolSettings, rendered_crops
+    from rtmpose3d.training.data.rendered import PoolSettings, rendered_crops
 
     new, size = source.rendered_per_batch, source.pool_size
     if new < recipe.batch_size and new > max(size, 1):

@@ -17,7 +17,7 @@ from rtmpose3d.codec import SimCCSpec
 from rtmpose3d.training.pose.losses import label_distribution, simcc_divergence, weighted_sum
 
 LABELLED = 0.5  # SimCCLabel: a keypoint of lower visibility gets no label
-REACH = 3  # sigmas around a keypoint that must touch the axis (SimCCLabel)
+LABEL_REACH = 3  # sigmas around a keypoint that must touch the axis (SimCCLabel)
 _UNKNOWN_DEPTH = 1.0  # SimCC3DLabel: z without a label, at weight 0
 
 
@@ -44,7 +44,7 @@ class _AxisTable:
     """
 
     def __init__(self, bins: int, sigma: float, spec: SimCCSpec, device: torch.device) -> None:
-        self.margin = math.ceil(REACH * sigma) + 1
+        self.margin = math.ceil(LABEL_REACH * sigma) + 1
         means = torch.arange(-self.margin, bins + self.margin, dtype=torch.float64)
         distance = torch.arange(bins, dtype=torch.float64) - means[:, None]
         rows = torch.exp(-(distance**2) / (2 * sigma**2)).float()
@@ -99,7 +99,7 @@ class LabelTables:
         bins = self._nearest_bins(torch.stack(coordinates, dim=2), labelled)  # (N, K, A)
         in_range = torch.ones_like(labelled)
         for axis, (size, sigma) in enumerate(zip(self.spec.bins, self.spec.sigma, strict=True)):
-            reach = REACH * sigma
+            reach = LABEL_REACH * sigma
             near = (bins[..., axis] - reach < size) & (bins[..., axis] + reach + 1 >= 0)
             in_range &= near
         weight = torch.where(labelled & ~in_range, torch.zeros_like(visible), visible)

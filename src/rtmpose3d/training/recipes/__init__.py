@@ -20,7 +20,7 @@ from rtmpose3d.training.recipes.augmentation import (
     PhotometricAugmentation,
     PhotometricDistortion,
 )
-from rtmpose3d.training.recipes.base import PRECISIONS, Precision, Recipe
+from rtmpose3d.training.recipes.base import TRAINING_PRECISIONS, Precision, Recipe
 from rtmpose3d.training.recipes.detector import (
     DetectorRecipe,
     ImageAugmentation,
@@ -44,9 +44,9 @@ __all__ = [
     "DISTILLATION_STAGES",
     "NETWORK_PARTS",
     "NO_AUGMENTATION",
-    "PRECISIONS",
     "PUBLISHED_RECIPES",
     "RECIPES",
+    "TRAINING_PRECISIONS",
     "Augmentation",
     "DatasetEntry",
     "DetectorRecipe",

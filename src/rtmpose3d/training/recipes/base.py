@@ -10,7 +10,7 @@ from rtmpose3d.training.recipes.schedule import FlatCosine
 from rtmpose3d.zoo import ModelSpec
 
 Precision = Literal["fp32", "bf16"]
-PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+TRAINING_PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +61,8 @@ class Recipe:
             raise InputError(f"weight_decay must be 0 or more, got {self.weight_decay}")
         if not 0 <= self.stage2_fraction <= 1:
             raise InputError(f"stage2_fraction must be between 0 and 1, got {self.stage2_fraction}")
-        if self.precision not in PRECISIONS:
-            raise UnknownNameError("precision", self.precision, PRECISIONS)
+        if self.precision not in TRAINING_PRECISIONS:
+            raise UnknownNameError("precision", self.precision, TRAINING_PRECISIONS)
 
     @property
     def stage2_start(self) -> int:

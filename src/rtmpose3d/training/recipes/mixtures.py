@@ -43,8 +43,8 @@ class DatasetEntry:
         return max(round(records * self.repeat), 1)
 
 
-COCO = (DatasetEntry(dataset="coco-wholebody"),)
-UCOCO = (*COCO, DatasetEntry(dataset="ubody", sample_interval=10))
+COCO_MIXTURE = (DatasetEntry(dataset="coco-wholebody"),)
+UCOCO_MIXTURE = (*COCO_MIXTURE, DatasetEntry(dataset="ubody", sample_interval=10))
 FACES = tuple(
     DatasetEntry(dataset=name, split=split, box_scale=PART_BOX_SCALE)
     for name, split in (
@@ -61,15 +61,15 @@ BODIES = (
     DatasetEntry(dataset="sub-jhmdb", split="train1"),
     DatasetEntry(dataset="posetrack18"),
 )
-HALPE = DatasetEntry(dataset="halpe")
+HALPE_ENTRY = DatasetEntry(dataset="halpe")
 COCKTAIL14 = (
-    *(*COCO, HALPE, DatasetEntry(dataset="ubody", sample_interval=10)),
+    *(*COCO_MIXTURE, HALPE_ENTRY, DatasetEntry(dataset="ubody", sample_interval=10)),
     *(*BODIES, DatasetEntry(dataset="human-art")),
     *FACES,
     DatasetEntry(dataset="interhand2.6m", sample_interval=10, box_scale=PART_BOX_SCALE),
 )
 COCKTAIL_3D = (
-    *(*COCO, HALPE),
+    *(*COCO_MIXTURE, HALPE_ENTRY),
     *BODIES,
     *FACES,
     DatasetEntry(dataset="ubody3d", repeat=0.1),  # configurations: subset_frac

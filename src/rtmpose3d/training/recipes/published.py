@@ -26,8 +26,8 @@ from rtmpose3d.training.recipes.augmentation import (
 from rtmpose3d.training.recipes.mixtures import (
     COCKTAIL14,
     COCKTAIL_3D,
-    COCO,
-    UCOCO,
+    COCO_MIXTURE,
+    UCOCO_MIXTURE,
     VALIDATION_2D,
     VALIDATION_3D,
     DatasetEntry,
@@ -168,7 +168,7 @@ def rtmpose(model: str) -> PublishedRecipe:
         model=model,
         configuration=f"{_WHOLEBODY}/rtmpose/coco-wholebody/"
         f"rtmpose-{letter}_8xb{people}-270e_coco-wholebody-{size}.py",
-        datasets=COCO,
+        datasets=COCO_MIXTURE,
         people_per_gpu=people,
         learning_rate=4e-3,
         clip_norm=35.0 if wide else None,
@@ -198,7 +198,7 @@ def dwpose(model: str) -> PublishedRecipe:
     return PublishedRecipe(
         model=model,
         configuration=f"{_WHOLEBODY}/dwpose/ubody/s1_dis/{stage1}.py",
-        datasets=UCOCO,
+        datasets=UCOCO_MIXTURE,
         people_per_gpu=people,
         learning_rate=4e-3,
         clip_norm=1.0,
