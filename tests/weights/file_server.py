@@ -9,7 +9,6 @@ from http.server import BaseHTTPRequestHandler
 
 from rtmpose3d.zoo.remote import OPENMMLAB_URL, RemoteFile
 
-COMMIT = "1" * 40
 DATA = bytes(range(256)) * 400
 PREFIX = hashlib.sha256(DATA).hexdigest()[:8]
 NAME = f"net-256x192-{PREFIX}_20240101.pth"
@@ -30,6 +29,7 @@ class Server:
         ranges: whether Range is honoured.
         shift: how many bytes further on than asked for an answer to Range begins.
         wait_s: pause before a body is sent.
+        commit: of the repositories, when it serves as the hub.
     """
 
     url: str = ""
@@ -40,6 +40,7 @@ class Server:
     ranges: bool = True
     shift: int = 0
     wait_s: float = 0.0
+    commit: str = "1" * 40
     content_type: str = "application/octet-stream"
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
 
@@ -81,7 +82,7 @@ def handler(state: Server) -> type[BaseHTTPRequestHandler]:
             if first:
                 self.send_header("Content-Range", f"bytes {first}-{len(data) - 1}/{len(data)}")
             self.send_header("ETag", tag)
-            self.send_header("X-Repo-Commit", COMMIT)
+            self.send_header("X-Repo-Commit", state.commit)
             self.send_header("Content-Type", state.content_type)
             rest = data[first + state.shift :] if first else data
             self.send_header("Content-Length", str(len(rest)))
@@ -103,7 +104,7 @@ def handler(state: Server) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             if status == 404 and "/resolve/" in self.path:
                 self.send_header("X-Error-Code", "EntryNotFound")
-                self.send_header("X-Repo-Commit", COMMIT)
+                self.send_header("X-Repo-Commit", state.commit)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,6 +92,25 @@ def test_a_file_of_another_size_is_refused_and_an_empty_one_always(folder):
     (folder / NAME).write_bytes(b"")
     with pytest.raises(DownloadError, match="it is empty"):
         fetch(unhashed)
+
+
+def test_a_copy_put_in_place_of_a_download_belongs_to_the_user(server, folder):
+    server.files[PATH] = DATA
+    fetch(BY_URL)
+    (folder / NAME).write_bytes(DATA)
+    os.utime(folder / NAME, (0, 0))
+    assert fetch(BY_URL) == folder / NAME
+    assert clear_cache() == []
+    assert (folder / NAME).exists()
+
+
+def test_two_threads_download_once(server, folder):
+    server.files[PATH] = DATA
+    server.wait_s = 0.2
+    with ThreadPoolExecutor(2) as pool:
+        paths = list(pool.map(fetch, [BY_URL, BY_URL]))
+    assert paths == [folder / NAME] * 2
+    assert len(server.gets(PATH)) == 1
 
 
 def test_a_wrong_hash_deletes_the_file_and_says_so(server, folder):
@@ -283,10 +303,12 @@ def test_a_damaged_copy_in_the_hubs_cache_is_fetched_again(server, monkeypatch):
     assert fetch(BY_HUB).read_bytes() == DATA
 
 
-def test_clearing_takes_the_published_repository_from_the_hubs_cache(server, tmp_path):
+@pytest.mark.parametrize("commit", ["1" * 40, "2" * 40], ids=["same commit", "another commit"])
+def test_clearing_takes_only_the_published_repository_from_the_hubs_cache(server, commit):
     for repo in (HUB_REPO, "someone/net"):
         server.files[f"/{repo}/resolve/main/{NAME}"] = DATA
-    ours = fetch(RemoteFile(name=NAME, hub_repo=HUB_REPO, sha256_prefix=PREFIX))
+    ours = fetch(replace(BY_HUB, hub_repo=HUB_REPO))
+    server.commit = commit
     theirs = fetch(BY_HUB)
     assert clear_cache() == [ours]
     assert not ours.exists()

@@ -86,7 +86,7 @@ plain_values = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(value=plain_values)
 def test_any_plain_value_of_the_header_is_read_back_by_us_and_by_pickle(tmp_path_factory, value):
     path = tmp_path_factory.getbasetemp() / "plain.pth"

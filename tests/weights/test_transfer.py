@@ -110,7 +110,7 @@ def test_a_web_page_is_not_taken_for_the_file(server, folder):
 def test_a_file_of_another_size_is_not_even_downloaded(server, folder):
     server.files[PATH] = DATA
     file = RemoteFile(name=NAME, urls=BY_URL.urls, size_bytes=5)
-    with pytest.raises(DownloadError, match="has 102400 bytes, 5 are expected"):
+    with pytest.raises(DownloadError, match="the server has 102400 bytes, 5 are expected"):
         fetch(file)
 
 
