@@ -16,6 +16,8 @@ from rtmpose3d.sinks import json_schema, load_result
 from rtmpose3d.weights import write_torch_file
 from rtmpose3d.zoo import MODELS
 
+pytestmark = pytest.mark.slow
+
 BBOX_THR = 0.58  # with random weights the detector reports people everywhere
 ROOT = Path(__file__).parents[2]
 NAMES = {

@@ -39,6 +39,8 @@ from rtmpose3d.sources import load_image
 from rtmpose3d.structures import Crops
 from rtmpose3d.zoo import resolve_detector, resolve_pose
 
+pytestmark = pytest.mark.slow
+
 MARGIN = 5e-4
 IMAGES = {"785": "000000000785.jpg", "40083": "000000040083.jpg"}
 REFERENCE_FOCAL_PX = (1145.04940459, 1143.78109572)  # mmpose's rtmpose3d estimator

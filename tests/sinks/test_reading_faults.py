@@ -114,6 +114,16 @@ def test_json_that_is_no_result_is_refused(tmp_path, text):
         load_result(path)
 
 
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_constants_that_are_not_json_are_refused(tmp_path, constant):
+    path = save_result(example_result(1), tmp_path / "a.json")
+    text = path.read_text("utf-8")
+    start = text.index('"box_score":') + len('"box_score":')
+    path.write_text(f"{text[:start]}{constant}{text[text.index(',', start) :]}", "utf-8")
+    with pytest.raises(InputError, match="is not JSON"):
+        load_result(path)
+
+
 def test_files_that_cannot_be_read_are_named(tmp_path):
     with pytest.raises(InputError, match=r"missing\.json cannot be read"):
         load_result(tmp_path / "missing.json")

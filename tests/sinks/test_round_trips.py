@@ -150,6 +150,9 @@ def test_csv_rows_hold_the_numbers_of_their_person_and_keypoint(tmp_path, result
         assert [int(row["track_id"]) for row in rows] == expected_ids
     if result.frame_index is not None:
         assert {row["frame_index"] for row in rows} <= {str(result.frame_index)}
+    if result.time_s is not None:
+        times = np.array([float(row["time_s"]) for row in rows])
+        np.testing.assert_allclose(times, result.time_s, rtol=0, atol=1e-6)
 
 
 # -- the JSON document -------------------------------------------------------------------------
@@ -210,6 +213,28 @@ def test_the_schema_wants_all_fields_of_3d_or_none(name):
     document = result_to_dict(example_result(1))
     del document["people"][0][name]
     assert not jsonschema.Draft202012Validator(json_schema()).is_valid(document)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("scores", [0.5] * 132),
+        ("scores", [0.5] * 134),
+        ("box_xyxy_px", [1, 2, 3, 4, 5]),
+        ("keypoints_2d_px", [[1, 2, 3]] * 133),
+        ("confidence", [1.5] * 133),
+        ("confidence", [-0.1] * 133),
+        ("root_depth_source", "guess"),
+        ("box_score", "high"),
+        ("track_id", 1.5),
+    ],
+)
+def test_the_schema_refuses_a_wrong_value(name, value):
+    document = result_to_dict(example_result(1, track_ids=np.array([3])))
+    validator = jsonschema.Draft202012Validator(json_schema())
+    validator.validate(document)
+    document["people"][0][name] = value
+    assert not validator.is_valid(document)
 
 
 def test_a_document_describes_its_numbers():

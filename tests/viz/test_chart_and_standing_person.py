@@ -55,6 +55,16 @@ def test_the_chart_has_both_sides_and_is_the_same_every_time():
     assert (sheet[-1] == sheet[0, 0]).all()
 
 
+def test_the_chart_has_the_number_of_every_keypoint_once(monkeypatch):
+    texts = []
+    monkeypatch.setattr(
+        "rtmpose3d.viz.chart.draw_text",
+        lambda sheet, xy, text, *_, **__: texts.append(text),
+    )
+    keypoint_chart()
+    assert sorted(int(text) for text in texts if text.isdigit()) == list(range(133))
+
+
 @pytest.mark.slow
 def test_the_images_of_the_documentation_can_be_drawn(tmp_path, monkeypatch):
     if not SCRIPT.is_file():

@@ -18,6 +18,7 @@ from rtmpose3d.viz.ground import draw_scale, scale_bar
 from rtmpose3d.viz.palette import KEYPOINT_RGB
 from rtmpose3d.viz.scene import fit_view
 from rtmpose3d.viz.skeleton_lines import LINKS, NECK_BASE, NECK_TOP, add_neck, opacity
+from rtmpose3d.viz.text import draw_text, text_size_wh
 
 POSITIONS = [(-0.9, 4.2, 25.0), (1.1, 5.5, -40.0)]
 CLEAR = [5, 6, 7, 8, 13, 14]  # body keypoints that nothing else is drawn over
@@ -122,6 +123,9 @@ def test_each_finger_has_a_colour_of_its_own():
             tip = root + 4 * finger + 4
             (line,) = np.flatnonzero((np.sort(LINKS.ends, axis=1) == (tip - 1, tip)).all(axis=1))
             assert LINKS.rgb[line].tolist() == fingers[finger, 0].tolist()
+    for ankle, toe in ((15, 17), (16, 20)):
+        (line,) = np.flatnonzero((np.sort(LINKS.ends, axis=1) == (ankle, toe)).all(axis=1))
+        assert LINKS.rgb[line].tolist() == KEYPOINT_RGB[toe].tolist(), "feet, not legs"
 
 
 def test_a_limb_is_a_line_between_its_keypoints_in_its_colour():
@@ -160,6 +164,12 @@ def test_a_keypoint_at_the_threshold_is_drawn():
     for threshold, visible in ((0.5, True), (0.5001, False)):
         drawn = draw_2d(result.image, result, confidence_thr=threshold, boxes=False, labels=False)
         assert drawn.any() == visible
+
+
+def test_a_keypoint_without_confidence_is_never_drawn():
+    result = plain_result(bboxes=np.array([[50, 50, 90, 90]], np.float32))
+    drawn = draw_2d(result.image, result, confidence_thr=0.0, boxes=False, labels=False)
+    assert not drawn.any()
 
 
 # -- order -------------------------------------------------------------------------------------
@@ -284,6 +294,21 @@ def test_the_scale_bar_is_as_long_as_it_says(monkeypatch):
         assert texts[-1] == f"{length:g} m"
         assert length in (0.5, 1, 2, 5, 10, 20, 50)
         assert length * view.px_per_m < 450
+
+
+# -- text --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("anchor", "share"), [("left", 0.0), ("middle", 0.5), ("right", 1.0)])
+def test_text_is_placed_by_its_anchor(anchor, share):
+    canvas = np.zeros((100, 400, 3), np.uint8)
+    draw_text(canvas, (200, 50), "HHHH", 30, (10, 120, 250), anchor=anchor)
+    y, x = np.nonzero(canvas.any(axis=-1))
+    width = text_size_wh("HHHH", 30)[0]
+    assert x.min() == pytest.approx(200 - share * width, abs=4)
+    assert x.max() == pytest.approx(200 + (1 - share) * width, abs=4)
+    assert (y.min() + y.max()) / 2 == pytest.approx(50, abs=5)
+    assert canvas.reshape(-1, 3).max(axis=0).tolist() == [250, 120, 10], "BGR"
 
 
 # -- labels ------------------------------------------------------------------------------------

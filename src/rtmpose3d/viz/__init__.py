@@ -4,12 +4,12 @@ Left and right are distinguished by colour (cool: the person's left, warm: the r
 functions leave the image that they draw on unchanged.
 """
 
+from rtmpose3d.viz.chart import keypoint_chart
 from rtmpose3d.viz.figure import FigureView, draw_result
-from rtmpose3d.viz.keypoint_chart import keypoint_chart
 from rtmpose3d.viz.overlay import draw_2d
 from rtmpose3d.viz.scene import Projection
 from rtmpose3d.viz.space import draw_3d
-from rtmpose3d.viz.standing_person import standing_person
+from rtmpose3d.viz.synthetic_person import standing_person
 
 __all__ = [
     "FigureView",

@@ -9,7 +9,7 @@ from rtmpose3d.structures.arrays import FloatArray, Image
 from rtmpose3d.viz.capsules import capsules, concatenate, outlined, paint
 from rtmpose3d.viz.palette import KEYPOINT_RGB, OUTLINE, PART_COLOURS, RGB, mix
 from rtmpose3d.viz.skeleton_lines import LINKS, add_neck
-from rtmpose3d.viz.standing_person import standing_person
+from rtmpose3d.viz.synthetic_person import standing_person
 from rtmpose3d.viz.text import draw_text, text_size_wh
 
 _SIZE_WH = (2400, 1840)
