@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from networks import DetectorNetwork, PoseNetwork
 
-from rtmpose3d import BackendError
+from rtmpose3d import BackendError, WeightsError
 from rtmpose3d.runtime import (
     BACKENDS,
     Backend,
@@ -122,6 +122,13 @@ def test_tensors_open_the_same_session_as_their_file(made_checkpoint: Maker, bac
     from_tensors = open_detector(DETECTOR, load_weights(DETECTOR, file), options).run(images)[0]
     np.testing.assert_array_equal(from_file.scores, from_tensors.scores)
     np.testing.assert_array_equal(from_file.boxes_xyxy, from_tensors.boxes_xyxy)
+
+
+def test_given_tensors_are_matched_as_those_of_a_file_are(made_checkpoint: Maker) -> None:
+    weights = load_weights(DETECTOR, made_checkpoint(DETECTOR.name))
+    weights.pop("bbox_head.rtm_cls.0.weight")
+    with pytest.raises(WeightsError, match=r"(?s)the given weights.*missing.*rtm_cls\.0\.weight"):
+        open_detector(DETECTOR, weights)
 
 
 def test_threads_reach_onnxruntime(made_checkpoint: Maker, tmp_path: Path, monkeypatch) -> None:
