@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from rtmpose3d.cli import checks
+from rtmpose3d.cli.commands import checks
 
 Usage = namedtuple("Usage", "total used free")
 

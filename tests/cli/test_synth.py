@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rtmpose3d.cli.app import app
-from rtmpose3d.cli.synth import parse_people, parse_size
+from rtmpose3d.cli.commands.synth import parse_people, parse_size
 from rtmpose3d.errors import InputError
 
 RUN = CliRunner()

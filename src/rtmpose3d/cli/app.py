@@ -6,17 +6,17 @@ from typing import Annotated
 
 import typer
 
-from rtmpose3d.cli.benchmark import BENCHMARK_EXAMPLES, benchmark
-from rtmpose3d.cli.datasets import datasets
-from rtmpose3d.cli.demo import DEMO_EXAMPLES, demo
-from rtmpose3d.cli.doctor import doctor
-from rtmpose3d.cli.evaluate import evaluate
-from rtmpose3d.cli.export import export
-from rtmpose3d.cli.models import models
-from rtmpose3d.cli.predict import predict
-from rtmpose3d.cli.synth import SYNTH_EXAMPLES, synth
+from rtmpose3d.cli.commands.benchmark import BENCHMARK_EXAMPLES, benchmark
+from rtmpose3d.cli.commands.datasets import datasets
+from rtmpose3d.cli.commands.demo import DEMO_EXAMPLES, demo
+from rtmpose3d.cli.commands.doctor import doctor
+from rtmpose3d.cli.commands.evaluate import evaluate
+from rtmpose3d.cli.commands.export import export
+from rtmpose3d.cli.commands.models import models
+from rtmpose3d.cli.commands.predict import predict
+from rtmpose3d.cli.commands.synth import SYNTH_EXAMPLES, synth
+from rtmpose3d.cli.commands.train import TRAIN_EXAMPLES, train
 from rtmpose3d.cli.terminal import print_any_name
-from rtmpose3d.cli.train import TRAIN_EXAMPLES, train
 
 EXAMPLES = """
 Examples:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rtmpose3d.cli import train_options
+from rtmpose3d.cli.commands import train_options
 from rtmpose3d.training.recipes import (
     DISTILLATION_STAGES,
     PUBLISHED_RECIPES,

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rtmpose3d.cli.commands.predict_options import OutputFolder
 from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.cli.options import expand_options
 from rtmpose3d.cli.outputs import plan_outputs
-from rtmpose3d.cli.predict_options import OutputFolder
 from rtmpose3d.cli.terminal import DebugOption, plural, reports_errors
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures.atomic import make_directory

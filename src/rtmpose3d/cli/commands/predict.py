@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rtmpose3d.cli.commands.predict_options import OutputOptions, PredictOptions
 from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.cli.options import expand_options
 from rtmpose3d.cli.outputs import parse_save, plan_outputs, plan_shared_outputs
-from rtmpose3d.cli.predict_options import OutputOptions, PredictOptions
 from rtmpose3d.cli.terminal import FAILED, INTERRUPTED, DebugOption, plural, reports_errors
 from rtmpose3d.errors import OutputError
 from rtmpose3d.progress import progress_bar

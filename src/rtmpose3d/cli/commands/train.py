@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from rtmpose3d.cli import train_options as options
+from rtmpose3d.cli.commands import train_options as options
 from rtmpose3d.cli.terminal import DebugOption, reports_errors
 from rtmpose3d.errors import InputError, import_extra
 

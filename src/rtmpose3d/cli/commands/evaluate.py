@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtmpose3d.cli import evaluate_options as option
+from rtmpose3d.cli.commands import evaluate_options as option
 from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.cli.options import expand_options
 from rtmpose3d.cli.tables import print_table
