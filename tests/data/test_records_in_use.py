@@ -74,6 +74,7 @@ def synthetic_record(seed=0, **changes):
         "annotation_id": seed + 5,
         "area_px2": 12.5 if seed % 2 else None,
         "crowd": seed % 4 == 0,
+        "ignored": seed % 5 == 0,
         **changes,
     }
     return PoseRecord(**fields)

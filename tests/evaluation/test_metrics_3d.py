@@ -177,6 +177,19 @@ def test_a_mean_is_over_keypoints_not_over_people() -> None:
     assert face.mpjpe_mm == pytest.approx(100)
 
 
+def test_aligned_errors_are_means_over_keypoints_too() -> None:
+    """The person with more keypoints has the larger weight."""
+    predicted, truth = pair(10, people=2)
+    truth[0] = predicted[0]  # no error
+    annotated = np.zeros((2, 133), bool)
+    annotated[:, list(HIPS)] = True
+    annotated[0, 23:27], annotated[1, 23:43] = True, True
+    face = measure(predicted, truth, annotated)["face"]
+    alone = measure(predicted[1:], truth[1:], annotated[1:])["face"]
+    assert face.pa_mpjpe_mm == pytest.approx(alone.pa_mpjpe_mm * 20 / 24)
+    assert face.n_mpjpe_mm == pytest.approx(alone.n_mpjpe_mm * 20 / 24)
+
+
 def test_the_distance_from_the_camera_is_measured_at_the_pelvis() -> None:
     _, truth = pair(1, people=2)
     truth[:, list(HIPS), 2] = [[4.0, 4.0], [5.0, 5.0]]

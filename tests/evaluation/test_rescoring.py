@@ -47,3 +47,11 @@ def test_a_threshold_equal_to_the_similarity_keeps_both_poses() -> None:
     scores = np.array([0.8, 0.4])
     assert len(Rescoring(nms_thr=similarity).keep(poses, scores, area)) == 2
     assert len(Rescoring(nms_thr=similarity - 1e-6).keep(poses, scores, area)) == 1
+
+
+def test_a_keypoint_score_equal_to_the_threshold_does_not_count() -> None:
+    """As in the reference: keypoints above 0.2."""
+    scores = np.zeros((1, 133))
+    scores[0, 0], scores[0, 1] = 0.8, 0.25
+    rescored = Rescoring(keypoint_thr=0.25).scores(np.ones(1), scores)
+    assert rescored == pytest.approx([0.8])
