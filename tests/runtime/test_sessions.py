@@ -25,6 +25,7 @@ from rtmpose3d.runtime import (
 )
 from rtmpose3d.runtime.backends.torch import cpu_threads
 from rtmpose3d.runtime.graph_files import load_weights
+from rtmpose3d.runtime.network import Execution
 from rtmpose3d.structures import UInt8Array
 from rtmpose3d.zoo import resolve_detector, resolve_pose
 
@@ -88,8 +89,8 @@ def test_cells_are_counted_by_scale_and_finished_boxes_are_one_scale() -> None:
 def test_a_backend_is_one_row_of_the_table(made_checkpoint: Maker, monkeypatch) -> None:
     opened = {}
 
-    def open_weights(spec, weights, device, threads):
-        opened.update(keys=set(weights), device=device, threads=threads)
+    def open_weights(spec, weights, execution):
+        opened.update(keys=set(weights), execution=execution)
         return PoseNetwork(spec)
 
     row = Backend(
@@ -102,7 +103,7 @@ def test_a_backend_is_one_row_of_the_table(made_checkpoint: Maker, monkeypatch) 
     monkeypatch.setitem(BACKENDS, "third", row)
     file = made_checkpoint(POSE.name)
     session = open_pose(POSE, file, RuntimeOptions(backend="third", threads=3))
-    assert (opened["device"], opened["threads"]) == (CPU, 3)
+    assert opened["execution"] == Execution(device=CPU, precision="fp32", threads=3)
     assert opened["keys"] == set(load_weights(POSE, file))
     crops = noise(2, POSE.input_size_wh)
     np.testing.assert_allclose(session.run(crops).scores[:, 0], crops.mean(axis=(1, 2, 3)))
@@ -210,13 +211,13 @@ def test_a_copy_keeps_backend_device_and_threads(made_checkpoint: Maker, monkeyp
     opened = []
     row = BACKENDS["onnxruntime"]
 
-    def open_weights(spec, weights, device, threads):
-        opened.append((device, threads))
-        return row.open_weights(spec, weights, device, threads)
+    def open_weights(spec, weights, execution):
+        opened.append(execution)
+        return row.open_weights(spec, weights, execution)
 
     monkeypatch.setitem(BACKENDS, "onnxruntime", replace(row, open_weights=open_weights))
     pickle.loads(content)
-    assert opened == [(session.device, 1)]
+    assert opened == [Execution(device=session.device, threads=1)]
 
 
 def test_a_session_on_a_network_of_ones_own_cannot_be_copied() -> None:

@@ -60,8 +60,8 @@ def load_frames(
     if len(cameras) != len(images):
         raise InputError(f"camera: {len(cameras)} cameras for {len(images)} images")
     return [
-        Frame(image=image, index=index, camera=camera, source=source_path(source))
-        for index, (image, camera, source) in enumerate(zip(pixels, cameras, images, strict=True))
+        Frame(image=image, camera=camera, source=source_path(source))
+        for image, camera, source in zip(pixels, cameras, images, strict=True)
     ]
 
 

@@ -27,7 +27,7 @@ from rtmpose3d.geometry import Axes, Camera
 from rtmpose3d.pipeline import PoseOptions
 from rtmpose3d.runtime import RuntimeOptions
 from rtmpose3d.sources import ImageSource
-from rtmpose3d.structures import Detections, FloatArray, Frame, PoseResult
+from rtmpose3d.structures import FloatArray, PoseResult
 from rtmpose3d.structures.atomic import make_directory
 from rtmpose3d.weights import locate
 from rtmpose3d.zoo import resolve_detector, resolve_pose
@@ -199,21 +199,16 @@ class RTMPose3D:
             height_m=height_m,
             axes=axes,
         )
-        if is_batch(image):
-            frames = load_frames(image, camera)
-            results = self._estimate(frames, check_people(boxes, len(frames)), options)
-            return [self._to_tensors(r) for r in results] if return_tensors == "pt" else results
-        (result,) = self._estimate(load_frames([image], camera), check_people([boxes], 1), options)
-        return self._to_tensors(result) if return_tensors == "pt" else result
+        single = not is_batch(image)
+        frames = load_frames([image] if single else image, camera)
+        people = check_people([boxes] if single else boxes, len(frames))
+        results = self._estimator.run(frames, options, people=people)
+        if return_tensors == "pt":
+            tensors = [self._to_tensors(result) for result in results]
+            return tensors[0] if single else tensors
+        return results[0] if single else results
 
     forward = __call__
-
-    def _estimate(
-        self, frames: Sequence[Frame], people: Sequence[Detections | None], options: PoseOptions
-    ) -> list[PoseResult]:
-        """Results of images that belong to no stream, hence without a frame index."""
-        results = self._estimator.run(frames, options, people=people)
-        return [replace(result, frame_index=None) for result in results]
 
     def _to_tensors(self, result: PoseResult) -> Tensors:
         import_extra("torch", "torch", "return_tensors='pt'")

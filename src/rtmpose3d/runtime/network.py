@@ -9,10 +9,26 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
+from rtmpose3d.runtime.devices import Device
 from rtmpose3d.structures import FloatArray, UInt8Array
 
 Weights: TypeAlias = Mapping[str, np.ndarray]
 """A checkpoint's tensors by their keys."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """How a backend executes a network: `RuntimeOptions` once backend and device are selected.
+
+    Attributes:
+        device: the selected device, which is available.
+        precision: of the arithmetic, see `RuntimeOptions`.
+        threads: number of CPU threads; None for the backend's default.
+    """
+
+    device: Device
+    precision: str = "fp32"
+    threads: int | None = None
 
 
 class Network(Protocol):

@@ -10,7 +10,10 @@ from rtmpose3d.runtime.backends import BACKENDS, Backend
 from rtmpose3d.runtime.devices import Device, parse_device
 
 AUTO = "auto"
-PRECISIONS: tuple[str, ...] = ("fp32",)
+PRECISIONS: tuple[str, ...] = tuple(
+    dict.fromkeys(name for backend in BACKENDS.values() for name in backend.precisions)
+)
+"""All precisions that some backend has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +57,7 @@ def select_backend(
 ) -> tuple[Backend, Device]:
     """Select the backend and the device that options ask for; never another device than that.
 
-    With backend "auto" the backends are tried in their order until one has the device.
+    With backend "auto", the first backend of the table that has device and precision is taken.
 
     Args:
         options: what is asked for.
@@ -63,12 +66,17 @@ def select_backend(
     Raises:
         BackendError: the device is not available; the message says what to install.
         MissingDependencyError: the backend's package is not installed.
-        InputError: the backend cannot run an .onnx file.
+        InputError: the backend cannot run an .onnx file, or has no such precision.
     """
     wanted = parse_device(options.device)
     is_onnx = checkpoint is not None and checkpoint.suffix == ".onnx"
     if options.backend != AUTO:
         backend = BACKENDS[options.backend]
+        if options.precision not in backend.precisions:
+            raise InputError(
+                f"the {backend.name} backend has no precision {options.precision!r}; it has "
+                f"{', '.join(backend.precisions)}"
+            )
         if is_onnx and backend.open_file is None:
             raise InputError(
                 f"{checkpoint} is an ONNX file, which the {backend.name} backend cannot run; "
@@ -77,11 +85,14 @@ def select_backend(
         return backend, backend.resolve_device(wanted)
     first_error: BackendError | MissingDependencyError | None = None
     for backend in BACKENDS.values():
-        if not backend.auto or (is_onnx and backend.open_file is None):
+        if not backend.auto or options.precision not in backend.precisions:
+            continue
+        if is_onnx and backend.open_file is None:
             continue
         try:
             return backend, backend.resolve_device(wanted)
         except (BackendError, MissingDependencyError) as error:
             first_error = first_error or error
-    assert first_error is not None, "one backend at least serves 'auto'"
+    if first_error is None:
+        raise InputError(f"no backend has the precision {options.precision!r} for this file")
     raise first_error

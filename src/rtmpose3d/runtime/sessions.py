@@ -12,7 +12,7 @@ import numpy as np
 from rtmpose3d.runtime.devices import Device
 from rtmpose3d.runtime.graph_files import load_weights
 from rtmpose3d.runtime.layouts import STRIDES, detector_network, pose_network
-from rtmpose3d.runtime.network import ModelFile, Network, Weights
+from rtmpose3d.runtime.network import Execution, ModelFile, Network, Weights
 from rtmpose3d.runtime.options import DEFAULT_OPTIONS, RuntimeOptions, select_backend
 from rtmpose3d.structures import Decoded, FloatArray, UInt8Array
 from rtmpose3d.zoo import DetectorSpec, PoseSpec
@@ -190,11 +190,12 @@ def _open(
     backend, device = select_backend(options, file)
     selected = replace(options, backend=backend.name, device=str(device))
     origin = Origin(spec=spec, checkpoint=checkpoint, options=selected)
+    execution = Execution(device=device, precision=options.precision, threads=options.threads)
     if file is not None and file.suffix == ".onnx":
         assert backend.open_file is not None, "select_backend looks at the file"
-        return backend.open_file(file, device, options.threads), device, origin
+        return backend.open_file(file, execution), device, origin
     weights = load_weights(spec, checkpoint)
-    return backend.open_weights(spec, weights, device, options.threads), device, origin
+    return backend.open_weights(spec, weights, execution), device, origin
 
 
 def _run_in_batches(

@@ -24,7 +24,7 @@ class Frame:
 
     Attributes:
         image: (H, W, 3) uint8, BGR, upright; referred to, not copied.
-        index: number of the frame in its stream, from 0.
+        index: number of the frame in its stream, from 0; None for an image of no stream.
         time_s: time of the frame since the start of its stream, seconds; None if unknown.
         camera: intrinsics for this image; None if unknown.
         source: file the frame was read from; None for frames from memory.
@@ -35,14 +35,15 @@ class Frame:
     """
 
     image: Image
-    index: int = 0
+    index: int | None = None
     time_s: float | None = None
     camera: Camera | None = None
     source: Path | None = None
 
     def __post_init__(self) -> None:
         check_image(self.image, "frame: image")
-        check_index(self.index, "frame: index")
+        if self.index is not None:
+            check_index(self.index, "frame: index")
         check_time(self.time_s, "frame: time_s")
         if self.camera is None:
             return

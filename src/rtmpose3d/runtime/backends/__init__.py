@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rtmpose3d.runtime.backends import onnxruntime, torch
 from rtmpose3d.runtime.devices import Device
-from rtmpose3d.runtime.network import ModelFile, Network, Weights
+from rtmpose3d.runtime.network import Execution, ModelFile, Network, Weights
 from rtmpose3d.zoo import ModelSpec
 
 
@@ -34,8 +34,9 @@ class Backend:
     name: str
     package: str
     resolve_device: Callable[[Device | None], Device]
-    open_weights: Callable[[ModelSpec, Weights, Device, int | None], Network]
-    open_file: Callable[[Path, Device, int | None], ModelFile] | None = None
+    open_weights: Callable[[ModelSpec, Weights, Execution], Network]
+    open_file: Callable[[Path, Execution], ModelFile] | None = None
+    precisions: tuple[str, ...] = ("fp32",)
     auto: bool = True
 
 

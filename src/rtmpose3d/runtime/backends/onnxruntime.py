@@ -13,7 +13,7 @@ import numpy as np
 from rtmpose3d.errors import BackendError
 from rtmpose3d.runtime.devices import Device
 from rtmpose3d.runtime.graph_files import graph_file
-from rtmpose3d.runtime.network import ModelFile, TensorInfo, Weights
+from rtmpose3d.runtime.network import Execution, ModelFile, TensorInfo, Weights
 from rtmpose3d.structures import FloatArray, UInt8Array
 from rtmpose3d.zoo import ModelSpec
 
@@ -85,9 +85,7 @@ def resolve_device(wanted: Device | None) -> Device:
     )
 
 
-def open_weights(
-    spec: ModelSpec, weights: Weights, device: Device, threads: int | None
-) -> OnnxRuntimeNetwork:
+def open_weights(spec: ModelSpec, weights: Weights, execution: Execution) -> OnnxRuntimeNetwork:
     """The shipped graph with the checkpoint's tensors as its external initialisers.
 
     Raises:
@@ -96,24 +94,25 @@ def open_weights(
     import onnxruntime
 
     graph = graph_file(spec)
-    options = session_options(threads)
+    options = session_options(execution.threads)
     values = [
         onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(weights[name]))
         for name in graph.initialisers
     ]
     options.add_external_initializers(list(graph.initialisers), values)
     return OnnxRuntimeNetwork(
-        open_session(graph.path.read_bytes(), options, device, name=spec.name)
+        open_session(graph.path.read_bytes(), options, execution.device, name=spec.name)
     )
 
 
-def open_file(path: Path, device: Device, threads: int | None) -> ModelFile:
+def open_file(path: Path, execution: Execution) -> ModelFile:
     """An .onnx file with what it declares.
 
     Raises:
         BackendError: ONNX Runtime cannot open it, or not on that device.
     """
-    session = open_session(path, session_options(threads), device, name=str(path))
+    options = session_options(execution.threads)
+    session = open_session(path, options, execution.device, name=str(path))
     inputs, outputs = (
         tuple(
             TensorInfo(name=node.name, shape=tuple(node.shape), dtype=_DTYPES.get(node.type, ""))

@@ -10,7 +10,7 @@ import numpy as np
 
 from rtmpose3d.errors import BackendError, import_extra
 from rtmpose3d.runtime.devices import Device
-from rtmpose3d.runtime.network import Weights
+from rtmpose3d.runtime.network import Execution, Weights
 from rtmpose3d.structures import UInt8Array
 from rtmpose3d.zoo import ModelSpec
 
@@ -75,16 +75,14 @@ def resolve_device(wanted: Device | None) -> Device:
     return wanted
 
 
-def open_weights(
-    spec: ModelSpec, weights: Weights, device: Device, threads: int | None
-) -> TorchNetwork:
+def open_weights(spec: ModelSpec, weights: Weights, execution: Execution) -> TorchNetwork:
     """The model's torch network with a checkpoint's tensors, on the device."""
     from rtmpose3d.models import build_graph, build_network, load_arrays
 
     network = build_network(spec)
     load_arrays(network, weights)
-    graph = build_graph(spec, network).to(str(device))
-    return TorchNetwork(graph, spec.output_names, threads)
+    graph = build_graph(spec, network).to(str(execution.device))
+    return TorchNetwork(graph, spec.output_names, execution.threads)
 
 
 @contextmanager
