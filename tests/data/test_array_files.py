@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtmpose3d.data.array_files import read_pickle, read_pickled_npz
+from rtmpose3d.data.readers.array_files import read_pickle, read_pickled_npz
 from rtmpose3d.errors import InputError
 
 CONTENT = {

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtmpose3d.data import DATASETS
-from rtmpose3d.data.body_maps import UBODY3D, UBODY3D_LAST_133
-from rtmpose3d.data.keypoint_map import KeypointMap
-from rtmpose3d.data.part_maps import DNA_RENDERING
+from rtmpose3d.data.maps.body_maps import UBODY3D, UBODY3D_LAST_133
+from rtmpose3d.data.maps.keypoint_map import KeypointMap
+from rtmpose3d.data.maps.part_maps import DNA_RENDERING
 from rtmpose3d.errors import InputError
 from rtmpose3d.skeletons import WHOLEBODY
 

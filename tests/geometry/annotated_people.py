@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rtmpose3d.data.array_files import read_pickle
+from rtmpose3d.data.readers.array_files import read_pickle
 from rtmpose3d.geometry import Camera
 from rtmpose3d.skeletons import HIPS, WHOLEBODY
 

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from rtmpose3d.data.keypoint_map import KeypointMap
+from rtmpose3d.data.maps.keypoint_map import KeypointMap
 from rtmpose3d.data.records import BoxKind, PoseRecord, annotation_text, area_from_box
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera

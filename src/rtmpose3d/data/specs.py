@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rtmpose3d.data.candidates import AnnotationFile, Reader
-from rtmpose3d.data.keypoint_map import KeypointMap
+from rtmpose3d.data.maps.keypoint_map import KeypointMap
 from rtmpose3d.data.records import BoxKind
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.skeletons import Part

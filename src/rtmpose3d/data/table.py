@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from functools import partial
 
-from rtmpose3d.data import body_maps, part_maps
-from rtmpose3d.data.body_sets import read_humanart, read_jhmdb, read_mpii
-from rtmpose3d.data.coco_files import read_plain
-from rtmpose3d.data.dna_rendering import ANNOTATIONS_ENDING, read_dna_rendering
-from rtmpose3d.data.motion_capture import read_h36m, read_mpi_inf_3dhp
-from rtmpose3d.data.part_sets import read_faces, read_interhand, read_square_faces
-from rtmpose3d.data.space_sets import H3WB_VAL, read_h3wb, read_ubody3d
+from rtmpose3d.data.maps import body_maps, part_maps
+from rtmpose3d.data.readers.body import read_humanart, read_jhmdb, read_mpii
+from rtmpose3d.data.readers.coco_files import read_plain
+from rtmpose3d.data.readers.dna_rendering import ANNOTATIONS_ENDING, read_dna_rendering
+from rtmpose3d.data.readers.motion_capture import read_h36m, read_mpi_inf_3dhp
+from rtmpose3d.data.readers.parts import read_faces, read_interhand, read_square_faces
+from rtmpose3d.data.readers.wholebody import read_coco_wholebody, read_rendered
+from rtmpose3d.data.readers.wholebody_3d import H3WB_VAL, read_h3wb, read_ubody3d
 from rtmpose3d.data.specs import DatasetSpec, Split
-from rtmpose3d.data.wholebody_sets import read_coco_wholebody, read_rendered
 
 _RESEARCH = "research, not commercial"
 _ON_PAGE = "terms on its page; take it for research only until you have read them"

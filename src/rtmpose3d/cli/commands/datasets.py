@@ -299,7 +299,7 @@ def _unpack_ubody(folder: Path, every: int, split_by: SplitBy) -> None:
 
 
 def _unpack_dna_rendering(folder: Path, every: int) -> None:
-    from rtmpose3d.data.dna_rendering import unpack_images
+    from rtmpose3d.data.readers.dna_rendering import unpack_images
 
     files = sorted((folder / "main").glob("*.smc"))
     if not files:

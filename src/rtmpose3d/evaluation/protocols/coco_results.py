@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from rtmpose3d.data.candidates import box_from_xywh, read_json
-from rtmpose3d.data.wholebody_sets import WHOLEBODY_FIELDS, wholebody_points
+from rtmpose3d.data.readers.wholebody import WHOLEBODY_FIELDS, wholebody_points
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation.poses import ImagePoses
 from rtmpose3d.skeletons import PART_INDICES

@@ -15,7 +15,7 @@ import numpy as np
 
 from rtmpose3d.data import AnnotatedImage, PoseRecord, read_dataset
 from rtmpose3d.data.candidates import ReadOptions, read_json
-from rtmpose3d.data.coco_files import list_images
+from rtmpose3d.data.readers.coco_files import list_images
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation.errors import SkippedItems
 from rtmpose3d.evaluation.matching import MatchedPeople, assign_by_oks, collect_matches

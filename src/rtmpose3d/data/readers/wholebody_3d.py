@@ -8,8 +8,6 @@ from typing import TypedDict, cast
 
 import numpy as np
 
-from rtmpose3d.data.array_files import read_pickled_npz
-from rtmpose3d.data.body_maps import COCO_WHOLEBODY, UBODY3D_LAST_133
 from rtmpose3d.data.candidates import (
     AnnotationFile,
     AnnotationRef,
@@ -21,8 +19,10 @@ from rtmpose3d.data.candidates import (
     make_record,
     parse_numbers,
 )
-from rtmpose3d.data.coco_files import Row, coco_candidates, skip_reason
-from rtmpose3d.data.keypoint_map import KeypointMap
+from rtmpose3d.data.maps.body_maps import COCO_WHOLEBODY, UBODY3D_LAST_133
+from rtmpose3d.data.maps.keypoint_map import KeypointMap
+from rtmpose3d.data.readers.array_files import read_pickled_npz
+from rtmpose3d.data.readers.coco_files import Row, coco_candidates, skip_reason
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import FloatArray

@@ -20,7 +20,7 @@ from rtmpose3d.data.candidates import (
     box_from_xywh,
     parse_numbers,
 )
-from rtmpose3d.data.coco_files import Row, build_record, clipped_box, coco_candidates
+from rtmpose3d.data.readers.coco_files import Row, build_record, clipped_box, coco_candidates
 from rtmpose3d.geometry import Camera
 from rtmpose3d.skeletons import PART_INDICES
 from rtmpose3d.structures import FloatArray

@@ -6,7 +6,7 @@ indices are those of the reference (projects/rtmpose3d, rtmw3d-l_8xb64_cocktail1
 
 from __future__ import annotations
 
-from rtmpose3d.data.keypoint_map import map_by_name, one_side, paired
+from rtmpose3d.data.maps.keypoint_map import map_by_name, one_side, paired
 from rtmpose3d.skeletons import WHOLEBODY
 
 _OURS = WHOLEBODY.keypoint_names

@@ -8,7 +8,6 @@ from typing import cast
 
 import numpy as np
 
-from rtmpose3d.data.body_sets import square_box
 from rtmpose3d.data.candidates import (
     AnnotationFile,
     BuildResult,
@@ -19,7 +18,8 @@ from rtmpose3d.data.candidates import (
     parse_numbers,
     read_json,
 )
-from rtmpose3d.data.coco_files import (
+from rtmpose3d.data.readers.body import square_box
+from rtmpose3d.data.readers.coco_files import (
     Row,
     build_record,
     clipped_box,

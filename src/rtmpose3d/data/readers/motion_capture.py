@@ -16,7 +16,6 @@ from typing import cast
 
 import numpy as np
 
-from rtmpose3d.data.array_files import read_pickle
 from rtmpose3d.data.candidates import (
     AnnotationFile,
     AnnotationRef,
@@ -27,6 +26,7 @@ from rtmpose3d.data.candidates import (
     make_record,
     parse_numbers,
 )
+from rtmpose3d.data.readers.array_files import read_pickle
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import FloatArray

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from rtmpose3d.data import ReadOptions, load_record_image, read_dataset
-from rtmpose3d.data.dna_rendering import unpack_images
-from rtmpose3d.data.part_maps import DNA_RENDERING
+from rtmpose3d.data.maps.part_maps import DNA_RENDERING
+from rtmpose3d.data.readers.dna_rendering import unpack_images
 from rtmpose3d.errors import InputError
 
 ANY_IMAGE = ReadOptions(check_images=False)
@@ -76,7 +76,7 @@ def test_a_frame_of_h3wb_without_a_box_is_named(tmp_path):
 
 def ubody_annotation(change=None):
     """A person whose depth is 0.1 m behind the pelvis at the wrists and the neck, all else at 0."""
-    from rtmpose3d.data.body_maps import UBODY3D
+    from rtmpose3d.data.maps.body_maps import UBODY3D
 
     rng = np.random.default_rng(1)
     points = rng.uniform(1, 60, (137, 2))

@@ -22,7 +22,7 @@ from rtmpose3d.data.candidates import (
     parse_numbers,
     read_json,
 )
-from rtmpose3d.data.coco_files import (
+from rtmpose3d.data.readers.coco_files import (
     Row,
     build_record,
     clipped_box,

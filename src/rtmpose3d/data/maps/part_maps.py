@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rtmpose3d.data.keypoint_map import KeypointMap, map_by_name, one_side
+from rtmpose3d.data.maps.keypoint_map import KeypointMap, map_by_name, one_side
 from rtmpose3d.skeletons import WHOLEBODY
 
 _FACE = WHOLEBODY.parts["face"].start
