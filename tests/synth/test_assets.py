@@ -14,8 +14,8 @@ from makehuman_data import assets_at
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.synth.assets.bvh import read_bvh
-from rtmpose3d.synth.assets.makehuman import MakeHumanAssets, read_keypoint_map
-from rtmpose3d.synth.assets.obj import connected_parts, read_obj, surface_of, vertex_normals
+from rtmpose3d.synth.assets.makehuman import MakeHumanAssets, read_keypoint_anchors
+from rtmpose3d.synth.assets.obj import build_surface, connected_parts, read_obj, vertex_normals
 from rtmpose3d.synth.assets.proxy import read_proxy
 from rtmpose3d.synth.assets.rig import read_rig, reduce_weights
 from rtmpose3d.synth.assets.targets import open_targets
@@ -66,20 +66,20 @@ def obj(tmp_path: Path) -> Path:
 
 def test_an_obj_is_split_where_its_uv_has_a_seam(obj: Path) -> None:
     mesh = read_obj(obj)
-    surface = surface_of(mesh)
+    surface = build_surface(mesh)
     assert mesh.faces.shape == (3, 4)
     assert surface.triangles.shape == (3, 3)
     # vertex 1 has two UVs, so seven vertices are drawn as eight
     assert len(surface.source) == 8
     np.testing.assert_array_equal(surface.source[surface.triangles], surface.vertex_triangles)
-    only = surface_of(mesh, mesh.faces_of("apart"))
+    only = build_surface(mesh, mesh.faces_in("apart"))
     assert set(only.source.tolist()) == {4, 5, 6}
 
 
 def test_quads_become_two_triangles_with_the_same_normal(tmp_path: Path) -> None:
     file = tmp_path / "quad.obj"
     file.write_text("v 0 0 0\nv 2 0 0\nv 2 1 0\nv 0 1 0\nf 1 2 3 4\n")
-    surface = surface_of(read_obj(file))
+    surface = build_surface(read_obj(file))
     assert surface.triangles.shape == (2, 3)
     normals = vertex_normals(read_obj(file).positions, surface.vertex_triangles)
     np.testing.assert_allclose(normals, np.tile([0, 0, 1], (4, 1)))
@@ -92,9 +92,9 @@ def test_pieces_that_share_no_vertex_are_told_apart(obj: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("v 0 0 0\n", "holds no faces"),
-        ("v 0 0 0\nf 1 2 9\n", "a vertex that it does not have"),
-        ("v 0 0\nf 1 1 1\n", "is not a mesh"),
+        ("v 0 0 0\n", "has no faces"),
+        ("v 0 0 0\nf 1 2 9\n", "vertex index out of range"),
+        ("v 0 0\nf 1 1 1\n", "is not a readable mesh"),
         ("v 0 0 0\nf 1 1 1 1 1\n", "5 corners"),
     ],
 )
@@ -200,7 +200,7 @@ def test_a_bvh_turns_into_the_axes_of_the_mesh(tmp_path: Path) -> None:
 
 
 def test_the_keypoint_map_has_all_points_and_is_mirrored() -> None:
-    keypoints = read_keypoint_map()
+    keypoints = read_keypoint_anchors()
     assert len(keypoints.vertices) == len(WHOLEBODY)
     assert sum(keypoints.inside) == 44  # 12 of the body, 16 of each hand
     for i, j in enumerate(WHOLEBODY.flip_index):

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from makehuman_data import assets_at, cast_at
 
 from rtmpose3d.skeletons import WHOLEBODY
-from rtmpose3d.synth.body.body import Body, bone_matrices, forward, keypoints_of, make_body, skin
+from rtmpose3d.synth.body.rigged_body import (
+    RiggedBody,
+    body_keypoints,
+    bone_matrices,
+    forward_kinematics,
+    make_body,
+    skin_vertices,
+)
 from rtmpose3d.synth.body.shape import sample_traits
 from rtmpose3d.synth.people.cast import Cast
 from rtmpose3d.synth.pose.attitude import sample_attitude
@@ -33,7 +40,7 @@ from rtmpose3d.synth.pose.library.legs import GAIT_CYCLES, LEGS
 from rtmpose3d.synth.pose.motion import sample_sequence
 from rtmpose3d.synth.pose.posing import Pose, pose_body, sample_pose, world_from_person
 from rtmpose3d.synth.rotations import (
-    about,
+    axis_rotation,
     from_quaternion,
     from_rotvec,
     shortest_arc,
@@ -50,14 +57,14 @@ def cast(shared: Path) -> Cast:
 
 
 @pytest.fixture(scope="module")
-def symmetric(shared: Path, cast: Cast) -> Body:
+def symmetric(shared: Path, cast: Cast) -> RiggedBody:
     """A body whose two sides are equal."""
     traits = sample_traits(np.random.default_rng(3))
     return make_body(dataclasses.replace(traits, details={}), assets_at(shared), cast.keypoint_map)
 
 
-def posed(body: Body, joints: np.ndarray) -> np.ndarray:
-    return keypoints_of(body, bone_matrices(body, *forward(body, joints)))
+def posed(body: RiggedBody, joints: np.ndarray) -> np.ndarray:
+    return body_keypoints(body, bone_matrices(body, *forward_kinematics(body, joints)))
 
 
 vectors = st.tuples(*[st.floats(-3.0, 3.0)] * 3).map(np.array)
@@ -84,13 +91,18 @@ def test_opposite_directions_have_a_shortest_arc() -> None:
 def test_swing_and_twist_make_the_rotation(vector: np.ndarray) -> None:
     matrix = from_rotvec(vector * 0.8)
     swing, twist = twist_about_y(matrix)
-    np.testing.assert_allclose(swing @ about("y", float(np.degrees(twist))), matrix, atol=1e-6)
+    np.testing.assert_allclose(
+        swing @ axis_rotation("y", float(np.degrees(twist))), matrix, atol=1e-6
+    )
 
 
 def test_slerp_starts_and_ends_and_keeps_the_speed() -> None:
-    first, second = to_quaternion(about("x", 10.0)), -to_quaternion(about("x", 70.0))
+    first, second = (
+        to_quaternion(axis_rotation("x", 10.0)),
+        -to_quaternion(axis_rotation("x", 70.0)),
+    )
     halfway = from_quaternion(slerp(first, second, 0.5))
-    np.testing.assert_allclose(halfway, about("x", 40.0), atol=1e-9)
+    np.testing.assert_allclose(halfway, axis_rotation("x", 40.0), atol=1e-9)
 
 
 def test_mirroring_twice_changes_nothing() -> None:
@@ -139,7 +151,7 @@ def test_two_bones_reach_what_is_within_reach(goal: np.ndarray, pole: np.ndarray
     if not 0.2 < distance < 0.57 or np.linalg.norm(np.cross(goal, pole)) < 1e-2:
         return
     turn, bend = two_bones(first, second, True, goal, pole)
-    reached = turn @ (first + about("x", float(bend)) @ second)
+    reached = turn @ (first + axis_rotation("x", float(bend)) @ second)
     np.testing.assert_allclose(reached, goal, atol=1e-6)
 
 
@@ -152,7 +164,7 @@ def test_segments_that_cross_have_no_distance() -> None:
     assert segment_distance(a, b, c + aside, d + aside)[0] == pytest.approx(3.0)
 
 
-def test_a_mirrored_pose_gives_mirrored_keypoints(symmetric: Body) -> None:
+def test_a_mirrored_pose_gives_mirrored_keypoints(symmetric: RiggedBody) -> None:
     rng = np.random.default_rng(11)
     angles = sample_attitude(rng).angles
     left, right = sample_hand(rng, "grip"), sample_hand(rng, "victory")
@@ -171,7 +183,7 @@ def test_a_mirrored_pose_gives_mirrored_keypoints(symmetric: Body) -> None:
     np.testing.assert_allclose(one, mirrored, atol=4e-3)
 
 
-def test_elbows_knees_and_fingers_bend_the_right_way(symmetric: Body) -> None:
+def test_elbows_knees_and_fingers_bend_the_right_way(symmetric: RiggedBody) -> None:
     straight = joint_rotations(angles_of({}), symmetric.rig)
     before = posed(symmetric, straight)
     elbows = posed(symmetric, joint_rotations(angles_of({"elbow": 80}), symmetric.rig))
@@ -193,7 +205,7 @@ def test_elbows_knees_and_fingers_bend_the_right_way(symmetric: Body) -> None:
         assert (to_wrist < np.linalg.norm(before[tips] - before[first], axis=1) - 0.05).all()
 
 
-def test_the_zero_pose_is_upright_with_straight_limbs(symmetric: Body) -> None:
+def test_the_zero_pose_is_upright_with_straight_limbs(symmetric: RiggedBody) -> None:
     keypoints = posed(symmetric, joint_rotations(angles_of({}), symmetric.rig))
     for upper, middle, lower in ((5, 7, 9), (6, 8, 10)):
         bones = np.diff(keypoints[[upper, middle, lower]], axis=0)
@@ -205,10 +217,10 @@ def test_the_zero_pose_is_upright_with_straight_limbs(symmetric: Body) -> None:
     assert keypoints[5, 0] > keypoints[6, 0]  # the left is on +x
 
 
-def test_the_rest_pose_has_the_keypoints_of_the_map(symmetric: Body) -> None:
+def test_the_rest_pose_has_the_keypoints_of_the_map(symmetric: RiggedBody) -> None:
     rest = np.tile(np.eye(3, 4), (len(symmetric.rig.names), 1, 1))
     expected = symmetric.vertices[symmetric.keypoint_ids].mean(axis=1)
-    np.testing.assert_allclose(keypoints_of(symmetric, rest), expected, atol=1e-6)
+    np.testing.assert_allclose(body_keypoints(symmetric, rest), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("number", range(12))
@@ -225,7 +237,7 @@ def test_a_sampled_pose_is_sound(cast: Cast, number: int) -> None:
     parents = actor.body.rig.parents[1:]
     lengths = np.linalg.norm(pose.heads[1:] - pose.heads[parents], axis=1)
     np.testing.assert_allclose(lengths, np.linalg.norm(actor.body.offsets[1:], axis=1), atol=1e-6)
-    points = skin(
+    points = skin_vertices(
         actor.body, bone_matrices(actor.body, pose.turns, pose.heads), cast.space.ground_ids
     )
     assert points[:, 1].min() == pytest.approx(pose.attitude.lift_m, abs=1e-6)
@@ -243,9 +255,9 @@ def test_grossly_overlapping_limbs_are_rare(cast: Cast) -> None:
 def test_an_arm_through_the_trunk_is_seen(cast: Cast) -> None:
     actor = cast.actor(0)
     angles = angles_of({"arm_raise": 30, "arm_plane": -50, "elbow": 70, "arm_twist": 60})
-    turns, heads = forward(actor.body, joint_rotations(angles, actor.body.rig))
+    turns, heads = forward_kinematics(actor.body, joint_rotations(angles, actor.body.rig))
     assert overlap_m(actor.volume, turns, heads).max() > 0.02
-    turns, heads = forward(
+    turns, heads = forward_kinematics(
         actor.body, joint_rotations(angles_of({"arm_raise": 40, "arm_plane": 90}), actor.body.rig)
     )
     assert overlap_m(actor.volume, turns, heads).max() < 0.03
@@ -266,7 +278,7 @@ def test_hands_go_where_they_shall(
     rng = np.random.default_rng(4)
     legs = "sit_forward" if arms == "hands_on_knees" else "stand"
     pose = sample_pose(rng, actor.body, actor.volume, cast.space, legs, arms)
-    points = keypoints_of(actor.body, bone_matrices(actor.body, pose.turns, pose.heads))
+    points = body_keypoints(actor.body, bone_matrices(actor.body, pose.turns, pose.heads))
     gaps = [np.linalg.norm(points[k] - points[p]) for k in keypoint for p in place]
     assert min(gaps) < 0.26  # a hand's length
 
@@ -278,7 +290,7 @@ def test_standing_feet_are_flat_on_the_ground(cast: Cast, legs: str) -> None:
         pose = sample_pose(
             np.random.default_rng(number), actor.body, actor.volume, cast.space, legs, "hang"
         )
-        points = keypoints_of(actor.body, bone_matrices(actor.body, pose.turns, pose.heads))
+        points = body_keypoints(actor.body, bone_matrices(actor.body, pose.turns, pose.heads))
         assert (points[17:23, 1] < 0.045).all(), points[17:23, 1]
 
 
@@ -329,8 +341,8 @@ def test_motion_is_smooth_and_can_be_asked_in_any_order(cast: Cast) -> None:
         assert step.max() < 0.9  # metres in a fifteenth of a second: hands of a throw
 
 
-def _points(body: Body, pose: Pose) -> np.ndarray:
-    return keypoints_of(body, bone_matrices(body, pose.turns, pose.heads))
+def _points(body: RiggedBody, pose: Pose) -> np.ndarray:
+    return body_keypoints(body, bone_matrices(body, pose.turns, pose.heads))
 
 
 def test_the_same_seed_gives_the_same_pose(cast: Cast) -> None:

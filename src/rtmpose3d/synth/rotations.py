@@ -1,4 +1,4 @@
-"""Rotations as matrices, for stacks of any shape: vectors, quaternions, between directions."""
+"""Rotation matrices, vectors and quaternions, for stacks of any shape."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from rtmpose3d.structures import FloatArray
 
 _TINY = 1e-9
-_PARALLEL = 1e-7  # sine of an angle that is none, or half a turn
+_PARALLEL = 1e-7  # sine below which vectors count as parallel or opposite
 _EYE = np.eye(3)
 
 
 def from_rotvec(vector: FloatArray) -> FloatArray:
-    """Matrices of rotation vectors.
+    """Converts rotation vectors to matrices.
 
     Args:
         vector: (..., 3), axis times angle in radians.
@@ -27,8 +27,8 @@ def from_rotvec(vector: FloatArray) -> FloatArray:
         x, y, z = vector.tolist()
         angle = math.sqrt(x * x + y * y + z * z)
         if angle <= _TINY:
-            return _turn(x, y, z, 1.0, 1.0)
-        return _turn(x, y, z, math.sin(angle) / angle, math.cos(angle))
+            return _single_rotation(x, y, z, 1.0, 1.0)
+        return _single_rotation(x, y, z, math.sin(angle) / angle, math.cos(angle))
     angle = np.sqrt(np.einsum("...i,...i->...", vector, vector))
     safe = np.where(angle > _TINY, angle, 1.0)
     s = np.where(angle > _TINY, np.sin(angle) / safe, 1.0)[..., None, None]
@@ -37,10 +37,10 @@ def from_rotvec(vector: FloatArray) -> FloatArray:
     return _EYE + s * k + c * (k @ k)
 
 
-def _turn(x: float, y: float, z: float, sine: float, cosine: float) -> FloatArray:
-    """One matrix, from a vector along its axis, the sine over the vector's length, the cosine.
+def _single_rotation(x: float, y: float, z: float, sine: float, cosine: float) -> FloatArray:
+    """One matrix from a vector along the axis, sine over the vector's length, and cosine.
 
-    NumPy takes ten times as long for an array of three numbers as Python for the numbers.
+    Scalars, because NumPy is ten times slower on arrays of three numbers.
     """
     squares = x * x + y * y + z * z
     k = (1.0 - cosine) / squares if squares > _TINY * _TINY else 0.5
@@ -56,7 +56,7 @@ def _turn(x: float, y: float, z: float, sine: float, cosine: float) -> FloatArra
 
 
 def to_rotvec(matrix: FloatArray) -> FloatArray:
-    """Rotation vectors of matrices: (..., 3, 3) to (..., 3), angle at most pi."""
+    """Converts matrices (..., 3, 3) to rotation vectors (..., 3), angle at most pi."""
     q = to_quaternion(matrix)
     q = np.where(q[..., :1] < 0, -q, q)
     half = np.sqrt(np.einsum("...i,...i->...", q[..., 1:], q[..., 1:]))
@@ -75,9 +75,9 @@ def cross_matrix(vector: FloatArray) -> FloatArray:
     return k
 
 
-def about(axis: str, degrees: FloatArray | float) -> FloatArray:
+def axis_rotation(axis: str, degrees: FloatArray | float) -> FloatArray:
     """Rotation about "x", "y" or "z": (..., 3, 3) for angles of any shape, degrees."""
-    if isinstance(degrees, float | int):  # by far the most frequent case
+    if isinstance(degrees, float | int):  # fast path of the most frequent case
         c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
         if axis == "x":
             return np.array([[1.0, 0.0, 0.0], [0.0, c, -s], [0.0, s, c]])
@@ -91,7 +91,7 @@ def about(axis: str, degrees: FloatArray | float) -> FloatArray:
 
 
 def cross(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Cross products (..., 3); numpy's own is slow for single vectors."""
+    """Cross products (..., 3); faster than NumPy's for single vectors."""
     ax, ay, az = first[..., 0], first[..., 1], first[..., 2]
     bx, by, bz = second[..., 0], second[..., 1], second[..., 2]
     result = np.empty(np.broadcast_shapes(first.shape, second.shape))
@@ -102,18 +102,18 @@ def cross(first: FloatArray, second: FloatArray) -> FloatArray:
 
 
 def unit(vector: FloatArray) -> FloatArray:
-    """The vectors scaled to length 1; zeros stay zeros."""
+    """Scales vectors (..., 3) to length 1; zeros remain zeros."""
     length = np.sqrt(np.einsum("...i,...i->...", vector, vector))[..., None]
     return vector / np.maximum(length, _TINY)
 
 
 def shortest_arc(source: FloatArray, target: FloatArray) -> FloatArray:
-    """The least rotation that turns one unit vector to another.
+    """The smallest rotation from one unit vector to another.
 
     Args:
         source: (..., 3) unit vectors.
-        target: (..., 3) unit vectors. Where they are opposite, the turn is about x, or about z
-            if they lie along x.
+        target: (..., 3) unit vectors. Between opposite vectors the rotation is about x, or about
+            z if they are along x.
 
     Returns:
         (..., 3, 3) float64.
@@ -123,7 +123,7 @@ def shortest_arc(source: FloatArray, target: FloatArray) -> FloatArray:
         bx, by, bz = target.tolist()
         x, y, z = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
         if x * x + y * y + z * z > _PARALLEL * _PARALLEL:
-            return _turn(x, y, z, 1.0, ax * bx + ay * by + az * bz)
+            return _single_rotation(x, y, z, 1.0, ax * bx + ay * by + az * bz)
     axis = cross(source, target)
     sine = np.sqrt(np.einsum("...i,...i->...", axis, axis))
     cosine = np.einsum("...i,...i->...", source, target)
@@ -135,8 +135,8 @@ def shortest_arc(source: FloatArray, target: FloatArray) -> FloatArray:
     return from_rotvec(direction * np.arctan2(sine, cosine)[..., None])
 
 
-def frame_of(along: FloatArray, across: FloatArray) -> FloatArray:
-    """Right-handed axes as columns: `along`, `across` made perpendicular to it, their cross.
+def orthonormal_frame(along: FloatArray, across: FloatArray) -> FloatArray:
+    """Right-handed axes as columns: `along`, `across` orthogonalised, and their cross product.
 
     Args:
         along: (..., 3).
@@ -151,8 +151,8 @@ def twist_about_y(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Splits rotations into swing @ twist, the twist about y.
 
     Returns:
-        swing (..., 3, 3), the least turn that takes -y where the matrix takes it, and the twist
-        about +y in radians, (...).
+        swing (..., 3, 3), the smallest rotation that maps -y to where the matrix maps it, and the
+        twist about +y in radians, (...).
     """
     down = np.array([0.0, -1.0, 0.0])
     swing = shortest_arc(np.broadcast_to(down, matrix.shape[:-1]), -matrix[..., :, 1])
@@ -161,7 +161,7 @@ def twist_about_y(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def to_quaternion(matrix: FloatArray) -> FloatArray:
-    """Unit quaternions (w, x, y, z): (..., 3, 3) to (..., 4)."""
+    """Converts matrices (..., 3, 3) to unit quaternions (..., 4), w x y z."""
     m = np.asarray(matrix, np.float64)
     xx, yy, zz = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
     squares = np.stack([1 + xx + yy + zz, 1 + xx - yy - zz, 1 - xx + yy - zz, 1 - xx - yy + zz], -1)
@@ -183,20 +183,20 @@ def to_quaternion(matrix: FloatArray) -> FloatArray:
 
 
 def from_quaternion(q: FloatArray) -> FloatArray:
-    """Matrices of unit quaternions (w, x, y, z): (..., 4) to (..., 3, 3)."""
+    """Converts unit quaternions (..., 4), w x y z, to matrices (..., 3, 3)."""
     w, k = q[..., 0, None, None], cross_matrix(q[..., 1:])
     return _EYE + 2.0 * w * k + 2.0 * (k @ k)
 
 
-def slerp(first: FloatArray, second: FloatArray, share: float) -> FloatArray:
-    """Between two stacks of unit quaternions (..., 4), the shorter way; share 0 is the first."""
+def slerp(first: FloatArray, second: FloatArray, fraction: float) -> FloatArray:
+    """Interpolates unit quaternions (..., 4) along the shorter arc; fraction 0 is the first."""
     dot = np.einsum("...i,...i->...", first, second)[..., None]
     near = np.where(dot < 0, -second, second)
     angle = np.arccos(np.clip(np.abs(dot), 0.0, 1.0))
     sine = np.sin(angle)
     small = sine < 1e-6
     safe = np.where(small, 1.0, sine)
-    a = np.where(small, 1.0 - share, np.sin((1.0 - share) * angle) / safe)
-    b = np.where(small, share, np.sin(share * angle) / safe)
+    a = np.where(small, 1.0 - fraction, np.sin((1.0 - fraction) * angle) / safe)
+    b = np.where(small, fraction, np.sin(fraction * angle) / safe)
     mixed = a * first + b * near
     return mixed / np.sqrt(np.einsum("...i,...i->...", mixed, mixed))[..., None]

@@ -3,28 +3,28 @@
 from rtmpose3d.synth.assets.bvh import PoseUnits
 from rtmpose3d.synth.assets.makehuman import (
     BODY_VERTICES,
-    KeypointMap,
+    KeypointAnchors,
     MakeHumanAssets,
-    read_keypoint_map,
+    read_keypoint_anchors,
 )
-from rtmpose3d.synth.assets.obj import Surface, connected_parts, surface_of, vertex_normals
+from rtmpose3d.synth.assets.obj import Surface, build_surface, connected_parts, vertex_normals
 from rtmpose3d.synth.assets.proxy import Proxy, read_texture
 from rtmpose3d.synth.assets.rig import Rig, reduce_weights
 from rtmpose3d.synth.assets.targets import Targets
 
 __all__ = [
     "BODY_VERTICES",
-    "KeypointMap",
+    "KeypointAnchors",
     "MakeHumanAssets",
     "PoseUnits",
     "Proxy",
     "Rig",
     "Surface",
     "Targets",
+    "build_surface",
     "connected_parts",
-    "read_keypoint_map",
+    "read_keypoint_anchors",
     "read_texture",
     "reduce_weights",
-    "surface_of",
     "vertex_normals",
 ]

@@ -1,8 +1,8 @@
-"""MakeHuman's own files in a folder that the user names: `MakeHumanAssets.open(folder)`.
+"""MakeHuman's data in a directory given by the user: `MakeHumanAssets.open(folder)`.
 
 Expected: `3dobjs/base.obj`, `rigs/`, `targets/` or `targets.tar.xz`, `poseunits/`, `eyes/`, and
-`assets/` (or the same folders at the top) with clothes, hair, eyebrows, eyelashes. All of it can
-be had from MakeHuman's public repositories (CC0); none of it is part of this package.
+`assets/` (or the same directories at the top level) with clothes, hair, eyebrows, eyelashes. All
+of it is available from MakeHuman's public repositories (CC0); none of it is part of this package.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from rtmpose3d.synth.assets.proxy import Proxy, read_proxy
 from rtmpose3d.synth.assets.rig import Rig, read_rig
 from rtmpose3d.synth.assets.targets import Targets, open_targets
 
-BASE_VERTICES = 19158  # the hm08 mesh; the keypoint map names its vertices
-BODY_VERTICES = 13380  # the first ones are skin, the rest helpers and joint cubes
+BASE_VERTICES = 19158  # of the hm08 mesh, which the keypoint anchors refer to
+BODY_VERTICES = 13380  # the first vertices are skin, the others helpers and joint cubes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class KeypointMap:
-    """Where the 133 keypoints are on the mesh.
+class KeypointAnchors:
+    """Anchors of the 133 keypoints on the base mesh.
 
     Attributes:
         vertices: per keypoint, the vertices whose mean it is.
-        bones: per keypoint, the bone that carries that mean rigidly; "" where the vertices are
-            skinned as the mesh is.
-        inside: (133,) whether it is the middle of a joint rather than a point of the skin.
+        bones: per keypoint, the bone that carries that mean rigidly; "" if the vertices are
+            skinned like the mesh.
+        inside: (133,) whether it is the centre of a joint rather than a point of the skin.
     """
 
     vertices: tuple[tuple[int, ...], ...]
@@ -46,11 +46,11 @@ class KeypointMap:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MakeHumanAssets:
-    """What the folder holds. Clothes and hair are read when first used.
+    """Contents of the directory. Clothes and hair are read when first used.
 
     Attributes:
-        folder: as given.
-        base: the mesh, helpers and joint cubes included.
+        folder: the directory.
+        base: base mesh, including helpers and joint cubes.
         rig: bones and weights.
         targets: shape morphs.
         pose_units: movements of the face.
@@ -64,14 +64,14 @@ class MakeHumanAssets:
 
     @staticmethod
     def open(folder: Path | str, *, cache: Path | None = None) -> MakeHumanAssets:
-        """Read what every body needs.
+        """Reads the files that every body needs.
 
         Args:
-            folder: MakeHuman's data.
-            cache: folder for the compact morphs; see `open_targets`.
+            folder: directory of MakeHuman's data.
+            cache: directory for the packed morphs; by default as in `open_targets`.
 
         Raises:
-            InputError: the folder or a file in it is missing or damaged; the message names it.
+            InputError: the directory or a file in it is missing or damaged; the message names it.
         """
         folder = Path(folder).expanduser()
         if not folder.is_dir():
@@ -94,31 +94,31 @@ class MakeHumanAssets:
             pose_units=read_pose_units(folder / "poseunits"),
         )
 
-    def proxies(self, kind: str) -> Sequence[Proxy]:
-        """All things of a kind, by name.
+    def proxies(self, category: str) -> Sequence[Proxy]:
+        """All proxies of a category, sorted by name; empty if the category does not exist.
 
         Args:
-            kind: "clothes", "hair", "eyebrows", "eyelashes", "eyes", ...: a folder's name.
+            category: name of a directory: "clothes", "hair", "eyebrows", "eyelashes", "eyes", ...
 
         Raises:
-            InputError: a file in it is damaged. A kind that is not there gives an empty list.
+            InputError: a file is damaged.
         """
-        if kind not in self._proxies:
-            found = {file for place in self._places(kind) for file in place.rglob("*.mhclo")}
-            ordered = sorted(found, key=lambda file: (file.name, file.as_posix()))
-            self._proxies[kind] = [read_proxy(file) for file in ordered]
-        return self._proxies[kind]
+        if category not in self._proxies:
+            files = {file for folder in self._folders(category) for file in folder.rglob("*.mhclo")}
+            ordered = sorted(files, key=lambda file: (file.name, file.as_posix()))
+            self._proxies[category] = [read_proxy(file) for file in ordered]
+        return self._proxies[category]
 
-    def textures(self, kind: str) -> Sequence[Path]:
-        """Images of a kind's materials, by name (eyes: one for each colour)."""
-        found = {file for place in self._places(kind) for file in place.rglob("*.png")}
-        return sorted(found, key=lambda file: file.name)
+    def textures(self, category: str) -> Sequence[Path]:
+        """Texture files of a category, sorted by name (eyes: one per colour)."""
+        files = {file for folder in self._folders(category) for file in folder.rglob("*.png")}
+        return sorted(files, key=lambda file: file.name)
 
     @cached_property
     def poses(self) -> dict[str, dict[str, np.ndarray]]:
-        """The whole-body poses that are there: name to bone to (3, 3) rotation."""
+        """MakeHuman's whole-body poses: name to bone to (3, 3) rotation."""
         files = sorted(
-            {file for place in self._places("poses") for file in place.glob("*.bvh")},
+            {file for folder in self._folders("poses") for file in folder.glob("*.bvh")},
             key=lambda file: file.name,
         )
         return {file.stem: read_bvh(file)[0] for file in files}
@@ -127,25 +127,25 @@ class MakeHumanAssets:
     def _proxies(self) -> dict[str, list[Proxy]]:
         return {}
 
-    def _places(self, kind: str) -> list[Path]:
-        both = (self.folder / "assets" / kind, self.folder / kind)
-        return [place for place in both if place.is_dir()]
+    def _folders(self, category: str) -> list[Path]:
+        both = (self.folder / "assets" / category, self.folder / category)
+        return [folder for folder in both if folder.is_dir()]
 
     def group_vertices(self, *groups: str) -> IntArray:
-        """Vertices of the base mesh's groups, sorted."""
-        faces = self.base.faces[self.base.faces_of(*groups)]
+        """Vertices of some groups of the base mesh, sorted."""
+        faces = self.base.faces[self.base.faces_in(*groups)]
         return np.unique(faces[faces >= 0]).astype(np.int32)
 
 
-def read_keypoint_map() -> KeypointMap:
-    """The map that comes with the package."""
+def read_keypoint_anchors() -> KeypointAnchors:
+    """Reads the anchors that come with the package."""
     text = (
         resources.files("rtmpose3d.synth.assets").joinpath("keypoint_map.json").read_text("utf-8")
     )
     rows = sorted(json.loads(text)["keypoints"], key=lambda row: row["index"])
     assert [row["index"] for row in rows] == list(range(133))
     rigid = [row["how"].startswith("bone_head") or "skin with" in row["how"] for row in rows]
-    return KeypointMap(
+    return KeypointAnchors(
         vertices=tuple(tuple(row["vertices"]) for row in rows),
         bones=tuple(row["bone"] if r else "" for row, r in zip(rows, rigid, strict=True)),
         inside=tuple(row["how"].startswith("bone_head") for row in rows),

@@ -1,8 +1,7 @@
-"""Wavefront .obj as MakeHuman writes it: quads and triangles with UV, in named groups.
+"""Reader of MakeHuman's Wavefront .obj files: quads and triangles with UV, in named groups.
 
-`read_obj` gives the file's own vertices; `Surface` is what a renderer draws: one vertex for each
-pair of position and UV, and triangles. Positions of a `Surface` come from morphed vertices by
-`Surface.source`, normals by `Surface.normals`.
+`read_obj` returns the vertices of the file; a `Surface` is a triangle mesh for rendering with one
+vertex per pair of position and UV. `Surface.source` indexes the (morphed) vertices of the file.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ from rtmpose3d.structures import BoolArray, FloatArray, IntArray
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ObjMesh:
-    """The content of an .obj file.
+    """Contents of an .obj file.
 
     Attributes:
         positions: (V, 3) float32, the file's unit (decimetres).
-        uv: (T, 2) float32; empty where the file has none.
+        uv: (T, 2) float32; empty if the file has none.
         faces: (F, 4) int32 vertex ids, 0-based; -1 in the last column of a triangle.
-        face_uv: (F, 4) int32 rows of `uv`; -1 where there is none.
-        group_of_face: (F,) int32 rows of `groups`.
-        groups: names, in the file's order.
+        face_uv: (F, 4) int32 row indices of `uv`; -1 for none.
+        group_of_face: (F,) int32 indices of `groups`.
+        groups: names of the groups in the order of the file.
     """
 
     positions: FloatArray
@@ -36,21 +35,21 @@ class ObjMesh:
     group_of_face: IntArray
     groups: tuple[str, ...]
 
-    def faces_of(self, *groups: str) -> BoolArray:
-        """(F,) whether a face belongs to one of the groups."""
+    def faces_in(self, *groups: str) -> BoolArray:
+        """(F,) whether each face belongs to one of the groups."""
         wanted = [i for i, name in enumerate(self.groups) if name in groups]
         return np.isin(self.group_of_face, wanted)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Surface:
-    """Triangles to draw, their vertices split where the UV has a seam.
+    """Triangles for rendering, with vertices split at UV seams.
 
     Attributes:
-        source: (R,) int32, the vertex of the .obj that each drawn vertex is at.
+        source: (R,) int32, vertex of the .obj file at each rendered vertex.
         uv: (R, 2) float32.
-        triangles: (T, 3) int32 rows of `source`.
-        vertex_triangles: (T, 3) int32, the same with vertices of the .obj.
+        triangles: (T, 3) int32 indices of `source`.
+        vertex_triangles: (T, 3) int32, the same triangles with vertices of the .obj file.
     """
 
     source: IntArray
@@ -60,10 +59,10 @@ class Surface:
 
 
 def read_obj(path: Path) -> ObjMesh:
-    """Read an .obj file.
+    """Reads an .obj file.
 
     Raises:
-        InputError: it is not there, not readable, or holds no faces; the message names it.
+        InputError: the file is missing, not readable or has no faces; the message names it.
     """
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -76,15 +75,15 @@ def read_obj(path: Path) -> ObjMesh:
     groups: dict[str, int] = {}
     group = groups.setdefault("", 0)
     for line in lines:
-        kind, _, rest = line.partition(" ")
-        if kind == "v":
+        keyword, _, rest = line.partition(" ")
+        if keyword == "v":
             positions.append(rest.split()[:3])
-        elif kind == "vt":
+        elif keyword == "vt":
             uv.append(rest.split()[:2])
-        elif kind == "f":
+        elif keyword == "f":
             corners.append(rest.split())
             group_of_face.append(group)
-        elif kind == "g":
+        elif keyword == "g":
             group = groups.setdefault(rest.strip(), len(groups))
     try:
         faces, face_uv = _faces(corners)
@@ -97,13 +96,13 @@ def read_obj(path: Path) -> ObjMesh:
             groups=tuple(groups),
         )
     except ValueError as error:
-        raise InputError(f"{path} is not a mesh that can be read: {error}") from error
+        raise InputError(f"{path} is not a readable mesh: {error}") from error
     _check(path, mesh)
     return mesh
 
 
 def _faces(corners: list[list[str]]) -> tuple[IntArray, IntArray]:
-    """Vertex and UV ids, 0-based, (F, 4) each; -1 where there is none."""
+    """Vertex and UV ids, 0-based, (F, 4) each; -1 for none."""
     faces = np.full((len(corners), 4), -1, np.int32)
     face_uv = np.full((len(corners), 4), -1, np.int32)
     for row, face in enumerate(corners):
@@ -119,24 +118,24 @@ def _faces(corners: list[list[str]]) -> tuple[IntArray, IntArray]:
 
 
 def _check(path: Path, mesh: ObjMesh) -> None:
-    """Every id must be there."""
+    """Checks that all ids are in range."""
     if not len(mesh.faces):
-        raise InputError(f"{path} holds no faces; a MakeHuman mesh was expected")
+        raise InputError(f"{path} has no faces; expected a MakeHuman mesh")
     if mesh.faces.max() >= len(mesh.positions) or mesh.faces[:, :3].min() < 0:
-        raise InputError(f"{path} is damaged: a face names a vertex that it does not have")
+        raise InputError(f"{path} is damaged: a face has a vertex index out of range")
     if mesh.face_uv.max() >= len(mesh.uv):
-        raise InputError(f"{path} is damaged: a face names a texture vertex that it does not have")
+        raise InputError(f"{path} is damaged: a face has a texture vertex index out of range")
 
 
-def surface_of(
+def build_surface(
     mesh: ObjMesh, keep: BoolArray | None = None, uv: FloatArray | None = None
 ) -> Surface:
-    """The triangles of some faces.
+    """Builds a surface from some faces of a mesh.
 
     Args:
-        mesh: as `read_obj` gives it.
-        keep: (F,) which faces; all without it.
-        uv: (F, 4, 2) coordinates for the corners in place of the file's.
+        mesh: the mesh.
+        keep: (F,) mask of the faces; None for all.
+        uv: (F, 4, 2) UV of the corners instead of the file's.
     """
     rows = np.arange(len(mesh.faces)) if keep is None else np.flatnonzero(keep)
     faces = mesh.faces[rows]
@@ -149,8 +148,8 @@ def surface_of(
     used = faces.reshape(-1)[split].min(axis=1) >= 0
     corners = split[used].reshape(-1)
     vertex = faces.reshape(-1)[corners]
-    at = np.round(corner_uv.reshape(-1, 2)[corners] * 65536).astype(np.int64)
-    key = np.stack([vertex.astype(np.int64), at[:, 0], at[:, 1]], axis=1)
+    texel = np.round(corner_uv.reshape(-1, 2)[corners] * 65536).astype(np.int64)
+    key = np.stack([vertex.astype(np.int64), texel[:, 0], texel[:, 1]], axis=1)
     unique, first, inverse = np.unique(key, axis=0, return_index=True, return_inverse=True)
     del unique
     return Surface(
@@ -162,17 +161,17 @@ def surface_of(
 
 
 def _triangles(count: int, corners: int) -> IntArray:
-    """Corners (rows of 4 a face) of the first or of the second triangle of each face."""
+    """Corners (4 per face, flat) of the first or of the second triangle of each face."""
     pattern = (0, 1, 2) if corners == 3 else (0, 2, 3)
     return np.arange(count)[:, None] * 4 + np.array(pattern)
 
 
 def vertex_normals(positions: FloatArray, triangles: IntArray) -> FloatArray:
-    """Unit normals, weighted by the area of the triangles around.
+    """Unit normals: means over the triangles of each vertex, weighted by area.
 
     Args:
         positions: (V, 3).
-        triangles: (T, 3) rows of `positions`, anticlockwise from outside.
+        triangles: (T, 3) indices of `positions`, anticlockwise from outside.
 
     Returns:
         (V, 3) float32; (0, 1, 0) for a vertex without triangles.
@@ -195,7 +194,7 @@ def vertex_normals(positions: FloatArray, triangles: IntArray) -> FloatArray:
 
 
 def connected_parts(mesh: ObjMesh) -> IntArray:
-    """(F,) number of the piece that each face belongs to; pieces share no vertex."""
+    """(F,) connected component of each face; components share no vertex."""
     label = np.arange(len(mesh.positions))
     faces = np.where(mesh.faces < 0, mesh.faces[:, 2:3], mesh.faces)
     while True:

@@ -1,7 +1,7 @@
-"""Things worn: MakeHuman's .mhclo (how a mesh hangs on the body), .obj and .mhmat (its looks).
+"""Reader of MakeHuman's proxies (clothes, hair, eyes): .mhclo binding, .obj mesh, .mhmat material.
 
-Each vertex of a proxy lies at a weighted mean of three body vertices plus an offset, which is
-scaled by sizes of the body; so clothes and hair follow every shape. `Proxy.fit` places them.
+Each vertex of a proxy is a weighted mean of three body vertices plus an offset, which is scaled
+with the body; so clothes and hair follow every body shape (`Proxy.fit`).
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from rtmpose3d.structures import FloatArray, IntArray, UInt8Array
 from rtmpose3d.synth.assets.obj import ObjMesh, read_obj
 from rtmpose3d.synth.assets.rig import Rig, reduce_weights
 
-TEXTURE_SIZE_PX = 512  # greater textures are reduced: uploads shall stay cheap
+TEXTURE_SIZE_PX = 512  # larger textures are downscaled to keep uploads cheap
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Proxy:
-    """A garment, hair, eyes, ... that follows the body.
+    """A mesh (garment, hair, eyes, ...) that follows the body.
 
     Attributes:
-        name: of its folder and file.
-        mesh: its own faces and UV; positions are those of the reference body.
-        vertices: (P, 3) int32 body vertices.
-        weights: (P, 3) float32 of those.
-        offsets: (P, 3) float32.
-        scale_refs: per axis x, y, z the two body vertices and the distance (decimetres) at which
-            offsets count as they are.
-        hidden: body vertices under it, (H,) int32.
-        texture_file, shade_file: images of its colour and of its ambient shade, where they are.
-        tags: of the author, in lower case.
+        name: stem of its file.
+        mesh: its faces and UV; the positions are those on the reference body.
+        vertices: (P, 3) int32 body vertices of each proxy vertex.
+        weights: (P, 3) float32 weights of the body vertices.
+        offsets: (P, 3) float32, decimetres.
+        scale_refs: per axis x, y, z two body vertices and their distance (decimetres) at which
+            offsets have a scale of 1; None for no scaling.
+        hidden: (H,) int32 body vertices hidden under it.
+        texture_file, shade_file: images of its colour and of its ambient occlusion, if any.
+        tags: the author's tags, in lower case.
     """
 
     name: str
@@ -50,10 +50,10 @@ class Proxy:
     tags: tuple[str, ...]
 
     def fit(self, body: FloatArray) -> FloatArray:
-        """Its vertices on a body.
+        """Places the vertices on a body.
 
         Args:
-            body: (V, 3) all vertices of the body, helpers included, decimetres.
+            body: (V, 3) all vertices of the body, including helpers, decimetres.
 
         Returns:
             (P, 3) float32, decimetres.
@@ -68,35 +68,35 @@ class Proxy:
         return (placed + self.offsets * scale).astype(np.float32)
 
     def bone_weights(self, rig: Rig) -> tuple[UInt8Array, FloatArray]:
-        """Four bones a vertex, mixed from the body vertices that it hangs on."""
+        """Four bones per vertex, blended from its body vertices: (P, 4) ids and weights."""
         dense = np.zeros((len(self.vertices), len(rig.names)), np.float32)
         row = np.arange(len(self.vertices))
         for corner in range(3):
             body_vertex = self.vertices[:, corner]
-            share = np.maximum(self.weights[:, corner], 0.0)
+            weight = np.maximum(self.weights[:, corner], 0.0)
             for k in range(4):
                 bone = rig.bone_ids[body_vertex, k]
-                np.add.at(dense, (row, bone), share * rig.bone_weights[body_vertex, k])
+                np.add.at(dense, (row, bone), weight * rig.bone_weights[body_vertex, k])
         return reduce_weights(dense)
 
     @cached_property
     def texture(self) -> UInt8Array | None:
-        """(H, W, 4) uint8 RGBA; None where there is none."""
+        """(H, W, 4) uint8 RGBA, or None."""
         return read_texture(self.texture_file) if self.texture_file else None
 
     @cached_property
     def shade(self) -> FloatArray | None:
-        """(H, W) float32 ambient shade, 0 to 1; None where there is none."""
+        """(H, W) float32 ambient occlusion, 0 to 1, or None."""
         if self.shade_file is None:
             return None
         return (read_texture(self.shade_file)[:, :, 0] / 255.0).astype(np.float32)
 
 
 def read_texture(file: Path) -> UInt8Array:
-    """An image as (H, W, 4) uint8 RGBA, at most 512 pixels wide and high.
+    """Reads an image as (H, W, 4) uint8 RGBA, at most 512 pixels wide and high.
 
     Raises:
-        InputError: it is missing or damaged.
+        InputError: the file is missing or damaged.
     """
     try:
         content = np.frombuffer(file.read_bytes(), np.uint8)
@@ -119,9 +119,9 @@ def read_texture(file: Path) -> UInt8Array:
 
 
 def read_proxy(file: Path) -> Proxy:
-    """Read a .mhclo with the mesh and material that it names.
+    """Reads a .mhclo file with its mesh and material.
 
-    A material or texture that is not there is no error: such things are coloured by us.
+    A missing material or texture is no error: such proxies get random colours.
 
     Raises:
         InputError: the file or its mesh is missing or damaged; the message names it.
@@ -143,7 +143,7 @@ def read_proxy(file: Path) -> Proxy:
             if parts[0] in ("verts", "delete_verts", "weights"):
                 section = parts[0]
             elif not parts[0].lstrip("-").replace(".", "").isdigit():
-                words[parts[0]] = parts[1:]  # may stand after "verts"
+                words[parts[0]] = parts[1:]  # may follow "verts"
                 if parts[0] == "tag":
                     tags.append(" ".join(parts[1:]).lower())
             elif section == "verts":
@@ -161,7 +161,7 @@ def read_proxy(file: Path) -> Proxy:
         raise InputError(
             f"{file} places {len(vertices)} vertices; its mesh has {len(mesh.positions)}"
         )
-    looks = _material(file.parent / words["material"][0]) if "material" in words else {}
+    textures = _read_material(file.parent / words["material"][0]) if "material" in words else {}
     return Proxy(
         name=file.stem,
         mesh=mesh,
@@ -170,14 +170,14 @@ def read_proxy(file: Path) -> Proxy:
         offsets=offsets,
         scale_refs=scale_refs,
         hidden=np.array(sorted(set(hidden)), np.int32),
-        texture_file=looks.get("diffuseTexture"),
-        shade_file=looks.get("aomapTexture"),
+        texture_file=textures.get("diffuseTexture"),
+        shade_file=textures.get("aomapTexture"),
         tags=tuple(tags),
     )
 
 
 def _ranges(parts: list[str]) -> list[int]:
-    """Ids of a line: "3 - 6 9" names 3, 4, 5, 6, 9."""
+    """Ids of a line: "3 - 6 9" stands for 3, 4, 5, 6, 9."""
     ids: list[int] = []
     through = False
     for part in parts:
@@ -191,7 +191,7 @@ def _ranges(parts: list[str]) -> list[int]:
 
 
 def _bindings(rows: list[list[float]]) -> tuple[IntArray, FloatArray, FloatArray]:
-    """One vertex, or three with weights and an offset."""
+    """Parses rows of one body vertex, or of three with weights and optionally an offset."""
     vertices = np.zeros((len(rows), 3), np.int32)
     weights = np.zeros((len(rows), 3), np.float32)
     offsets = np.zeros((len(rows), 3), np.float32)
@@ -204,7 +204,7 @@ def _bindings(rows: list[list[float]]) -> tuple[IntArray, FloatArray, FloatArray
             weights[i] = row[3:6]
             offsets[i] = row[6:9] if len(row) >= 9 else 0.0
         else:
-            raise ValueError(f"vertex {i} has {len(row)} numbers; 1, 6 or 9 were expected")
+            raise ValueError(f"vertex {i} has {len(row)} values; 1, 6 or 9 were expected")
     return vertices, weights, offsets
 
 
@@ -214,15 +214,15 @@ def _scale(parts: list[str] | None) -> tuple[int, int, float] | None:
     return int(parts[0]), int(parts[1]), float(parts[2])
 
 
-def _material(file: Path) -> dict[str, Path]:
-    """The images that a .mhmat names and that are there."""
+def _read_material(file: Path) -> dict[str, Path]:
+    """Existing texture files of a .mhmat file, by keyword."""
     if not file.is_file():
         return {}
-    found: dict[str, Path] = {}
+    textures: dict[str, Path] = {}
     for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
         parts = line.split()
         if len(parts) == 2 and parts[0] in ("diffuseTexture", "aomapTexture"):
             image = file.parent / parts[1]
             if image.is_file():
-                found[parts[0]] = image
-    return found
+                textures[parts[0]] = image
+    return textures

@@ -1,7 +1,7 @@
-"""MakeHuman's default rig: bones whose ends are means of mesh vertices, and vertex weights.
+"""Reader of MakeHuman's default rig: bones whose ends are means of vertices, and vertex weights.
 
 In: `rigs/default.mhskel` and `rigs/default_weights.mhw`. Out: `Rig`, parents before children,
-four bones a vertex. Ends of bones lie on the mesh, so they follow its shape.
+four bones per vertex. Bone ends are defined by mesh vertices, so they follow the body shape.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.structures import FloatArray, IntArray, UInt8Array
 
 MAX_BONES = 256  # bone ids are stored in a byte
-WEIGHTS_A_VERTEX = 4
+WEIGHTS_PER_VERTEX = 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,9 +25,9 @@ class Rig:
     """Bones of a mesh.
 
     Attributes:
-        names: of the B bones; parents come before their children.
+        names: names of the B bones; parents come before their children.
         parents: (B,) int32, -1 for the root.
-        head_vertices, tail_vertices: per bone, the vertices whose mean its ends are.
+        head_vertices, tail_vertices: per bone, the vertices whose means are its ends.
         bone_ids: (V, 4) uint8.
         bone_weights: (V, 4) float32, sum 1.
     """
@@ -41,12 +41,12 @@ class Rig:
 
     @cached_property
     def index(self) -> dict[str, int]:
-        """Row of each bone."""
+        """Index of each bone by name."""
         return {name: i for i, name in enumerate(self.names)}
 
     @cached_property
     def levels(self) -> tuple[IntArray, ...]:
-        """Bones by their distance from the root, without the root."""
+        """Bones grouped by depth in the hierarchy, without the root."""
         depth = np.zeros(len(self.names), np.int32)
         for i, parent in enumerate(self.parents):
             if parent >= 0:
@@ -61,7 +61,7 @@ class Rig:
         return np.concatenate([np.array(ids) for ids in both]), starts, counts
 
     def ends(self, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Where heads and tails of the bones lie on a mesh.
+        """Heads and tails of the bones on a mesh.
 
         Args:
             positions: (V, 3) vertices.
@@ -76,7 +76,7 @@ class Rig:
 
 
 def read_rig(skeleton: Path, weights: Path, vertices: int) -> Rig:
-    """Read bones and weights.
+    """Reads bones and weights.
 
     Args:
         skeleton: a .mhskel file.
@@ -84,9 +84,9 @@ def read_rig(skeleton: Path, weights: Path, vertices: int) -> Rig:
         vertices: number of vertices of the mesh.
 
     Raises:
-        InputError: a file is missing or damaged, or does not fit the mesh.
+        InputError: a file is missing or damaged, or does not match the mesh.
     """
-    rig = read_json(skeleton)
+    rig = read_json_object(skeleton)
     try:
         bones: dict[str, dict[str, str]] = rig["bones"]
         joints: dict[str, list[int]] = rig["joints"]
@@ -100,7 +100,7 @@ def read_rig(skeleton: Path, weights: Path, vertices: int) -> Rig:
     if len(names) > MAX_BONES:
         raise InputError(f"{skeleton} has {len(names)} bones; at most {MAX_BONES} can be used")
     if max(max(ids) for ids in heads + tails) >= vertices:
-        raise InputError(f"{skeleton} names vertices that the mesh ({vertices}) does not have")
+        raise InputError(f"{skeleton} has vertex indices out of range; the mesh has {vertices}")
     ids, values = _four_weights(weights, index, vertices)
     return Rig(
         names=names,
@@ -112,11 +112,11 @@ def read_rig(skeleton: Path, weights: Path, vertices: int) -> Rig:
     )
 
 
-def read_json(path: Path) -> dict:
-    """A JSON file of MakeHuman's.
+def read_json_object(path: Path) -> dict:
+    """Reads a JSON file whose top level is an object.
 
     Raises:
-        InputError: it is missing or damaged.
+        InputError: the file is missing or damaged.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -125,7 +125,7 @@ def read_json(path: Path) -> dict:
     except ValueError as error:
         raise InputError(f"{path} is damaged: {error}") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path} is damaged: an object was expected at its top")
+        raise InputError(f"{path} is damaged: expected an object at the top level")
     return content
 
 
@@ -146,8 +146,8 @@ def _parents_first(parent_of: dict[str, str | None]) -> tuple[str, ...]:
 def _four_weights(
     path: Path, index: dict[str, int], vertices: int
 ) -> tuple[UInt8Array, FloatArray]:
-    """The four greatest weights of each vertex, (V, 4) each; without any it hangs on bone 0."""
-    table = read_json(path).get("weights")
+    """Bones and weights (V, 4) of each vertex, the four largest; bone 0 for a vertex without."""
+    table = read_json_object(path).get("weights")
     if not isinstance(table, dict):
         raise InputError(f"{path} is not a MakeHuman weights file: it has no 'weights'")
     dense = np.zeros((vertices, len(index)), np.float32)
@@ -163,15 +163,15 @@ def _four_weights(
 
 
 def reduce_weights(dense: FloatArray) -> tuple[UInt8Array, FloatArray]:
-    """Keep the four greatest weights of each row, scaled to sum 1.
+    """Keeps the four largest weights of each row, scaled to sum 1.
 
     Args:
         dense: (V, B) weights, not negative.
 
     Returns:
-        (V, 4) uint8 bones and (V, 4) float32 weights. A row of zeros hangs on bone 0.
+        (V, 4) uint8 bones and (V, 4) float32 weights. A row of zeros belongs to bone 0.
     """
-    ids = np.argsort(-dense, axis=1, kind="stable")[:, :WEIGHTS_A_VERTEX]
+    ids = np.argsort(-dense, axis=1, kind="stable")[:, :WEIGHTS_PER_VERTEX]
     values = np.take_along_axis(dense, ids, axis=1)
     total = values.sum(axis=1, keepdims=True)
     values = np.where(total > 0, values / np.maximum(total, 1e-12), (1.0, 0.0, 0.0, 0.0))

@@ -1,7 +1,7 @@
-"""MakeHuman's shape morphs: a folder of .target text files, or targets.tar.xz as it is.
+"""Reader of MakeHuman's shape morphs: a directory of .target text files, or targets.tar.xz.
 
-Read once (some 1,200 files, 125 MB of text), then kept as one compact .npz in the cache folder.
-A morph moves a few vertices by fixed offsets; bodies are sums of weighted morphs.
+The files (some 1,200, 125 MB of text) are read once and cached as one packed .npz file. A morph
+moves some vertices by fixed offsets; bodies are weighted sums of morphs.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from rtmpose3d.structures.atomic import atomic_write
 logger = logging.getLogger(__name__)
 
 STEP = 0.001  # decimetres: the text files have three decimals
-_FORMAT = 2  # raise it when the layout of the cached file changes
-_LEFT_OUT = ("expression/",)  # faces move by the pose units' bones
+_FORMAT = 2  # to be increased when the layout of the cached file changes
+_SKIPPED = ("expression/",)  # faces are moved by the bones of the pose units instead
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,9 +33,9 @@ class Targets:
     """All morphs of a mesh, packed.
 
     Attributes:
-        ranges: name (path without ".target", "/" between folders) to start and end row.
+        ranges: name (path without ".target", with "/" as separator) to start and end row.
         vertices: (N,) uint16 moved vertices.
-        offsets: (N, 3) int16 in steps of 0.001 decimetres.
+        offsets: (N, 3) int16 in units of 0.001 decimetres.
     """
 
     ranges: Mapping[str, tuple[int, int]]
@@ -46,17 +46,17 @@ class Targets:
         return name in self.ranges
 
     def apply(self, positions: FloatArray, weights: Mapping[str, float]) -> FloatArray:
-        """Move vertices.
+        """Applies weighted morphs.
 
         Args:
             positions: (V, 3), decimetres.
-            weights: of the morphs; 1 is the whole morph.
+            weights: weight of each morph by name; 1 is the full morph.
 
         Returns:
             (V, 3) float32, a new array.
 
         Raises:
-            UnknownNameError: there is no morph of a name.
+            UnknownNameError: a morph does not exist.
         """
         moved = positions.astype(np.float32)
         for name, weight in weights.items():
@@ -70,15 +70,15 @@ class Targets:
 
 
 def open_targets(folder: Path, cache: Path | None = None) -> Targets:
-    """The morphs in `folder/targets` or `folder/targets.tar.xz`, through the cache.
+    """Opens the morphs in `folder/targets` or `folder/targets.tar.xz`, using the cache.
 
     Args:
-        folder: MakeHuman's folder.
-        cache: where the compact file is kept; by default beside the downloaded checkpoints, else
-            in the system's folder for temporary files.
+        folder: directory of MakeHuman's data.
+        cache: directory of the packed file; by default next to the downloaded checkpoints, or the
+            system's temporary directory if that is not writable.
 
     Raises:
-        InputError: neither is there, or it is damaged.
+        InputError: neither exists, or it is damaged.
     """
     loose, packed = folder / "targets", folder / "targets.tar.xz"
     if loose.is_dir():
@@ -92,12 +92,12 @@ def open_targets(folder: Path, cache: Path | None = None) -> Targets:
         )
     file = (cache or _cache_folder()) / f"makehuman-targets-{_fingerprint(source)}.npz"
     if file.is_file():
-        kept = _load(file)
-        if kept is not None:
-            return kept
+        cached = _load(file)
+        if cached is not None:
+            return cached
     targets = _pack(_texts_of_folder(loose) if source is loose else _texts_of_archive(packed))
     if not targets.ranges:
-        raise InputError(f"{source} holds no .target files")
+        raise InputError(f"{source} has no .target files")
     _save(file, targets)
     return targets
 
@@ -111,13 +111,13 @@ def _cache_folder() -> Path:
 
 
 def _fingerprint(source: Path) -> str:
-    """Changes with the files, not with where they lie in a folder of the same content."""
+    """Hash of the files' names, sizes and times, without reading them."""
     files = sorted(source.rglob("*.target")) if source.is_dir() else [source]
-    seen = hashlib.sha256(f"{_FORMAT} {source.resolve()}".encode())
+    digest = hashlib.sha256(f"{_FORMAT} {source.resolve()}".encode())
     for file in files:
         status = file.stat()
-        seen.update(f"{file.name} {status.st_size} {status.st_mtime_ns};".encode())
-    return seen.hexdigest()[:16]
+        digest.update(f"{file.name} {status.st_size} {status.st_mtime_ns};".encode())
+    return digest.hexdigest()[:16]
 
 
 def _texts_of_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -126,7 +126,7 @@ def _texts_of_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _texts_of_archive(archive: Path) -> Iterator[tuple[str, bytes]]:
-    logger.info("reading %s once; this takes some ten seconds", archive)
+    logger.info("reading %s once; this takes about ten seconds", archive)
     try:
         with tarfile.open(archive, "r:xz") as tar:
             for member in tar:
@@ -145,7 +145,7 @@ def _pack(texts: Iterator[tuple[str, bytes]]) -> Targets:
     offsets: list[IntArray] = []
     row = 0
     for name, text in texts:
-        if name.startswith(_LEFT_OUT):
+        if name.startswith(_SKIPPED):
             continue
         body = b"\n".join(line for line in text.splitlines() if not line.startswith(b"#"))
         try:
@@ -166,7 +166,7 @@ def _pack(texts: Iterator[tuple[str, bytes]]) -> Targets:
 
 
 def _save(file: Path, targets: Targets) -> None:
-    """Keep the compact file; without a place for it the morphs are read again next time."""
+    """Writes the packed file; if it cannot be written, the morphs are read again next time."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(file, "wb") as handle:
@@ -178,18 +178,18 @@ def _save(file: Path, targets: Targets) -> None:
                 offsets=targets.offsets,
             )
     except (OutputError, OSError) as error:
-        logger.warning("the shape morphs could not be kept for the next start: %s", error)
+        logger.warning("the shape morphs could not be cached: %s", error)
 
 
 def _load(file: Path) -> Targets | None:
-    """The kept morphs; None where the file is damaged, so that it is made anew."""
+    """Reads the packed file; None if it is damaged and must be written again."""
     try:
-        with np.load(file) as kept:
+        with np.load(file) as packed:
             ranges = {
                 str(name): (int(start), int(end))
-                for name, (start, end) in zip(kept["names"], kept["rows"], strict=True)
+                for name, (start, end) in zip(packed["names"], packed["rows"], strict=True)
             }
-            return Targets(ranges=ranges, vertices=kept["vertices"], offsets=kept["offsets"])
+            return Targets(ranges=ranges, vertices=packed["vertices"], offsets=packed["offsets"])
     except (OSError, ValueError, KeyError, EOFError) as error:
-        logger.warning("%s is damaged and made anew: %s", file, error)
+        logger.warning("%s is damaged and will be rebuilt: %s", file, error)
         return None

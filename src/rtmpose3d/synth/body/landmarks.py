@@ -1,8 +1,8 @@
-"""Places on the skin that hands touch: chin, hips, knees, ..., found once on the base mesh.
+"""Landmarks on the skin that hands touch: chin, hips, knees, ..., located once on the base mesh.
 
-Each is the outermost vertex seen from a direction near a point of the unmorphed mesh, and so
-follows every shape and pose. Names without a side are on the middle; the others exist as
-"knee.L" and "knee.R".
+Each is a vertex near a point of the unmorphed mesh that faces a given direction, and so follows
+every shape and pose. Names without a side are on the midline; the others exist as "knee.L" and
+"knee.R".
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import numpy as np
 
 from rtmpose3d.structures import FloatArray, IntArray
 from rtmpose3d.synth.assets import BODY_VERTICES, MakeHumanAssets, vertex_normals
-from rtmpose3d.synth.body.body import Body, skin
+from rtmpose3d.synth.body.rigged_body import RiggedBody, skin_vertices
 
-# Seen from (front, back, out = own side, top), at which two coordinates of the base mesh
-# (decimetres): front and back look at (x, y), out at (y, z), top at (x, z).
-_PLACES: dict[str, tuple[str, float, float]] = {
+# Viewing direction (front, back, out = from the own side, top) and two coordinates on the base
+# mesh (decimetres): (x, y) for front and back, (y, z) for out, (x, z) for top.
+_MIDLINE: dict[str, tuple[str, float, float]] = {
     "chin": ("front", 0.0, 6.55),
     "mouth": ("front", 0.0, 6.85),
     "nose": ("front", 0.0, 7.2),
@@ -29,7 +29,7 @@ _PLACES: dict[str, tuple[str, float, float]] = {
     "nape": ("back", 0.0, 6.3),
     "small_of_back": ("back", 0.0, 1.9),
 }
-_SIDED_PLACES: dict[str, tuple[str, float, float]] = {
+_SIDED: dict[str, tuple[str, float, float]] = {
     "jaw": ("front", 0.45, 6.75),
     "cheek": ("front", 0.5, 7.05),
     "eye": ("front", 0.33, 7.45),
@@ -63,30 +63,32 @@ class Landmarks:
 
     Attributes:
         vertices: name to vertex.
-        normals: name to (3,) outward direction at rest on the unmorphed mesh.
+        normals: name to (3,) outward normal at rest on the unmorphed mesh.
     """
 
     vertices: dict[str, int]
     normals: dict[str, FloatArray]
 
-    def at(self, body: Body, matrices: FloatArray, name: str) -> tuple[FloatArray, FloatArray]:
-        """Where a place is on a posed body, and its outward direction.
+    def at(
+        self, body: RiggedBody, matrices: FloatArray, name: str
+    ) -> tuple[FloatArray, FloatArray]:
+        """Position (3,) and outward normal (3,) of a landmark on a posed body.
 
         Args:
             body: the body.
             matrices: (B, 3, 4) bone matrices.
-            name: of the place.
+            name: name of the landmark.
         """
         vertex = self.vertices[name]
-        point = skin(body, matrices, np.array([vertex]))[0]
+        point = skin_vertices(body, matrices, np.array([vertex]))[0]
         bone = body.rig.bone_ids[vertex, 0]
         return point, matrices[bone, :, :3] @ self.normals[name]
 
 
 def find_landmarks(assets: MakeHumanAssets) -> Landmarks:
-    """Find all places on the base mesh; call it once."""
+    """Locates all landmarks on the base mesh."""
     positions = assets.base.positions.astype(np.float64)[:BODY_VERTICES]
-    body_faces = assets.base.faces[assets.base.faces_of("body")]
+    body_faces = assets.base.faces[assets.base.faces_in("body")]
     triangles = np.concatenate([body_faces[:, [0, 1, 2]], body_faces[:, [0, 2, 3]]])
     normals = vertex_normals(positions, triangles)
     arm_bones = [
@@ -101,11 +103,11 @@ def find_landmarks(assets: MakeHumanAssets) -> Landmarks:
     ).sum(axis=1)
     trunk = np.flatnonzero(weight < 0.5)
     vertices: dict[str, int] = {}
-    for name, place in _PLACES.items():
-        vertices[name] = _find(positions, trunk, normals, place, 1.0)
-    for name, place in _SIDED_PLACES.items():
+    for name, spec in _MIDLINE.items():
+        vertices[name] = _find(positions, trunk, normals, spec, 1.0)
+    for name, spec in _SIDED.items():
         for side, sign in (("L", 1.0), ("R", -1.0)):
-            vertices[f"{name}.{side}"] = _find(positions, trunk, normals, place, sign)
+            vertices[f"{name}.{side}"] = _find(positions, trunk, normals, spec, sign)
     arm = np.flatnonzero(weight >= 0.5)
     for side, sign in (("L", 1.0), ("R", -1.0)):
         vertices[f"biceps.{side}"] = _find_near(positions, arm, (sign * 2.9, 4.1, 0.3))
@@ -121,18 +123,18 @@ def _find(
     positions: FloatArray,
     among: IntArray,
     normals: FloatArray,
-    place: tuple[str, float, float],
+    spec: tuple[str, float, float],
     sign: float,
 ) -> int:
-    """The nearest vertex of those that look in the direction."""
-    view, first, second = place
+    """The vertex nearest to the given coordinates among those facing the viewing direction."""
+    view, first, second = spec
     points = positions[among] * (sign, 1.0, 1.0)
-    looks = normals[among] * (sign, 1.0, 1.0)
+    facing = normals[among] * (sign, 1.0, 1.0)
     across, toward = {
-        "front": (points[:, [0, 1]], looks[:, 2]),
-        "back": (points[:, [0, 1]], -looks[:, 2]),
-        "out": (points[:, [1, 2]], looks[:, 0]),
-        "top": (points[:, [0, 2]], looks[:, 1]),
+        "front": (points[:, [0, 1]], facing[:, 2]),
+        "back": (points[:, [0, 1]], -facing[:, 2]),
+        "out": (points[:, [1, 2]], facing[:, 0]),
+        "top": (points[:, [0, 2]], facing[:, 1]),
     }[view]
     height = points[:, 1] if view == "top" else np.zeros(len(points))
     distance = np.hypot(across[:, 0] - first, across[:, 1] - second) - 0.02 * height

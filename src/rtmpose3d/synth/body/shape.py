@@ -1,9 +1,8 @@
-"""What a person is like: sex, age, weight, ..., and the morphs that make such a body.
+"""Traits of a person (sex, age, weight, ...) and the shape morphs that follow from them.
 
-`sample_traits` draws a person, `morph_weights` says which of MakeHuman's morphs make it and how
-strongly. MakeHuman's main morphs are named after combinations ("male", "old", "maxmuscle",
-"minweight", ...), each weighted by the product of its parts; details come as pairs
-(incr/decr, up/down, ...).
+`sample_traits` samples a person, `morph_weights` computes the weights of MakeHuman's morphs. The
+main morphs are named after combinations ("male", "old", "maxmuscle", "minweight", ...), each
+weighted by the product of its parts; details come as pairs (incr/decr, up/down, ...).
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ import numpy as np
 from rtmpose3d.synth.assets import Targets
 
 RACES = ("african", "asian", "caucasian")  # MakeHuman's names of its three face and body sets
-_AGE_YOUNG, _AGE_CHILD, _AGE_OLD = 25.0, 11.0, 85.0  # years that "young", "child", "old" stand for
-STATURE_M = {"male": (1.755, 0.072), "female": (1.63, 0.066)}  # adults: mean and deviation
+_AGE_YOUNG, _AGE_CHILD, _AGE_OLD = 25.0, 11.0, 85.0  # years of the morphs "young", "child", "old"
+STATURE_M = {"male": (1.755, 0.072), "female": (1.63, 0.066)}  # adults: mean, standard deviation
 
-# Pairs of details that are drawn for everyone: folder/stem, ending of +, ending of -, deviation.
+# Details: directory/stem, suffix for positive and for negative values, standard deviation.
 _DETAILS: tuple[tuple[str, str, str, float], ...] = (
     ("nose/nose-scale-vert", "incr", "decr", 0.35),
     ("nose/nose-scale-horiz", "incr", "decr", 0.35),
@@ -62,7 +61,7 @@ _DETAILS: tuple[tuple[str, str, str, float], ...] = (
     ("armslegs/upperlegs-height", "incr", "decr", 0.25),
     ("armslegs/lowerlegs-height", "incr", "decr", 0.25),
 )
-# The same for details that exist once for each side, kept equal but for a little.
+# The same for details that exist for each side, nearly symmetric.
 _SIDED: tuple[tuple[str, str, str, float], ...] = (
     ("eyes/{}-eye-scale", "incr", "decr", 0.3),
     ("eyes/{}-eye-trans", "up", "down", 0.25),
@@ -84,22 +83,22 @@ _SIDED: tuple[tuple[str, str, str, float], ...] = (
     ("armslegs/{}-upperleg-fat", "incr", "decr", 0.25),
     ("armslegs/{}-lowerleg-muscle", "incr", "decr", 0.25),
 )
-_ASYMMETRY = 0.06  # deviation between the sides of a sided detail
+_ASYMMETRY = 0.06  # standard deviation of one side of a sided detail
 _FACES = ("oval", "round", "rectangular", "square", "triangular", "invertedtriangular", "diamond")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Traits:
-    """A person's looks, before clothes.
+    """Parameters of a body shape.
 
     Attributes:
-        male: 1 a man, 0 a woman, values between mix.
+        male: 1 for a man, 0 for a woman; values between blend.
         age_years: 13 to 85.
-        muscle, weight, cup, firmness: 0 to 1, 0.5 the average.
-        races: shares of `RACES`, sum 1.
-        proportions: 0 uncommon, 0.5 average, 1 ideal (MakeHuman's word for model's proportions).
+        muscle, weight, cup, firmness: 0 to 1; 0.5 is average.
+        races: weights of `RACES`, sum 1.
+        proportions: 0 uncommon, 0.5 average, 1 ideal (MakeHuman's word for a model's).
         stature_m: standing height.
-        details: weights of further morphs, from -1 to 1 as "stem" with its two endings resolved.
+        details: weights, 0 to 1, of further morphs by name.
     """
 
     male: float
@@ -115,7 +114,7 @@ class Traits:
 
 
 def sample_traits(rng: np.random.Generator) -> Traits:
-    """Draw a person: mostly adults of 18 to 65, one in nine a teenager, one in nine old."""
+    """Samples a person: mostly adults of 18 to 65, one in nine a teenager, one in nine old."""
     is_male = rng.random() < 0.5
     male = float(np.clip(rng.normal(0.93 if is_male else 0.07, 0.06), 0.0, 1.0))
     group = rng.random()
@@ -144,7 +143,7 @@ def sample_traits(rng: np.random.Generator) -> Traits:
 
 
 def _sample_details(rng: np.random.Generator, age: float) -> dict[str, float]:
-    """Name of a morph to its weight, 0 to 1."""
+    """Random detail morphs: name to weight, 0 to 1."""
     details: dict[str, float] = {}
     for stem, plus, minus, deviation in _DETAILS:
         value = float(np.clip(rng.normal(0.0, deviation), -1.0, 1.0))
@@ -161,7 +160,7 @@ def _sample_details(rng: np.random.Generator, age: float) -> dict[str, float]:
 
 
 def _ends(value: float, low: str, middle: str, high: str) -> list[tuple[str, float]]:
-    """How much of its lower, middle and upper morph a trait from 0 to 1 takes."""
+    """Weights of the lower, middle and upper morph of a trait from 0 to 1."""
     shares = {low: max(0.0, 1.0 - 2.0 * value), high: max(0.0, 2.0 * value - 1.0)}
     shares[middle] = 1.0 - sum(shares.values())
     return [(name, share) for name, share in shares.items() if share > 0.0]
@@ -178,15 +177,15 @@ def _ages(years: float) -> list[tuple[str, float]]:
 
 
 def morph_weights(traits: Traits, targets: Targets, height: float = 0.5) -> dict[str, float]:
-    """The morphs of a body.
+    """Weights of the morphs of a body.
 
     Args:
-        traits: of the person; `stature_m` is not looked at.
-        targets: what morphs there are; combinations that have none (all average) move nothing.
-        height: 0 MakeHuman's shortest, 0.5 its average, 1 its tallest.
+        traits: traits of the person; `stature_m` is ignored.
+        targets: available morphs; combinations without one (all average) move nothing.
+        height: 0 for MakeHuman's shortest body, 0.5 for its average, 1 for its tallest.
 
     Returns:
-        Name of a morph to its weight.
+        Name of each morph to its weight.
     """
     sexes = [("male", traits.male), ("female", 1.0 - traits.male)]
     muscles = _ends(traits.muscle, "minmuscle", "averagemuscle", "maxmuscle")

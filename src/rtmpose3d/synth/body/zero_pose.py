@@ -1,8 +1,8 @@
-"""The zero pose: one common attitude from which every body's joint angles are measured.
+"""The zero pose: the common pose from which the joint angles of every body are measured.
 
 MakeHuman's rest pose has bent arms that differ from body to body. In the zero pose the body
 stands upright facing +z, arms and fingers hang straight down (-y), palms face the thighs, legs
-are vertical and parallel, soles are flat. `zero_rotations` finds, for each bone, the rotation
+are vertical and parallel, soles are flat. `zero_rotations` computes, for each bone, the rotation
 from rest to zero. There every hinge lies along a main axis: elbows and knees about x, wrists and
 fingers about z, twists about y.
 """
@@ -13,7 +13,7 @@ import numpy as np
 
 from rtmpose3d.structures import FloatArray
 from rtmpose3d.synth.assets import Rig
-from rtmpose3d.synth.rotations import about, frame_of, twist_about_y, unit
+from rtmpose3d.synth.rotations import axis_rotation, orthonormal_frame, twist_about_y, unit
 
 SIDES = {"L": 1.0, "R": -1.0}  # the sign of x on the person's left and right
 FINGERS = ("finger1", "finger2", "finger3", "finger4", "finger5")  # thumb to little finger
@@ -21,7 +21,7 @@ _DOWN, _LEFT, _FRONT = np.array([0.0, -1.0, 0]), np.array([1.0, 0, 0]), np.array
 
 
 def zero_rotations(rig: Rig, heads: FloatArray, tails: FloatArray) -> FloatArray:
-    """Rotations from the rest pose to the zero pose.
+    """Computes the rotations from the rest pose to the zero pose.
 
     Args:
         rig: bones.
@@ -29,14 +29,15 @@ def zero_rotations(rig: Rig, heads: FloatArray, tails: FloatArray) -> FloatArray
         tails: (B, 3) tails.
 
     Returns:
-        (B, 3, 3) float64, in world axes; bones that need none have their parent's.
+        (B, 3, 3) float64, in world axes; bones without a rotation of their own have their
+        parent's.
     """
     own: dict[str, FloatArray] = {}
     for side, sign in SIDES.items():
         own.update(_arm(rig, heads, side))
         own.update(_hand(rig, heads, tails, side, sign))
         own.update(_leg(rig, heads, side))
-        below = _halfway(own[f"lowerarm01.{side}"], own[f"wrist.{side}"])
+        below = _half_twist(own[f"lowerarm01.{side}"], own[f"wrist.{side}"])
         own[f"lowerarm02.{side}"] = below
     zero = np.tile(np.eye(3), (len(rig.names), 1, 1))
     for i, name in enumerate(rig.names):
@@ -54,8 +55,8 @@ def _head(rig: Rig, heads: FloatArray, bone: str) -> FloatArray:
 def _onto(
     along: FloatArray, across: FloatArray, to_along: FloatArray, to_across: FloatArray
 ) -> FloatArray:
-    """The rotation that takes one pair of directions to another (the first exactly)."""
-    return frame_of(to_along, to_across) @ frame_of(along, across).T
+    """The rotation that maps one pair of directions to another (the first exactly)."""
+    return orthonormal_frame(to_along, to_across) @ orthonormal_frame(along, across).T
 
 
 def _arm(rig: Rig, heads: FloatArray, side: str) -> dict[str, FloatArray]:
@@ -100,21 +101,21 @@ def _leg(rig: Rig, heads: FloatArray, side: str) -> dict[str, FloatArray]:
     hip, knee, ankle = (
         _head(rig, heads, f"{bone}.{side}") for bone in ("upperleg01", "lowerleg01", "foot")
     )
-    whole = unit(ankle - hip)
-    lean = about("z", np.degrees(np.arctan2(-whole[0], -whole[1])))
+    leg = unit(ankle - hip)
+    lean = axis_rotation("z", np.degrees(np.arctan2(-leg[0], -leg[1])))
     own: dict[str, FloatArray] = {}
     for names, bone in (
         (("upperleg01", "upperleg02"), knee - hip),
         (("lowerleg01", "lowerleg02"), ankle - knee),
     ):
         direction = lean @ unit(bone)
-        upright = about("x", np.degrees(np.arctan2(direction[2], -direction[1])))
+        upright = axis_rotation("x", np.degrees(np.arctan2(direction[2], -direction[1])))
         own.update({f"{name}.{side}": upright @ lean for name in names})
     own[f"foot.{side}"] = np.eye(3)  # the sole is flat at rest
     return own
 
 
-def _halfway(first: FloatArray, second: FloatArray) -> FloatArray:
-    """The first with half of the twist about y that leads to the second."""
+def _half_twist(first: FloatArray, second: FloatArray) -> FloatArray:
+    """The first rotation with half of the twist about y that leads to the second."""
     _, twist = twist_about_y(second @ first.T)
-    return about("y", np.degrees(twist) / 2.0) @ first
+    return axis_rotation("y", np.degrees(twist) / 2.0) @ first

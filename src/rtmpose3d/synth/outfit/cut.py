@@ -134,7 +134,7 @@ class _Clipper:
 def cut_out(assets: MakeHumanAssets, cut: Cut) -> CutMesh:
     """Cut a garment out of its helper."""
     base = assets.base
-    faces = base.faces[base.faces_of(cut.helper)]
+    faces = base.faces[base.faces_in(cut.helper)]
     triangles = np.concatenate([faces[:, [0, 1, 2]], faces[:, [0, 2, 3]]])
     points = base.positions.astype(np.float64)
     heads, _ = assets.rig.ends(points)

@@ -13,7 +13,7 @@ import numpy as np
 
 from rtmpose3d.structures import FloatArray, UInt8Array
 from rtmpose3d.synth.assets import BODY_VERTICES, Proxy
-from rtmpose3d.synth.body import Body
+from rtmpose3d.synth.body import RiggedBody
 from rtmpose3d.synth.outfit.fabric import finish, sample_colour, sample_tile
 from rtmpose3d.synth.outfit.garments import Garment, pick
 from rtmpose3d.synth.outfit.head import hair_colour, head_meshes
@@ -31,7 +31,7 @@ class Dressed:
     wears: dict[str, str]
 
 
-def dress(rng: np.random.Generator, body: Body, wardrobe: Wardrobe) -> Dressed:
+def dress(rng: np.random.Generator, body: RiggedBody, wardrobe: Wardrobe) -> Dressed:
     """Clothe a body and give it a face.
 
     Args:
@@ -55,7 +55,7 @@ def dress(rng: np.random.Generator, body: Body, wardrobe: Wardrobe) -> Dressed:
     return Dressed(meshes=tuple(meshes), wears=wears)
 
 
-def _choose_outfit(rng: np.random.Generator, body: Body, wardrobe: Wardrobe) -> list[Garment]:
+def _choose_outfit(rng: np.random.Generator, body: RiggedBody, wardrobe: Wardrobe) -> list[Garment]:
     male = body.traits.male
     have = wardrobe.garments
     outfit: list[Garment] = []
@@ -73,7 +73,7 @@ def _choose_outfit(rng: np.random.Generator, body: Body, wardrobe: Wardrobe) -> 
     return outfit
 
 
-def _cloth_mesh(rng: np.random.Generator, garment: Garment, body: Body) -> Mesh:
+def _cloth_mesh(rng: np.random.Generator, garment: Garment, body: RiggedBody) -> Mesh:
     """A garment in its own texture, recoloured, or in a fabric."""
     roughness = float(rng.uniform(0.6, 1.0))
     if garment.slot == "shoes":

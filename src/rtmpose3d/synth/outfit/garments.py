@@ -18,12 +18,12 @@ from rtmpose3d.synth.assets import (
     MakeHumanAssets,
     Proxy,
     Surface,
+    build_surface,
     connected_parts,
     reduce_weights,
-    surface_of,
     vertex_normals,
 )
-from rtmpose3d.synth.body import Body
+from rtmpose3d.synth.body import RiggedBody
 from rtmpose3d.synth.outfit.cut import CUTS, CutMesh, cut_out, skin_under
 
 Slot = Literal["top", "bottom", "whole", "shoes", "hat", "hair"]
@@ -62,7 +62,7 @@ class Garment:
     woman: float = 1.0
     man: float = 1.0
 
-    def fit(self, body: Body) -> tuple[FloatArray, FloatArray]:
+    def fit(self, body: RiggedBody) -> tuple[FloatArray, FloatArray]:
         """Vertices (R, 3) in metres and their normals, float32, at rest."""
         triangles, source = self.surface.vertex_triangles, self.surface.source
         if isinstance(self.hangs, Proxy):
@@ -95,7 +95,7 @@ def _worn(
     assets: MakeHumanAssets, proxy: Proxy, name: str, slot: Slot, keep: BoolArray | None
 ) -> Garment:
     """A proxy or some of its faces."""
-    surface = surface_of(proxy.mesh, keep)
+    surface = build_surface(proxy.mesh, keep)
     ids, weights = proxy.bone_weights(assets.rig)
     hidden = np.zeros(BODY_VERTICES, bool)
     hidden[proxy.hidden[proxy.hidden < BODY_VERTICES]] = True

@@ -9,7 +9,7 @@ import numpy as np
 
 from rtmpose3d.structures import FloatArray, UInt8Array
 from rtmpose3d.synth.assets import Proxy
-from rtmpose3d.synth.body import Body
+from rtmpose3d.synth.body import RiggedBody
 from rtmpose3d.synth.outfit.fabric import Colour, linear, sample_colour
 from rtmpose3d.synth.outfit.garments import Garment, pick
 from rtmpose3d.synth.outfit.held_objects import glasses
@@ -29,7 +29,7 @@ _HAIR_COLOURS: tuple[tuple[Colour, float], ...] = (
 _GREY: Colour = (0.68, 0.68, 0.67)
 
 
-def hair_colour(rng: np.random.Generator, body: Body) -> Colour:
+def hair_colour(rng: np.random.Generator, body: RiggedBody) -> Colour:
     """A colour of hair, sRGB: grey with age, light mainly with light skin, seldom dyed."""
     chance = np.array([weight for _, weight in _HAIR_COLOURS])
     chance[3:6] *= 0.2 + 1.6 * body.traits.races[2]
@@ -45,7 +45,7 @@ def hair_colour(rng: np.random.Generator, body: Body) -> Colour:
 
 def head_meshes(
     rng: np.random.Generator,
-    body: Body,
+    body: RiggedBody,
     wardrobe: Wardrobe,
     hair_rgb: Colour,
     wears: dict[str, str],
@@ -84,7 +84,7 @@ def head_meshes(
     return meshes
 
 
-def _eye_image(rng: np.random.Generator, body: Body, wardrobe: Wardrobe) -> UInt8Array | None:
+def _eye_image(rng: np.random.Generator, body: RiggedBody, wardrobe: Wardrobe) -> UInt8Array | None:
     """Brown for most, light eyes mainly with light hair and skin."""
     names = list(wardrobe.eyes)
     if not names:
@@ -94,7 +94,7 @@ def _eye_image(rng: np.random.Generator, body: Body, wardrobe: Wardrobe) -> UInt
     return wardrobe.eyes[names[int(rng.choice(len(names), p=chance / chance.sum()))]]
 
 
-def _drawn_in(positions: FloatArray, wardrobe: Wardrobe, body: Body) -> FloatArray:
+def _drawn_in(positions: FloatArray, wardrobe: Wardrobe, body: RiggedBody) -> FloatArray:
     """The depth of the mouth made narrower, so that it stays within a bent neck and chin."""
     rest = wardrobe.assets.base.positions[wardrobe.mouth[0].source]
     deep = np.clip((1.4 - rest[:, 2:]) / 0.5, 0.0, 1.0) * (rest[:, 1:2] < 7.02)
@@ -105,7 +105,7 @@ def _drawn_in(positions: FloatArray, wardrobe: Wardrobe, body: Body) -> FloatArr
 
 
 def _hair_mesh(
-    hair: Garment, body: Body, wardrobe: Wardrobe, colour: tuple[float, ...], cut: float
+    hair: Garment, body: RiggedBody, wardrobe: Wardrobe, colour: tuple[float, ...], cut: float
 ) -> Mesh:
     """Hair of a colour: its texture is made grey once and then tinted."""
     if hair.name not in wardrobe.greys:

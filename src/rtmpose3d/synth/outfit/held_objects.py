@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rtmpose3d.structures import FloatArray, IntArray
-from rtmpose3d.synth.body import SIDES, Body
+from rtmpose3d.synth.body import SIDES, RiggedBody
 from rtmpose3d.synth.outfit.fabric import linear, sample_colour
 from rtmpose3d.synth.pose import hand_offset
 from rtmpose3d.synth.scene import Material, Mesh
@@ -127,7 +127,7 @@ _SHAPES: dict[str, tuple[Callable[[np.random.Generator], Shape], float]] = {
 
 
 def hold(
-    rng: np.random.Generator, body: Body, side: str, hand: str, hangs: bool
+    rng: np.random.Generator, body: RiggedBody, side: str, hand: str, hangs: bool
 ) -> tuple[str, Mesh] | None:
     """Something for a hand, or nothing.
 
@@ -170,7 +170,7 @@ def hold(
 
 
 def glasses(
-    rng: np.random.Generator, body: Body, eyes: FloatArray, ears: FloatArray
+    rng: np.random.Generator, body: RiggedBody, eyes: FloatArray, ears: FloatArray
 ) -> Mesh | None:
     """Glasses or sunglasses for some people.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from rtmpose3d.structures import BoolArray, FloatArray
 from rtmpose3d.synth.assets import Surface, vertex_normals
-from rtmpose3d.synth.body import Body
+from rtmpose3d.synth.body import RiggedBody
 from rtmpose3d.synth.outfit.fabric import Colour
 from rtmpose3d.synth.outfit.skin_regions import SkinRegions
 from rtmpose3d.synth.outfit.skin_textures import head_texture
@@ -18,7 +18,7 @@ from rtmpose3d.synth.scene import Material, Mesh
 
 def skin_meshes(
     rng: np.random.Generator,
-    body: Body,
+    body: RiggedBody,
     wardrobe: Wardrobe,
     hidden: BoolArray,
     tone: float,
@@ -49,7 +49,7 @@ def skin_meshes(
     ]
 
 
-def _skin_normals(body: Body, regions: SkinRegions) -> FloatArray:
+def _skin_normals(body: RiggedBody, regions: SkinRegions) -> FloatArray:
     """Of the whole skin at once, so that no seam shows between its parts."""
     triangles = np.concatenate(
         [s.vertex_triangles for s in (regions.head, regions.body, regions.hands, regions.inside)]
@@ -59,7 +59,7 @@ def _skin_normals(body: Body, regions: SkinRegions) -> FloatArray:
 
 def base_mesh(
     surface: Surface,
-    body: Body,
+    body: RiggedBody,
     material: Material,
     hidden: BoolArray | None,
     normals: FloatArray | None = None,

@@ -14,11 +14,11 @@ import numpy as np
 
 from rtmpose3d.structures import BoolArray, FloatArray, IntArray
 from rtmpose3d.synth.assets import (
-    KeypointMap,
+    KeypointAnchors,
     MakeHumanAssets,
     Surface,
+    build_surface,
     connected_parts,
-    surface_of,
     vertex_normals,
 )
 
@@ -59,7 +59,7 @@ class SkinRegions:
     palms: FloatArray
 
 
-def find_regions(assets: MakeHumanAssets, keypoints: KeypointMap) -> SkinRegions:
+def find_regions(assets: MakeHumanAssets, keypoints: KeypointAnchors) -> SkinRegions:
     """Divide the skin; call it once."""
     base = assets.base
     island = _islands(assets)
@@ -67,10 +67,10 @@ def find_regions(assets: MakeHumanAssets, keypoints: KeypointMap) -> SkinRegions
     head_uv = _head_uv(positions, base.faces)
     hands_uv = base.uv[np.maximum(base.face_uv, 0)]
     hands_uv = (hands_uv - _HANDS_UV[:2]) / np.array(_HANDS_UV[2:], np.float32)
-    head = surface_of(base, island["head"], head_uv)
-    body = surface_of(base, island["body"] | island["foot"])
-    hands = surface_of(base, island["hand"], hands_uv.astype(np.float32))
-    inside = surface_of(base, island["mouth"] | island["socket"])
+    head = build_surface(base, island["head"], head_uv)
+    body = build_surface(base, island["body"] | island["foot"])
+    hands = build_surface(base, island["hand"], hands_uv.astype(np.float32))
+    inside = build_surface(base, island["mouth"] | island["socket"])
     normals, hollow = _hollowness(assets)
     crease = {
         name: 1.0 - 0.42 * paint(surface, hollow, size)
@@ -96,7 +96,7 @@ def find_regions(assets: MakeHumanAssets, keypoints: KeypointMap) -> SkinRegions
 def _islands(assets: MakeHumanAssets) -> dict[str, BoolArray]:
     """Faces of the skin by islands of MakeHuman's UV."""
     base = assets.base
-    rows = np.flatnonzero(base.faces_of("body"))
+    rows = np.flatnonzero(base.faces_in("body"))
     flat = replace(
         base, positions=np.zeros((len(base.uv), 3), np.float32), faces=base.face_uv[rows]
     )
@@ -129,7 +129,7 @@ def _head_uv(positions: FloatArray, faces: IntArray) -> FloatArray:
 def _hollowness(assets: MakeHumanAssets) -> tuple[FloatArray, FloatArray]:
     """Normals of all vertices, and 0 (plain, bulging) to 1 (a deep crease) for each."""
     positions = assets.base.positions.astype(np.float64)
-    faces = assets.base.faces[assets.base.faces_of("body")]
+    faces = assets.base.faces[assets.base.faces_in("body")]
     triangles = np.concatenate([faces[:, [0, 1, 2]], faces[:, [0, 2, 3]]])
     normals = vertex_normals(positions, triangles).astype(np.float64)
     edges = np.concatenate([faces[:, [i, (i + 1) % 4]] for i in range(4)])
@@ -182,7 +182,7 @@ def fill_holes(total: FloatArray | IntArray, count: IntArray) -> FloatArray:
     return image
 
 
-def _face_masks(positions: FloatArray, keypoints: KeypointMap) -> dict[str, FloatArray]:
+def _face_masks(positions: FloatArray, keypoints: KeypointAnchors) -> dict[str, FloatArray]:
     """Masks on the head's texture, drawn through the keypoints of the face."""
     w, h = HEAD_WH
     at = np.array([positions[list(ids)].mean(axis=0) for ids in keypoints.vertices[:91]])
@@ -230,7 +230,7 @@ def _face_masks(positions: FloatArray, keypoints: KeypointMap) -> dict[str, Floa
 
 
 def _hand_masks(
-    hands: Surface, positions: FloatArray, normals: FloatArray, keypoints: KeypointMap
+    hands: Surface, positions: FloatArray, normals: FloatArray, keypoints: KeypointAnchors
 ) -> tuple[FloatArray, FloatArray]:
     """Nails (the back of the fingertips) and palms."""
     nail = np.zeros(len(positions))

@@ -10,13 +10,13 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.structures import FloatArray, UInt8Array
 from rtmpose3d.synth.assets import (
     BODY_VERTICES,
-    KeypointMap,
+    KeypointAnchors,
     MakeHumanAssets,
     Surface,
+    build_surface,
     read_texture,
-    surface_of,
 )
-from rtmpose3d.synth.body import Body
+from rtmpose3d.synth.body import RiggedBody
 from rtmpose3d.synth.outfit.garments import Garment, Slot, garments_of
 from rtmpose3d.synth.outfit.skin_regions import SkinRegions, find_regions
 from rtmpose3d.synth.outfit.skin_textures import body_textures
@@ -53,7 +53,9 @@ class Wardrobe:
     seed: tuple[int, ...]
 
     @staticmethod
-    def open(assets: MakeHumanAssets, keypoints: KeypointMap, seed: tuple[int, ...]) -> Wardrobe:
+    def open(
+        assets: MakeHumanAssets, keypoints: KeypointAnchors, seed: tuple[int, ...]
+    ) -> Wardrobe:
         """Read all garments.
 
         Raises:
@@ -93,7 +95,7 @@ class Wardrobe:
 
 
 def garment_mesh(
-    garment: Garment, body: Body, material: Material, uv: FloatArray | None = None
+    garment: Garment, body: RiggedBody, material: Material, uv: FloatArray | None = None
 ) -> Mesh:
     """A garment on a body, rest pose; `uv` stands in for its own."""
     positions, normals = garment.fit(body)
@@ -111,7 +113,7 @@ def garment_mesh(
 def _part(assets: MakeHumanAssets, kind: str) -> list[Garment]:
     found: list[Garment] = []
     for proxy in assets.proxies(kind):
-        surface = surface_of(proxy.mesh)
+        surface = build_surface(proxy.mesh)
         ids, weights = proxy.bone_weights(assets.rig)
         found.append(
             Garment(
@@ -130,8 +132,8 @@ def _part(assets: MakeHumanAssets, kind: str) -> list[Garment]:
 def _mouth(assets: MakeHumanAssets, regions: SkinRegions) -> tuple[Surface, UInt8Array]:
     """One surface for all that is seen through lips and lids, coloured by blocks of an image."""
     base = assets.base
-    teeth = surface_of(base, base.faces_of("helper-upper-teeth", "helper-lower-teeth"))
-    tongue = surface_of(base, base.faces_of("helper-tongue"))
+    teeth = build_surface(base, base.faces_in("helper-upper-teeth", "helper-lower-teeth"))
+    tongue = build_surface(base, base.faces_in("helper-tongue"))
     source, uv, triangles, vertex_triangles, shift = [], [], [], [], 0
     for block, surface in enumerate((regions.inside, teeth, tongue)):
         source.append(surface.source)

@@ -18,8 +18,8 @@ import numpy as np
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures import FloatArray, IntArray
-from rtmpose3d.synth.assets import KeypointMap, MakeHumanAssets, read_keypoint_map
-from rtmpose3d.synth.body import Body, bone_matrices, keypoints_of, make_body, sample_traits
+from rtmpose3d.synth.assets import KeypointAnchors, MakeHumanAssets, read_keypoint_anchors
+from rtmpose3d.synth.body import RiggedBody, body_keypoints, bone_matrices, make_body, sample_traits
 from rtmpose3d.synth.outfit import Wardrobe, dress, hold
 from rtmpose3d.synth.people.groups import Member, group_people
 from rtmpose3d.synth.pose import (
@@ -50,7 +50,7 @@ class Actor:
         attributes: sex, age, clothes, ...
     """
 
-    body: Body
+    body: RiggedBody
     volume: Volume
     meshes: tuple[Mesh, ...]
     attributes: dict[str, str | float]
@@ -81,7 +81,7 @@ class Cast:
             raise InputError(f"a cast needs a size above 0 and a seed from 0, got {size}, {seed}")
         self.assets = assets
         self.size = size
-        self.keypoint_map: KeypointMap = read_keypoint_map()
+        self.keypoint_map: KeypointAnchors = read_keypoint_anchors()
         self.space: PoseSpace = pose_space(assets)
         self._seed = (seed, _SPLIT_SEED[split])
         self.wardrobe = Wardrobe.open(assets, self.keypoint_map, self._seed)
@@ -267,7 +267,7 @@ def person_of(
     return Person(
         meshes=(*actor.meshes, *(things or {}).values()),
         bone_matrices=stored,
-        keypoints_world=keypoints_of(body, stored.astype(np.float64)),
+        keypoints_world=body_keypoints(body, stored.astype(np.float64)),
         keypoint_radius_m=body.keypoint_radius_m,
         identity=identity,
         stature_m=body.stature_m,

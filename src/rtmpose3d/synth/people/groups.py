@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rtmpose3d.structures import FloatArray
-from rtmpose3d.synth.body import SIDES, Body, bone_matrices, forward
+from rtmpose3d.synth.body import SIDES, RiggedBody, bone_matrices, forward_kinematics
 from rtmpose3d.synth.pose import (
     HandGoal,
     Pose,
@@ -39,7 +39,7 @@ Placed = tuple[Pose, FloatArray]
 class Member:
     """Who is to be placed."""
 
-    body: Body
+    body: RiggedBody
     volume: Volume
 
 
@@ -308,5 +308,5 @@ def _hold(
     )
     joints = pose.joints.copy()
     reach(body, joints, pose.turns, pose.heads, goal)
-    turns, heads = forward(body, joints)
+    turns, heads = forward_kinematics(body, joints)
     return replace(pose, joints=joints, turns=turns, heads=heads + (pose.heads[0] - heads[0]))

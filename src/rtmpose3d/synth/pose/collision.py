@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtmpose3d.structures import FloatArray, IntArray
-from rtmpose3d.synth.body import Body
+from rtmpose3d.synth.body import RiggedBody
 
 # Capsules of one side: name, bone of the start, bone of the end, shares of that line that the
 # capsule starts and ends at, radius as a share of the stature (mean adults; scaled by weight).
@@ -92,7 +92,7 @@ class Volume:
     allowed_m: FloatArray
 
 
-def volume_of(body: Body) -> Volume:
+def volume_of(body: RiggedBody) -> Volume:
     """Capsules of a body; call it once for each."""
     zero_heads = np.zeros_like(body.offsets)
     for i, parent in enumerate(body.rig.parents):

@@ -13,7 +13,7 @@ from rtmpose3d.structures import FloatArray
 from rtmpose3d.synth.assets import Rig
 from rtmpose3d.synth.body import SIDES
 from rtmpose3d.synth.pose.joints import finger_bones
-from rtmpose3d.synth.rotations import about, from_rotvec
+from rtmpose3d.synth.rotations import axis_rotation, from_rotvec
 
 # Active ranges of adults, degrees (AAOS, Joint Motion, 1965), by finger and joint.
 LOWEST = np.array([[-20, -20, 0, -10]] + [[-20, -18, -3, -4]] * 4, np.float64)
@@ -128,9 +128,9 @@ def set_fingers(joints: FloatArray, rig: Rig, side: str, hand: FloatArray) -> No
             turns = _thumb(knuckle, spread, middle, end, sign)
         else:
             turns = (
-                about("x", -float(spread)) @ about("z", -sign * float(knuckle)),
-                about("z", -sign * float(middle)),
-                about("z", -sign * float(end)),
+                axis_rotation("x", -float(spread)) @ axis_rotation("z", -sign * float(knuckle)),
+                axis_rotation("z", -sign * float(middle)),
+                axis_rotation("z", -sign * float(end)),
             )
         for name, turn in zip(names, turns, strict=True):
             joints[rig.index[name]] = turn

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtmpose3d.structures import FloatArray
-from rtmpose3d.synth.body import SIDES, Body
+from rtmpose3d.synth.body import SIDES, RiggedBody
 from rtmpose3d.synth.pose.joints import (
     LIMITS,
     set_forearm,
@@ -19,7 +19,7 @@ from rtmpose3d.synth.pose.joints import (
     set_upper_arm,
     set_wrist,
 )
-from rtmpose3d.synth.rotations import about, frame_of, twist_about_y, unit
+from rtmpose3d.synth.rotations import axis_rotation, orthonormal_frame, twist_about_y, unit
 
 _NEARLY_STRAIGHT = 0.999  # of the greatest reach
 _WRIST = ("forearm", "wrist", "wrist_side")
@@ -73,14 +73,14 @@ def two_bones(
     shortest = 0.28 * longest  # the flesh of a bent limb
     length = np.clip(np.sqrt(np.einsum("...i,...i->...", goal, goal)), shortest, longest)
     bend = np.degrees(np.arccos(np.clip((length**2 - constant) / swing, -1.0, 1.0)))
-    reached = first + np.einsum("...ij,j->...i", about("x", sign * bend), second)
+    reached = first + np.einsum("...ij,j->...i", axis_rotation("x", sign * bend), second)
     ahead = np.broadcast_to(np.array([0.0, 0.0, sign]), reached.shape)
-    turn = frame_of(goal, pole) @ np.swapaxes(frame_of(reached, ahead), -1, -2)
+    turn = orthonormal_frame(goal, pole) @ np.swapaxes(orthonormal_frame(reached, ahead), -1, -2)
     return turn, bend
 
 
 def reach(
-    body: Body, joints: FloatArray, turns: FloatArray, heads: FloatArray, goal: HandGoal
+    body: RiggedBody, joints: FloatArray, turns: FloatArray, heads: FloatArray, goal: HandGoal
 ) -> float:
     """Turn an arm so that its hand goes to the goal; `joints` rows of the arm change.
 
@@ -120,7 +120,7 @@ class _Arm:
 
 
 def _reached(
-    body: Body, turns: FloatArray, heads: FloatArray, goal: HandGoal, hand: FloatArray
+    body: RiggedBody, turns: FloatArray, heads: FloatArray, goal: HandGoal, hand: FloatArray
 ) -> _Arm:
     """The best of several elbow positions, for a hand that is turned like `hand`."""
     rig, side, sign = body.rig, goal.side, SIDES[goal.side]
@@ -130,7 +130,7 @@ def _reached(
     pole = _elbow_poles(to_wrist, turns[rig.index["spine01"]], sign, goal.swivel_deg)
     turn, bend = two_bones(first, second, False, np.broadcast_to(to_wrist, pole.shape), pole)
     local = turns[rig.parents[upper]].T @ turn
-    fore = turn @ about("x", -bend)
+    fore = turn @ axis_rotation("x", -bend)
     twist = np.degrees(twist_about_y(local)[1]) * -sign
     wrist_angles = dict(
         zip(_WRIST, _wrist_angles(np.swapaxes(fore, -1, -2) @ goal.turn, sign), strict=True)
@@ -143,14 +143,14 @@ def _reached(
         name: float(np.clip(value[best], *LIMITS[f"{name}.L"]))
         for name, value in wrist_angles.items()
     }
-    bent = about("z", -sign * kept["wrist"]) @ about("x", -kept["wrist_side"])
+    bent = axis_rotation("z", -sign * kept["wrist"]) @ axis_rotation("x", -kept["wrist_side"])
     return _Arm(
         upper=local[best],
         elbow_deg=float(bend[best]),
         forearm_deg=kept["forearm"],
         wrist_deg=kept["wrist"],
         wrist_side_deg=kept["wrist_side"],
-        hand=fore[best] @ about("y", -sign * kept["forearm"]) @ bent,
+        hand=fore[best] @ axis_rotation("y", -sign * kept["forearm"]) @ bent,
         wrist_at=heads[upper] + turn[best] @ first + fore[best] @ second,
     )
 
@@ -161,7 +161,7 @@ def _elbow_poles(
     """Directions for the elbow around the natural one: down, outwards, a little back."""
     along = unit(to_wrist)
     natural = chest @ np.array([0.55 * sign, -0.8, -0.35])
-    frame = frame_of(along, natural)
+    frame = orthonormal_frame(along, natural)
     angle = np.radians(_SWIVELS_DEG + swivel_deg)
     # the second axis points to the natural side; turning towards `lift` raises the elbow outwards
     lift = frame[:, 2] * (1.0 if frame[:, 2] @ (chest @ np.array([sign, 0.6, 0.0])) > 0 else -1.0)
@@ -181,7 +181,7 @@ def _excess(value: FloatArray, name: str) -> FloatArray:
     return np.maximum(low - value, 0.0) + np.maximum(value - high, 0.0)
 
 
-def _zero_vector(body: Body, start: int, end: int) -> FloatArray:
+def _zero_vector(body: RiggedBody, start: int, end: int) -> FloatArray:
     """From one bone's head to that of a descendant, in the zero pose."""
     vector = np.zeros(3)
     while end != start:
@@ -191,7 +191,7 @@ def _zero_vector(body: Body, start: int, end: int) -> FloatArray:
 
 
 def stand_on(
-    body: Body,
+    body: RiggedBody,
     joints: FloatArray,
     turns: FloatArray,
     heads: FloatArray,
@@ -216,10 +216,10 @@ def stand_on(
     pole = turns[rig.index[f"upperleg02.{side}"]][:, 2]
     turn, bend = two_bones(first, second, True, ankle_point - heads[hip], pole)
     set_thigh(joints, rig, side, turns[rig.parents[hip]].T @ turn)
-    joints[knee] = about("x", float(bend))
-    shank = turn @ about("x", float(bend))
+    joints[knee] = axis_rotation("x", float(bend))
+    shank = turn @ axis_rotation("x", float(bend))
     ahead = turns[foot][:, 2]
-    level = about("y", np.degrees(np.arctan2(ahead[0], ahead[2])))
+    level = axis_rotation("y", np.degrees(np.arctan2(ahead[0], ahead[2])))
     joints[foot] = _limited_foot(shank.T @ level)
 
 
@@ -227,4 +227,4 @@ def _limited_foot(rotation: FloatArray) -> FloatArray:
     """The foot's turn within what an ankle can do; the heel lifts where that is not enough."""
     bend = np.degrees(np.arctan2(rotation[2, 1], rotation[1, 1]))
     allowed = float(np.clip(-bend, *LIMITS["ankle.L"]))
-    return about("x", -allowed - bend) @ rotation
+    return axis_rotation("x", -allowed - bend) @ rotation

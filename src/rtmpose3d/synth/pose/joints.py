@@ -19,7 +19,7 @@ import numpy as np
 from rtmpose3d.structures import FloatArray
 from rtmpose3d.synth.assets import Rig
 from rtmpose3d.synth.body import FINGERS, SIDES
-from rtmpose3d.synth.rotations import about, from_rotvec, shortest_arc, twist_about_y
+from rtmpose3d.synth.rotations import axis_rotation, from_rotvec, shortest_arc, twist_about_y
 
 # Limits in degrees: normal active ranges of adults (AAOS, Joint Motion, 1965), a little wider
 # where sport and dance go further.
@@ -109,9 +109,9 @@ def joint_rotations(angles: FloatArray, rig: Rig) -> FloatArray:
     joints = np.tile(np.eye(3), (len(rig.names), 1, 1))
     value = dict(zip(ANGLES, angles.tolist(), strict=True))
     joints[rig.index["root"]] = (
-        about("y", value["root_yaw"])
-        @ about("x", value["root_pitch"])
-        @ about("z", -value["root_roll"])
+        axis_rotation("y", value["root_yaw"])
+        @ axis_rotation("x", value["root_pitch"])
+        @ axis_rotation("z", -value["root_roll"])
     )
     for part, bones, shares in (("spine", _SPINE, _SPINE_SHARE), ("neck", _NECK, _NECK_SHARE)):
         bend = np.array([value[part], value[f"{part}_twist"], -value[f"{part}_side"]])
@@ -147,13 +147,13 @@ def arm_rotation(raise_deg: float, plane_deg: float, twist_deg: float, sign: flo
         [sign * np.sin(lift) * np.sin(plane), -np.cos(lift), np.sin(lift) * np.cos(plane)]
     )
     swing = shortest_arc(np.array([0.0, -1.0, 0.0]), along)
-    return swing @ about("y", -sign * twist_deg)
+    return swing @ axis_rotation("y", -sign * twist_deg)
 
 
 def set_upper_arm(joints: FloatArray, rig: Rig, side: str, rotation: FloatArray) -> None:
     """Turn the upper arm; half of its twist happens in its lower half."""
     swing, twist = twist_about_y(rotation)
-    half = about("y", np.degrees(twist) / 2.0)
+    half = axis_rotation("y", np.degrees(twist) / 2.0)
     joints[..., rig.index[f"upperarm01.{side}"], :, :] = swing @ half
     joints[..., rig.index[f"upperarm02.{side}"], :, :] = half
 
@@ -162,8 +162,8 @@ def set_forearm(
     joints: FloatArray, rig: Rig, side: str, elbow_deg: float, turn_deg: float, sign: float
 ) -> None:
     """Bend the elbow; the forearm's turn is shared by its lower half and the wrist."""
-    joints[rig.index[f"lowerarm01.{side}"]] = about("x", -elbow_deg)
-    joints[rig.index[f"lowerarm02.{side}"]] = about("y", -sign * turn_deg * 0.5)
+    joints[rig.index[f"lowerarm01.{side}"]] = axis_rotation("x", -elbow_deg)
+    joints[rig.index[f"lowerarm02.{side}"]] = axis_rotation("y", -sign * turn_deg * 0.5)
 
 
 def set_wrist(
@@ -171,22 +171,22 @@ def set_wrist(
 ) -> None:
     """Bend the wrist to the palm and to the thumb, after the second half of the forearm's turn."""
     half = joints[rig.index[f"lowerarm02.{side}"]]
-    bend = about("z", -sign * bend_deg) @ about("x", -side_deg)
+    bend = axis_rotation("z", -sign * bend_deg) @ axis_rotation("x", -side_deg)
     joints[rig.index[f"wrist.{side}"]] = half @ bend
 
 
 def _set_leg(joints: FloatArray, rig: Rig, value: dict[str, float], side: str, sign: float) -> None:
     thigh = (
-        about("x", -value["hip"])
-        @ about("z", sign * value["hip_out"])
-        @ about("y", -sign * value["hip_twist"])
+        axis_rotation("x", -value["hip"])
+        @ axis_rotation("z", sign * value["hip_out"])
+        @ axis_rotation("y", -sign * value["hip_twist"])
     )
     set_thigh(joints, rig, side, thigh)
-    joints[rig.index[f"lowerleg01.{side}"]] = about("x", value["knee"])
-    joints[rig.index[f"foot.{side}"]] = about("x", -value["ankle"]) @ about(
+    joints[rig.index[f"lowerleg01.{side}"]] = axis_rotation("x", value["knee"])
+    joints[rig.index[f"foot.{side}"]] = axis_rotation("x", -value["ankle"]) @ axis_rotation(
         "z", -sign * value["ankle_roll"]
     )
-    toes = about("x", -value["toes"])
+    toes = axis_rotation("x", -value["toes"])
     for toe in _TOES:
         joints[rig.index[f"{toe}.{side}"]] = toes
 
@@ -194,7 +194,7 @@ def _set_leg(joints: FloatArray, rig: Rig, value: dict[str, float], side: str, s
 def set_thigh(joints: FloatArray, rig: Rig, side: str, rotation: FloatArray) -> None:
     """Turn the thigh; half of its twist happens below the hip."""
     swing, twist = twist_about_y(rotation)
-    half = about("y", np.degrees(twist) / 2.0)
+    half = axis_rotation("y", np.degrees(twist) / 2.0)
     joints[..., rig.index[f"upperleg01.{side}"], :, :] = swing @ half
     joints[..., rig.index[f"upperleg02.{side}"], :, :] = half
 

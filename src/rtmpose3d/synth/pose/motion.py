@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rtmpose3d.structures import FloatArray
-from rtmpose3d.synth.body import Body
+from rtmpose3d.synth.body import RiggedBody
 from rtmpose3d.synth.pose.attitude import Attitude, gait_angles, gait_arms, sample_attitude
 from rtmpose3d.synth.pose.collision import Volume
 from rtmpose3d.synth.pose.face import set_face
@@ -21,7 +21,7 @@ from rtmpose3d.synth.pose.hands import set_fingers
 from rtmpose3d.synth.pose.joints import clamp, joint_rotations
 from rtmpose3d.synth.pose.library.legs import LEGS
 from rtmpose3d.synth.pose.posing import Pose, PoseSpace, grounded, pose_body, sample_pose
-from rtmpose3d.synth.rotations import about, from_quaternion, slerp, to_quaternion
+from rtmpose3d.synth.rotations import axis_rotation, from_quaternion, slerp, to_quaternion
 
 _STEP_S = 1.0 / 30.0  # the path over the ground is summed up in such steps
 _CONTACT_M = 0.07  # an ankle this much above its standing height still stands
@@ -52,7 +52,7 @@ class PoseSequence:
 
     def __init__(
         self,
-        body: Body,
+        body: RiggedBody,
         space: PoseSpace,
         keys: Sequence[Key],
         *,
@@ -104,7 +104,7 @@ class PoseSequence:
             attitude, joints, lift = self._gait_joints(time_s)
         else:
             attitude, joints, lift = self._between(time_s)
-        joints[0] = about("y", self._turn_deg_s * time_s) @ joints[0]
+        joints[0] = axis_rotation("y", self._turn_deg_s * time_s) @ joints[0]
         return grounded(self._body, self._space, attitude, joints, 0.0, lift)
 
     def _between(self, time_s: float) -> tuple[Attitude, FloatArray, float]:
@@ -137,7 +137,7 @@ class PoseSequence:
 
 
 def sample_sequence(
-    rng: np.random.Generator, body: Body, volume: Volume, space: PoseSpace, length_s: float
+    rng: np.random.Generator, body: RiggedBody, volume: Volume, space: PoseSpace, length_s: float
 ) -> PoseSequence:
     """Draw a motion: a walk or run (two of five), else poses one after the other.
 

@@ -15,12 +15,12 @@ from rtmpose3d.structures import FloatArray, IntArray
 from rtmpose3d.synth.assets import BODY_VERTICES, MakeHumanAssets, PoseUnits
 from rtmpose3d.synth.body import (
     SIDES,
-    Body,
     Landmarks,
+    RiggedBody,
     bone_matrices,
     find_landmarks,
-    forward,
-    skin,
+    forward_kinematics,
+    skin_vertices,
 )
 from rtmpose3d.synth.pose.attitude import Attitude, any_legs, sample_attitude
 from rtmpose3d.synth.pose.collision import Volume, overlap_m
@@ -29,7 +29,7 @@ from rtmpose3d.synth.pose.hands import set_fingers
 from rtmpose3d.synth.pose.ik import HandGoal, reach, stand_on
 from rtmpose3d.synth.pose.joints import joint_rotations
 from rtmpose3d.synth.pose.types import Reach, Touch
-from rtmpose3d.synth.rotations import about, frame_of, unit
+from rtmpose3d.synth.rotations import axis_rotation, orthonormal_frame, unit
 
 _TRIES = 6
 _OVERLAP_M = 0.012  # deeper than this, beyond what flesh allows, is drawn again
@@ -91,7 +91,7 @@ def pose_space(assets: MakeHumanAssets) -> PoseSpace:
 
 def sample_pose(
     rng: np.random.Generator,
-    body: Body,
+    body: RiggedBody,
     volume: Volume,
     space: PoseSpace,
     legs: str | None = None,
@@ -127,21 +127,21 @@ def sample_pose(
     return _finished(body, space, *best)
 
 
-def pose_body(body: Body, volume: Volume, space: PoseSpace, attitude: Attitude) -> Pose:
+def pose_body(body: RiggedBody, volume: Volume, space: PoseSpace, attitude: Attitude) -> Pose:
     """Make a body take an attitude."""
     joints, overlap, _ = _limbs(body, volume, space, attitude)
     return _finished(body, space, attitude, joints, overlap)
 
 
 def _limbs(
-    body: Body, volume: Volume, space: PoseSpace, attitude: Attitude
+    body: RiggedBody, volume: Volume, space: PoseSpace, attitude: Attitude
 ) -> tuple[FloatArray, float, float]:
     """Joints without fingers and face, the deepest overlap, and how far hands miss their goals."""
     joints = joint_rotations(attitude.angles, body.rig)
-    turns, heads = forward(body, joints)
+    turns, heads = forward_kinematics(body, joints)
     if attitude.feet:
         _plant(body, joints, turns, heads, attitude.feet)
-        turns, heads = forward(body, joints)
+        turns, heads = forward_kinematics(body, joints)
     miss = 0.0
     for goal in attitude.goals:
         side = attitude.near if goal.side == "near" else ("R" if attitude.near == "L" else "L")
@@ -151,12 +151,12 @@ def _limbs(
             else _reach_goal(body, turns, heads, goal, side)
         )
         miss = max(miss, reach(body, joints, turns, heads, hand_goal))
-        turns, heads = forward(body, joints)
+        turns, heads = forward_kinematics(body, joints)
     return joints, float(overlap_m(volume, turns, heads).max()), miss
 
 
 def _finished(
-    body: Body, space: PoseSpace, attitude: Attitude, joints: FloatArray, overlap: float
+    body: RiggedBody, space: PoseSpace, attitude: Attitude, joints: FloatArray, overlap: float
 ) -> Pose:
     """Fingers and face added, the lowest point on the ground or `lift_m` above it."""
     for side, hand in attitude.hands.items():
@@ -166,7 +166,7 @@ def _finished(
 
 
 def grounded(
-    body: Body,
+    body: RiggedBody,
     space: PoseSpace,
     attitude: Attitude,
     joints: FloatArray,
@@ -174,8 +174,8 @@ def grounded(
     lift_m: float,
 ) -> Pose:
     """The pose of these joints with its lowest point `lift_m` above the ground."""
-    turns, heads = forward(body, joints)
-    skin_points = skin(body, bone_matrices(body, turns, heads), space.ground_ids)
+    turns, heads = forward_kinematics(body, joints)
+    skin_points = skin_vertices(body, bone_matrices(body, turns, heads), space.ground_ids)
     shift = heads[0] * (-1.0, 0.0, -1.0)
     shift[1] = lift_m - skin_points[:, 1].min()
     return Pose(
@@ -184,7 +184,11 @@ def grounded(
 
 
 def _plant(
-    body: Body, joints: FloatArray, turns: FloatArray, heads: FloatArray, feet: tuple[str, ...]
+    body: RiggedBody,
+    joints: FloatArray,
+    turns: FloatArray,
+    heads: FloatArray,
+    feet: tuple[str, ...],
 ) -> None:
     """Bring the standing feet flat onto one level: that of the higher one, by bending the legs."""
     ankles = {side: heads[body.bone(f"foot.{side}")] for side in feet}
@@ -198,11 +202,11 @@ def _plant(
 
 def hand_frame(palm: FloatArray, fingers: FloatArray, sign: float) -> FloatArray:
     """The hand's rotation from the zero pose, from where palm and fingers look."""
-    zero = frame_of(np.array([-sign, 0.0, 0.0]), np.array([0.0, -1.0, 0.0]))
-    return frame_of(palm, fingers) @ zero.T
+    zero = orthonormal_frame(np.array([-sign, 0.0, 0.0]), np.array([0.0, -1.0, 0.0]))
+    return orthonormal_frame(palm, fingers) @ zero.T
 
 
-def hand_offset(body: Body, side: str, part: str) -> FloatArray:
+def hand_offset(body: RiggedBody, side: str, part: str) -> FloatArray:
     """From the wrist to a part of the palm's side of the hand, in the zero pose."""
     knuckle = (
         body.offsets[body.bone(f"metacarpal2.{side}")]
@@ -214,7 +218,7 @@ def hand_offset(body: Body, side: str, part: str) -> FloatArray:
 
 
 def _touch_goal(
-    body: Body,
+    body: RiggedBody,
     landmarks: Landmarks,
     turns: FloatArray,
     heads: FloatArray,
@@ -240,7 +244,7 @@ def _touch_goal(
 
 
 def _reach_goal(
-    body: Body, turns: FloatArray, heads: FloatArray, goal: Reach, side: str
+    body: RiggedBody, turns: FloatArray, heads: FloatArray, goal: Reach, side: str
 ) -> HandGoal:
     chest = turns[body.bone("spine01")]
     shoulders = 0.5 * (heads[body.bone("upperarm01.L")] + heads[body.bone("upperarm01.R")])
@@ -275,4 +279,4 @@ def world_from_person(x_m: float = 0.0, y_m: float = 0.0, facing_deg: float = 0.
         facing_deg: 0 faces -y of the world; grows anticlockwise seen from above.
     """
     upright = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
-    return np.concatenate([about("z", facing_deg) @ upright, [[x_m], [y_m], [0.0]]], axis=1)
+    return np.concatenate([axis_rotation("z", facing_deg) @ upright, [[x_m], [y_m], [0.0]]], axis=1)

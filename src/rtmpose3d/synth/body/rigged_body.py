@@ -1,8 +1,8 @@
-"""A body: a morphed mesh in metres, its skeleton, and where its keypoints and volumes are.
+"""Rigged bodies: a morphed mesh in metres with skeleton and keypoints.
 
-`make_body` builds one from traits (about 10 ms); `pose_bones` turns joint rotations into bone
-matrices (forward kinematics); `skin` moves vertices as the renderer's vertex shader does. Rest
-and zero pose, joint rotations: `body_zero`.
+`make_body` builds one from traits (about 10 ms); `forward_kinematics` and `bone_matrices` turn
+joint rotations into bone matrices; `skin_vertices` moves vertices as the renderer's vertex shader
+does. Joint rotations are measured from the zero pose (`body.zero_pose`).
 """
 
 from __future__ import annotations
@@ -12,35 +12,35 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtmpose3d.structures import FloatArray, IntArray
-from rtmpose3d.synth.assets import BODY_VERTICES, KeypointMap, MakeHumanAssets, Rig
+from rtmpose3d.synth.assets import BODY_VERTICES, KeypointAnchors, MakeHumanAssets, Rig
 from rtmpose3d.synth.body.shape import Traits, morph_weights
 from rtmpose3d.synth.body.zero_pose import zero_rotations
 
 _METRE = np.float32(0.1)  # MakeHuman's unit is the decimetre
-_BY_MORPH = 0.75  # of the difference to the wished stature; the rest by scaling the whole body
-_SKIN_RADIUS_M = 0.014  # how deep a point of the skin may seem to lie: meshes are no thinner
-_NEAR_VERTICES = 24  # skin around a joint, to measure how deep it lies
+_MORPH_FRACTION = 0.75  # of the difference to the target stature; the rest by uniform scaling
+_SKIN_RADIUS_M = 0.014  # tolerated depth of a point of the skin: meshes are no thinner
+_NEAR_VERTICES = 24  # skin vertices around a joint that measure its depth
 _JOINT_MARGIN_M = 0.012  # clothes over a joint
 _HAND_MARGIN_M = 0.003  # no clothes, and fingers hide each other
 _FIRST_HAND_KEYPOINT = 91
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Body:
-    """A person's shape, naked and at rest.
+class RiggedBody:
+    """A naked body at rest.
 
     Attributes:
-        traits: what it was made from.
-        rig: bones.
-        vertices: (19158, 3) float32, metres, helpers included; the soles are at y = 0.
+        traits: the traits it was made from.
+        rig: bones and weights.
+        vertices: (19158, 3) float32, metres, including helpers; the soles are at y = 0.
         heads: (B, 3) float64 heads of the bones.
         tails: (B, 3) float64 tails of the bones.
         zero: (B, 3, 3) float64 rotations from rest to the zero pose.
-        offsets: (B, 3) float64, from the parent's head to the bone's, in the zero pose.
-        keypoint_ids: (133, K) int32 vertices of each keypoint, the last repeated.
+        offsets: (B, 3) float64 from the parent's head to the bone's head, in the zero pose.
+        keypoint_ids: (133, K) int32 vertices of each keypoint, repeated to the same length.
         keypoint_bones: (133,) int32 bone that carries the keypoint rigidly; -1 for skin.
-        keypoint_radius_m: (133,) float64.
-        stature_m: height of the standing body.
+        keypoint_radius_m: (133,) float64 depth of each keypoint under the skin.
+        stature_m: standing height.
     """
 
     traits: Traits
@@ -56,19 +56,19 @@ class Body:
     stature_m: float
 
     def bone(self, name: str) -> int:
-        """Row of a bone."""
+        """Index of a bone."""
         return self.rig.index[name]
 
 
-def make_body(traits: Traits, assets: MakeHumanAssets, keypoints: KeypointMap) -> Body:
-    """Build a body.
+def make_body(traits: Traits, assets: MakeHumanAssets, keypoints: KeypointAnchors) -> RiggedBody:
+    """Builds a body.
 
     Args:
-        traits: of the person.
+        traits: traits of the person.
         assets: MakeHuman's data.
-        keypoints: see `read_keypoint_map`.
+        keypoints: anchors of the keypoints on the base mesh.
     """
-    vertices = _morphed(traits, assets)
+    vertices = _morph_vertices(traits, assets)
     heads, tails = assets.rig.ends(vertices)
     zero = zero_rotations(assets.rig, heads, tails)
     parents = assets.rig.parents
@@ -76,7 +76,7 @@ def make_body(traits: Traits, assets: MakeHumanAssets, keypoints: KeypointMap) -
     offsets = np.einsum("bij,bj->bi", zero[np.maximum(parents, 0)], step)
     offsets[parents < 0] = heads[parents < 0]
     ids, bones = _keypoint_rows(keypoints, assets.rig)
-    return Body(
+    return RiggedBody(
         traits=traits,
         rig=assets.rig,
         vertices=vertices,
@@ -91,20 +91,20 @@ def make_body(traits: Traits, assets: MakeHumanAssets, keypoints: KeypointMap) -
     )
 
 
-def _morphed(traits: Traits, assets: MakeHumanAssets) -> FloatArray:
-    """Vertices in metres, at the wished stature."""
+def _morph_vertices(traits: Traits, assets: MakeHumanAssets) -> FloatArray:
+    """Vertices in metres, at the stature of the traits."""
     targets = assets.targets
     weights = morph_weights(traits, targets)
     average = targets.apply(assets.base.positions, weights)
     stature = _stature(average)
-    wished = stature + _BY_MORPH * (traits.stature_m / float(_METRE) - stature)
-    far = 0.7 if wished > stature else 0.3
-    taller = morph_weights(traits, targets, far)
+    target = stature + _MORPH_FRACTION * (traits.stature_m / float(_METRE) - stature)
+    height = 0.7 if target > stature else 0.3
+    taller = morph_weights(traits, targets, height)
     step = targets.apply(
         np.zeros_like(average), {name: w for name, w in taller.items() if name not in weights}
     )
-    share = (wished - stature) / (_stature(average + step) - stature)
-    vertices = average + np.float32(np.clip(share, 0.0, 2.0)) * step
+    fraction = (target - stature) / (_stature(average + step) - stature)
+    vertices = average + np.float32(np.clip(fraction, 0.0, 2.0)) * step
     vertices *= np.float32(traits.stature_m / _stature(vertices))
     vertices[:, 1] -= vertices[:BODY_VERTICES, 1].min()
     return vertices
@@ -115,7 +115,7 @@ def _stature(vertices: FloatArray) -> float:
     return float(y.max() - y.min())
 
 
-def _keypoint_rows(keypoints: KeypointMap, rig: Rig) -> tuple[IntArray, IntArray]:
+def _keypoint_rows(keypoints: KeypointAnchors, rig: Rig) -> tuple[IntArray, IntArray]:
     width = max(len(ids) for ids in keypoints.vertices)
     rows = np.array([np.resize(ids, width) for ids in keypoints.vertices], np.int32)
     for row, ids in zip(rows, keypoints.vertices, strict=True):
@@ -125,59 +125,60 @@ def _keypoint_rows(keypoints: KeypointMap, rig: Rig) -> tuple[IntArray, IntArray
     return rows, np.array(bones, np.int32)
 
 
-def _keypoint_radius(keypoints: KeypointMap, vertices: FloatArray, ids: IntArray) -> FloatArray:
-    """Points of the skin lie at a fixed small depth, joints as deep as the skin around is far."""
+def _keypoint_radius(keypoints: KeypointAnchors, vertices: FloatArray, ids: IntArray) -> FloatArray:
+    """Fixed small depth for points of the skin, distance to the nearest skin for joints."""
     radius = np.full(len(ids), _SKIN_RADIUS_M)
     skin = vertices[:BODY_VERTICES]
     for i, inside in enumerate(keypoints.inside):
         if inside:
             joint = vertices[ids[i]].mean(axis=0)
-            away = skin - joint
-            square = np.einsum("vi,vi->v", away, away)
+            offset = skin - joint
+            square = np.einsum("vi,vi->v", offset, offset)
             if i < _FIRST_HAND_KEYPOINT:
-                far = np.sqrt(np.partition(square, _NEAR_VERTICES)[_NEAR_VERTICES - 1])
-                radius[i] = 1.2 * far + _JOINT_MARGIN_M
+                near = np.sqrt(np.partition(square, _NEAR_VERTICES)[_NEAR_VERTICES - 1])
+                radius[i] = 1.2 * near + _JOINT_MARGIN_M
             else:
-                far = np.sqrt(np.partition(square, _NEAR_VERTICES // 2)[_NEAR_VERTICES // 2 - 1])
-                radius[i] = 1.1 * far + _HAND_MARGIN_M
+                near = np.sqrt(np.partition(square, _NEAR_VERTICES // 2)[_NEAR_VERTICES // 2 - 1])
+                radius[i] = 1.1 * near + _HAND_MARGIN_M
     return radius
 
 
-def forward(body: Body, joints: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Where joint rotations take the bones.
+def forward_kinematics(body: RiggedBody, joints: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Forward kinematics: poses the bones by joint rotations.
 
     Args:
-        body: whose bones.
-        joints: (..., B, 3, 3) rotation of each bone against its parent, in the zero pose's axes.
+        body: the body.
+        joints: (..., B, 3, 3) rotation of each bone relative to its parent, in the zero pose's
+            axes.
 
     Returns:
-        turns (..., B, 3, 3): rotation of each bone from the zero pose; heads (..., B, 3). The
-        root's head is where it is at rest.
+        (..., B, 3, 3) rotation of each bone from the zero pose, and (..., B, 3) heads. The root's
+        head is where it is at rest.
     """
     local = np.zeros((*joints.shape[:-2], 4, 4))
     local[..., :3, :3] = joints
     local[..., :3, 3] = body.offsets
     local[..., 3, 3] = 1.0
     parents = body.rig.parents
-    for level in body.rig.levels:  # from here on, local holds what is already turned
+    for level in body.rig.levels:  # transforms of finished levels replace the local ones
         local[..., level, :, :] = local[..., parents[level], :, :] @ local[..., level, :, :]
     return local[..., :3, :3], local[..., :3, 3]
 
 
-def bone_matrices(body: Body, turns: FloatArray, heads: FloatArray) -> FloatArray:
-    """(B, 3, 4) float64 matrices from the rest pose to where `forward` has the bones."""
-    rotation = turns @ body.zero
+def bone_matrices(body: RiggedBody, rotations: FloatArray, heads: FloatArray) -> FloatArray:
+    """(B, 3, 4) float64 matrices from the rest pose to a pose from `forward_kinematics`."""
+    rotation = rotations @ body.zero
     moved = heads - np.einsum("bij,bj->bi", rotation, body.heads)
     return np.concatenate([rotation, moved[:, :, None]], axis=2)
 
 
-def skin(body: Body, matrices: FloatArray, vertices: IntArray) -> FloatArray:
-    """Vertices moved by their four bones, as the renderer moves them.
+def skin_vertices(body: RiggedBody, matrices: FloatArray, vertices: IntArray) -> FloatArray:
+    """Linear blend skinning with four bones per vertex, as in the renderer.
 
     Args:
         body: the body.
-        matrices: (B, 3, 4).
-        vertices: (...) ids of the base mesh.
+        matrices: (B, 3, 4) bone matrices.
+        vertices: (...) vertex ids of the base mesh.
 
     Returns:
         (..., 3) float64.
@@ -189,11 +190,11 @@ def skin(body: Body, matrices: FloatArray, vertices: IntArray) -> FloatArray:
     return np.einsum("...ij,...j->...i", mixed[..., :3], rest) + mixed[..., 3]
 
 
-def keypoints_of(body: Body, matrices: FloatArray) -> FloatArray:
-    """(133, 3) float64 keypoints of a posed body, in the frame that `matrices` lead to."""
+def body_keypoints(body: RiggedBody, matrices: FloatArray) -> FloatArray:
+    """(133, 3) float64 keypoints of a posed body, in the target frame of the bone matrices."""
     points = np.empty((len(body.keypoint_ids), 3))
     on_skin = body.keypoint_bones < 0
-    points[on_skin] = skin(body, matrices, body.keypoint_ids[on_skin]).mean(axis=1)
+    points[on_skin] = skin_vertices(body, matrices, body.keypoint_ids[on_skin]).mean(axis=1)
     rigid = np.flatnonzero(~on_skin)
     rest = body.vertices[body.keypoint_ids[rigid]].mean(axis=1, dtype=np.float64)
     carriers = matrices[body.keypoint_bones[rigid]]
