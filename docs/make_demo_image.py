@@ -23,7 +23,7 @@ from rtmpose3d.structures import Image
 from rtmpose3d.structures.atomic import atomic_path, atomic_write
 from rtmpose3d.synth import CameraView, Light, Person, Renderer, RenderJob, Scene
 from rtmpose3d.synth.output import PersonLabels, label_people
-from rtmpose3d.synth.people import Cast, person_of
+from rtmpose3d.synth.people import Cast, pose_person
 from rtmpose3d.synth.pose import pose_body, sample_pose, world_from_person
 from rtmpose3d.synth.scene import fit_backdrop, looking_at, read_image
 from rtmpose3d.zoo import DEMO_IMAGE
@@ -65,12 +65,12 @@ def people_of(cast: Cast, seed: int) -> tuple[Person, ...]:
     actors = rng.choice(cast.size, len(PEOPLE), replace=False)
     for identity, (legs, arms, (x_m, y_m), facing_deg) in enumerate(PEOPLE):
         actor = cast.actor(int(actors[identity]))
-        pose = sample_pose(rng, actor.body, actor.volume, cast.space, legs=legs, arms=arms)
+        pose = sample_pose(rng, actor.body, actor.volume, cast.posing, legs=legs, arms=arms)
         smile = {unit: weight * SMILES[identity] for unit, weight in SMILE.items()}
-        attitude = replace(pose.attitude, face=smile)
-        pose = pose_body(actor.body, actor.volume, cast.space, attitude)
+        target = replace(pose.target, face=smile)
+        pose = pose_body(actor.body, actor.volume, cast.posing, target)
         place = world_from_person(x_m, y_m, facing_deg)
-        people.append(person_of(actor, pose, place, identity=identity))
+        people.append(pose_person(actor, pose, place, identity=identity))
     return tuple(people)
 
 

@@ -162,14 +162,14 @@ def test_targets_are_the_same_from_a_folder_an_archive_and_the_cache(tmp_path: P
         targets.apply(rest, {"nose/loger": 1.0})
 
 
-def test_a_damaged_cache_is_made_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_cache_is_rebuilt(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "targets").mkdir()
     (tmp_path / "targets" / "a.target").write_text("0 1 1 1\n")
     open_targets(tmp_path, tmp_path / "cache")
     (kept,) = (tmp_path / "cache").iterdir()
     kept.write_bytes(b"no archive")
     assert "a" in open_targets(tmp_path, tmp_path / "cache")
-    assert "made anew" in caplog.text
+    assert "will be rebuilt" in caplog.text
 
 
 def test_broken_targets_are_named(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_broken_targets_are_named(tmp_path: Path) -> None:
         open_targets(tmp_path, tmp_path / "cache")
 
 
-def test_a_bvh_turns_into_the_axes_of_the_mesh(tmp_path: Path) -> None:
+def test_bvh_rotations_are_in_the_axes_of_the_mesh(tmp_path: Path) -> None:
     file = tmp_path / "a.bvh"
     file.write_text(
         "HIERARCHY\nROOT root\n{\nOFFSET 0 0 0\nCHANNELS 6 Xposition Yposition Zposition "
@@ -192,14 +192,14 @@ def test_a_bvh_turns_into_the_axes_of_the_mesh(tmp_path: Path) -> None:
         "Frame Time: 0.04\n0 0 0 0 0 90\n"
     )
     (frame,) = read_bvh(file)
-    # a turn about the file's z (up) is one about the mesh's y: left goes to the back
+    # a rotation about the file's z (up) is one about the mesh's y: left goes to the back
     np.testing.assert_allclose(frame["root"] @ [1, 0, 0], [0, 0, -1], atol=1e-12)
     file.write_text("HIERARCHY\nROOT root\n")
-    with pytest.raises(InputError, match=r"a\.bvh is not a \.bvh"):
+    with pytest.raises(InputError, match=r"a\.bvh is not a readable \.bvh"):
         read_bvh(file)
 
 
-def test_the_keypoint_map_has_all_points_and_is_mirrored() -> None:
+def test_the_keypoint_anchors_has_all_points_and_is_mirrored() -> None:
     keypoints = read_keypoint_anchors()
     assert len(keypoints.vertices) == len(WHOLEBODY)
     assert sum(keypoints.inside) == 44  # 12 of the body, 16 of each hand

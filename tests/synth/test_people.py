@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from makehuman_data import ACTORS, assets_at, cast_at
+from makehuman_data import ACTORS, assets_at, cast_at, make_person
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.synth.body.shape import sample_traits
-from rtmpose3d.synth.outfit.fabric import TILE_PX, linear, sample_colour, sample_tile
-from rtmpose3d.synth.outfit.garments import garments_of
-from rtmpose3d.synth.outfit.held_objects import _SHAPES
-from rtmpose3d.synth.people.cast import Cast, make_person, place_people
-from rtmpose3d.synth.people.groups import Member, group_people, overlap_of_two
+from rtmpose3d.synth.outfit.fabric import TILE_PX, linear_rgb, sample_colour, sample_tile
+from rtmpose3d.synth.outfit.garments import load_garments
+from rtmpose3d.synth.outfit.held_objects import _OBJECTS
+from rtmpose3d.synth.people.cast import Cast, sample_positions
+from rtmpose3d.synth.people.groups import Member, group_people, pair_overlap_m
 from rtmpose3d.synth.pose.posing import world_from_person
 from rtmpose3d.synth.scene.types import Person
 
@@ -131,14 +131,14 @@ def test_splits_and_blocks_have_other_people(shared: Path) -> None:
 
 def test_garments_lie_outside_of_the_skin(cast: Cast) -> None:
     body = cast.actor(0).body
-    for garment in garments_of(cast.assets):
+    for garment in load_garments(cast.assets):
         positions, normals = garment.fit(body)
         assert np.isfinite(positions).all(), garment.name
         assert len(garment.surface.triangles) > 100, garment.name
         assert positions[:, 1].max() < body.stature_m + 0.2
         assert positions[:, 1].min() > -0.06, garment.name
         np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1.0, rtol=1e-3)
-    names = [garment.name for garment in garments_of(cast.assets)]
+    names = [garment.name for garment in load_garments(cast.assets)]
     assert len(names) == len(set(names)) > 40
 
 
@@ -161,14 +161,14 @@ def test_fabrics_are_opaque_and_repeat(number: int) -> None:
 
 
 def test_colours_are_linear_light() -> None:
-    assert linear((0.0, 1.0, 0.5)) == pytest.approx((0.0, 1.0, 0.2140), abs=1e-3)
+    assert linear_rgb((0.0, 1.0, 0.5)) == pytest.approx((0.0, 1.0, 0.2140), abs=1e-3)
     colour = sample_colour(np.random.default_rng(0))
     assert all(0.0 <= c <= 1.0 for c in colour)
 
 
-@pytest.mark.parametrize("kind", sorted(_SHAPES))
-def test_things_face_outwards(kind: str) -> None:
-    positions, normals, triangles = _SHAPES[kind][0](np.random.default_rng(1))
+@pytest.mark.parametrize("kind", sorted(_OBJECTS))
+def test_held_objects_face_outwards(kind: str) -> None:
+    positions, normals, triangles = _OBJECTS[kind][0](np.random.default_rng(1))
     corners = positions[triangles]
     faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     area = np.linalg.norm(faces, axis=1)
@@ -185,10 +185,10 @@ def test_people_together_do_not_run_through_each_other(cast: Cast) -> None:
     for _ in range(6):
         numbers = rng.choice(cast.size, 4, replace=False)
         members = [Member(body=cast.actor(n).body, volume=cast.actor(n).volume) for n in numbers]
-        placed = group_people(rng, members, cast.space)
+        placed = group_people(rng, members, cast.posing)
         assert len(placed) == 4
         deep += [
-            overlap_of_two(members[i], placed[i], members[j], placed[j])
+            pair_overlap_m(members[i], placed[i], members[j], placed[j])
             for i in range(4)
             for j in range(i)
         ]
@@ -217,7 +217,7 @@ def test_a_clip_keeps_people_and_moves_them(cast: Cast) -> None:
 
 
 def test_places_are_apart() -> None:
-    places = place_people(np.random.default_rng(0), 6, apart_m=1.2)
+    places = sample_positions(np.random.default_rng(0), 6, min_distance_m=1.2)
     points = np.array([place[:2, 3] for place in places])
     gaps = np.linalg.norm(points[:, None] - points, axis=2)[np.triu_indices(6, 1)]
     assert gaps.min() >= 1.2
@@ -225,7 +225,7 @@ def test_places_are_apart() -> None:
 
 def test_a_named_pose_at_a_named_place(cast: Cast) -> None:
     person = make_person(
-        np.random.default_rng(1), cast, pose="sit", place=world_from_person(5.0, -2.0, 0.0)
+        np.random.default_rng(1), cast, legs="sit", position=world_from_person(5.0, -2.0, 0.0)
     )
     assert person.attributes["legs"] == "sit"
     middle = person.keypoints_world[[11, 12]].mean(axis=0)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from makehuman_data import assets_at, cast_at
+from makehuman_data import angle_vector, assets_at, cast_at
 
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.synth.body.rigged_body import (
@@ -22,23 +22,27 @@ from rtmpose3d.synth.body.rigged_body import (
 )
 from rtmpose3d.synth.body.shape import sample_traits
 from rtmpose3d.synth.people.cast import Cast
-from rtmpose3d.synth.pose.attitude import sample_attitude
 from rtmpose3d.synth.pose.collision import overlap_m, segment_distance
-from rtmpose3d.synth.pose.hands import HANDS, HIGHEST, LOWEST, sample_hand, set_fingers
-from rtmpose3d.synth.pose.ik import two_bones
+from rtmpose3d.synth.pose.hands import (
+    HANDS,
+    MAX_FINGER_ANGLES,
+    MIN_FINGER_ANGLES,
+    sample_hand,
+    set_fingers,
+)
+from rtmpose3d.synth.pose.ik import two_bone_ik
 from rtmpose3d.synth.pose.joints import (
     ANGLES,
     INDEX,
     LIMITS,
-    angles_of,
-    clamp,
+    clip_angles,
+    flip_angles,
     joint_rotations,
-    mirror,
 )
-from rtmpose3d.synth.pose.library.arms import ARMS
-from rtmpose3d.synth.pose.library.legs import GAIT_CYCLES, LEGS
+from rtmpose3d.synth.pose.library import ARMS, GAIT_CYCLES, LEGS
 from rtmpose3d.synth.pose.motion import sample_sequence
 from rtmpose3d.synth.pose.posing import Pose, pose_body, sample_pose, world_from_person
+from rtmpose3d.synth.pose.target import sample_target_pose
 from rtmpose3d.synth.rotations import (
     axis_rotation,
     from_quaternion,
@@ -60,7 +64,9 @@ def cast(shared: Path) -> Cast:
 def symmetric(shared: Path, cast: Cast) -> RiggedBody:
     """A body whose two sides are equal."""
     traits = sample_traits(np.random.default_rng(3))
-    return make_body(dataclasses.replace(traits, details={}), assets_at(shared), cast.keypoint_map)
+    return make_body(
+        dataclasses.replace(traits, details={}), assets_at(shared), cast.keypoint_anchors
+    )
 
 
 def posed(body: RiggedBody, joints: np.ndarray) -> np.ndarray:
@@ -107,9 +113,9 @@ def test_slerp_starts_and_ends_and_keeps_the_speed() -> None:
 
 def test_mirroring_twice_changes_nothing() -> None:
     angles = np.random.default_rng(0).normal(0, 20, len(ANGLES))
-    np.testing.assert_array_equal(mirror(mirror(angles)), angles)
-    assert mirror(angles_of({"elbow.L": 40}))[INDEX["elbow.R"]] == 40
-    assert mirror(angles_of({"spine_twist": 15}))[INDEX["spine_twist"]] == -15
+    np.testing.assert_array_equal(flip_angles(flip_angles(angles)), angles)
+    assert flip_angles(angle_vector({"elbow.L": 40}))[INDEX["elbow.R"]] == 40
+    assert flip_angles(angle_vector({"spine_twist": 15}))[INDEX["spine_twist"]] == -15
 
 
 def test_all_attitudes_name_angles_that_exist() -> None:
@@ -126,16 +132,16 @@ def test_all_attitudes_name_angles_that_exist() -> None:
 
 @pytest.mark.parametrize("number", range(40))
 def test_sampled_attitudes_keep_the_limits(number: int) -> None:
-    attitude = sample_attitude(np.random.default_rng(number))
-    np.testing.assert_array_equal(clamp(attitude.angles), attitude.angles)
-    for hand in attitude.hands.values():
-        assert (hand >= LOWEST).all()
-        assert (hand <= HIGHEST).all()
+    target = sample_target_pose(np.random.default_rng(number))
+    np.testing.assert_array_equal(clip_angles(target.angles), target.angles)
+    for hand in target.hands.values():
+        assert (hand >= MIN_FINGER_ANGLES).all()
+        assert (hand <= MAX_FINGER_ANGLES).all()
 
 
 def test_three_of_ten_poses_are_upright_at_least() -> None:
     rng = np.random.default_rng(0)
-    families = [LEGS[sample_attitude(rng).legs].family for _ in range(800)]
+    families = [LEGS[sample_target_pose(rng).legs].family for _ in range(800)]
     assert 0.3 < families.count("upright") / 800 < 0.5
     assert min(families.count(name) for name in set(families)) > 40
 
@@ -150,7 +156,7 @@ def test_two_bones_reach_what_is_within_reach(goal: np.ndarray, pole: np.ndarray
     distance = np.linalg.norm(goal)
     if not 0.2 < distance < 0.57 or np.linalg.norm(np.cross(goal, pole)) < 1e-2:
         return
-    turn, bend = two_bones(first, second, True, goal, pole)
+    turn, bend = two_bone_ik(first, second, True, goal, pole)
     reached = turn @ (first + axis_rotation("x", float(bend)) @ second)
     np.testing.assert_allclose(reached, goal, atol=1e-6)
 
@@ -166,7 +172,7 @@ def test_segments_that_cross_have_no_distance() -> None:
 
 def test_a_mirrored_pose_gives_mirrored_keypoints(symmetric: RiggedBody) -> None:
     rng = np.random.default_rng(11)
-    angles = sample_attitude(rng).angles
+    angles = sample_target_pose(rng).angles
     left, right = sample_hand(rng, "grip"), sample_hand(rng, "victory")
 
     def keypoints(angles: np.ndarray, hands: dict[str, np.ndarray]) -> np.ndarray:
@@ -176,7 +182,7 @@ def test_a_mirrored_pose_gives_mirrored_keypoints(symmetric: RiggedBody) -> None
         return posed(symmetric, joints)
 
     one = keypoints(angles, {"L": left, "R": right})
-    other = keypoints(mirror(angles), {"L": right, "R": left})
+    other = keypoints(flip_angles(angles), {"L": right, "R": left})
     middle = symmetric.heads[0][0]
     mirrored = other[WHOLEBODY.flip_index] * (-1, 1, 1) + (2 * middle, 0, 0)
     # the mesh's joints are symmetric to a millimetre, not exactly
@@ -184,13 +190,13 @@ def test_a_mirrored_pose_gives_mirrored_keypoints(symmetric: RiggedBody) -> None
 
 
 def test_elbows_knees_and_fingers_bend_the_right_way(symmetric: RiggedBody) -> None:
-    straight = joint_rotations(angles_of({}), symmetric.rig)
+    straight = joint_rotations(angle_vector({}), symmetric.rig)
     before = posed(symmetric, straight)
-    elbows = posed(symmetric, joint_rotations(angles_of({"elbow": 80}), symmetric.rig))
+    elbows = posed(symmetric, joint_rotations(angle_vector({"elbow": 80}), symmetric.rig))
     assert (elbows[[9, 10], 2] - before[[9, 10], 2] > 0.15).all()  # hands to the front
-    knees = posed(symmetric, joint_rotations(angles_of({"knee": 80}), symmetric.rig))
+    knees = posed(symmetric, joint_rotations(angle_vector({"knee": 80}), symmetric.rig))
     assert (knees[[15, 16], 2] - before[[15, 16], 2] < -0.25).all()  # feet to the back
-    hips = posed(symmetric, joint_rotations(angles_of({"hip": 80}), symmetric.rig))
+    hips = posed(symmetric, joint_rotations(angle_vector({"hip": 80}), symmetric.rig))
     assert (hips[[13, 14], 2] - before[[13, 14], 2] > 0.25).all()  # knees to the front
     for side, first, inwards in (("L", 91, -1.0), ("R", 112, 1.0)):
         joints = straight.copy()
@@ -206,7 +212,7 @@ def test_elbows_knees_and_fingers_bend_the_right_way(symmetric: RiggedBody) -> N
 
 
 def test_the_zero_pose_is_upright_with_straight_limbs(symmetric: RiggedBody) -> None:
-    keypoints = posed(symmetric, joint_rotations(angles_of({}), symmetric.rig))
+    keypoints = posed(symmetric, joint_rotations(angle_vector({}), symmetric.rig))
     for upper, middle, lower in ((5, 7, 9), (6, 8, 10)):
         bones = np.diff(keypoints[[upper, middle, lower]], axis=0)
         np.testing.assert_allclose(
@@ -227,7 +233,7 @@ def test_the_rest_pose_has_the_keypoints_of_the_map(symmetric: RiggedBody) -> No
 def test_a_sampled_pose_is_sound(cast: Cast, number: int) -> None:
     rng = np.random.default_rng([5, number])
     actor = cast.actor(number % cast.size)
-    pose = sample_pose(rng, actor.body, actor.volume, cast.space)
+    pose = sample_pose(rng, actor.body, actor.volume, cast.posing)
     assert np.isfinite(pose.heads).all()
     np.testing.assert_allclose(
         pose.joints @ np.swapaxes(pose.joints, 1, 2),
@@ -238,9 +244,9 @@ def test_a_sampled_pose_is_sound(cast: Cast, number: int) -> None:
     lengths = np.linalg.norm(pose.heads[1:] - pose.heads[parents], axis=1)
     np.testing.assert_allclose(lengths, np.linalg.norm(actor.body.offsets[1:], axis=1), atol=1e-6)
     points = skin_vertices(
-        actor.body, bone_matrices(actor.body, pose.turns, pose.heads), cast.space.ground_ids
+        actor.body, bone_matrices(actor.body, pose.rotations, pose.heads), cast.posing.ground_ids
     )
-    assert points[:, 1].min() == pytest.approx(pose.attitude.lift_m, abs=1e-6)
+    assert points[:, 1].min() == pytest.approx(pose.target.lift_m, abs=1e-6)
 
 
 def test_grossly_overlapping_limbs_are_rare(cast: Cast) -> None:
@@ -248,19 +254,20 @@ def test_grossly_overlapping_limbs_are_rare(cast: Cast) -> None:
     depths = []
     for number in range(60):
         actor = cast.actor(number % cast.size)
-        depths.append(sample_pose(rng, actor.body, actor.volume, cast.space).overlap_m)
+        depths.append(sample_pose(rng, actor.body, actor.volume, cast.posing).overlap_m)
     assert np.mean(np.array(depths) > 0.03) < 0.05
 
 
 def test_an_arm_through_the_trunk_is_seen(cast: Cast) -> None:
     actor = cast.actor(0)
-    angles = angles_of({"arm_raise": 30, "arm_plane": -50, "elbow": 70, "arm_twist": 60})
-    turns, heads = forward_kinematics(actor.body, joint_rotations(angles, actor.body.rig))
-    assert overlap_m(actor.volume, turns, heads).max() > 0.02
-    turns, heads = forward_kinematics(
-        actor.body, joint_rotations(angles_of({"arm_raise": 40, "arm_plane": 90}), actor.body.rig)
+    angles = angle_vector({"arm_raise": 30, "arm_plane": -50, "elbow": 70, "arm_twist": 60})
+    rotations, heads = forward_kinematics(actor.body, joint_rotations(angles, actor.body.rig))
+    assert overlap_m(actor.volume, rotations, heads).max() > 0.02
+    rotations, heads = forward_kinematics(
+        actor.body,
+        joint_rotations(angle_vector({"arm_raise": 40, "arm_plane": 90}), actor.body.rig),
     )
-    assert overlap_m(actor.volume, turns, heads).max() < 0.03
+    assert overlap_m(actor.volume, rotations, heads).max() < 0.03
 
 
 @pytest.mark.parametrize(
@@ -277,8 +284,8 @@ def test_hands_go_where_they_shall(
     actor = cast.actor(1)
     rng = np.random.default_rng(4)
     legs = "sit_forward" if arms == "hands_on_knees" else "stand"
-    pose = sample_pose(rng, actor.body, actor.volume, cast.space, legs, arms)
-    points = body_keypoints(actor.body, bone_matrices(actor.body, pose.turns, pose.heads))
+    pose = sample_pose(rng, actor.body, actor.volume, cast.posing, legs, arms)
+    points = body_keypoints(actor.body, bone_matrices(actor.body, pose.rotations, pose.heads))
     gaps = [np.linalg.norm(points[k] - points[p]) for k in keypoint for p in place]
     assert min(gaps) < 0.26  # a hand's length
 
@@ -288,9 +295,9 @@ def test_standing_feet_are_flat_on_the_ground(cast: Cast, legs: str) -> None:
     for number in range(3):
         actor = cast.actor(number)
         pose = sample_pose(
-            np.random.default_rng(number), actor.body, actor.volume, cast.space, legs, "hang"
+            np.random.default_rng(number), actor.body, actor.volume, cast.posing, legs, "hang"
         )
-        points = body_keypoints(actor.body, bone_matrices(actor.body, pose.turns, pose.heads))
+        points = body_keypoints(actor.body, bone_matrices(actor.body, pose.rotations, pose.heads))
         assert (points[17:23, 1] < 0.045).all(), points[17:23, 1]
 
 
@@ -298,13 +305,13 @@ def test_a_walker_faces_where_he_walks(cast: Cast) -> None:
     actor = cast.actor(2)
     for seed in range(40):
         sequence = sample_sequence(
-            np.random.default_rng(seed), actor.body, actor.volume, cast.space, 2.0
+            np.random.default_rng(seed), actor.body, actor.volume, cast.posing, 2.0
         )
         first, later = sequence.at(0.0), sequence.at(0.5)
-        if first.attitude.legs == "walk" and sequence.gait == "walk":
+        if first.target.legs == "walk" and sequence.gait == "walk":
             break
     moved = (later.heads[0] - first.heads[0])[[0, 2]]
-    ahead = first.turns[0][[0, 2], 2]
+    ahead = first.rotations[0][[0, 2], 2]
     assert np.linalg.norm(moved) > 0.3
     assert moved @ ahead / np.linalg.norm(moved) > 0.85
 
@@ -313,7 +320,7 @@ def test_a_standing_foot_stays_where_it_stands(cast: Cast) -> None:
     actor = cast.actor(3)
     for seed in range(30):
         sequence = sample_sequence(
-            np.random.default_rng(seed), actor.body, actor.volume, cast.space, 2.0
+            np.random.default_rng(seed), actor.body, actor.volume, cast.posing, 2.0
         )
         if sequence.gait == "walk":
             break
@@ -330,7 +337,7 @@ def test_motion_is_smooth_and_can_be_asked_in_any_order(cast: Cast) -> None:
     actor = cast.actor(0)
     for seed in range(4):
         sequences = [
-            sample_sequence(np.random.default_rng(seed), actor.body, actor.volume, cast.space, 3.0)
+            sample_sequence(np.random.default_rng(seed), actor.body, actor.volume, cast.posing, 3.0)
             for _ in range(2)
         ]
         times = np.arange(0.0, 3.0, 1 / 15)
@@ -342,13 +349,13 @@ def test_motion_is_smooth_and_can_be_asked_in_any_order(cast: Cast) -> None:
 
 
 def _points(body: RiggedBody, pose: Pose) -> np.ndarray:
-    return body_keypoints(body, bone_matrices(body, pose.turns, pose.heads))
+    return body_keypoints(body, bone_matrices(body, pose.rotations, pose.heads))
 
 
 def test_the_same_seed_gives_the_same_pose(cast: Cast) -> None:
     actor = cast.actor(0)
     poses = [
-        sample_pose(np.random.default_rng(9), actor.body, actor.volume, cast.space)
+        sample_pose(np.random.default_rng(9), actor.body, actor.volume, cast.posing)
         for _ in range(2)
     ]
     np.testing.assert_array_equal(poses[0].joints, poses[1].joints)
@@ -357,9 +364,9 @@ def test_the_same_seed_gives_the_same_pose(cast: Cast) -> None:
 
 def test_posing_twice_gives_the_same(cast: Cast) -> None:
     actor = cast.actor(0)
-    attitude = sample_attitude(np.random.default_rng(1), "stand", "arms_crossed")
-    first = pose_body(actor.body, actor.volume, cast.space, attitude)
-    second = pose_body(actor.body, actor.volume, cast.space, attitude)
+    target = sample_target_pose(np.random.default_rng(1), "stand", "arms_crossed")
+    first = pose_body(actor.body, actor.volume, cast.posing, target)
+    second = pose_body(actor.body, actor.volume, cast.posing, target)
     np.testing.assert_array_equal(first.joints, second.joints)
 
 
@@ -368,5 +375,5 @@ def test_a_person_without_a_turn_faces_the_world_s_minus_y() -> None:
     np.testing.assert_allclose(place[:, :3] @ [0, 0, 1], [0, -1, 0], atol=1e-12)
     np.testing.assert_allclose(place[:, :3] @ [0, 1, 0], [0, 0, 1], atol=1e-12)
     np.testing.assert_allclose(place[:, 3], [2, 3, 0])
-    turned = world_from_person(facing_deg=90.0)
-    np.testing.assert_allclose(turned[:, :3] @ [0, 0, 1], [1, 0, 0], atol=1e-12)
+    revolve = world_from_person(facing_deg=90.0)
+    np.testing.assert_allclose(revolve[:, :3] @ [0, 0, 1], [1, 0, 0], atol=1e-12)

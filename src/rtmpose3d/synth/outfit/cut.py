@@ -1,8 +1,8 @@
-"""Plain garments cut from the helper meshes that lie around MakeHuman's body.
+"""Plain garments cut from the helper meshes around MakeHuman's body.
 
-A garment is the part of a helper where some functions of the place on the unmorphed body are
-positive: above the hem, below the neckline, within the sleeve. Triangles on the border are cut
-through, so that hems are straight.
+A garment is the part of a helper where some functions of the position on the unmorphed body are
+positive: above the hem, below the neckline, within the sleeve. Triangles on the border are
+clipped, so that hems are straight.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from rtmpose3d.synth.assets import MakeHumanAssets
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """Where a garment ends, decimetres of the base mesh.
+    """Borders of a garment, decimetres of the base mesh.
 
     Attributes:
         helper: group of the base mesh.
-        hem: lowest y.
-        neck: highest y at the back of the neck, and how much lower for each dm to the front.
-        sleeve: length from the shoulder's joint along the arm; below 0 the shoulder is bare.
-        flare: how far hems stand off, metres, growing towards the hem (skirts, wide shirts).
+        hem: minimum y.
+        neck: maximum y at the back of the neck, and its decrease per decimetre to the front.
+        sleeve: length from the shoulder joint along the arm; below 0 the shoulder is bare.
+        flare: additional distance from the helper at the hem, metres (skirts, wide shirts).
         offset_m: distance from the helper.
     """
 
@@ -64,14 +64,14 @@ CUTS: dict[str, Cut] = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CutMesh:
-    """A cut garment's vertices, each within one triangle of the base mesh.
+    """Mesh of a cut garment; each vertex is inside one triangle of the base mesh.
 
     Attributes:
         corners: (R, 3) int32 vertices of the base mesh.
-        shares: (R, 3) float32 of those, sum 1.
+        shares: (R, 3) float32 barycentric weights of the corners, sum 1.
         stand_off_m: (R,) float32 distance along the normal.
         triangles: (T, 3) int32.
-        inner: vertices of the base mesh that lie within, (K,) int32.
+        inner: (K,) int32 vertices of the base mesh inside the borders.
     """
 
     corners: IntArray
@@ -80,13 +80,13 @@ class CutMesh:
     triangles: IntArray
     inner: IntArray
 
-    def mixed(self, values: FloatArray) -> FloatArray:
-        """(R, X) of values (V, X) of the base mesh's vertices."""
+    def interpolate(self, values: FloatArray) -> FloatArray:
+        """Interpolates values (V, X) of the base mesh's vertices to (R, X)."""
         return np.einsum("rk,rkx->rx", self.shares, values[self.corners])
 
 
 class _Clipper:
-    """Triangles that are cut, bound after bound; new vertices are mixes of the base mesh's."""
+    """Clips triangles by one bound after the other; new vertices interpolate the base mesh's."""
 
     def __init__(self, bounds: FloatArray, triangles: IntArray) -> None:
         self.values = [bound.tolist() for bound in bounds]
@@ -96,7 +96,7 @@ class _Clipper:
             self._clip(bound)
 
     def _clip(self, bound: int) -> None:
-        """Keep what lies where the bound's value is positive."""
+        """Keeps the part where the value of the bound is positive."""
         made: dict[tuple[int, int], int] = {}
         value = self.values[bound]
         kept: list[list[int]] = []
@@ -119,7 +119,7 @@ class _Clipper:
         self.triangles = kept
 
     def _between(self, first: int, second: int, bound: int) -> int:
-        """A new vertex where an edge crosses the bound."""
+        """Adds a vertex where an edge crosses the bound."""
         start, end = self.values[bound][first], self.values[bound][second]
         t = start / (start - end)
         for value in self.values:
@@ -131,8 +131,8 @@ class _Clipper:
         return len(self.mixes) - 1
 
 
-def cut_out(assets: MakeHumanAssets, cut: Cut) -> CutMesh:
-    """Cut a garment out of its helper."""
+def cut_garment(assets: MakeHumanAssets, cut: Cut) -> CutMesh:
+    """Cuts a garment out of its helper."""
     base = assets.base
     faces = base.faces[base.faces_in(cut.helper)]
     triangles = np.concatenate([faces[:, [0, 1, 2]], faces[:, [0, 2, 3]]])
@@ -162,14 +162,14 @@ def cut_out(assets: MakeHumanAssets, cut: Cut) -> CutMesh:
 
 def _bounds(points: FloatArray, cut: Cut, shoulder: FloatArray, elbow: FloatArray,
             wrist: FloatArray) -> FloatArray:  # fmt: skip
-    """(3, V) positive inside: above the hem, below the neckline, within the sleeve.
+    """(3, V) values that are positive above the hem, below the neckline, within the sleeve.
 
     Args:
-        points: (V, 3).
-        cut: what is wished.
-        shoulder: (3,) of the left arm.
-        elbow: (3,).
-        wrist: (3,).
+        points: (V, 3) vertices of the base mesh.
+        cut: borders of the garment.
+        shoulder: (3,) joint of the left arm.
+        elbow: (3,) joint of the left arm.
+        wrist: (3,) joint of the left arm.
     """
     x, y, z = points.T
     neck, slope = cut.neck
@@ -181,12 +181,12 @@ def _bounds(points: FloatArray, cut: Cut, shoulder: FloatArray, elbow: FloatArra
     on_lower = away_lower < away
     along = np.where(on_lower & (along_lower > 0), length + along_lower, along)
     away = np.minimum(away, away_lower)
-    if cut.sleeve < 0:  # straps: cut straight down beside the shoulder
+    if cut.sleeve < 0:  # straps: cut straight down next to the shoulder
         flank = np.minimum(5.0 * np.maximum(3.7 - y, 0.0), 4.0 * (away - 0.75))
         sleeve = 1.66 + cut.sleeve - np.abs(x) + np.maximum(flank, 0.0)
     else:
         sleeve = cut.sleeve - along + 5.0 * np.maximum(away - 0.95, 0.0)
-    if cut.neck[0] < 2.0:  # trousers: hands hang beside the hips
+    if cut.neck[0] < 2.0:  # trousers: hands hang next to the hips
         sleeve = np.ones_like(x)
     return np.stack([y - cut.hem, neck - slope * np.maximum(z, 0.0) - y, sleeve])
 
@@ -194,7 +194,7 @@ def _bounds(points: FloatArray, cut: Cut, shoulder: FloatArray, elbow: FloatArra
 def _along(
     points: FloatArray, start: FloatArray, line: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """How far along a line points are, and how far from the segment."""
+    """Coordinate of points along a line, and their distance from the segment."""
     length = float(np.linalg.norm(line))
     rel = points - start
     along = rel @ (line / length)
@@ -203,17 +203,17 @@ def _along(
     return along, away
 
 
-def skin_under(
+def hidden_skin(
     assets: MakeHumanAssets, mesh: CutMesh, nearest: IntArray, away: FloatArray, reach: float
 ) -> BoolArray:
-    """Skin that a cut garment hides.
+    """(BODY_VERTICES,) whether each vertex of the skin is hidden by a cut garment.
 
     Args:
         assets: MakeHuman's data.
         mesh: the garment.
-        nearest: for each vertex of the skin, the helper's vertex nearest to it.
-        away: how far that is, decimetres.
-        reach: skin further away stays.
+        nearest: nearest helper vertex of each skin vertex.
+        away: distance to that vertex, decimetres.
+        reach: maximum distance of hidden skin, decimetres.
     """
     within = np.zeros(len(assets.base.positions), bool)
     within[mesh.inner] = True

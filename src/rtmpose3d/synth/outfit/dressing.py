@@ -1,7 +1,7 @@
-"""Dressing: which garments go together, their colours and fabrics.
+"""Dressing of bodies: choice of garments, their colours and fabrics.
 
-`dress` gives the meshes of a body with clothes, hair and a face, rest pose, and says in words what
-it wears.
+`dress` returns the meshes of a body with clothes, hair and face in the rest pose, and the names of
+what it wears.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from rtmpose3d.structures import FloatArray, UInt8Array
 from rtmpose3d.synth.assets import BODY_VERTICES, Proxy
 from rtmpose3d.synth.body import RiggedBody
 from rtmpose3d.synth.outfit.fabric import finish, sample_colour, sample_tile
-from rtmpose3d.synth.outfit.garments import Garment, pick
+from rtmpose3d.synth.outfit.garments import Garment, pick_garment
 from rtmpose3d.synth.outfit.head import hair_colour, head_meshes
 from rtmpose3d.synth.outfit.skin_meshes import skin_meshes
-from rtmpose3d.synth.outfit.skin_textures import tone_of
+from rtmpose3d.synth.outfit.skin_textures import sample_tone
 from rtmpose3d.synth.outfit.wardrobe import Wardrobe, garment_mesh
 from rtmpose3d.synth.scene import Material, Mesh
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Dressed:
-    """A body's meshes and words about them."""
+class DressedBody:
+    """Meshes of a dressed body in the rest pose, and names of its garments by slot."""
 
     meshes: tuple[Mesh, ...]
     wears: dict[str, str]
 
 
-def dress(rng: np.random.Generator, body: RiggedBody, wardrobe: Wardrobe) -> Dressed:
-    """Clothe a body and give it a face.
+def dress(rng: np.random.Generator, body: RiggedBody, wardrobe: Wardrobe) -> DressedBody:
+    """Dresses a body and gives it skin, hair and a face.
 
     Args:
-        rng: source of chance.
-        body: as `make_body` builds it.
-        wardrobe: what there is.
+        rng: source of all randomness.
+        body: the naked body.
+        wardrobe: available garments and skins.
     """
     wears: dict[str, str] = {}
     outfit = _choose_outfit(rng, body, wardrobe)
@@ -49,10 +49,10 @@ def dress(rng: np.random.Generator, body: RiggedBody, wardrobe: Wardrobe) -> Dre
         wears[garment.slot] = garment.name
     hair_rgb = hair_colour(rng, body)
     meshes += head_meshes(rng, body, wardrobe, hair_rgb, wears)
-    tone = tone_of(rng, body.traits)
+    tone = sample_tone(rng, body.traits)
     wears["skin_tone"] = f"{tone:.1f}"
     meshes += skin_meshes(rng, body, wardrobe, hidden, tone, hair_rgb)
-    return Dressed(meshes=tuple(meshes), wears=wears)
+    return DressedBody(meshes=tuple(meshes), wears=wears)
 
 
 def _choose_outfit(rng: np.random.Generator, body: RiggedBody, wardrobe: Wardrobe) -> list[Garment]:
@@ -60,25 +60,25 @@ def _choose_outfit(rng: np.random.Generator, body: RiggedBody, wardrobe: Wardrob
     have = wardrobe.garments
     outfit: list[Garment] = []
     if have["whole"] and rng.random() < 0.12:
-        outfit.append(pick(rng, have["whole"], male))
+        outfit.append(pick_garment(rng, have["whole"], male))
     else:
         if have["bottom"]:
-            outfit.append(pick(rng, have["bottom"], male))
+            outfit.append(pick_garment(rng, have["bottom"], male))
         if have["top"] and not (male > 0.5 and rng.random() < 0.03):
-            outfit.append(pick(rng, have["top"], male))
+            outfit.append(pick_garment(rng, have["top"], male))
     if have["shoes"] and rng.random() < 0.85:
-        outfit.append(pick(rng, have["shoes"], male))
+        outfit.append(pick_garment(rng, have["shoes"], male))
     if have["hat"] and rng.random() < 0.07:
-        outfit.append(pick(rng, have["hat"], male))
+        outfit.append(pick_garment(rng, have["hat"], male))
     return outfit
 
 
 def _cloth_mesh(rng: np.random.Generator, garment: Garment, body: RiggedBody) -> Mesh:
-    """A garment in its own texture, recoloured, or in a fabric."""
+    """Mesh of a garment with its own texture, recoloured, or in a random fabric."""
     roughness = float(rng.uniform(0.6, 1.0))
     if garment.slot == "shoes":
         roughness = float(rng.uniform(0.25, 0.8))
-    if not isinstance(garment.hangs, Proxy):
+    if not isinstance(garment.binding, Proxy):
         tile = sample_tile(rng)
         scale = np.float32(rng.uniform(0.7, 2.2))
         return garment_mesh(
@@ -87,7 +87,7 @@ def _cloth_mesh(rng: np.random.Generator, garment: Garment, body: RiggedBody) ->
             Material(shading="cloth", texture=tile, roughness=roughness, two_sided=True),
             garment.surface.uv * scale,
         )
-    own, shade = garment.hangs.texture, garment.hangs.shade
+    own, shade = garment.binding.texture, garment.binding.shade
     if own is not None and rng.random() < (0.45 if garment.slot != "shoes" else 0.6):
         tint = np.array((1.0, 1.0, 1.0)) * rng.uniform(0.55, 1.15)
         if rng.random() < 0.3:
@@ -101,16 +101,16 @@ def _cloth_mesh(rng: np.random.Generator, garment: Garment, body: RiggedBody) ->
             two_sided=True,
         )
         return garment_mesh(garment, body, material)
-    image = _recoloured(rng, own, shade)
+    image = _recolour(rng, own, shade)
     return garment_mesh(
         garment, body, Material(shading="cloth", texture=image, roughness=roughness, two_sided=True)
     )
 
 
-def _recoloured(
+def _recolour(
     rng: np.random.Generator, own: UInt8Array | None, shade: FloatArray | None
 ) -> UInt8Array:
-    """A fabric under the garment's own light and dark (folds, seams), 512 x 512."""
+    """A random fabric shaded like the garment's own texture (folds, seams), 512 x 512."""
     size = 512
     if rng.random() < 0.45:
         plain = np.tile(np.array(sample_colour(rng), np.float32), (256, 256, 1))

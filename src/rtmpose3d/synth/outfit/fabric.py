@@ -1,6 +1,6 @@
-"""Colours and woven, printed or plain patterns, as small tiles that repeat.
+"""Random fabrics: colours and woven, printed or plain patterns as seamless tiles.
 
-Tiles are (256, 256, 4) uint8 RGBA; they repeat without a border. All are drawn from a generator.
+Tiles are (256, 256, 4) uint8 RGBA.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ TILE_PX = 256
 Colour = tuple[float, float, float]
 """sRGB, 0 to 1."""
 
-# What people wear: grey scale, denim and earth are far more frequent than signal colours.
+# Common colours of clothes and their weights: greys, denim and earth tones dominate.
 _BASICS: tuple[tuple[Colour, float], ...] = (
     ((0.05, 0.05, 0.06), 3.0),
     ((0.16, 0.16, 0.18), 2.0),
@@ -36,27 +36,29 @@ _BASICS: tuple[tuple[Colour, float], ...] = (
 
 
 def sample_colour(rng: np.random.Generator) -> Colour:
-    """A colour of clothes: half of the time a usual one, else any."""
+    """A random colour of clothes: about half of the time a common one, otherwise any."""
     if rng.random() < 0.55:
-        chance = np.array([weight for _, weight in _BASICS])
-        base = np.array(_BASICS[int(rng.choice(len(_BASICS), p=chance / chance.sum()))][0])
+        probability = np.array([weight for _, weight in _BASICS])
+        base = np.array(
+            _BASICS[int(rng.choice(len(_BASICS), p=probability / probability.sum()))][0]
+        )
         r, g, b = np.clip(base * rng.uniform(0.8, 1.2) + rng.normal(0, 0.025, 3), 0.02, 0.98)
         return float(r), float(g), float(b)
     return colorsys.hsv_to_rgb(rng.random(), rng.beta(2.2, 1.6), rng.uniform(0.18, 1.0))
 
 
 def sample_tile(rng: np.random.Generator) -> UInt8Array:
-    """A fabric: plain ones most often."""
+    """A random fabric; plain ones are the most frequent."""
     names = list(_PATTERNS)
-    chance = np.array([_PATTERNS[name][1] for name in names])
-    name = names[int(rng.choice(len(names), p=chance / chance.sum()))]
+    probability = np.array([_PATTERNS[name][1] for name in names])
+    name = names[int(rng.choice(len(names), p=probability / probability.sum()))]
     first, second = (np.array(sample_colour(rng), np.float32) for _ in range(2))
     image = _PATTERNS[name][0](rng, first, second)
     return finish(rng, image)
 
 
 def finish(rng: np.random.Generator, image: FloatArray) -> UInt8Array:
-    """Weave and wear over an image (H, W, 3) of 0 to 1."""
+    """Adds weave and wear to an image (H, W, 3) of 0 to 1; returns (H, W, 4) uint8 RGBA."""
     h, w = image.shape[:2]
     weave = 1.0 + rng.uniform(0.0, 0.07) * rng.standard_normal((h, w)).astype(np.float32)
     worn = 1.0 + rng.uniform(0.0, 0.10) * _noise(rng, 6, (w, h))
@@ -66,7 +68,7 @@ def finish(rng: np.random.Generator, image: FloatArray) -> UInt8Array:
 
 
 def _noise(rng: np.random.Generator, cells: int, size_wh: tuple[int, int]) -> FloatArray:
-    """(H, W) smooth noise of unit deviation that repeats."""
+    """(H, W) smooth seamless noise of unit standard deviation."""
     grid = rng.standard_normal((cells, cells)).astype(np.float32)
     wrapped = np.tile(grid, (3, 3))
     big = cv2.resize(wrapped, (size_wh[0] * 3, size_wh[1] * 3), interpolation=cv2.INTER_CUBIC)
@@ -75,14 +77,14 @@ def _noise(rng: np.random.Generator, cells: int, size_wh: tuple[int, int]) -> Fl
 
 
 def _axes() -> tuple[FloatArray, FloatArray]:
-    """Columns and rows, 0 to 1."""
+    """Coordinates of columns and rows, 0 to 1."""
     line = (np.arange(TILE_PX, dtype=np.float32) + 0.5) / TILE_PX
     return np.broadcast_to(line, (TILE_PX, TILE_PX)), np.broadcast_to(
         line[:, None], (TILE_PX, TILE_PX)
     )
 
 
-def _mixed(first: FloatArray, second: FloatArray, share: FloatArray) -> FloatArray:
+def _blend(first: FloatArray, second: FloatArray, share: FloatArray) -> FloatArray:
     return first * (1.0 - share[..., None]) + second * share[..., None]
 
 
@@ -94,13 +96,13 @@ def _stripes(rng: np.random.Generator, first: FloatArray, second: FloatArray) ->
     u, v = _axes()
     along = v if rng.random() < 0.7 else u
     count, width = int(rng.integers(2, 22)), rng.uniform(0.15, 0.6)
-    return _mixed(first, second, ((along * count) % 1.0 < width).astype(np.float32))
+    return _blend(first, second, ((along * count) % 1.0 < width).astype(np.float32))
 
 
 def _diagonal(rng: np.random.Generator, first: FloatArray, second: FloatArray) -> FloatArray:
     u, v = _axes()
     count = int(rng.integers(2, 14))
-    return _mixed(
+    return _blend(
         first, second, (((u + v) * count) % 1.0 < rng.uniform(0.2, 0.6)).astype(np.float32)
     )
 
@@ -110,7 +112,7 @@ def _checks(rng: np.random.Generator, first: FloatArray, second: FloatArray) -> 
     count, width = int(rng.integers(2, 12)), rng.uniform(0.25, 0.55)
     across = ((u * count) % 1.0 < width).astype(np.float32)
     down = ((v * count) % 1.0 < width).astype(np.float32)
-    return _mixed(first, second, 0.5 * across + 0.5 * down)
+    return _blend(first, second, 0.5 * across + 0.5 * down)
 
 
 def _tartan(rng: np.random.Generator, first: FloatArray, second: FloatArray) -> FloatArray:
@@ -120,7 +122,7 @@ def _tartan(rng: np.random.Generator, first: FloatArray, second: FloatArray) -> 
     count, shift = int(rng.integers(1, 5)), rng.random()
     for axis in (u, v):
         line = ((axis * count + shift) % 1.0 < 0.06).astype(np.float32)
-        image = _mixed(image, third, 0.8 * line)
+        image = _blend(image, third, 0.8 * line)
     return image
 
 
@@ -128,18 +130,18 @@ def _dots(rng: np.random.Generator, first: FloatArray, second: FloatArray) -> Fl
     u, v = _axes()
     count, radius = int(rng.integers(2, 14)), rng.uniform(0.15, 0.42)
     x, y = (u * count) % 1.0 - 0.5, (v * count) % 1.0 - 0.5
-    return _mixed(first, second, (np.hypot(x, y) < radius).astype(np.float32))
+    return _blend(first, second, (np.hypot(x, y) < radius).astype(np.float32))
 
 
 def _print(rng: np.random.Generator, first: FloatArray, second: FloatArray) -> FloatArray:
-    """Flowers, camouflage and the like: noise cut at some heights."""
+    """Blobs as of flowers or camouflage: thresholded noise."""
     cells = int(rng.integers(4, 26))
     field = _noise(rng, cells, (TILE_PX, TILE_PX))
-    image = _mixed(first, second, (field > rng.uniform(-0.3, 0.9)).astype(np.float32))
+    image = _blend(first, second, (field > rng.uniform(-0.3, 0.9)).astype(np.float32))
     if rng.random() < 0.6:
         third = np.array(sample_colour(rng), np.float32)
         other = _noise(rng, cells, (TILE_PX, TILE_PX))
-        image = _mixed(image, third, (other > rng.uniform(0.3, 1.2)).astype(np.float32))
+        image = _blend(image, third, (other > rng.uniform(0.3, 1.2)).astype(np.float32))
     return image
 
 
@@ -165,9 +167,9 @@ def _knit(rng: np.random.Generator, first: FloatArray, second: FloatArray) -> Fl
 def _blocks(rng: np.random.Generator, first: FloatArray, second: FloatArray) -> FloatArray:
     _, v = _axes()
     third = np.array(sample_colour(rng), np.float32)
-    image = _mixed(first, second, (v > rng.uniform(0.3, 0.7)).astype(np.float32))
+    image = _blend(first, second, (v > rng.uniform(0.3, 0.7)).astype(np.float32))
     middle = rng.uniform(0.2, 0.8)
-    return _mixed(image, third, (np.abs(v - middle) < rng.uniform(0.02, 0.12)).astype(np.float32))
+    return _blend(image, third, (np.abs(v - middle) < rng.uniform(0.02, 0.12)).astype(np.float32))
 
 
 _Painter = Callable[[np.random.Generator, FloatArray, FloatArray], FloatArray]
@@ -185,8 +187,8 @@ _PATTERNS: dict[str, tuple[_Painter, float]] = {
 }
 
 
-def linear(colour: Colour | FloatArray) -> Colour:
-    """An sRGB colour as linear light, 0 to 1."""
+def linear_rgb(colour: Colour | FloatArray) -> Colour:
+    """Converts an sRGB colour to linear light, 0 to 1."""
     value = np.asarray(colour, np.float64)
     low = value / 12.92
     high = ((value + 0.055) / 1.055) ** 2.4

@@ -1,8 +1,8 @@
-"""Garments: pieces of MakeHuman's clothes, and plain ones cut from the body's own helper mesh.
+"""Garments: parts of MakeHuman's clothes, and plain garments cut from its helper meshes.
 
-A suit of MakeHuman's is taken apart into top and bottom, so that they combine. T-shirts, shorts,
-leggings, skirts, ... are cut from the helper "tights" and "skirt" that lie around the body. Each
-`Garment` places itself on any body and knows which skin it hides.
+MakeHuman's suits are split into top and bottom, so that these can be combined. T-shirts, shorts,
+leggings, skirts, ... are cut from the helpers "tights" and "skirt" around the body. A `Garment`
+fits any body and knows which skin it hides.
 """
 
 from __future__ import annotations
@@ -24,77 +24,79 @@ from rtmpose3d.synth.assets import (
     vertex_normals,
 )
 from rtmpose3d.synth.body import RiggedBody
-from rtmpose3d.synth.outfit.cut import CUTS, CutMesh, cut_out, skin_under
+from rtmpose3d.synth.outfit.cut import CUTS, CutMesh, cut_garment, hidden_skin
 
 Slot = Literal["top", "bottom", "whole", "shoes", "hat", "hair"]
-_WAIST = 1.0  # decimetres of the base mesh: pieces above are tops
+_WAIST = 1.0  # y in decimetres of the base mesh that separates tops from bottoms
 _DM_PER_M = np.float32(10.0)
-_TILES_PER_M = 2.2  # of fabric on cut garments
+_TILES_PER_M = 2.2  # repetitions of the fabric on cut garments
 _BOTTOMS = ("leggings", "trousers", "capri", "shorts", "short_shorts", "briefs", "skirt_long",
             "skirt", "skirt_short")  # fmt: skip
-_WHOLES = ("overall", "swimsuit")
+_FULL = ("overall", "swimsuit")
 _WOMEN_ONLY = ("bikini_top", "swimsuit", "crop_top", "skirt_long", "skirt", "skirt_short")
 _RARE = ("bikini_top", "swimsuit", "briefs", "overall")
-_COVER_DM = 0.6  # skin further than this from the garment is not hidden
+_COVER_DM = 0.6  # maximum distance of hidden skin from the garment
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Garment:
-    """Something to wear.
+    """A garment, or hair, that fits any body.
 
     Attributes:
-        name: for the labels.
-        slot: where it is worn.
-        surface: triangles and UV; `source` names vertices of the proxy or of the cut mesh.
-        hangs: how it hangs on the body.
-        bone_ids, bone_weights: (R, 4) of the drawn vertices.
-        hidden: (BODY_VERTICES,) skin that it covers.
-        woman, man: how readily women and men wear it.
+        name: name in the metadata of the labels.
+        slot: part of the outfit.
+        surface: triangles and UV; `source` indexes vertices of the proxy or of the cut mesh.
+        binding: attachment to the body.
+        bone_ids, bone_weights: (R, 4) bones of the rendered vertices.
+        hidden: (BODY_VERTICES,) whether it hides each vertex of the skin.
+        weight_female, weight_male: relative frequency among women and men.
     """
 
     name: str
     slot: Slot
     surface: Surface
-    hangs: Proxy | CutMesh
+    binding: Proxy | CutMesh
     bone_ids: UInt8Array
     bone_weights: FloatArray
     hidden: BoolArray
-    woman: float = 1.0
-    man: float = 1.0
+    weight_female: float = 1.0
+    weight_male: float = 1.0
 
     def fit(self, body: RiggedBody) -> tuple[FloatArray, FloatArray]:
-        """Vertices (R, 3) in metres and their normals, float32, at rest."""
+        """Vertices (R, 3) in metres and normals (R, 3) on a body at rest, float32."""
         triangles, source = self.surface.vertex_triangles, self.surface.source
-        if isinstance(self.hangs, Proxy):
-            vertices = self.hangs.fit(body.vertices * _DM_PER_M) / _DM_PER_M
+        if isinstance(self.binding, Proxy):
+            vertices = self.binding.fit(body.vertices * _DM_PER_M) / _DM_PER_M
             normals = vertex_normals(vertices, triangles)
         else:
-            vertices = self.hangs.mixed(body.vertices)
+            vertices = self.binding.interpolate(body.vertices)
             normals = vertex_normals(vertices, triangles)
-            vertices = vertices + self.hangs.stand_off_m[:, None] * normals
+            vertices = vertices + self.binding.stand_off_m[:, None] * normals
         return vertices[source], normals[source]
 
 
-def garments_of(assets: MakeHumanAssets) -> list[Garment]:
-    """Everything that can be worn, hair and hats included."""
-    found: list[Garment] = []
+def load_garments(assets: MakeHumanAssets) -> list[Garment]:
+    """Loads all garments, including hair and hats."""
+    garments: list[Garment] = []
     for proxy in assets.proxies("clothes"):
         if "shoe" in proxy.name:
-            found.append(_worn(assets, proxy, proxy.name, "shoes", None))
+            garments.append(_from_proxy(assets, proxy, proxy.name, "shoes", None))
         elif not len(proxy.hidden):
-            found.append(_worn(assets, proxy, proxy.name, "hat", None))
+            garments.append(_from_proxy(assets, proxy, proxy.name, "hat", None))
         else:
-            found += _taken_apart(assets, proxy)
-    found += [_worn(assets, proxy, proxy.name, "hair", None) for proxy in assets.proxies("hair")]
+            garments += _split_suit(assets, proxy)
+    garments += [
+        _from_proxy(assets, proxy, proxy.name, "hair", None) for proxy in assets.proxies("hair")
+    ]
     nearest = _nearest_helper(assets)
-    found += [_cut(assets, nearest, name) for name in CUTS]
-    return found
+    garments += [_from_cut(assets, nearest, name) for name in CUTS]
+    return garments
 
 
-def _worn(
+def _from_proxy(
     assets: MakeHumanAssets, proxy: Proxy, name: str, slot: Slot, keep: BoolArray | None
 ) -> Garment:
-    """A proxy or some of its faces."""
+    """A garment from a proxy or some of its faces."""
     surface = build_surface(proxy.mesh, keep)
     ids, weights = proxy.bone_weights(assets.rig)
     hidden = np.zeros(BODY_VERTICES, bool)
@@ -104,27 +106,27 @@ def _worn(
         hidden &= y > _WAIST
     elif slot == "bottom":
         hidden &= y <= _WAIST
-    for_women, for_men = (1.0, 1.0)
+    female, male = (1.0, 1.0)
     if slot in ("top", "bottom", "whole"):
-        for_women, for_men = (1.0, 0.04) if proxy.name.startswith("female") else (0.45, 1.0)
+        female, male = (1.0, 0.04) if proxy.name.startswith("female") else (0.45, 1.0)
     elif slot == "hair":
         short = proxy.name.startswith(("short", "afro"))
-        for_women, for_men = (0.35, 1.0) if short else (1.0, 0.10)
+        female, male = (0.35, 1.0) if short else (1.0, 0.10)
     return Garment(
         name=name,
         slot=slot,
         surface=surface,
-        hangs=proxy,
+        binding=proxy,
         bone_ids=ids[surface.source],
         bone_weights=weights[surface.source],
         hidden=hidden,
-        woman=for_women,
-        man=for_men,
+        weight_female=female,
+        weight_male=male,
     )
 
 
-def _taken_apart(assets: MakeHumanAssets, proxy: Proxy) -> list[Garment]:
-    """The top and the bottom of a suit, or the whole where it is of one piece."""
+def _split_suit(assets: MakeHumanAssets, proxy: Proxy) -> list[Garment]:
+    """Top and bottom of a suit, or the full suit if it is of one piece."""
     piece = connected_parts(proxy.mesh)
     rest = proxy.fit(assets.base.positions)
     y = rest[proxy.mesh.faces[:, :3], 1].mean(axis=1)
@@ -135,17 +137,17 @@ def _taken_apart(assets: MakeHumanAssets, proxy: Proxy) -> list[Garment]:
     np.maximum.at(highest, piece, y)
     large = (count > 0.15 * len(piece)) & (highest - lowest > 4.5) & (lowest < -3) & (highest > 4)
     if large.any():
-        return [_worn(assets, proxy, proxy.name, "whole", None)]
+        return [_from_proxy(assets, proxy, proxy.name, "whole", None)]
     middle = np.bincount(piece, y) / count
     upper = (middle > _WAIST)[piece]
     return [
-        _worn(assets, proxy, f"{proxy.name}_top", "top", upper),
-        _worn(assets, proxy, f"{proxy.name}_bottom", "bottom", ~upper),
+        _from_proxy(assets, proxy, f"{proxy.name}_top", "top", upper),
+        _from_proxy(assets, proxy, f"{proxy.name}_bottom", "bottom", ~upper),
     ]
 
 
 def _nearest_helper(assets: MakeHumanAssets) -> dict[str, tuple[IntArray, FloatArray]]:
-    """For each helper: the helper's vertex nearest to each vertex of the skin, and how near."""
+    """For each helper: its nearest vertex to each skin vertex, and the distance."""
     skin = assets.base.positions[:BODY_VERTICES]
     nearest: dict[str, tuple[IntArray, FloatArray]] = {}
     for helper in ("helper-tights", "helper-skirt"):
@@ -164,43 +166,45 @@ def _nearest_helper(assets: MakeHumanAssets) -> dict[str, tuple[IntArray, FloatA
     return nearest
 
 
-def _cut(
+def _from_cut(
     assets: MakeHumanAssets, nearest: dict[str, tuple[IntArray, FloatArray]], name: str
 ) -> Garment:
     cut = CUTS[name]
-    mesh = cut_out(assets, cut)
-    hidden = skin_under(assets, mesh, *nearest[cut.helper], _COVER_DM)
+    mesh = cut_garment(assets, cut)
+    hidden = hidden_skin(assets, mesh, *nearest[cut.helper], _COVER_DM)
     if cut.helper == "helper-skirt":
         hidden[:] = False
-    place = mesh.mixed(assets.base.positions) / _DM_PER_M * _TILES_PER_M
+    tiles = mesh.interpolate(assets.base.positions) / _DM_PER_M * _TILES_PER_M
     dense = np.zeros((len(mesh.corners), len(assets.rig.names)), np.float32)
     row = np.arange(len(dense))
     for corner in range(3):
         vertex = mesh.corners[:, corner]
         for k in range(4):
-            share = mesh.shares[:, corner] * assets.rig.bone_weights[vertex, k]
-            np.add.at(dense, (row, assets.rig.bone_ids[vertex, k]), share)
+            weight = mesh.shares[:, corner] * assets.rig.bone_weights[vertex, k]
+            np.add.at(dense, (row, assets.rig.bone_ids[vertex, k]), weight)
     ids, weights = reduce_weights(dense)
     rare = 0.5 if name in _RARE else 1.0
     return Garment(
         name=name,
-        slot="bottom" if name in _BOTTOMS else "whole" if name in _WHOLES else "top",
+        slot="bottom" if name in _BOTTOMS else "whole" if name in _FULL else "top",
         surface=Surface(
             source=row.astype(np.int32),
-            uv=np.stack([place[:, 0] + 0.6 * place[:, 2], place[:, 1]], axis=1),
+            uv=np.stack([tiles[:, 0] + 0.6 * tiles[:, 2], tiles[:, 1]], axis=1),
             triangles=mesh.triangles,
             vertex_triangles=mesh.triangles,
         ),
-        hangs=mesh,
+        binding=mesh,
         bone_ids=ids,
         bone_weights=weights,
         hidden=hidden,
-        woman=rare,
-        man=0.03 if name in _WOMEN_ONLY else 0.4 if name == "leggings" else rare,
+        weight_female=rare,
+        weight_male=0.03 if name in _WOMEN_ONLY else 0.4 if name == "leggings" else rare,
     )
 
 
-def pick(rng: np.random.Generator, garments: tuple[Garment, ...], male: float) -> Garment:
-    """One of the garments, as readily as a woman (male 0) or a man (1) wears it."""
-    chance = np.array([male * g.man + (1.0 - male) * g.woman for g in garments])
-    return garments[int(rng.choice(len(garments), p=chance / chance.sum()))]
+def pick_garment(rng: np.random.Generator, garments: tuple[Garment, ...], male: float) -> Garment:
+    """Picks a garment by its frequency among women (male 0) or men (male 1)."""
+    probability = np.array(
+        [male * g.weight_male + (1.0 - male) * g.weight_female for g in garments]
+    )
+    return garments[int(rng.choice(len(garments), p=probability / probability.sum()))]

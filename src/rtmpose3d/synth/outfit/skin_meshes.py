@@ -1,4 +1,4 @@
-"""The skin's meshes for a body, without what clothes hide."""
+"""Meshes of the skin, without the parts hidden by clothes."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ def skin_meshes(
     tone: float,
     hair_rgb: Colour,
 ) -> list[Mesh]:
-    """Head, body and hands.
+    """Builds head, body and hands.
 
     Args:
-        rng: source of chance.
+        rng: source of all randomness.
         body: the body.
-        wardrobe: of the shared skins.
-        hidden: (BODY_VERTICES,) skin under clothes, left out.
-        tone: of the skin, 0 light to 9 dark.
+        wardrobe: holds the shared skins.
+        hidden: (BODY_VERTICES,) whether clothes hide each vertex of the skin.
+        tone: tone of the skin, 0 light to 9 dark.
         hair_rgb: colour of the hair, sRGB.
     """
     tone, body_image, hands_image = wardrobe.skin(tone, rng)
     head_image = head_texture(rng, tone, body.traits, hair_rgb, wardrobe.regions)
     regions = wardrobe.regions
-    looks = Material(shading="skin", roughness=float(rng.uniform(0.45, 0.75)))
+    material = Material(shading="skin", roughness=float(rng.uniform(0.45, 0.75)))
     normals = _skin_normals(body, regions)
     return [
-        base_mesh(surface, body, replace(looks, texture=image), hidden, normals)
+        base_mesh(surface, body, replace(material, texture=image), hidden, normals)
         for surface, image in (
             (regions.head, head_image),
             (regions.body, body_image),
@@ -50,7 +50,7 @@ def skin_meshes(
 
 
 def _skin_normals(body: RiggedBody, regions: SkinRegions) -> FloatArray:
-    """Of the whole skin at once, so that no seam shows between its parts."""
+    """Normals of the complete skin, so that no seam is visible between its parts."""
     triangles = np.concatenate(
         [s.vertex_triangles for s in (regions.head, regions.body, regions.hands, regions.inside)]
     )
@@ -64,7 +64,7 @@ def base_mesh(
     hidden: BoolArray | None,
     normals: FloatArray | None = None,
 ) -> Mesh:
-    """A part of the base mesh without what clothes hide."""
+    """Mesh of a part of the base mesh, without triangles whose vertices are all hidden."""
     triangles = surface.triangles
     if normals is None:
         normals = vertex_normals(body.vertices, surface.vertex_triangles)

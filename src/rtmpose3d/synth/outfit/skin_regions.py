@@ -1,8 +1,8 @@
-"""The skin's surfaces: head, hands, the rest, and the dark insides of mouth and eye sockets.
+"""Surfaces of the skin (head, hands, body, insides of mouth and eye sockets) and masks on them.
 
-MakeHuman's own UV gives the face few texels, so the head gets a cylinder around the neck's axis,
-wide in front; the hands get their part of MakeHuman's UV enlarged. Here too: where lips, lids,
-brows, beard, scalp and nails are, and how hollow the skin is (creases are darker).
+MakeHuman's own UV gives the face few texels, so the head is mapped to a cylinder around the neck's
+axis, wide in front, and the hands get an enlarged part of MakeHuman's UV. The masks mark lips,
+lids, beard, scalp and nails, and how hollow the skin is (creases are darker).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HEAD_WH, BODY_WH, HANDS_WH = (512, 512), (512, 512), (512, 256)  # texels
 _HANDS_UV = (0.355, 0.005, 0.415, 0.2)  # left, bottom, width, height of both hands in the UV
 _HEAD_AXIS_Z, _HEAD_BOTTOM, _HEAD_HEIGHT = 0.3, 5.9, 2.7  # decimetres of the base mesh
 _FRONT_POWER = 0.72  # below 1: the face gets more texels than the back of the head
-_ISLANDS: dict[str, tuple[tuple[float, float], ...]] = {  # a point of MakeHuman's UV in each
+_ISLANDS: dict[str, tuple[tuple[float, float], ...]] = {  # a point inside each, MakeHuman's UV
     "head": ((0.85, 0.5),),
     "mouth": ((0.84, 0.08),),
     "body": ((0.38, 0.6),),
@@ -39,13 +39,13 @@ _FACE, _LEFT_HAND = 23, 91  # first keypoints
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SkinRegions:
-    """Surfaces of the skin and what is where on them.
+    """Surfaces of the skin and masks on their textures.
 
     Attributes:
-        head, body, hands, inside: surfaces with their own UV; `inside` is dark (mouth, sockets).
-        crease: of each texture, (H, W) float32, 1 plain skin, less in hollows.
-        face: name to (H, W) float32 mask, 0 to 1, on the head's texture: lips, lids, brows,
-            cheeks, nose, beard, scalp.
+        head, body, hands, inside: surfaces with UV of their own; `inside` is dark (mouth, sockets).
+        crease: (H, W) float32 per texture, 1 for plain skin, less in hollows.
+        face: name to (H, W) float32 mask, 0 to 1, on the head's texture: lips, lids, liner,
+            cheeks, nose, beard, moustache, scalp.
         nails, palms: (H, W) masks on the hands' texture.
     """
 
@@ -59,8 +59,8 @@ class SkinRegions:
     palms: FloatArray
 
 
-def find_regions(assets: MakeHumanAssets, keypoints: KeypointAnchors) -> SkinRegions:
-    """Divide the skin; call it once."""
+def build_regions(assets: MakeHumanAssets, keypoints: KeypointAnchors) -> SkinRegions:
+    """Divides the skin into surfaces and builds the masks."""
     base = assets.base
     island = _islands(assets)
     positions = base.positions.astype(np.float64)
@@ -73,7 +73,7 @@ def find_regions(assets: MakeHumanAssets, keypoints: KeypointAnchors) -> SkinReg
     inside = build_surface(base, island["mouth"] | island["socket"])
     normals, hollow = _hollowness(assets)
     crease = {
-        name: 1.0 - 0.42 * paint(surface, hollow, size)
+        name: 1.0 - 0.42 * paint_vertices(surface, hollow, size)
         for name, surface, size in (
             ("head", head, HEAD_WH),
             ("body", body, BODY_WH),
@@ -94,7 +94,7 @@ def find_regions(assets: MakeHumanAssets, keypoints: KeypointAnchors) -> SkinReg
 
 
 def _islands(assets: MakeHumanAssets) -> dict[str, BoolArray]:
-    """Faces of the skin by islands of MakeHuman's UV."""
+    """Mask of the faces of each island of MakeHuman's UV."""
     base = assets.base
     rows = np.flatnonzero(base.faces_in("body"))
     flat = replace(
@@ -111,7 +111,7 @@ def _islands(assets: MakeHumanAssets) -> dict[str, BoolArray]:
 
 
 def _head_point(positions: FloatArray, behind: FloatArray | None = None) -> FloatArray:
-    """(..., 2) UV on the head's texture of points of the unmorphed mesh."""
+    """Maps points (..., 3) of the unmorphed mesh to UV (..., 2) of the head's texture."""
     x, y, z = positions[..., 0], positions[..., 1], positions[..., 2] - _HEAD_AXIS_Z
     angle = np.arctan2(x, z)
     if behind is not None:  # the seam: keep the corners of a face on one side
@@ -127,7 +127,7 @@ def _head_uv(positions: FloatArray, faces: IntArray) -> FloatArray:
 
 
 def _hollowness(assets: MakeHumanAssets) -> tuple[FloatArray, FloatArray]:
-    """Normals of all vertices, and 0 (plain, bulging) to 1 (a deep crease) for each."""
+    """Normals of all vertices, and hollowness from 0 (flat, convex) to 1 (a deep crease)."""
     positions = assets.base.positions.astype(np.float64)
     faces = assets.base.faces[assets.base.faces_in("body")]
     triangles = np.concatenate([faces[:, [0, 1, 2]], faces[:, [0, 2, 3]]])
@@ -145,16 +145,16 @@ def _hollowness(assets: MakeHumanAssets) -> tuple[FloatArray, FloatArray]:
     return normals, np.clip(2.2 * bend + 3.5 * wide, 0.0, 1.0)
 
 
-def paint(surface: Surface, values: FloatArray, size_wh: tuple[int, int]) -> FloatArray:
-    """Values of vertices spread over a texture.
+def paint_vertices(surface: Surface, values: FloatArray, size_wh: tuple[int, int]) -> FloatArray:
+    """Interpolates values of vertices over a texture.
 
     Args:
-        surface: whose UV.
-        values: (V,) of the base mesh's vertices.
-        size_wh: texels.
+        surface: surface with UV.
+        values: (V,) values of the base mesh's vertices.
+        size_wh: width and height of the texture.
 
     Returns:
-        (H, W) float32; texels that no triangle covers take their neighbours'.
+        (H, W) float32; texels not covered by a triangle take the mean of their neighbours.
     """
     w, h = size_wh
     steps = np.array([(i, j) for i in range(13) for j in range(13 - i)], np.float64) / 12.0
@@ -170,7 +170,7 @@ def paint(surface: Surface, values: FloatArray, size_wh: tuple[int, int]) -> Flo
 
 
 def fill_holes(total: FloatArray | IntArray, count: IntArray) -> FloatArray:
-    """Total / count where there is a count, elsewhere what lies around, ever wider."""
+    """Total / count where there is a count, elsewhere means over growing neighbourhoods."""
     image = np.where(count > 0, total / np.maximum(count, 1), 0.0).astype(np.float32)
     known = (count > 0).astype(np.float32)
     for radius in (3, 9, 31, 101):
@@ -183,7 +183,7 @@ def fill_holes(total: FloatArray | IntArray, count: IntArray) -> FloatArray:
 
 
 def _face_masks(positions: FloatArray, keypoints: KeypointAnchors) -> dict[str, FloatArray]:
-    """Masks on the head's texture, drawn through the keypoints of the face."""
+    """Masks on the head's texture, drawn from the keypoints of the face."""
     w, h = HEAD_WH
     at = np.array([positions[list(ids)].mean(axis=0) for ids in keypoints.vertices[:91]])
     uv = _head_point(at)
@@ -232,7 +232,7 @@ def _face_masks(positions: FloatArray, keypoints: KeypointAnchors) -> dict[str, 
 def _hand_masks(
     hands: Surface, positions: FloatArray, normals: FloatArray, keypoints: KeypointAnchors
 ) -> tuple[FloatArray, FloatArray]:
-    """Nails (the back of the fingertips) and palms."""
+    """Masks of nails (back of the fingertips) and palms."""
     nail = np.zeros(len(positions))
     palm = np.zeros(len(positions))
     ids = np.unique(hands.source)
@@ -254,4 +254,4 @@ def _hand_masks(
             away = np.linalg.norm(positions[own] - centre, axis=1) / length
             spot = np.clip(2.4 - 6.0 * away, 0, 1) * (normals[own] @ up > 0.3)
             nail[own] = np.maximum(nail[own], spot)
-    return paint(hands, nail, HANDS_WH), paint(hands, palm, HANDS_WH)
+    return paint_vertices(hands, nail, HANDS_WH), paint_vertices(hands, palm, HANDS_WH)

@@ -1,12 +1,10 @@
-"""Procedural skin: tones, blotches, freckles, lips, lids, beard, nails; textures for a person.
+"""Procedural skin textures: tones, blotches, freckles, lips, lids, beard, nails.
 
-`SkinTextures` are RGBA images for head, body and hands. The body's and hands' are shared by all
-people of a tone; the head's is made for each.
+Textures are (H, W, 4) uint8 RGBA. Those of body and hands are shared by people of a similar tone,
+each person has a head texture of its own.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -15,7 +13,7 @@ from rtmpose3d.structures import FloatArray, UInt8Array
 from rtmpose3d.synth.body import Traits
 from rtmpose3d.synth.outfit.skin_regions import BODY_WH, HANDS_WH, HEAD_WH, SkinRegions
 
-# sRGB colours from light to dark, about those of the Monk Skin Tone scale (Monk, 2019).
+# sRGB colours from light to dark, similar to the Monk Skin Tone scale (Monk, 2019).
 _TONES = np.array(
     [
         (246, 222, 208), (240, 205, 185), (233, 190, 163), (222, 172, 140), (205, 150, 116),
@@ -24,38 +22,29 @@ _TONES = np.array(
     np.float32,
 )  # fmt: skip
 _RACE_TONE = {"african": (7.2, 1.2), "asian": (3.2, 1.4), "caucasian": (1.8, 1.3)}
-_LIP_SHIFT = np.array([0.90, 0.66, 0.66], np.float32)  # natural lips against the skin around
+_LIP_SHIFT = np.array([0.90, 0.66, 0.66], np.float32)  # natural lips relative to the skin
 _LIPSTICKS = np.array([(170, 30, 50), (200, 70, 90), (140, 20, 60), (180, 80, 70)], np.float32)
 _NAIL_SHIFT = np.array([1.06, 0.98, 0.97], np.float32)
 _POLISHES = np.array([(190, 20, 40), (40, 30, 90), (230, 150, 170), (30, 30, 30)], np.float32)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class SkinTextures:
-    """Images of a person's skin, (H, W, 4) uint8 RGBA."""
-
-    head: UInt8Array
-    body: UInt8Array
-    hands: UInt8Array
-
-
-def tone_of(rng: np.random.Generator, traits: Traits) -> float:
-    """Where a person's skin lies between the lightest (0) and the darkest tone (9)."""
+def sample_tone(rng: np.random.Generator, traits: Traits) -> float:
+    """Samples the tone of a person's skin, from the lightest (0) to the darkest (9)."""
     mean = sum(
-        share * _RACE_TONE[race][0]
-        for race, share in zip(("african", "asian", "caucasian"), traits.races, strict=True)
+        weight * _RACE_TONE[race][0]
+        for race, weight in zip(("african", "asian", "caucasian"), traits.races, strict=True)
     )
     return float(np.clip(rng.normal(mean, 1.1), 0.0, len(_TONES) - 1.0))
 
 
 def tone_colour(tone: float) -> FloatArray:
-    """(3,) float32 sRGB, 0 to 255."""
+    """(3,) float32 sRGB colour of a tone, 0 to 255."""
     low = int(min(tone, len(_TONES) - 2))
     return _TONES[low] + (tone - low) * (_TONES[low + 1] - _TONES[low])
 
 
 def smooth_noise(rng: np.random.Generator, size_wh: tuple[int, int], cells: int) -> FloatArray:
-    """(H, W) float32 smooth noise of about unit deviation, `cells` blobs across."""
+    """(H, W) float32 smooth noise of about unit standard deviation, `cells` blobs across."""
     w, h = size_wh
     small = rng.standard_normal((max(2, cells * h // w), cells)).astype(np.float32)
     return np.asarray(cv2.resize(small, (w, h), interpolation=cv2.INTER_CUBIC), np.float32)
@@ -64,7 +53,7 @@ def smooth_noise(rng: np.random.Generator, size_wh: tuple[int, int], cells: int)
 def body_textures(
     rng: np.random.Generator, tone: float, regions: SkinRegions
 ) -> tuple[UInt8Array, UInt8Array]:
-    """Textures of body and hands for a tone; to be shared by people."""
+    """Textures of body and hands for a tone."""
     colour = tone_colour(tone)
     body = _plain(rng, colour, BODY_WH, regions.crease["body"])
     hands = _plain(rng, colour, HANDS_WH, regions.crease["hands"])
@@ -73,8 +62,8 @@ def body_textures(
     nails = regions.nails[..., None]
     polish = rng.random() < 0.2
     nail = rng.choice(_POLISHES) if polish else colour * _NAIL_SHIFT
-    share = nails * (0.95 if polish else 0.8)
-    hands = hands * (1.0 - share) + nail * share
+    opacity = nails * (0.95 if polish else 0.8)
+    hands = hands * (1.0 - opacity) + nail * opacity
     return _finish(body), _finish(hands)
 
 
@@ -85,14 +74,14 @@ def head_texture(
     hair_rgb: tuple[float, float, float],
     regions: SkinRegions,
 ) -> UInt8Array:
-    """The texture of a head.
+    """Texture of a head.
 
     Args:
-        rng: source of chance.
+        rng: source of all randomness.
         tone: 0 light to 9 dark.
-        traits: sex and age matter for beard, make-up and wrinkles.
-        hair_rgb: colour of the hair, sRGB 0 to 1: for stubble and the scalp under the hair.
-        regions: see `find_regions`.
+        traits: sex and age, which decide beard, make-up and wrinkles.
+        hair_rgb: colour of the hair, sRGB 0 to 1, for stubble and scalp.
+        regions: surfaces and masks of the skin.
     """
     colour = tone_colour(tone)
     face = regions.face
@@ -113,10 +102,10 @@ def head_texture(
         head *= 1.0 + lips * (_LIP_SHIFT - 1.0)
     if not woman and traits.age_years > 17:
         strength = rng.choice((0.08, 0.2, 0.45, 0.8), p=(0.4, 0.25, 0.2, 0.15))
-        where = np.clip(face["beard"] * (1 - face["lips"]) + face["moustache"], 0, 1)
+        mask = np.clip(face["beard"] * (1 - face["lips"]) + face["moustache"], 0, 1)
         if rng.random() < 0.25:
-            where = face["moustache"] * (1 - face["lips"])
-        head = _mix(head, hair * 0.75, where * strength * _grain(rng))
+            mask = face["moustache"] * (1 - face["lips"])
+        head = _mix(head, hair * 0.75, mask * strength * _grain(rng))
     if rng.random() < 0.2 and tone < 4:
         head *= 1.0 - 0.25 * _freckles(rng)[..., None] * (0.4, 0.8, 1.0)
     return _finish(head)
@@ -136,7 +125,7 @@ def _plain(
 
 
 def _grain(rng: np.random.Generator) -> FloatArray:
-    """(H, W) hairs of about a texel, 0.4 to 1."""
+    """(H, W) noise of hairs about one texel wide, 0.4 to 1."""
     fine = rng.random(HEAD_WH[::-1]).astype(np.float32)
     return 0.4 + 0.6 * cv2.GaussianBlur(fine, (0, 0), 0.7) ** 0.5
 
@@ -146,8 +135,8 @@ def _freckles(rng: np.random.Generator) -> FloatArray:
     return np.clip(cv2.GaussianBlur(spots, (0, 0), 1.2) * 7.0, 0.0, 1.0)
 
 
-def _mix(image: FloatArray, colour: FloatArray, share: FloatArray) -> FloatArray:
-    return image * (1.0 - share[..., None]) + colour * share[..., None]
+def _mix(image: FloatArray, colour: FloatArray, opacity: FloatArray) -> FloatArray:
+    return image * (1.0 - opacity[..., None]) + colour * opacity[..., None]
 
 
 def _finish(image: FloatArray) -> UInt8Array:

@@ -1,4 +1,4 @@
-"""All that people can wear, read once, and the looks that they share."""
+"""Wardrobe: all garments, read once, and textures shared by people."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from rtmpose3d.synth.assets import (
     read_texture,
 )
 from rtmpose3d.synth.body import RiggedBody
-from rtmpose3d.synth.outfit.garments import Garment, Slot, garments_of
-from rtmpose3d.synth.outfit.skin_regions import SkinRegions, find_regions
+from rtmpose3d.synth.outfit.garments import Garment, Slot, load_garments
+from rtmpose3d.synth.outfit.skin_regions import SkinRegions, build_regions
 from rtmpose3d.synth.outfit.skin_textures import body_textures
 from rtmpose3d.synth.scene import Material, Mesh
 
-TONES, SKINS_A_TONE = 12, 3  # body textures that people share
+TONES, SKINS_PER_TONE = 12, 3  # shared body textures
 _DARK_INSIDE, _TEETH, _TONGUE = (0.22, 0.07, 0.06), (0.88, 0.85, 0.78), (0.62, 0.28, 0.27)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Wardrobe:
-    """All that people can wear, and the looks that they share.
+    """All garments, and textures shared by people.
 
     Attributes:
         assets: MakeHuman's data.
         regions: surfaces of the skin.
-        garments: by slot.
-        parts: hair-like things by kind: "eyebrows", "eyelashes"; "eyes".
-        skins: textures of body and hands by tone, painted as they are needed.
-        seed: of what is shared.
+        garments: garments by slot.
+        parts: "eyebrows", "eyelashes" and "eyes".
+        skins: cache of textures of body and hands by number.
+        seed: seed of the shared textures.
         eyes: textures of eyes by colour.
-        mouth: surface of mouth, sockets, teeth and tongue, and its image.
-        greys: grey textures of hair, filled as they are needed.
+        mouth: surface of mouth, sockets, teeth and tongue, and its texture.
+        greys: cache of grey hair textures by name.
     """
 
     assets: MakeHumanAssets
@@ -56,15 +56,21 @@ class Wardrobe:
     def open(
         assets: MakeHumanAssets, keypoints: KeypointAnchors, seed: tuple[int, ...]
     ) -> Wardrobe:
-        """Read all garments.
+        """Reads all garments.
+
+        Args:
+            assets: MakeHuman's data.
+            keypoints: anchors of the keypoints on the base mesh.
+            seed: seed of the shared textures.
 
         Raises:
-            InputError: the folder has no eyes, or a file is damaged.
+            InputError: there are no eyes, or a file is damaged.
         """
-        regions = find_regions(assets, keypoints)
-        everything = garments_of(assets)
+        regions = build_regions(assets, keypoints)
+        garments = load_garments(assets)
         slots: tuple[Slot, ...] = ("top", "bottom", "whole", "shoes", "hat", "hair")
-        parts = {kind: tuple(_part(assets, kind)) for kind in ("eyebrows", "eyelashes", "eyes")}
+        categories = ("eyebrows", "eyelashes", "eyes")
+        parts = {category: tuple(_load_parts(assets, category)) for category in categories}
         if not parts["eyes"]:
             raise InputError(f"no eyes in {assets.folder}: expected eyes/*/*.mhclo")
         eyes = {file.stem: read_texture(file) for file in assets.textures("eyes")}
@@ -72,21 +78,21 @@ class Wardrobe:
             assets=assets,
             regions=regions,
             garments={
-                slot: tuple(garment for garment in everything if garment.slot == slot)
+                slot: tuple(garment for garment in garments if garment.slot == slot)
                 for slot in slots
             },
             parts=parts,
             skins={},
             eyes=eyes,
-            mouth=_mouth(assets, regions),
+            mouth=_build_mouth(assets, regions),
             greys={},
             seed=seed,
         )
 
     def skin(self, tone: float, rng: np.random.Generator) -> tuple[float, UInt8Array, UInt8Array]:
-        """One of the shared skins near a tone: its own tone, and images of body and hands."""
+        """One of the shared skins near a tone: its tone, and textures of body and hands."""
         nearest = int(np.clip(round((tone - 0.2) / 8.6 * (TONES - 1)), 0, TONES - 1))
-        number = nearest * SKINS_A_TONE + int(rng.integers(SKINS_A_TONE))
+        number = nearest * SKINS_PER_TONE + int(rng.integers(SKINS_PER_TONE))
         tone = 0.2 + 8.6 * nearest / (TONES - 1)
         if number not in self.skins:
             painter = np.random.default_rng([*self.seed, number])
@@ -97,7 +103,7 @@ class Wardrobe:
 def garment_mesh(
     garment: Garment, body: RiggedBody, material: Material, uv: FloatArray | None = None
 ) -> Mesh:
-    """A garment on a body, rest pose; `uv` stands in for its own."""
+    """Mesh of a garment on a body at rest; `uv` replaces the garment's own."""
     positions, normals = garment.fit(body)
     return Mesh(
         positions=positions.astype(np.float32),
@@ -110,27 +116,27 @@ def garment_mesh(
     )
 
 
-def _part(assets: MakeHumanAssets, kind: str) -> list[Garment]:
-    found: list[Garment] = []
-    for proxy in assets.proxies(kind):
+def _load_parts(assets: MakeHumanAssets, category: str) -> list[Garment]:
+    parts: list[Garment] = []
+    for proxy in assets.proxies(category):
         surface = build_surface(proxy.mesh)
         ids, weights = proxy.bone_weights(assets.rig)
-        found.append(
+        parts.append(
             Garment(
                 name=proxy.name,
                 slot="hair",
                 surface=surface,
-                hangs=proxy,
+                binding=proxy,
                 bone_ids=ids[surface.source],
                 bone_weights=weights[surface.source],
                 hidden=np.zeros(BODY_VERTICES, bool),
             )
         )
-    return found
+    return parts
 
 
-def _mouth(assets: MakeHumanAssets, regions: SkinRegions) -> tuple[Surface, UInt8Array]:
-    """One surface for all that is seen through lips and lids, coloured by blocks of an image."""
+def _build_mouth(assets: MakeHumanAssets, regions: SkinRegions) -> tuple[Surface, UInt8Array]:
+    """One surface for everything visible through lips and lids, and a texture of three blocks."""
     base = assets.base
     teeth = build_surface(base, base.faces_in("helper-upper-teeth", "helper-lower-teeth"))
     tongue = build_surface(base, base.faces_in("helper-tongue"))
@@ -144,10 +150,10 @@ def _mouth(assets: MakeHumanAssets, regions: SkinRegions) -> tuple[Surface, UInt
     image = np.full((16, 64, 4), 255, np.uint8)
     for block, colour in enumerate((_DARK_INSIDE, _TEETH, _TONGUE)):
         image[:, block * 16 : block * 16 + 16, :3] = np.array(colour) * 255
-    whole = Surface(
+    mouth = Surface(
         source=np.concatenate(source),
         uv=np.concatenate(uv),
         triangles=np.concatenate(triangles),
         vertex_triangles=np.concatenate(vertex_triangles),
     )
-    return whole, image
+    return mouth, image

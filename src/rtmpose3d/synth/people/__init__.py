@@ -1,5 +1,5 @@
 """Posed and dressed people for a scene, alone, in pairs or in groups."""
 
-from rtmpose3d.synth.people.cast import Cast, person_of
+from rtmpose3d.synth.people.cast import Cast, pose_person
 
-__all__ = ["Cast", "person_of"]
+__all__ = ["Cast", "pose_person"]

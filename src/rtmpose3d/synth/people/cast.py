@@ -1,9 +1,8 @@
-"""People for scenes: a cast of dressed bodies, posed and placed.
+"""People for scenes: a cast of dressed bodies, posed and positioned in the world.
 
-`Cast.open(folder, seed=0)` reads MakeHuman's data. Its actors are made when first needed and
-kept, each from the cast's seed, its block and the actor's number; so what `make_person` gives
-depends only on those and the generator. `Cast.people` and `Cast.clip` place several people in the
-world (z up, metres, ground at 0).
+`Cast.open(folder, seed=0)` reads MakeHuman's data. Actors are made when first needed and cached;
+each depends only on the seed, the block and the number of the actor. `Cast.people` and `Cast.clip`
+position several people in the world (z up, metres, ground at 0).
 """
 
 from __future__ import annotations
@@ -20,22 +19,20 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.structures import FloatArray, IntArray
 from rtmpose3d.synth.assets import KeypointAnchors, MakeHumanAssets, read_keypoint_anchors
 from rtmpose3d.synth.body import RiggedBody, body_keypoints, bone_matrices, make_body, sample_traits
-from rtmpose3d.synth.outfit import Wardrobe, dress, hold
+from rtmpose3d.synth.outfit import Wardrobe, dress, sample_held_object
 from rtmpose3d.synth.people.groups import Member, group_people
 from rtmpose3d.synth.pose import (
+    BodyVolume,
     Pose,
-    PoseSequence,
-    PoseSpace,
-    Volume,
-    pose_space,
-    sample_pose,
+    PosingData,
+    build_volume,
+    prepare_posing,
     sample_sequence,
-    volume_of,
     world_from_person,
 )
 from rtmpose3d.synth.scene import Mesh, Person
 
-_HANGS = 0.85  # cosine: how straight down fingers point for a bag to hang from them
+_HANGING = 0.85  # minimum cosine between fingers and straight down for a bag to hang from them
 _SPLIT_SEED = {"train": 0, "val": 1}
 
 
@@ -44,14 +41,14 @@ class Actor:
     """A dressed body, ready to be posed.
 
     Attributes:
-        body: its shape and bones.
-        volume: its capsules.
-        meshes: body, clothes, hair, ..., rest pose; the same objects for every pose.
+        body: shape and bones.
+        volume: capsules for collisions.
+        meshes: body, clothes, hair, ... at rest; the same objects for every pose.
         attributes: sex, age, clothes, ...
     """
 
     body: RiggedBody
-    volume: Volume
+    volume: BodyVolume
     meshes: tuple[Mesh, ...]
     attributes: dict[str, str | float]
 
@@ -61,9 +58,9 @@ class Cast:
 
     Args:
         assets: MakeHuman's data.
-        seed: of all bodies and clothes.
-        size: number of actors that a scene can choose from; each takes some 4 MB.
-        split: "train" and "val" casts have no body in common, nor colours of clothes.
+        seed: seed of all bodies and clothes.
+        size: number of actors to choose from, about 4 MB each.
+        split: "train" and "val" casts share no body and no colours of clothes.
 
     Raises:
         InputError: the data is incomplete or damaged.
@@ -81,10 +78,10 @@ class Cast:
             raise InputError(f"a cast needs a size above 0 and a seed from 0, got {size}, {seed}")
         self.assets = assets
         self.size = size
-        self.keypoint_map: KeypointAnchors = read_keypoint_anchors()
-        self.space: PoseSpace = pose_space(assets)
+        self.keypoint_anchors: KeypointAnchors = read_keypoint_anchors()
+        self.posing: PosingData = prepare_posing(assets)
         self._seed = (seed, _SPLIT_SEED[split])
-        self.wardrobe = Wardrobe.open(assets, self.keypoint_map, self._seed)
+        self.wardrobe = Wardrobe.open(assets, self.keypoint_anchors, self._seed)
         self._block = 0
         self._actors: OrderedDict[tuple[int, int], Actor] = OrderedDict()
 
@@ -96,7 +93,13 @@ class Cast:
         size: int = 64,
         split: Literal["train", "val"] = "train",
     ) -> Cast:
-        """Read MakeHuman's folder and make a cast of it.
+        """Reads MakeHuman's data and makes a cast of it.
+
+        Args:
+            folder: directory of MakeHuman's data.
+            seed: seed of all bodies and clothes.
+            size: number of actors to choose from.
+            split: "train" or "val".
 
         Raises:
             InputError: a file is missing or damaged; the message names it.
@@ -104,20 +107,19 @@ class Cast:
         return Cast(MakeHumanAssets.open(folder), seed=seed, size=size, split=split)
 
     def select_block(self, block: int) -> None:
-        """Take other actors from here on: each block of a cast has `size` actors of its own.
+        """Switches to another block of `size` actors, the same in every process.
 
-        Long runs turn to a new block every `size` x 20 samples or so. The same block gives the
-        same actors in every process.
+        Long runs switch to a new block every `size` x 20 samples or so.
         """
         if block < 0:
-            raise InputError(f"blocks of actors count from 0, got {block}")
+            raise InputError(f"block must be 0 or more, got {block}")
         self._block = block
 
     def actor(self, number: int) -> Actor:
-        """An actor of the block, made when first asked for (some 60 ms).
+        """An actor of the block, made when first requested (about 60 ms).
 
         Args:
-            number: from 0 to size - 1.
+            number: 0 to size - 1.
         """
         if not 0 <= number < self.size:
             raise InputError(f"the cast has actors 0 to {self.size - 1}, got {number}")
@@ -126,12 +128,12 @@ class Cast:
             self._actors.move_to_end(key)
             return self._actors[key]
         rng = np.random.default_rng([*self._seed, self._block, number])
-        body = make_body(sample_traits(rng), self.assets, self.keypoint_map)
+        body = make_body(sample_traits(rng), self.assets, self.keypoint_anchors)
         dressed = dress(rng, body, self.wardrobe)
         traits = body.traits
         actor = Actor(
             body=body,
-            volume=volume_of(body),
+            volume=build_volume(body),
             meshes=dressed.meshes,
             attributes={
                 "actor": float(self._block * self.size + number),
@@ -148,124 +150,106 @@ class Cast:
         return actor
 
     def people(self, rng: np.random.Generator, count: int) -> tuple[Person, ...]:
-        """Several people at their places, some of them touching.
+        """Samples several people, some of them touching.
 
         Args:
-            rng: decides everything.
+            rng: source of all randomness.
             count: number of people.
 
         Returns:
-            People with identities 0, 1, ... around the origin, faces in all directions.
+            People with identities 0, 1, ... around the origin, facing in all directions.
         """
         actors = [self.actor(int(number)) for number in self._numbers(rng, count)]
         members = [Member(body=actor.body, volume=actor.volume) for actor in actors]
-        placed = group_people(rng, members, self.space)
+        placed = group_people(rng, members, self.posing)
         return tuple(
-            person_of(actor, pose, place, identity=i, things=things_of(rng, actor, pose))
-            for i, (actor, (pose, place)) in enumerate(zip(actors, placed, strict=True))
+            pose_person(
+                actor,
+                pose,
+                position,
+                identity=i,
+                held_objects=sample_held_objects(rng, actor, pose),
+            )
+            for i, (actor, (pose, position)) in enumerate(zip(actors, placed, strict=True))
         )
 
     def clip(
         self, rng: np.random.Generator, count: int, times_s: tuple[float, ...]
     ) -> Iterator[tuple[Person, ...]]:
-        """The same people at several times, moving smoothly, apart from each other.
+        """Samples people in smooth motion, apart from each other.
 
         Args:
-            rng: decides everything.
+            rng: source of all randomness.
             count: number of people.
-            times_s: instants from 0 on, increasing.
+            times_s: times from 0, increasing.
+
+        Yields:
+            The people at each time.
         """
         actors = [self.actor(int(number)) for number in self._numbers(rng, count)]
         length = max(times_s, default=0.0)
-        sequences = [sample_sequence(rng, a.body, a.volume, self.space, length) for a in actors]
-        places = place_people(rng, count, apart_m=1.5 + 0.5 * min(length, 4.0) * (count > 1))
-        things = [
-            things_of(rng, actor, sequence.at(0.0))
+        sequences = [sample_sequence(rng, a.body, a.volume, self.posing, length) for a in actors]
+        distance_m = 1.5 + 0.5 * min(length, 4.0) * (count > 1)
+        positions = sample_positions(rng, count, min_distance_m=distance_m)
+        held_objects = [
+            sample_held_objects(rng, actor, sequence.at(0.0))
             for actor, sequence in zip(actors, sequences, strict=True)
         ]
         for time in times_s:
             yield tuple(
-                person_of(actor, sequence.at(time), place, identity=i, things=held)
-                for i, (actor, sequence, place, held) in enumerate(
-                    zip(actors, sequences, places, things, strict=True)
+                pose_person(actor, sequence.at(time), position, identity=i, held_objects=held)
+                for i, (actor, sequence, position, held) in enumerate(
+                    zip(actors, sequences, positions, held_objects, strict=True)
                 )
             )
 
     def _numbers(self, rng: np.random.Generator, count: int) -> IntArray:
-        """Different actors, as long as there are enough."""
+        """Numbers of actors, distinct as long as there are enough."""
         return rng.choice(self.size, count, replace=count > self.size)
 
 
-def make_person(
-    rng: np.random.Generator,
-    cast: Cast,
-    *,
-    pose: str | Pose | None = None,
-    place: FloatArray | None = None,
-    identity: int = 0,
-) -> Person:
-    """One person.
-
-    Args:
-        rng: decides who, what pose and which way they face.
-        cast: see `Cast.open`.
-        pose: an attitude of the legs (a name in `poses_legs.LEGS`), or a pose made for this
-            actor; any pose without it.
-        place: (3, 4) world_from_person; see `poses.world_from_person`. At the origin, facing
-            anywhere, without it.
-        identity: number of the person.
-    """
-    actor = cast.actor(int(rng.integers(cast.size)))
-    if not isinstance(pose, Pose):
-        pose = sample_pose(rng, actor.body, actor.volume, cast.space, legs=pose)
-    if place is None:
-        place = world_from_person(facing_deg=float(rng.uniform(-180.0, 180.0)))
-    things = things_of(rng, actor, pose)
-    return person_of(actor, pose, place, identity=identity, things=things)
-
-
-def things_of(rng: np.random.Generator, actor: Actor, pose: Pose) -> dict[str, Mesh]:
-    """What the hands of a pose hold: words for it, and meshes."""
-    found: dict[str, Mesh] = {}
-    for side, words in (("L", "left hand"), ("R", "right hand")):
-        fingers = -pose.turns[actor.body.bone(f"wrist.{side}")][:, 1]
-        hangs = bool(fingers[1] < -_HANGS)
-        held = hold(rng, actor.body, side, pose.attitude.grips[side], hangs)
+def sample_held_objects(rng: np.random.Generator, actor: Actor, pose: Pose) -> dict[str, Mesh]:
+    """Samples objects in the hands of a pose: description to mesh."""
+    objects: dict[str, Mesh] = {}
+    for side, hand in (("L", "left hand"), ("R", "right hand")):
+        fingers = -pose.rotations[actor.body.bone(f"wrist.{side}")][:, 1]
+        hangs = bool(fingers[1] < -_HANGING)
+        held = sample_held_object(rng, actor.body, side, pose.target.grips[side], hangs)
         if held is not None:
-            found[f"{held[0]} in the {words}"] = held[1]
-    return found
+            objects[f"{held[0]} in the {hand}"] = held[1]
+    return objects
 
 
-def person_of(
+def pose_person(
     actor: Actor,
     pose: Pose,
-    place: FloatArray,
+    world_from_person: FloatArray,
     *,
     identity: int = 0,
-    things: Mapping[str, Mesh] | None = None,
+    held_objects: Mapping[str, Mesh] | None = None,
 ) -> Person:
-    """An actor in a pose at a place, as the renderer takes it.
+    """Poses an actor in the world for the renderer.
 
     Args:
-        actor: who.
-        pose: of this actor's body.
-        place: (3, 4) world_from_person.
+        actor: the actor.
+        pose: pose of the actor's body.
+        world_from_person: (3, 4) position and orientation.
         identity: number of the person.
-        things: what the hands hold, see `things_of`.
+        held_objects: description to mesh of objects in the hands.
     """
     body = actor.body
-    matrices = bone_matrices(body, pose.turns, pose.heads)
-    world = np.einsum("ij,bjk->bik", place[:, :3], matrices)
-    world[:, :, 3] += place[:, 3]
+    matrices = bone_matrices(body, pose.rotations, pose.heads)
+    world = np.einsum("ij,bjk->bik", world_from_person[:, :3], matrices)
+    world[:, :, 3] += world_from_person[:, 3]
     stored = world.astype(np.float32)
     attributes = dict(actor.attributes)
-    attributes["legs"] = pose.attitude.legs
-    attributes["arms"] = pose.attitude.arms
+    attributes["legs"] = pose.target.legs
+    attributes["arms"] = pose.target.arms
     attributes["seat_height_m"] = round(float(pose.heads[0, 1]) - 0.1 * body.stature_m / 1.7, 3)
-    if things:
-        attributes["holds"] = ", ".join(things)
+    if held_objects:
+        attributes["holds"] = ", ".join(held_objects)
     return Person(
-        meshes=(*actor.meshes, *(things or {}).values()),
+        meshes=(*actor.meshes, *(held_objects or {}).values()),
         bone_matrices=stored,
         keypoints_world=body_keypoints(body, stored.astype(np.float64)),
         keypoint_radius_m=body.keypoint_radius_m,
@@ -275,30 +259,21 @@ def person_of(
     )
 
 
-def place_people(rng: np.random.Generator, count: int, *, apart_m: float = 1.0) -> list[FloatArray]:
-    """Places on the ground, each at least `apart_m` from the others, facing anywhere.
+def sample_positions(
+    rng: np.random.Generator, count: int, *, min_distance_m: float = 1.0
+) -> list[FloatArray]:
+    """Samples positions on the ground at a minimum distance, with random orientations.
 
     Returns:
         (3, 4) world_from_person transforms.
     """
     points: list[FloatArray] = []
-    spread = apart_m * 0.7 * np.sqrt(count)
+    spread = min_distance_m * 0.7 * np.sqrt(count)
     while len(points) < count:
         point = rng.uniform(-spread, spread, 2) if count > 1 else np.zeros(2)
-        if all(np.hypot(*(point - other)) >= apart_m for other in points):
+        if all(np.hypot(*(point - other)) >= min_distance_m for other in points):
             points.append(point)
         spread *= 1.01
     return [
         world_from_person(float(x), float(y), float(rng.uniform(-180.0, 180.0))) for x, y in points
     ]
-
-
-__all__ = [
-    "Actor",
-    "Cast",
-    "PoseSequence",
-    "make_person",
-    "person_of",
-    "place_people",
-    "things_of",
-]

@@ -1,7 +1,7 @@
-"""Several people together: alone side by side, or in pairs that talk, shake hands, hug, dance...
+"""Groups of people: single people side by side, and pairs that talk, shake hands, hug, dance, ...
 
-`group_people` poses every member and gives their places on the ground. Bodies do not run through
-each other by more than flesh gives, except that pairs touch where they are meant to.
+`group_people` poses all members and positions them on the ground. Bodies do not intersect by more
+than soft tissue allows, except where pairs touch on purpose.
 """
 
 from __future__ import annotations
@@ -14,52 +14,52 @@ import numpy as np
 from rtmpose3d.structures import FloatArray
 from rtmpose3d.synth.body import SIDES, RiggedBody, bone_matrices, forward_kinematics
 from rtmpose3d.synth.pose import (
+    BodyVolume,
     HandGoal,
     Pose,
-    PoseSpace,
-    Volume,
+    PosingData,
     capsule_ends,
     hand_frame,
     hand_offset,
-    reach,
+    reach_goal,
     sample_pose,
     segment_distance,
     world_from_person,
 )
 from rtmpose3d.synth.rotations import unit
 
-_PAIR_CHANCE = 0.45
-_TOUCHING_M = 0.03  # how deep capsules of two people may overlap
-_STEPS_OUT = 40
+_PAIR_PROBABILITY = 0.45
+_MAX_OVERLAP_M = 0.03  # of the capsules of two people
+_MAX_STEPS = 40
 Placed = tuple[Pose, FloatArray]
 """A pose and its (3, 4) world_from_person."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Member:
-    """Who is to be placed."""
+    """Body and capsules of a person to be posed."""
 
     body: RiggedBody
-    volume: Volume
+    volume: BodyVolume
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hold:
-    """A hand of one of a pair on the other, or on a point between them.
+    """Contact of a hand with the other person of a pair, or with a point between them.
 
     Attributes:
-        who: 0 or 1.
-        side: "L" or "R".
-        place: landmark of the other's; "" for the point.
-        point: (left, up, front) of the first's frame: share of the distance between them for
-            front, of the stature for up, metres for left.
-        fingers: direction in the person's own frame.
-        palm: direction of the palm for points, own frame.
+        who: index of the person in the pair.
+        side: hand, "L" or "R".
+        landmark: landmark on the other person; "" for the point.
+        point: left, up, front in the first person's frame: metres to the left, fraction of the
+            stature upwards, fraction of the distance between them to the front.
+        fingers: direction of the fingers in the person's own frame.
+        palm: direction of the palm, for points, in the person's own frame.
     """
 
     who: int
     side: str
-    place: str = ""
+    landmark: str = ""
     point: tuple[float, float, float] = (0.0, 0.0, 0.0)
     fingers: tuple[float, float, float] = (0.0, 0.2, 1.0)
     palm: tuple[float, float, float] = (0.0, 0.0, 1.0)
@@ -67,19 +67,20 @@ class Hold:
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """How two people stand to each other.
+    """Arrangement of two people.
 
     Attributes:
-        distance_m: range between the middles of their hips, along the first's front (or left).
-        beside: the second stands to the left of the first instead of before.
-        facing_deg: the second's direction against the first's; 180 looks at the first.
-        holds: hands on the other.
-        legs: attitudes that fit.
-        weight: how often.
+        distance_m: range of the distance of the second person in front of (or to the left of)
+            the first.
+        side_by_side: whether the second is to the left of the first instead of in front.
+        facing_deg: orientation of the second relative to the first; 180 faces the first.
+        holds: contacts of the hands.
+        legs: names of matching leg poses.
+        weight: relative frequency.
     """
 
     distance_m: tuple[float, float]
-    beside: bool = False
+    side_by_side: bool = False
     facing_deg: float = 180.0
     holds: tuple[Hold, ...] = ()
     legs: tuple[str, ...] = ("stand", "stand", "stand_wide", "stand_one_leg_loose")
@@ -105,26 +106,26 @@ PAIRS: Mapping[str, Pair] = {
     "hug": Pair(
         distance_m=(0.27, 0.36),
         holds=(
-            Hold(who=0, side="L", place="kidney.R", fingers=(-1.0, 0.3, 0.2)),
-            Hold(who=0, side="R", place="neck.L", fingers=(1.0, 0.4, 0.1)),
-            Hold(who=1, side="L", place="kidney.R", fingers=(-1.0, 0.3, 0.2)),
-            Hold(who=1, side="R", place="kidney.L", fingers=(1.0, 0.3, 0.2)),
+            Hold(who=0, side="L", landmark="kidney.R", fingers=(-1.0, 0.3, 0.2)),
+            Hold(who=0, side="R", landmark="neck.L", fingers=(1.0, 0.4, 0.1)),
+            Hold(who=1, side="L", landmark="kidney.R", fingers=(-1.0, 0.3, 0.2)),
+            Hold(who=1, side="R", landmark="kidney.L", fingers=(1.0, 0.3, 0.2)),
         ),
         weight=1.5,
     ),
     "arm_around": Pair(
         distance_m=(0.42, 0.52),
-        beside=True,
+        side_by_side=True,
         facing_deg=0.0,
         holds=(
-            Hold(who=0, side="L", place="shoulder.L", fingers=(0.9, -0.2, 0.4)),
-            Hold(who=1, side="R", place="kidney.R", fingers=(-0.9, 0.0, 0.3)),
+            Hold(who=0, side="L", landmark="shoulder.L", fingers=(0.9, -0.2, 0.4)),
+            Hold(who=1, side="R", landmark="kidney.R", fingers=(-0.9, 0.0, 0.3)),
         ),
         weight=1.5,
     ),
     "hand_in_hand": Pair(
         distance_m=(0.5, 0.66),
-        beside=True,
+        side_by_side=True,
         facing_deg=0.0,
         holds=(
             Hold(who=0, side="L", point=(0.5, 0.46, 0.05), fingers=(0, -1, 0.1), palm=(0, 0, -1)),
@@ -135,8 +136,8 @@ PAIRS: Mapping[str, Pair] = {
     "dance": Pair(
         distance_m=(0.34, 0.46),
         holds=(
-            Hold(who=0, side="R", place="kidney.L", fingers=(0.9, 0.3, 0.2)),
-            Hold(who=1, side="L", place="shoulder.R", fingers=(-0.4, 0.1, 0.9)),
+            Hold(who=0, side="R", landmark="kidney.L", fingers=(0.9, 0.3, 0.2)),
+            Hold(who=1, side="L", landmark="shoulder.R", fingers=(-0.4, 0.1, 0.9)),
             Hold(who=0, side="L", point=(0.5, 0.8, 0.5), fingers=(0.3, 0.8, 0.4), palm=(-1, 0, 0)),
             Hold(who=1, side="R", point=(0.5, 0.8, 0.5), fingers=(-0.3, 0.8, 0.4), palm=(1, 0, 0)),
         ),
@@ -144,50 +145,54 @@ PAIRS: Mapping[str, Pair] = {
         weight=1.2,
     ),
     "back_to_back": Pair(distance_m=(-0.34, -0.26), facing_deg=180.0),
-    "shoulder_to_shoulder": Pair(distance_m=(0.45, 0.6), beside=True, facing_deg=0.0, weight=2.0),
+    "shoulder_to_shoulder": Pair(
+        distance_m=(0.45, 0.6), side_by_side=True, facing_deg=0.0, weight=2.0
+    ),
     "queue": Pair(distance_m=(0.45, 0.8), facing_deg=0.0),
     "on_the_shoulders": Pair(
         distance_m=(0.42, 0.6),
         facing_deg=0.0,
         holds=(
-            Hold(who=0, side="L", place="shoulder.L", fingers=(0, 0.2, 1)),
-            Hold(who=0, side="R", place="shoulder.R", fingers=(0, 0.2, 1)),
+            Hold(who=0, side="L", landmark="shoulder.L", fingers=(0, 0.2, 1)),
+            Hold(who=0, side="R", landmark="shoulder.R", fingers=(0, 0.2, 1)),
         ),
     ),
     "wrestle": Pair(
         distance_m=(0.55, 0.8),
         holds=(
-            Hold(who=0, side="L", place="shoulder.R", fingers=(0.1, 0.4, 0.9)),
-            Hold(who=0, side="R", place="biceps.L", fingers=(0.2, 0.3, 0.9)),
-            Hold(who=1, side="L", place="shoulder.R", fingers=(0.1, 0.4, 0.9)),
-            Hold(who=1, side="R", place="neck.L", fingers=(0.3, 0.4, 0.9)),
+            Hold(who=0, side="L", landmark="shoulder.R", fingers=(0.1, 0.4, 0.9)),
+            Hold(who=0, side="R", landmark="biceps.L", fingers=(0.2, 0.3, 0.9)),
+            Hold(who=1, side="L", landmark="shoulder.R", fingers=(0.1, 0.4, 0.9)),
+            Hold(who=1, side="R", landmark="neck.L", fingers=(0.3, 0.4, 0.9)),
         ),
         legs=("ready", "half_squat", "fight", "lean_forward"),
     ),
 }
 
 
-def group_people(rng: np.random.Generator, members: list[Member], space: PoseSpace) -> list[Placed]:
-    """Pose and place people.
+def group_people(
+    rng: np.random.Generator, members: list[Member], posing: PosingData
+) -> list[Placed]:
+    """Poses and positions people.
 
     Args:
-        rng: decides everything.
-        members: who; their order is kept.
-        space: see `pose_space`.
+        rng: source of all randomness.
+        members: the people.
+        posing: data from `prepare_posing`.
 
     Returns:
-        For each member the pose and its (3, 4) world_from_person, around the origin.
+        Pose and (3, 4) world_from_person of each member, around the origin.
     """
     clusters: list[list[Placed]] = []
     i = 0
     while i < len(members):
-        if i + 1 < len(members) and rng.random() < _PAIR_CHANCE:
-            clusters.append(_pair(rng, members[i], members[i + 1], space))
+        if i + 1 < len(members) and rng.random() < _PAIR_PROBABILITY:
+            clusters.append(_pair(rng, members[i], members[i + 1], posing))
             i += 2
         else:
             m = members[i]
             facing = world_from_person(facing_deg=float(rng.uniform(-180, 180)))
-            clusters.append([(sample_pose(rng, m.body, m.volume, space), facing)])
+            clusters.append([(sample_pose(rng, m.body, m.volume, posing), facing)])
             i += 1
     placed: list[Placed] = []
     row = rng.random() < 0.4
@@ -196,47 +201,47 @@ def group_people(rng: np.random.Generator, members: list[Member], space: PoseSpa
         direction = np.array([np.cos(bearing), np.sin(bearing), 0.0])
         own = members[len(placed) : len(placed) + len(cluster)]
         others = list(zip(members, placed, strict=False))
-        placed += _pushed_out(rng, own, cluster, others, direction)
+        placed += _push_out(rng, own, cluster, others, direction)
     middle = np.mean([place[:, 3] for _, place in placed], axis=0)
-    return [(pose, _moved(place, -middle)) for pose, place in placed]
+    return [(pose, _translate(place, -middle)) for pose, place in placed]
 
 
-def _moved(place: FloatArray, shift: FloatArray) -> FloatArray:
+def _translate(place: FloatArray, shift: FloatArray) -> FloatArray:
     return np.column_stack([place[:, :3], place[:, 3] + shift * (1.0, 1.0, 0.0)])
 
 
-def _pushed_out(
+def _push_out(
     rng: np.random.Generator,
     own: list[Member],
     cluster: list[Placed],
     others: list[tuple[Member, Placed]],
     direction: FloatArray,
 ) -> list[Placed]:
-    """Move a cluster along a direction until it touches nobody; then a little further."""
+    """Moves a cluster along a direction until it touches no one, and then a little further."""
     if not others:
         return cluster
     gap = float(rng.choice([0.0, 0.12, 0.5], p=[0.35, 0.35, 0.3])) * rng.random()
     start = float(rng.uniform(0.2, 0.6))
     moved = cluster
-    for step in range(_STEPS_OUT):
+    for step in range(_MAX_STEPS):
         moved = [
-            (pose, _moved(place, direction * (start + 0.12 * step))) for pose, place in cluster
+            (pose, _translate(place, direction * (start + 0.12 * step))) for pose, place in cluster
         ]
         deepest = max(
-            overlap_of_two(member, placed, other, other_placed)
+            pair_overlap_m(member, placed, other, other_placed)
             for member, placed in zip(own, moved, strict=True)
             for other, other_placed in others
         )
-        if deepest <= _TOUCHING_M:
+        if deepest <= _MAX_OVERLAP_M:
             break
-    return [(pose, _moved(place, direction * gap)) for pose, place in moved]
+    return [(pose, _translate(place, direction * gap)) for pose, place in moved]
 
 
-def overlap_of_two(first: Member, a: Placed, second: Member, b: Placed) -> float:
-    """How deep the capsules of two placed people overlap, metres; negative is a gap."""
+def pair_overlap_m(first: Member, a: Placed, second: Member, b: Placed) -> float:
+    """Maximum overlap of the capsules of two people, metres; negative for a gap."""
     starts, ends, radii = [], [], []
     for member, (pose, place) in ((first, a), (second, b)):
-        start, end = capsule_ends(member.volume, pose.turns, pose.heads)
+        start, end = capsule_ends(member.volume, pose.rotations, pose.heads)
         starts.append(start @ place[:, :3].T + place[:, 3])
         ends.append(end @ place[:, :3].T + place[:, 3])
         radii.append(member.volume.radius_m)
@@ -246,46 +251,48 @@ def overlap_of_two(first: Member, a: Placed, second: Member, b: Placed) -> float
 
 
 def _pair(
-    rng: np.random.Generator, first: Member, second: Member, space: PoseSpace
+    rng: np.random.Generator, first: Member, second: Member, posing: PosingData
 ) -> list[Placed]:
-    """Two people in one of the `PAIRS`."""
+    """Samples two people in one of the `PAIRS`."""
     names = list(PAIRS)
-    chance = np.array([PAIRS[name].weight for name in names])
-    pair = PAIRS[names[int(rng.choice(len(names), p=chance / chance.sum()))]]
+    probability = np.array([PAIRS[name].weight for name in names])
+    pair = PAIRS[names[int(rng.choice(len(names), p=probability / probability.sum()))]]
     arms = "hang" if pair.holds else None
     members = (first, second)
     poses = [
-        sample_pose(rng, m.body, m.volume, space, legs=str(rng.choice(pair.legs)), arms=arms)
+        sample_pose(rng, m.body, m.volume, posing, legs=str(rng.choice(pair.legs)), arms=arms)
         for m in members
     ]
     distance = float(rng.uniform(*pair.distance_m))
-    turn = float(rng.uniform(-180.0, 180.0))
-    ahead = np.array([np.sin(np.radians(turn)), -np.cos(np.radians(turn))])
+    yaw = float(rng.uniform(-180.0, 180.0))
+    ahead = np.array([np.sin(np.radians(yaw)), -np.cos(np.radians(yaw))])
     left = np.array([-ahead[1], ahead[0]])
-    x, y = distance * (left if pair.beside else ahead)
-    facing = turn + pair.facing_deg + float(rng.normal(0.0, 6.0))
-    places = [world_from_person(facing_deg=turn), world_from_person(float(x), float(y), facing)]
+    x, y = distance * (left if pair.side_by_side else ahead)
+    facing = yaw + pair.facing_deg + float(rng.normal(0.0, 6.0))
+    places = [world_from_person(facing_deg=yaw), world_from_person(float(x), float(y), facing)]
     for hold in pair.holds:
-        poses[hold.who] = _hold(members, poses, places, hold, space, distance, pair.beside)
+        poses[hold.who] = _apply_hold(
+            members, poses, places, hold, posing, distance, pair.side_by_side
+        )
     return list(zip(poses, places, strict=True))
 
 
-def _hold(
+def _apply_hold(
     members: tuple[Member, Member],
     poses: list[Pose],
     places: list[FloatArray],
     hold: Hold,
-    space: PoseSpace,
+    posing: PosingData,
     distance: float,
-    beside: bool,
+    side_by_side: bool,
 ) -> Pose:
-    """One hand to its place on the other person."""
+    """Moves one hand to its contact."""
     body, pose, place = members[hold.who].body, poses[hold.who], places[hold.who]
     sign = SIDES[hold.side]
-    if hold.place:
+    if hold.landmark:
         other = members[1 - hold.who].body
-        matrices = bone_matrices(other, poses[1 - hold.who].turns, poses[1 - hold.who].heads)
-        point, normal = space.landmarks.at(other, matrices, hold.place)
+        matrices = bone_matrices(other, poses[1 - hold.who].rotations, poses[1 - hold.who].heads)
+        point, normal = posing.landmarks.at(other, matrices, hold.landmark)
         there = places[1 - hold.who]
         point, normal = there[:, :3] @ point + there[:, 3], unit(there[:, :3] @ normal)
         point = point + 0.012 * normal
@@ -293,8 +300,8 @@ def _hold(
     else:
         stature = 0.5 * (members[0].body.stature_m + members[1].body.stature_m)
         x, y, z = hold.point
-        between = [x * distance, y * stature, z] if beside else [x, y * stature, z * distance]
-        if not beside:
+        between = [x * distance, y * stature, z] if side_by_side else [x, y * stature, z * distance]
+        if not side_by_side:
             between[0] = x if abs(x) < 0.2 else x * 1.0
         point = places[0][:, :3] @ np.array(between) + places[0][:, 3]
         palm = np.array(hold.palm, np.float64)
@@ -304,9 +311,11 @@ def _hold(
         side=hold.side,
         point=place[:, :3].T @ (point - place[:, 3]),
         offset=hand_offset(body, hold.side, "palm"),
-        turn=hand_frame(palm, fingers, sign),
+        rotation=hand_frame(palm, fingers, sign),
     )
     joints = pose.joints.copy()
-    reach(body, joints, pose.turns, pose.heads, goal)
-    turns, heads = forward_kinematics(body, joints)
-    return replace(pose, joints=joints, turns=turns, heads=heads + (pose.heads[0] - heads[0]))
+    reach_goal(body, joints, pose.rotations, pose.heads, goal)
+    rotations, heads = forward_kinematics(body, joints)
+    return replace(
+        pose, joints=joints, rotations=rotations, heads=heads + (pose.heads[0] - heads[0])
+    )

@@ -1,34 +1,34 @@
 """Random poses and motion: a library of named poses, joint limits, inverse kinematics, contact."""
 
-from rtmpose3d.synth.pose.collision import Volume, capsule_ends, segment_distance, volume_of
-from rtmpose3d.synth.pose.ik import HandGoal, reach
+from rtmpose3d.synth.pose.collision import BodyVolume, build_volume, capsule_ends, segment_distance
+from rtmpose3d.synth.pose.ik import HandGoal, reach_goal
 from rtmpose3d.synth.pose.motion import PoseSequence, sample_sequence
 from rtmpose3d.synth.pose.posing import (
     Pose,
-    PoseSpace,
+    PosingData,
     hand_frame,
     hand_offset,
     pose_body,
-    pose_space,
+    prepare_posing,
     sample_pose,
     world_from_person,
 )
 
 __all__ = [
+    "BodyVolume",
     "HandGoal",
     "Pose",
     "PoseSequence",
-    "PoseSpace",
-    "Volume",
+    "PosingData",
+    "build_volume",
     "capsule_ends",
     "hand_frame",
     "hand_offset",
     "pose_body",
-    "pose_space",
-    "reach",
+    "prepare_posing",
+    "reach_goal",
     "sample_pose",
     "sample_sequence",
     "segment_distance",
-    "volume_of",
     "world_from_person",
 ]

@@ -1,6 +1,6 @@
-"""Do limbs run through the body? Capsules along the bones, and how deep they overlap.
+"""Self-collision: capsules along the bones, and how deep they overlap.
 
-Radii come from each body's own mesh. Flesh gives way, so a few centimetres are allowed.
+Radii scale with stature and weight. Soft tissue gives way, so a few centimetres are allowed.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import numpy as np
 from rtmpose3d.structures import FloatArray, IntArray
 from rtmpose3d.synth.body import RiggedBody
 
-# Capsules of one side: name, bone of the start, bone of the end, shares of that line that the
-# capsule starts and ends at, radius as a share of the stature (mean adults; scaled by weight).
+# Capsules of one side: name, start bone, end bone, start and end of the capsule as fractions of the
+# line between them, radius as a fraction of the stature (average adults; scaled by weight).
 _LIMBS: tuple[tuple[str, str, str, float, float, float], ...] = (
     ("upper_arm", "upperarm01", "lowerarm01", 0.15, 1.0, 0.027),
     ("forearm", "lowerarm01", "wrist", 0.05, 1.0, 0.021),
@@ -22,15 +22,15 @@ _LIMBS: tuple[tuple[str, str, str, float, float, float], ...] = (
     ("shank", "lowerleg01", "foot", 0.0, 1.0, 0.030),
     ("foot", "foot", "toe3-1", 0.1, 1.1, 0.022),
 )
-# The trunk: start and end bone (on both sides of the middle: how far out, as a share of the
-# distance from the middle to the shoulder or the hip), radius.
+# Capsules of the trunk, one on each side of the midline: name, start bone, end bone, lateral
+# offsets of both ends as fractions of the distance from midline to shoulder, radius.
 _TRUNK: tuple[tuple[str, str, str, float, float, float], ...] = (
     ("chest", "spine03", "spine01", 0.42, 0.5, 0.062),
     ("belly", "spine05", "spine03", 0.45, 0.42, 0.061),
     ("pelvis", "root", "spine05", 0.5, 0.45, 0.066),
 )
 _HEAD_RADIUS, _NECK_RADIUS = 0.052, 0.034
-# Pairs that are looked at, with the depth in metres that flesh and cloth may give.
+# Tested pairs with the allowed depth in metres (soft tissue and cloth).
 _PAIRS: tuple[tuple[str, str, float], ...] = (
     ("hand", "head", 0.022),
     ("hand", "neck", 0.03),
@@ -70,7 +70,7 @@ _ACROSS: tuple[tuple[str, str, float], ...] = (  # of the left with the right
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Volume:
+class BodyVolume:
     """The capsules of a body.
 
     Attributes:
@@ -92,8 +92,8 @@ class Volume:
     allowed_m: FloatArray
 
 
-def volume_of(body: RiggedBody) -> Volume:
-    """Capsules of a body; call it once for each."""
+def build_volume(body: RiggedBody) -> BodyVolume:
+    """Builds the capsules of a body."""
     zero_heads = np.zeros_like(body.offsets)
     for i, parent in enumerate(body.rig.parents):
         zero_heads[i] = body.offsets[i] + (zero_heads[parent] if parent >= 0 else 0.0)
@@ -102,10 +102,11 @@ def volume_of(body: RiggedBody) -> Volume:
     limb_scale = body.stature_m * (0.82 + 0.36 * weight)
     trunk_scale = body.stature_m * (0.78 + 0.44 * weight)
     for side, sign in (("L", 1.0), ("R", -1.0)):
-        for name, start, end, share_a, share_b, radius in _LIMBS:
+        for name, start, end, fraction_a, fraction_b, radius in _LIMBS:
             a, b = body.bone(f"{start}.{side}"), body.bone(f"{end}.{side}")
             line = zero_heads[b] - zero_heads[a]
-            rows[f"{name}.{side}"] = (a, a, share_a * line, share_b * line, radius * limb_scale)
+            ends = fraction_a * line, fraction_b * line
+            rows[f"{name}.{side}"] = (a, a, *ends, radius * limb_scale)
         width = abs(zero_heads[body.bone(f"upperarm01.{side}")][0])
         for name, start, end, out_a, out_b, radius in _TRUNK:
             a, b = body.bone(start), body.bone(end)
@@ -124,7 +125,7 @@ def volume_of(body: RiggedBody) -> Volume:
     rows["neck."] = (neck, head, ahead * 0, ahead * 0, _NECK_RADIUS * body.stature_m)
     names = tuple(rows)
     pairs, allowed = _pairs(names)
-    return Volume(
+    return BodyVolume(
         names=names,
         starts=np.array([row[0] for row in rows.values()]),
         ends=np.array([row[1] for row in rows.values()]),
@@ -156,17 +157,19 @@ def _pairs(names: tuple[str, ...]) -> tuple[IntArray, FloatArray]:
 
 
 def capsule_ends(
-    volume: Volume, turns: FloatArray, heads: FloatArray
+    volume: BodyVolume, rotations: FloatArray, heads: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Where the capsules are in a pose: two (C, 3) arrays."""
-    start = heads[volume.starts] + (turns[volume.starts] @ volume.start_points[:, :, None])[..., 0]
-    end = heads[volume.ends] + (turns[volume.ends] @ volume.end_points[:, :, None])[..., 0]
+    """Ends of the capsules in a pose: two (C, 3) arrays."""
+    start = (
+        heads[volume.starts] + (rotations[volume.starts] @ volume.start_points[:, :, None])[..., 0]
+    )
+    end = heads[volume.ends] + (rotations[volume.ends] @ volume.end_points[:, :, None])[..., 0]
     return start, end
 
 
-def overlap_m(volume: Volume, turns: FloatArray, heads: FloatArray) -> FloatArray:
-    """(P,) how much deeper than allowed the pairs overlap, metres; 0 where they do not."""
-    start, end = capsule_ends(volume, turns, heads)
+def overlap_m(volume: BodyVolume, rotations: FloatArray, heads: FloatArray) -> FloatArray:
+    """(P,) depth by which each pair overlaps beyond the allowed depth, metres; 0 if it does not."""
+    start, end = capsule_ends(volume, rotations, heads)
     first, second = volume.pairs[:, 0], volume.pairs[:, 1]
     gap = segment_distance(start[first], end[first], start[second], end[second])
     depth = volume.radius_m[first] + volume.radius_m[second] - gap
@@ -174,7 +177,7 @@ def overlap_m(volume: Volume, turns: FloatArray, heads: FloatArray) -> FloatArra
 
 
 def segment_distance(p1: FloatArray, q1: FloatArray, p2: FloatArray, q2: FloatArray) -> FloatArray:
-    """Least distances between segments p1-q1 and p2-q2, (N, 3) each: (N,)."""
+    """Minimum distances (N,) between segments p1-q1 and p2-q2, (N, 3) each."""
     d1, d2, r = q1 - p1, q2 - p2, p1 - p2
     a = np.maximum(np.einsum("ni,ni->n", d1, d1), 1e-12)
     e = np.maximum(np.einsum("ni,ni->n", d2, d2), 1e-12)

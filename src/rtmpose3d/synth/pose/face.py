@@ -1,4 +1,4 @@
-"""Faces: random mixes of MakeHuman's pose units, and where the eyes look."""
+"""Facial expressions: random mixes of MakeHuman's pose units, and the gaze."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rtmpose3d.structures import FloatArray
 from rtmpose3d.synth.assets import PoseUnits, Rig
 from rtmpose3d.synth.rotations import from_rotvec
 
-# Mixes of pose units; those that are named "Left..." get their "Right..." with the same weight.
+# Mixes of pose units; a unit "Left..." implies its "Right..." with the same weight.
 _MIXES: dict[str, dict[str, float]] = {
     "neutral": {},
     "smile": {"MouthLeftPullUp": 0.55, "MouthRightPullUp": 0.55, "LeftCheekUp": 0.3},
@@ -45,17 +45,17 @@ _SMALL = (
     "MouthRightPullSide", "UpperLipUp", "lowerLipDown", "lowerLipBackward", "JawDrop",
 )  # fmt: skip
 _CLOSED = ("LeftUpperLidClosed", "RightUpperLidClosed")
-_GAZE_DEG = (9.0, 14.0)  # deviation up and down, sideways
+_GAZE_DEG = (9.0, 14.0)  # standard deviation, vertical and horizontal
 _GAZE_LIMIT_DEG = (22.0, 32.0)
 
 
 def sample_face(rng: np.random.Generator) -> dict[str, float]:
-    """Weights of pose units, 0 to 1, with "gaze_up" and "gaze_left" in degrees."""
+    """Samples weights of pose units, 0 to 1, and "gaze_up" and "gaze_left" in degrees."""
     names = list(_MIXES)
-    chance = np.array([_MIX_WEIGHT.get(name, 0.6) for name in names])
+    probability = np.array([_MIX_WEIGHT.get(name, 0.6) for name in names])
     strength = float(rng.uniform(0.4, 1.15))
     face: dict[str, float] = {}
-    for unit, weight in _MIXES[str(rng.choice(names, p=chance / chance.sum()))].items():
+    for unit, weight in _MIXES[str(rng.choice(names, p=probability / probability.sum()))].items():
         for name in (unit, unit.replace("Left", "Right", 1) if unit[:4] == "Left" else unit):
             face[name] = min(1.0, weight * strength)
     for name in rng.choice(_SMALL, size=3, replace=False):
@@ -75,11 +75,11 @@ def sample_face(rng: np.random.Generator) -> dict[str, float]:
 
 
 def set_face(joints: FloatArray, rig: Rig, units: PoseUnits, face: Mapping[str, float]) -> None:
-    """Write the rotations of a face into `joints` (B, 3, 3); rows of the face's bones change."""
+    """Writes the rotations of the face's bones into `joints` (B, 3, 3)."""
     total: dict[str, FloatArray] = {}
     for name, weight in face.items():
-        for bone, turn in units.rotations.get(name, {}).items():
-            total[bone] = total.get(bone, np.zeros(3)) + weight * turn
+        for bone, vector in units.rotations.get(name, {}).items():
+            total[bone] = total.get(bone, np.zeros(3)) + weight * vector
     rows = [rig.index[bone] for bone in total if bone in rig.index]
     if rows:
         joints[rows] = from_rotvec(np.array([t for b, t in total.items() if b in rig.index]))

@@ -1,8 +1,9 @@
-"""Attitudes of the fingers: fist, flat, pointing, pinch, grip, ...; mixed and varied.
+"""Hand poses: fist, flat, pointing, pinch, grip, ...; mixed and with noise.
 
-A hand is (5, 4) degrees: thumb to little finger; bend at the knuckle, spread, bend at the middle
-joint, bend at the end. 0 is straight and parallel. Bends go towards the palm, spread goes towards
-the thumb. For the thumb: bend across the palm, away from the palm's edge, middle joint, end.
+A hand pose is (5, 4) degrees, thumb to little finger: bend at the knuckle, spread, bend at the
+middle joint, bend at the end joint. 0 is straight and parallel. Bends are towards the palm, spread
+is towards the thumb. For the thumb: bend across the palm, away from the edge of the palm, middle
+joint, end joint.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from rtmpose3d.synth.pose.joints import finger_bones
 from rtmpose3d.synth.rotations import axis_rotation, from_rotvec
 
 # Active ranges of adults, degrees (AAOS, Joint Motion, 1965), by finger and joint.
-LOWEST = np.array([[-20, -20, 0, -10]] + [[-20, -18, -3, -4]] * 4, np.float64)
-HIGHEST = np.array([[45, 40, 55, 75]] + [[90, 18, 105, 78]] * 4, np.float64)
+MIN_FINGER_ANGLES = np.array([[-20, -20, 0, -10]] + [[-20, -18, -3, -4]] * 4, np.float64)
+MAX_FINGER_ANGLES = np.array([[45, 40, 55, 75]] + [[90, 18, 105, 78]] * 4, np.float64)
 
 _STRAIGHT = (2.0, 0.0, 4.0, 2.0)
 _FOLDED = (82.0, 0.0, 98.0, 62.0)
@@ -78,45 +79,45 @@ HANDS: dict[str, FloatArray] = {
         (6, 30, 26, 30), (8, 10, 52, 30), (8, 1, 54, 30), (10, -7, 54, 30), (10, -14, 52, 30)
     ),
 }
-_OFTEN = {"relaxed": 6.0, "loose": 5.0, "flat": 3.0, "spread": 2.5, "fist": 2.0, "half_fist": 2.5}
+_WEIGHTS = {"relaxed": 6.0, "loose": 5.0, "flat": 3.0, "spread": 2.5, "fist": 2.0, "half_fist": 2.5}
 _NOISE_DEG = np.array([[6, 6, 8, 8]] + [[7, 3.5, 8, 6]] * 4, np.float64)
 
 
 def sample_hand(rng: np.random.Generator, name: str | None = None) -> FloatArray:
-    """A hand: of the given name, or any; mixed with another, with noise for each finger.
+    """Samples a hand pose: a named one blended with another, plus noise per finger.
 
     Args:
-        rng: source of chance.
-        name: of `HANDS`; any, the common ones more often, without it.
+        rng: source of all randomness.
+        name: name in `HANDS`; None for any.
 
     Returns:
         (5, 4) degrees within the limits.
     """
-    first = name or sample_name(rng)
-    second = sample_name(rng)
-    share = 0.12 * rng.random() if name else 0.35 * rng.random() ** 2
-    mixed = (1.0 - share) * HANDS[first] + share * HANDS[second]
-    together = rng.normal(0.0, 0.5) * np.array([1.0, 0.0, 1.0, 1.0])
-    return limit_hand(mixed + _NOISE_DEG * (0.6 * rng.standard_normal((5, 4)) + together))
+    first = name or sample_hand_name(rng)
+    second = sample_hand_name(rng)
+    fraction = 0.12 * rng.random() if name else 0.35 * rng.random() ** 2
+    blend = (1.0 - fraction) * HANDS[first] + fraction * HANDS[second]
+    common = rng.normal(0.0, 0.5) * np.array([1.0, 0.0, 1.0, 1.0])
+    return clip_hand(blend + _NOISE_DEG * (0.6 * rng.standard_normal((5, 4)) + common))
 
 
-def sample_name(rng: np.random.Generator) -> str:
-    """A name of `HANDS`, the common ones more often."""
+def sample_hand_name(rng: np.random.Generator) -> str:
+    """Samples a name of `HANDS`; common poses are more frequent."""
     names = list(HANDS)
-    chance = np.array([_OFTEN.get(name, 1.0) for name in names])
-    return names[int(rng.choice(len(names), p=chance / chance.sum()))]
+    probability = np.array([_WEIGHTS.get(name, 1.0) for name in names])
+    return names[int(rng.choice(len(names), p=probability / probability.sum()))]
 
 
-def limit_hand(hand: FloatArray) -> FloatArray:
-    """The hand within its joints' limits."""
-    return np.clip(hand, LOWEST, HIGHEST)
+def clip_hand(hand: FloatArray) -> FloatArray:
+    """Clips a hand pose to the limits of its joints."""
+    return np.clip(hand, MIN_FINGER_ANGLES, MAX_FINGER_ANGLES)
 
 
 def set_fingers(joints: FloatArray, rig: Rig, side: str, hand: FloatArray) -> None:
-    """Write a hand's rotations.
+    """Writes the rotations of a hand's fingers.
 
     Args:
-        joints: (B, 3, 3) rotations in the zero pose's axes; rows of this hand's fingers change.
+        joints: (B, 3, 3) rotations in the zero pose's axes, changed in place.
         rig: bones.
         side: "L" or "R".
         hand: (5, 4) degrees.
@@ -125,19 +126,19 @@ def set_fingers(joints: FloatArray, rig: Rig, side: str, hand: FloatArray) -> No
     for finger, names in enumerate(finger_bones(side)):
         knuckle, spread, middle, end = hand[finger]
         if finger == 0:
-            turns = _thumb(knuckle, spread, middle, end, sign)
+            rotations = _thumb(knuckle, spread, middle, end, sign)
         else:
-            turns = (
+            rotations = (
                 axis_rotation("x", -float(spread)) @ axis_rotation("z", -sign * float(knuckle)),
                 axis_rotation("z", -sign * float(middle)),
                 axis_rotation("z", -sign * float(end)),
             )
-        for name, turn in zip(names, turns, strict=True):
+        for name, turn in zip(names, rotations, strict=True):
             joints[rig.index[name]] = turn
 
 
-# The thumb's axes in the zero pose, left hand; the right's are mirrored. It points down, to the
-# front and to the palm. Bending takes it across the palm, "out" away from the forefinger.
+# Rotation axes of the left thumb in the zero pose, where it points down, to the front and to the
+# palm. Bending moves it across the palm, "out" away from the index finger.
 _THUMB_BEND = np.array([0.85, -0.37, 0.37])
 _THUMB_OUT = np.array([0.0, 0.86, 0.51])
 
@@ -145,8 +146,8 @@ _THUMB_OUT = np.array([0.0, 0.86, 0.51])
 def _thumb(
     across: float, out: float, middle: float, end: float, sign: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    mirrored = np.array([1.0, sign, sign])  # an axis of rotation is mirrored the other way
+    mirrored = np.array([1.0, sign, sign])  # a rotation axis is a pseudovector
     bend, away = _THUMB_BEND * mirrored, _THUMB_OUT * mirrored
     degrees = np.array([[out], [across], [middle], [end]])
-    turns = from_rotvec(np.radians(degrees) * np.array([away, bend, bend, bend]))
-    return turns[0] @ turns[1], turns[2], turns[3]
+    rotations = from_rotvec(np.radians(degrees) * np.array([away, bend, bend, bend]))
+    return rotations[0] @ rotations[1], rotations[2], rotations[3]

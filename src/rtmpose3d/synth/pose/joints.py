@@ -1,18 +1,17 @@
-"""Joint angles as anatomy has them, their limits, and the rotations that they make.
+"""Anatomical joint angles, their limits, and the bone rotations that follow from them.
 
-A pose's angles are one vector, degrees, named by `ANGLES`; "arm_raise.L" is the left one. 0 is the
-zero pose (`body_zero`: upright, arms down, palms to the thighs). Sided angles mean the same on
-both sides, so a mirrored pose exchanges them (`mirror`) and turns the middle ones about.
+The angles of a pose are one vector, degrees, named by `ANGLES`; "arm_raise.L" is the left one. 0 is
+the zero pose (`body.zero_pose`: upright, arms down, palms to the thighs). Sided angles have the
+same meaning on both sides, so a horizontal flip exchanges them and negates sideways angles of the
+trunk.
 
 arm_raise is the angle of the upper arm from straight down, arm_plane the plane in which it is
 raised: 0 to the front, 90 to the side, 180 to the back, below 0 across the body. Positive: neck
-and spine bend to the front, side and twist go to the person's left; twist of arm and leg inwards;
-forearm turns the palm down (pronation); wrist bends to the palm, wrist_side to the thumb.
+and spine bend forwards, side and twist are to the person's left; arm_twist and hip_twist are
+inwards; forearm is pronation (palm down); wrist bends to the palm, wrist_side to the thumb.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -58,53 +57,44 @@ for _name, _limit in _SIDED.items():
         LIMITS[f"{_name}.{_side}"] = _limit
 ANGLES: tuple[str, ...] = tuple(LIMITS)
 INDEX: dict[str, int] = {name: i for i, name in enumerate(ANGLES)}
-LOWEST = np.array([LIMITS[name][0] for name in ANGLES], np.float64)
-HIGHEST = np.array([LIMITS[name][1] for name in ANGLES], np.float64)
+MIN_ANGLES = np.array([LIMITS[name][0] for name in ANGLES], np.float64)
+MAX_ANGLES = np.array([LIMITS[name][1] for name in ANGLES], np.float64)
 
 _SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")
-_SPINE_SHARE = (0.24, 0.24, 0.22, 0.16, 0.14)
+_SPINE_WEIGHTS = (0.24, 0.24, 0.22, 0.16, 0.14)
 _NECK = ("neck01", "neck02", "neck03", "head")
-_NECK_SHARE = (0.26, 0.22, 0.22, 0.30)
+_NECK_WEIGHTS = (0.26, 0.22, 0.22, 0.30)
 _TOES = ("toe1-1", "toe2-1", "toe3-1", "toe4-1", "toe5-1")
 
 _ODD = {"root_roll", "root_yaw", "spine_side", "spine_twist", "neck_side", "neck_twist"}
-_MIRROR_ROWS = np.array(
+_FLIP_ROWS = np.array(
     [
         INDEX[name[:-1] + ("R" if name.endswith(".L") else "L")] if "." in name else INDEX[name]
         for name in ANGLES
     ]
 )
-_MIRROR_SIGNS = np.array([-1.0 if name in _ODD else 1.0 for name in ANGLES])
+_FLIP_SIGNS = np.array([-1.0 if name in _ODD else 1.0 for name in ANGLES])
 
 
-def angles_of(named: Mapping[str, float]) -> FloatArray:
-    """The vector of angles; what is not named is 0. A name without side sets both sides."""
-    vector = np.zeros(len(ANGLES))
-    for name, value in named.items():
-        for full in (name,) if name in INDEX else (f"{name}.L", f"{name}.R"):
-            vector[INDEX[full]] = value
-    return vector
+def clip_angles(angles: FloatArray) -> FloatArray:
+    """Clips angles (..., D) to their limits."""
+    return np.clip(angles, MIN_ANGLES, MAX_ANGLES)
 
 
-def clamp(angles: FloatArray) -> FloatArray:
-    """The angles within their limits."""
-    return np.clip(angles, LOWEST, HIGHEST)
-
-
-def mirror(angles: FloatArray) -> FloatArray:
-    """The same attitude with left and right exchanged."""
-    return angles[..., _MIRROR_ROWS] * _MIRROR_SIGNS
+def flip_angles(angles: FloatArray) -> FloatArray:
+    """Angles (..., D) of the horizontally flipped pose."""
+    return angles[..., _FLIP_ROWS] * _FLIP_SIGNS
 
 
 def joint_rotations(angles: FloatArray, rig: Rig) -> FloatArray:
-    """Rotations of all bones.
+    """Converts joint angles to rotations of all bones.
 
     Args:
-        angles: (D,) degrees, as `ANGLES` names them.
+        angles: (D,) degrees, named by `ANGLES`.
         rig: bones.
 
     Returns:
-        (B, 3, 3) float64, in the zero pose's axes; identity for hands' fingers and the face.
+        (B, 3, 3) float64, in the zero pose's axes; identity for fingers and face.
     """
     joints = np.tile(np.eye(3), (len(rig.names), 1, 1))
     value = dict(zip(ANGLES, angles.tolist(), strict=True))
@@ -113,18 +103,21 @@ def joint_rotations(angles: FloatArray, rig: Rig) -> FloatArray:
         @ axis_rotation("x", value["root_pitch"])
         @ axis_rotation("z", -value["root_roll"])
     )
-    for part, bones, shares in (("spine", _SPINE, _SPINE_SHARE), ("neck", _NECK, _NECK_SHARE)):
+    for part, bones, weights in (
+        ("spine", _SPINE, _SPINE_WEIGHTS),
+        ("neck", _NECK, _NECK_WEIGHTS),
+    ):
         bend = np.array([value[part], value[f"{part}_twist"], -value[f"{part}_side"]])
-        turn = _turns(np.array(shares)[:, None] * bend)
-        joints[[rig.index[bone] for bone in bones]] = turn
+        rotations = _rotations_about_axes(np.array(weights)[:, None] * bend)
+        joints[[rig.index[bone] for bone in bones]] = rotations
     for side, sign in SIDES.items():
         _set_arm(joints, rig, {k[:-2]: v for k, v in value.items() if k.endswith(side)}, side, sign)
         _set_leg(joints, rig, {k[:-2]: v for k, v in value.items() if k.endswith(side)}, side, sign)
     return joints
 
 
-def _turns(degrees: FloatArray) -> FloatArray:
-    """(N, 3) degrees about x, y, z as one rotation vector each."""
+def _rotations_about_axes(degrees: FloatArray) -> FloatArray:
+    """Rotations (..., 3, 3) of rotation vectors (..., 3) in degrees."""
     return from_rotvec(np.radians(degrees))
 
 
@@ -133,15 +126,17 @@ def _set_arm(joints: FloatArray, rig: Rig, value: dict[str, float], side: str, s
     upper = arm_rotation(value["arm_raise"], value["arm_plane"], value["arm_twist"], sign)
     lift = value["shrug"] + 0.16 * max(0.0, value["arm_raise"] - 35.0)  # the shoulder blade follows
     reach = value["shoulder_front"]
-    joints[index[f"clavicle.{side}"]] = _turns(np.array([0.0, -sign * reach, sign * lift]))
-    relax = _turns(np.array([0.0, sign * reach * 0.4, -sign * lift * 0.8]))
+    joints[index[f"clavicle.{side}"]] = _rotations_about_axes(
+        np.array([0.0, -sign * reach, sign * lift])
+    )
+    relax = _rotations_about_axes(np.array([0.0, sign * reach * 0.4, -sign * lift * 0.8]))
     set_upper_arm(joints, rig, side, relax @ upper)
     set_forearm(joints, rig, side, value["elbow"], value["forearm"], sign)
     set_wrist(joints, rig, side, value["wrist"], value["wrist_side"], sign)
 
 
 def arm_rotation(raise_deg: float, plane_deg: float, twist_deg: float, sign: float) -> FloatArray:
-    """Rotation of the upper arm: raised in a plane the shortest way, then turned about itself."""
+    """Rotation of the upper arm: raised along the shortest arc, then twisted about itself."""
     lift, plane = np.radians(raise_deg), np.radians(plane_deg)
     along = np.array(
         [sign * np.sin(lift) * np.sin(plane), -np.cos(lift), np.sin(lift) * np.cos(plane)]
@@ -151,7 +146,7 @@ def arm_rotation(raise_deg: float, plane_deg: float, twist_deg: float, sign: flo
 
 
 def set_upper_arm(joints: FloatArray, rig: Rig, side: str, rotation: FloatArray) -> None:
-    """Turn the upper arm; half of its twist happens in its lower half."""
+    """Sets the rotation of the upper arm; its lower half takes half of the twist."""
     swing, twist = twist_about_y(rotation)
     half = axis_rotation("y", np.degrees(twist) / 2.0)
     joints[..., rig.index[f"upperarm01.{side}"], :, :] = swing @ half
@@ -159,17 +154,17 @@ def set_upper_arm(joints: FloatArray, rig: Rig, side: str, rotation: FloatArray)
 
 
 def set_forearm(
-    joints: FloatArray, rig: Rig, side: str, elbow_deg: float, turn_deg: float, sign: float
+    joints: FloatArray, rig: Rig, side: str, elbow_deg: float, pronation_deg: float, sign: float
 ) -> None:
-    """Bend the elbow; the forearm's turn is shared by its lower half and the wrist."""
+    """Sets elbow and forearm; lower forearm and wrist take half of the pronation each."""
     joints[rig.index[f"lowerarm01.{side}"]] = axis_rotation("x", -elbow_deg)
-    joints[rig.index[f"lowerarm02.{side}"]] = axis_rotation("y", -sign * turn_deg * 0.5)
+    joints[rig.index[f"lowerarm02.{side}"]] = axis_rotation("y", -sign * pronation_deg * 0.5)
 
 
 def set_wrist(
     joints: FloatArray, rig: Rig, side: str, bend_deg: float, side_deg: float, sign: float
 ) -> None:
-    """Bend the wrist to the palm and to the thumb, after the second half of the forearm's turn."""
+    """Sets the wrist: the second half of the pronation, then bends to the palm and the thumb."""
     half = joints[rig.index[f"lowerarm02.{side}"]]
     bend = axis_rotation("z", -sign * bend_deg) @ axis_rotation("x", -side_deg)
     joints[rig.index[f"wrist.{side}"]] = half @ bend
@@ -192,7 +187,7 @@ def _set_leg(joints: FloatArray, rig: Rig, value: dict[str, float], side: str, s
 
 
 def set_thigh(joints: FloatArray, rig: Rig, side: str, rotation: FloatArray) -> None:
-    """Turn the thigh; half of its twist happens below the hip."""
+    """Sets the rotation of the thigh; its lower half takes half of the twist."""
     swing, twist = twist_about_y(rotation)
     half = axis_rotation("y", np.degrees(twist) / 2.0)
     joints[..., rig.index[f"upperleg01.{side}"], :, :] = swing @ half

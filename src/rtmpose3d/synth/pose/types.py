@@ -1,8 +1,8 @@
-"""The words in which attitudes of legs and arms are written down, see the tables beside.
+"""Types of the pose library: poses of legs and arms, goals of hands.
 
-An attitude names joint angles (`poses_joints`) as numbers or (low, high) ranges, in degrees; what
-is not named stays near 0. "near" and "far" stand for the two sides; which is left is drawn. Hands
-may have goals instead: places of the own body (`Touch`) or points before the chest (`Reach`).
+A pose gives joint angles (`pose.joints`) as numbers or (low, high) ranges, in degrees; other angles
+stay near 0. "near" and "far" denote the two sides; which one is left is random. Hands may have
+goals instead: landmarks of the own body (`Touch`) or points in front of the chest (`Reach`).
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from typing import Literal, TypeAlias
 Range: TypeAlias = float | tuple[float, float]
 Vector: TypeAlias = tuple[float, float, float]
 Family = Literal["upright", "active", "low", "sitting", "lying"]
-Side = Literal["near", "far"]
+RelativeSide = Literal["near", "far"]
 HandPart = Literal["palm", "fingers", "fist", "wrist"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Legs:
-    """An attitude of the lower body and trunk.
+class LegPose:
+    """A named pose of legs and trunk.
 
     Attributes:
-        family: broad kind.
+        family: group of similar poses.
         angles: name to degrees or range.
-        weight: how often, among its family.
-        feet: which feet stand flat on the ground: "both", "near", "far" or "none".
-        arms: names of arm attitudes that fit only here; any free ones without it.
-        hands_free: whether arm attitudes of any kind may be combined.
-        gait: "walk" or "run" where the angles come from a cycle.
-        airborne: the body may be off the ground.
-        noise_deg: deviation added to the angles.
+        weight: relative frequency within its family.
+        feet: feet that stand flat on the ground: "both", "near", "far" or "none".
+        arms: names of arm poses that fit this one.
+        hands_free: whether any other arm pose may be combined with it.
+        gait: "walk" or "run" if the angles come from a gait cycle.
+        airborne: whether the body may be off the ground.
+        noise_deg: standard deviation of the noise on all angles.
     """
 
     family: Family
@@ -47,20 +47,20 @@ class Legs:
 
 @dataclass(frozen=True, kw_only=True)
 class Touch:
-    """A hand on a place of the own body.
+    """Goal of a hand: a landmark on the own body.
 
     Attributes:
-        side: whose hand.
-        place: landmark; ".near", ".far" stand for a side.
-        part: of the hand that touches.
-        fingers: direction of the fingers: out to the hand's own side, up, front, in the frame of
-            the bone that the place is on.
-        gap_m: distance kept.
-        swivel_deg: lifts the elbow.
+        side: the hand.
+        landmark: name of the landmark; ".near" or ".far" stand for its side.
+        part: part of the hand that touches.
+        fingers: direction of the fingers: outwards, up, front, in the frame of the landmark's
+            bone.
+        gap_m: distance from the skin.
+        swivel_deg: raises the elbow.
     """
 
-    side: Side
-    place: str
+    side: RelativeSide
+    landmark: str
     part: HandPart = "palm"
     fingers: Vector = (-0.3, 1.0, 0.0)
     gap_m: float = 0.012
@@ -69,19 +69,19 @@ class Touch:
 
 @dataclass(frozen=True, kw_only=True)
 class Reach:
-    """A hand at a point in space.
+    """Goal of a hand: a point in posing.
 
     Attributes:
-        side: whose hand.
-        at: from the middle of the shoulders, in lengths of the arm: out to the hand's own side,
-            up, front, in the frame of the chest.
-        spread: half width of the range in which the point is drawn.
-        palm: direction that the palm faces, same axes.
+        side: the hand.
+        at: offset from the middle of the shoulders in arm lengths: outwards, up, front, in the
+            frame of the chest.
+        spread: half width of the range of the point.
+        palm: direction in which the palm faces, same axes.
         fingers: direction of the fingers, same axes.
-        swivel_deg: lifts the elbow.
+        swivel_deg: raises the elbow.
     """
 
-    side: Side
+    side: RelativeSide
     at: Vector
     spread: Vector = (0.06, 0.06, 0.06)
     palm: Vector = (-1.0, 0.0, 0.0)
@@ -93,17 +93,17 @@ Goal: TypeAlias = Touch | Reach
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arms:
-    """An attitude of both arms.
+class ArmPose:
+    """A named pose of both arms.
 
     Attributes:
         angles: name to degrees or range.
-        goals: of the hands; they override the angles of their arm.
-        hands: names of finger attitudes for near and far; any without a name.
-        head: name of a head attitude that goes with it.
-        weight: how often; 0 only where legs ask for it.
-        upright_only: not for lying or crouching bodies.
-        both_from_one: shifts goals of both hands together.
+        goals: goals of the hands; they override the angles of their arm.
+        hands: names of hand poses, near and far; "" for any.
+        head: name of the matching head pose; "" for any.
+        weight: relative frequency; 0 for poses used only by certain leg poses.
+        upright_only: excluded for lying or crouching bodies.
+        both_from_one: whether the goals of both hands are shifted together.
     """
 
     angles: Mapping[str, Range] | None = None
@@ -126,26 +126,28 @@ HANG: dict[str, Range] = {
 FAR_HANGS: dict[str, Range] = {f"{name}.far": value for name, value in HANG.items()}
 
 
-def with_far(**near: Range) -> dict[str, Range]:
-    """Angles of the near arm; the far one hangs."""
+def near_only(**near: Range) -> dict[str, Range]:
+    """Angles of the near arm; the far arm hangs."""
     return {**FAR_HANGS, **{f"{name}.near": value for name, value in near.items()}}
 
 
 def touch(
-    side: Side,
-    place: str,
+    side: RelativeSide,
+    landmark: str,
     fingers: Vector,
     *,
     part: HandPart = "palm",
     gap_m: float = 0.012,
     lift: float = 0.0,
 ) -> Touch:
-    """A `Touch` in short; `lift` is the elbow's swivel."""
-    return Touch(side=side, place=place, part=part, fingers=fingers, gap_m=gap_m, swivel_deg=lift)
+    """Shorthand for `Touch`; `lift` is the swivel of the elbow."""
+    return Touch(
+        side=side, landmark=landmark, part=part, fingers=fingers, gap_m=gap_m, swivel_deg=lift
+    )
 
 
 def reach(
-    side: Side,
+    side: RelativeSide,
     at: Vector,
     palm: Vector,
     fingers: Vector,
@@ -153,13 +155,13 @@ def reach(
     spread: Vector = (0.06, 0.06, 0.06),
     lift: float = 0.0,
 ) -> Reach:
-    """A `Reach` in short; `lift` is the elbow's swivel."""
+    """Shorthand for `Reach`; `lift` is the swivel of the elbow."""
     return Reach(side=side, at=at, spread=spread, palm=palm, fingers=fingers, swivel_deg=lift)
 
 
 def both(near: Goal) -> tuple[Goal, Goal]:
-    """The same for both hands, mirrored."""
+    """The same goal for both hands, mirrored."""
     if isinstance(near, Touch):
-        place = near.place.replace(".near", ".far")
-        return near, replace(near, side="far", place=place)
+        landmark = near.landmark.replace(".near", ".far")
+        return near, replace(near, side="far", landmark=landmark)
     return near, replace(near, side="far")

@@ -1,11 +1,11 @@
-"""Bending, kneeling, sitting, lying: legs and trunk; see `poses_kinds`."""
+"""Leg poses: bending, kneeling, sitting, lying, in the terms of `pose.types`."""
 
 from __future__ import annotations
 
-from rtmpose3d.synth.pose.types import Legs
+from rtmpose3d.synth.pose.types import LegPose
 
-LOW_LEGS: dict[str, Legs] = {
-    "bend_over": Legs(
+LOW_LEGS: dict[str, LegPose] = {
+    "bend_over": LegPose(
         family="low",
         weight=2.0,
         feet="both",
@@ -15,7 +15,7 @@ LOW_LEGS: dict[str, Legs] = {
             "spine": (10, 60), "neck": (-40, 25),
         },
     ),
-    "half_squat": Legs(
+    "half_squat": LegPose(
         family="low",
         feet="both",
         angles={
@@ -23,7 +23,7 @@ LOW_LEGS: dict[str, Legs] = {
             "hip_twist": (-20, 0), "spine": (0, 30), "neck": (-35, 0),
         },
     ),
-    "squat": Legs(
+    "squat": LegPose(
         family="low",
         weight=1.5,
         feet="both",
@@ -32,7 +32,7 @@ LOW_LEGS: dict[str, Legs] = {
             "hip_twist": (-30, 0), "spine": (10, 45), "neck": (-35, 10), "ankle": (5, 28),
         },
     ),
-    "kneel_one": Legs(
+    "kneel_one": LegPose(
         family="low",
         weight=1.5,
         feet="near",
@@ -42,21 +42,21 @@ LOW_LEGS: dict[str, Legs] = {
             "toes.far": (0, 50), "root_pitch": (-4, 20), "spine": (-2, 30),
         },
     ),
-    "kneel": Legs(
+    "kneel": LegPose(
         family="low",
         angles={
             "hip": (-8, 25), "knee": (75, 110), "ankle": (-45, -20), "hip_out": (2, 16),
             "root_pitch": (-5, 15), "spine": (-8, 25),
         },
     ),
-    "sit_on_heels": Legs(
+    "sit_on_heels": LegPose(
         family="low",
         angles={
             "root_pitch": (0, 20), "hip": (75, 98), "knee": (136, 150), "ankle": (-48, -35),
             "hip_out": (3, 18), "spine": (0, 35),
         },
     ),
-    "all_fours": Legs(
+    "all_fours": LegPose(
         family="low",
         weight=1.3,
         arms=("prop_down", "prop_down", "prop_one"),
@@ -66,7 +66,7 @@ LOW_LEGS: dict[str, Legs] = {
             "spine": (-12, 22), "neck": (-45, 20), "hip_out": (0, 12),
         },
     ),
-    "crawl": Legs(
+    "crawl": LegPose(
         family="low",
         weight=0.6,
         arms=("prop_down", "prop_one"),
@@ -77,7 +77,7 @@ LOW_LEGS: dict[str, Legs] = {
             "spine_side": (-20, 20), "neck": (-50, 0),
         },
     ),
-    "plank": Legs(
+    "plank": LegPose(
         family="low",
         weight=0.8,
         arms=("prop_down",),
@@ -87,7 +87,7 @@ LOW_LEGS: dict[str, Legs] = {
             "toes": (35, 60), "spine": (-8, 8), "neck": (-30, 10), "hip_out": (0, 10),
         },
     ),
-    "downward_dog": Legs(
+    "downward_dog": LegPose(
         family="low",
         weight=0.5,
         arms=("overhead_straight",),
@@ -99,8 +99,8 @@ LOW_LEGS: dict[str, Legs] = {
     ),
 }  # fmt: skip
 
-SITTING_LEGS: dict[str, Legs] = {
-    "sit": Legs(
+SITTING_LEGS: dict[str, LegPose] = {
+    "sit": LegPose(
         family="sitting",
         weight=2.5,
         angles={
@@ -108,21 +108,21 @@ SITTING_LEGS: dict[str, Legs] = {
             "hip_twist": (-16, 10), "spine": (-2, 32), "neck": (-15, 25), "ankle": (-15, 15),
         },
     ),
-    "sit_wide": Legs(
+    "sit_wide": LegPose(
         family="sitting",
         angles={
             "root_pitch": (-20, 5), "hip": (75, 98), "knee": (75, 105), "hip_out": (20, 42),
             "hip_twist": (-25, 0), "spine": (0, 45), "neck": (-20, 20),
         },
     ),
-    "sit_forward": Legs(
+    "sit_forward": LegPose(
         family="sitting",
         angles={
             "root_pitch": (10, 38), "hip": (85, 118), "knee": (75, 105), "hip_out": (2, 25),
             "spine": (10, 50), "neck": (-35, 15),
         },
     ),
-    "sit_legs_crossed": Legs(
+    "sit_legs_crossed": LegPose(
         family="sitting",
         weight=1.5,
         angles={
@@ -132,7 +132,7 @@ SITTING_LEGS: dict[str, Legs] = {
             "spine": (0, 26),
         },
     ),
-    "sit_ankle_on_knee": Legs(
+    "sit_ankle_on_knee": LegPose(
         family="sitting",
         weight=0.8,
         angles={
@@ -141,14 +141,14 @@ SITTING_LEGS: dict[str, Legs] = {
             "hip_twist.far": (-48, -36), "knee.far": (92, 112), "spine": (0, 28),
         },
     ),
-    "sit_stretched": Legs(
+    "sit_stretched": LegPose(
         family="sitting",
         angles={
             "root_pitch": (-34, -12), "hip": (55, 82), "knee": (5, 50), "hip_out": (0, 14),
             "spine": (5, 32), "neck": (-5, 30), "ankle": (-25, 10),
         },
     ),
-    "cycle": Legs(
+    "cycle": LegPose(
         family="sitting",
         weight=0.7,
         arms=("handlebar",),
@@ -157,7 +157,7 @@ SITTING_LEGS: dict[str, Legs] = {
             "hip.far": (50, 75), "knee.far": (25, 60), "spine": (10, 35), "neck": (-45, -15),
         },
     ),
-    "sit_floor_crossed": Legs(
+    "sit_floor_crossed": LegPose(
         family="sitting",
         weight=1.2,
         angles={
@@ -166,7 +166,7 @@ SITTING_LEGS: dict[str, Legs] = {
             "ankle": (-35, -10),
         },
     ),
-    "sit_floor_long": Legs(
+    "sit_floor_long": LegPose(
         family="sitting",
         angles={
             "root_pitch": (-22, 10), "hip": (72, 95), "knee": (0, 25), "hip_out": (0, 28),
@@ -174,7 +174,7 @@ SITTING_LEGS: dict[str, Legs] = {
         },
         arms=("prop_behind", "", "", ""),
     ),
-    "sit_floor_knees_up": Legs(
+    "sit_floor_knees_up": LegPose(
         family="sitting",
         weight=1.2,
         angles={
@@ -183,7 +183,7 @@ SITTING_LEGS: dict[str, Legs] = {
         },
         arms=("prop_behind", "hug_knees", "", ""),
     ),
-    "sit_floor_side": Legs(
+    "sit_floor_side": LegPose(
         family="sitting",
         weight=0.8,
         angles={
@@ -196,8 +196,8 @@ SITTING_LEGS: dict[str, Legs] = {
     ),
 }  # fmt: skip
 
-LYING_LEGS: dict[str, Legs] = {
-    "lie_back": Legs(
+LYING_LEGS: dict[str, LegPose] = {
+    "lie_back": LegPose(
         family="lying",
         weight=1.5,
         angles={
@@ -206,7 +206,7 @@ LYING_LEGS: dict[str, Legs] = {
             "spine": (-4, 10), "neck": (-10, 30), "neck_twist": (-50, 50), "ankle": (-35, -5),
         },
     ),
-    "lie_front": Legs(
+    "lie_front": LegPose(
         family="lying",
         angles={
             "root_pitch": (84, 96), "hip": (-8, 8), "knee.near": (0, 30), "knee.far": (0, 95),
@@ -215,7 +215,7 @@ LYING_LEGS: dict[str, Legs] = {
         },
         arms=("prop_elbows", "", ""),
     ),
-    "lie_side": Legs(
+    "lie_side": LegPose(
         family="lying",
         weight=1.3,
         angles={
@@ -224,7 +224,7 @@ LYING_LEGS: dict[str, Legs] = {
             "spine_side": (-20, 5), "neck_side": (-25, 5), "ankle": (-35, 0),
         },
     ),
-    "sit_up": Legs(
+    "sit_up": LegPose(
         family="lying",
         weight=0.8,
         angles={
@@ -232,7 +232,7 @@ LYING_LEGS: dict[str, Legs] = {
             "neck": (-5, 40), "hip_out": (0, 14),
         },
     ),
-    "bridge": Legs(
+    "bridge": LegPose(
         family="lying",
         weight=0.4,
         angles={
@@ -240,7 +240,7 @@ LYING_LEGS: dict[str, Legs] = {
             "spine": (-15, 5), "neck": (10, 45), "ankle": (-5, 20),
         },
     ),
-    "legs_up": Legs(
+    "legs_up": LegPose(
         family="lying",
         weight=0.5,
         angles={

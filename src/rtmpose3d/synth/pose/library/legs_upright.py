@@ -1,11 +1,11 @@
-"""Standing, walking, running, jumping, dancing: legs and trunk; see `poses_kinds`."""
+"""Leg poses: standing, walking, running, jumping, dancing, in the terms of `pose.types`."""
 
 from __future__ import annotations
 
-from rtmpose3d.synth.pose.types import Legs
+from rtmpose3d.synth.pose.types import LegPose
 
-UPRIGHT_LEGS: dict[str, Legs] = {
-    "stand": Legs(
+UPRIGHT_LEGS: dict[str, LegPose] = {
+    "stand": LegPose(
         family="upright",
         weight=3.0,
         feet="both",
@@ -14,7 +14,7 @@ UPRIGHT_LEGS: dict[str, Legs] = {
             "spine": (-6, 10), "root_roll": (-2, 2), "neck": (-12, 18),
         },
     ),
-    "stand_wide": Legs(
+    "stand_wide": LegPose(
         family="upright",
         feet="both",
         angles={
@@ -22,7 +22,7 @@ UPRIGHT_LEGS: dict[str, Legs] = {
             "spine": (-8, 14), "neck": (-12, 18),
         },
     ),
-    "stand_one_leg_loose": Legs(
+    "stand_one_leg_loose": LegPose(
         family="upright",
         weight=2.0,
         feet="both",
@@ -32,7 +32,7 @@ UPRIGHT_LEGS: dict[str, Legs] = {
             "knee.far": (15, 45), "spine": (-8, 8), "spine_side": (-8, 8), "root_roll": (-5, 5),
         },
     ),
-    "stand_crossed": Legs(
+    "stand_crossed": LegPose(
         family="upright",
         weight=0.5,
         feet="near",
@@ -41,7 +41,7 @@ UPRIGHT_LEGS: dict[str, Legs] = {
             "hip_out.far": (-20, -12), "knee.far": (10, 25), "ankle.far": (-25, 0),
         },
     ),
-    "step": Legs(
+    "step": LegPose(
         family="upright",
         feet="both",
         angles={
@@ -49,8 +49,8 @@ UPRIGHT_LEGS: dict[str, Legs] = {
             "hip_out": (-1, 8), "spine": (-4, 14), "spine_twist": (-14, 14),
         },
     ),
-    "walk": Legs(family="upright", weight=3.0, gait="walk", angles={"spine": (-2, 8)}),
-    "lean_forward": Legs(
+    "walk": LegPose(family="upright", weight=3.0, gait="walk", angles={"spine": (-2, 8)}),
+    "lean_forward": LegPose(
         family="upright",
         feet="both",
         angles={
@@ -58,7 +58,7 @@ UPRIGHT_LEGS: dict[str, Legs] = {
             "spine": (5, 35), "neck": (-35, 12),
         },
     ),
-    "lean_back": Legs(
+    "lean_back": LegPose(
         family="upright",
         weight=0.4,
         feet="both",
@@ -67,7 +67,7 @@ UPRIGHT_LEGS: dict[str, Legs] = {
             "neck": (-25, 20),
         },
     ),
-    "look_around": Legs(
+    "look_around": LegPose(
         family="upright",
         feet="both",
         angles={
@@ -75,7 +75,7 @@ UPRIGHT_LEGS: dict[str, Legs] = {
             "knee": (0, 12), "spine_twist": (-42, 42), "neck_twist": (-65, 65), "spine": (-4, 12),
         },
     ),
-    "stairs": Legs(
+    "stairs": LegPose(
         family="upright",
         feet="near",
         angles={
@@ -85,15 +85,15 @@ UPRIGHT_LEGS: dict[str, Legs] = {
     ),
 }  # fmt: skip
 
-ACTIVE_LEGS: dict[str, Legs] = {
-    "run": Legs(
+ACTIVE_LEGS: dict[str, LegPose] = {
+    "run": LegPose(
         family="active",
         weight=3.0,
         gait="run",
         airborne=True,
         angles={"root_pitch": (4, 16), "spine": (2, 14), "neck": (-15, 5)},
     ),
-    "lunge": Legs(
+    "lunge": LegPose(
         family="active",
         weight=1.5,
         feet="near",
@@ -103,7 +103,7 @@ ACTIVE_LEGS: dict[str, Legs] = {
             "root_pitch": (-4, 25), "spine": (-8, 20), "hip_out": (0, 10),
         },
     ),
-    "side_lunge": Legs(
+    "side_lunge": LegPose(
         family="active",
         feet="both",
         angles={
@@ -112,7 +112,7 @@ ACTIVE_LEGS: dict[str, Legs] = {
             "root_pitch": (15, 40), "spine": (5, 25), "hip_twist": (-35, -10),
         },
     ),
-    "ready": Legs(  # goalkeeper, tennis, boxing
+    "ready": LegPose(  # goalkeeper, tennis, boxing
         family="active",
         weight=1.5,
         feet="both",
@@ -121,7 +121,7 @@ ACTIVE_LEGS: dict[str, Legs] = {
             "hip_twist": (-25, 0), "spine": (5, 30), "neck": (-35, -5),
         },
     ),
-    "fight": Legs(
+    "fight": LegPose(
         family="active",
         feet="both",
         angles={
@@ -130,7 +130,7 @@ ACTIVE_LEGS: dict[str, Legs] = {
             "spine_twist": (-35, 35), "neck_twist": (-30, 30),
         },
     ),
-    "kick_front": Legs(
+    "kick_front": LegPose(
         family="active",
         feet="near",
         angles={
@@ -139,7 +139,7 @@ ACTIVE_LEGS: dict[str, Legs] = {
             "spine": (0, 35), "spine_twist": (-25, 25),
         },
     ),
-    "kick_back": Legs(
+    "kick_back": LegPose(
         family="active",
         feet="near",
         angles={
@@ -147,7 +147,7 @@ ACTIVE_LEGS: dict[str, Legs] = {
             "ankle.far": (-40, 0), "root_pitch": (5, 30), "spine": (-15, 20),
         },
     ),
-    "kick_side": Legs(
+    "kick_side": LegPose(
         family="active",
         weight=0.7,
         feet="near",
@@ -157,7 +157,7 @@ ACTIVE_LEGS: dict[str, Legs] = {
             "spine_side": (-30, 30), "ankle.far": (-30, 10),
         },
     ),
-    "jump": Legs(
+    "jump": LegPose(
         family="active",
         weight=1.2,
         airborne=True,
@@ -167,7 +167,7 @@ ACTIVE_LEGS: dict[str, Legs] = {
             "root_yaw": (-20, 20), "root_roll": (-12, 12),
         },
     ),
-    "jump_star": Legs(
+    "jump_star": LegPose(
         family="active",
         weight=0.7,
         airborne=True,
@@ -176,7 +176,7 @@ ACTIVE_LEGS: dict[str, Legs] = {
             "hip_twist": (-35, 0), "spine": (-25, 10), "neck": (-25, 10),
         },
     ),
-    "leap": Legs(
+    "leap": LegPose(
         family="active",
         weight=0.7,
         airborne=True,
@@ -185,7 +185,7 @@ ACTIVE_LEGS: dict[str, Legs] = {
             "ankle": (-48, -10), "spine": (-25, 12), "root_pitch": (-5, 20), "hip_out": (0, 25),
         },
     ),
-    "balance": Legs(  # arabesque, airplane
+    "balance": LegPose(  # arabesque, airplane
         family="active",
         weight=0.7,
         feet="near",
@@ -195,7 +195,7 @@ ACTIVE_LEGS: dict[str, Legs] = {
             "spine": (-30, 5), "neck": (-45, 0),
         },
     ),
-    "tree": Legs(
+    "tree": LegPose(
         family="active",
         weight=0.6,
         feet="near",
@@ -204,7 +204,7 @@ ACTIVE_LEGS: dict[str, Legs] = {
             "hip_twist.far": (-45, -20), "knee.far": (95, 135), "ankle.far": (-25, 0),
         },
     ),
-    "high_knee": Legs(
+    "high_knee": LegPose(
         family="active",
         feet="near",
         angles={
@@ -212,7 +212,7 @@ ACTIVE_LEGS: dict[str, Legs] = {
             "hip_out.far": (-5, 25), "ankle.far": (-25, 15), "spine": (-5, 20),
         },
     ),
-    "dance": Legs(
+    "dance": LegPose(
         family="active",
         weight=1.6,
         feet="near",
@@ -223,7 +223,7 @@ ACTIVE_LEGS: dict[str, Legs] = {
             "spine_twist": (-35, 35), "root_roll": (-8, 8), "ankle.far": (-40, 5),
         },
     ),
-    "handstand": Legs(
+    "handstand": LegPose(
         family="active",
         weight=0.35,
         arms=("overhead_straight",),
