@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -56,3 +58,45 @@ def test_tiny_images_can_be_degraded() -> None:
     tiny = IMAGE[:3, :2]
     for name in NAMES:
         assert degrade(tiny, np.random.default_rng(1), _only(name)).shape == tiny.shape
+
+
+def test_probabilities_are_probabilities() -> None:
+    changed = [
+        not np.array_equal(degrade(IMAGE, np.random.default_rng(seed), _only("grey")), IMAGE)
+        for seed in range(20)
+    ]
+    assert all(changed)
+    rare = Degradation(**{**dict.fromkeys(NAMES, 0.0), "grey": 0.3})
+    changed = [
+        not np.array_equal(degrade(IMAGE, np.random.default_rng(seed), rare), IMAGE)
+        for seed in range(200)
+    ]
+    assert 0.15 < np.mean(changed) < 0.45
+
+
+@pytest.mark.parametrize("name", ["blur", "motion", "low_resolution"])
+def test_blurs_remove_detail(name: str) -> None:
+    settings = replace(_only(name), blur_px=6.0, motion_px=40.0)
+    degraded = [degrade(IMAGE, np.random.default_rng(seed), settings) for seed in range(8)]
+    detail = [np.abs(np.diff(image.astype(float), axis=1)).mean() for image in degraded]
+    original = np.abs(np.diff(IMAGE.astype(float), axis=1)).mean()
+    assert max(detail) <= original
+    assert np.mean(detail) < 0.8 * original
+
+
+def test_noise_keeps_the_mean_and_has_at_most_the_given_strength() -> None:
+    grey = np.full((120, 90, 3), 128, np.uint8)
+    for seed in range(6):
+        noisy = degrade(grey, np.random.default_rng(seed), replace(_only("noise"), noise_levels=12))
+        difference = noisy.astype(float) - 128
+        assert abs(difference.mean()) < 1
+        assert 0.2 < difference.std() < 13
+
+
+def test_a_lower_jpeg_quality_loses_more() -> None:
+    def loss(quality: int) -> float:
+        settings = replace(_only("jpeg"), jpeg_quality=quality)
+        images = [degrade(IMAGE, np.random.default_rng(seed), settings) for seed in range(4)]
+        return float(np.mean([np.abs(image.astype(float) - IMAGE).mean() for image in images]))
+
+    assert loss(5) > 1.5 * loss(94)
