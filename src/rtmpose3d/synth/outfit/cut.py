@@ -124,9 +124,9 @@ class _Clipper:
         t = start / (start - end)
         for value in self.values:
             value.append(value[first] + t * (value[second] - value[first]))
-        mix = {v: (1.0 - t) * share for v, share in self.mixes[first].items()}
-        for v, share in self.mixes[second].items():
-            mix[v] = mix.get(v, 0.0) + t * share
+        mix = {v: (1.0 - t) * fraction for v, fraction in self.mixes[first].items()}
+        for v, fraction in self.mixes[second].items():
+            mix[v] = mix.get(v, 0.0) + t * fraction
         self.mixes.append(mix)
         return len(self.mixes) - 1
 

@@ -84,8 +84,8 @@ def _axes() -> tuple[FloatArray, FloatArray]:
     )
 
 
-def _blend(first: FloatArray, second: FloatArray, share: FloatArray) -> FloatArray:
-    return first * (1.0 - share[..., None]) + second * share[..., None]
+def _blend(first: FloatArray, second: FloatArray, fraction: FloatArray) -> FloatArray:
+    return first * (1.0 - fraction[..., None]) + second * fraction[..., None]
 
 
 def _plain(rng: np.random.Generator, first: FloatArray, second: FloatArray) -> FloatArray:

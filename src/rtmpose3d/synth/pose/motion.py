@@ -55,14 +55,14 @@ class PoseSequence:
         self,
         body: RiggedBody,
         posing: PosingData,
-        keys: Sequence[Keyframe],
+        keyframes: Sequence[Keyframe],
         *,
         gait: str = "",
         cycle_s: float = 1.0,
         yaw_deg_s: float = 0.0,
         strength: float = 1.0,
     ) -> None:
-        self._body, self._posing, self._keys = body, posing, tuple(keys)
+        self._body, self._posing, self._keyframes = body, posing, tuple(keyframes)
         self.gait, self._cycle_s = gait, cycle_s
         self._yaw_deg_s, self._strength = yaw_deg_s, strength
         self._path = [np.zeros(3)]  # position of the root on the ground after each step
@@ -110,10 +110,10 @@ class PoseSequence:
 
     def _interpolated_joints(self, time_s: float) -> tuple[TargetPose, FloatArray, float]:
         """Target pose, joints and height above the ground between the keyframes."""
-        times = [key.time_s for key in self._keys]
+        times = [frame.time_s for frame in self._keyframes]
         after = int(np.searchsorted(times, time_s, side="right"))
-        first = self._keys[max(after - 1, 0)]
-        second = self._keys[min(after, len(times) - 1)]
+        first = self._keyframes[max(after - 1, 0)]
+        second = self._keyframes[min(after, len(times) - 1)]
         fraction = 0.0
         if second.time_s > first.time_s:
             fraction = (time_s - first.time_s) / (second.time_s - first.time_s)
@@ -125,7 +125,7 @@ class PoseSequence:
 
     def _gait_joints(self, time_s: float) -> tuple[TargetPose, FloatArray, float]:
         """Legs and arms of the cycle with head, trunk and hands of the first keyframe."""
-        style = self._keys[0].pose.target
+        style = self._keyframes[0].pose.target
         phase = time_s / self._cycle_s
         angles = style.angles + gait_angles(self.gait, phase, self._strength, style.near)
         angles = angles + gait_arms(self.gait, phase, self._strength, style.near)
@@ -167,14 +167,14 @@ def sample_sequence(
             strength=float(rng.uniform(0.7, 1.1)),
         )
     legs = sample_target_pose(rng).legs
-    family = [name for name, kind in LEGS.items() if kind.family == LEGS[legs].family]
-    time, keys = 0.0, []
-    while not keys or keys[-1].time_s < length_s:
+    family = [name for name, leg_pose in LEGS.items() if leg_pose.family == LEGS[legs].family]
+    time, keyframes = 0.0, []
+    while not keyframes or keyframes[-1].time_s < length_s:
         chosen = legs if rng.random() < 0.6 else str(rng.choice(family))
         pose = sample_pose(rng, body, volume, posing, legs=chosen)
-        keys.append(Keyframe(time_s=time, pose=pose, quaternions=to_quaternion(pose.joints)))
+        keyframes.append(Keyframe(time_s=time, pose=pose, quaternions=to_quaternion(pose.joints)))
         time += float(rng.uniform(0.5, 1.6))
-    return PoseSequence(body, posing, keys)
+    return PoseSequence(body, posing, keyframes)
 
 
 def _gait_style(rng: np.random.Generator) -> TargetPose:
