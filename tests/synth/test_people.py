@@ -237,5 +237,5 @@ def test_wrong_numbers_say_what_is_allowed(cast: Cast, shared: Path) -> None:
         cast.actor(6)
     with pytest.raises(InputError, match="size above 0"):
         Cast(assets_at(shared), size=0)
-    with pytest.raises(InputError, match="count from 0"):
+    with pytest.raises(InputError, match="block must be 0 or more, got -1"):
         cast.select_block(-1)
