@@ -2,7 +2,6 @@
 
 `python .ci/check_vocabulary.py [PATH ...]` prints each violation as `file:line: 'found' -> advice`
 and exits with 1 if there is one; `--report` prints counts by package instead and exits with 0.
-Without paths, violations in `PENDING` are only counted.
 Names are the identifiers of Python files, split into words; prose is their docstrings, comments and
 strings, and the full text of Markdown files. Also checked: how docstrings start, the length of
 files and the number of files in a folder. The vocabulary itself is in docs/glossary.md.
@@ -12,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import fnmatch
 import io
 import re
 import sys
@@ -29,15 +27,6 @@ GLOSSARY = ROOT / "docs" / "glossary.md"  # it lists the words that are not used
 CHANGELOG = ROOT / "CHANGELOG.md"  # it names what was renamed
 MAX_FILE_LINES = 400
 MAX_FOLDER_FILES = 15
-PENDING = (  # not in the field's words yet: counted without failing
-    "benchmarks/synth_speed.py",
-    "docs/make_*.py",
-    "src/rtmpose3d/cli/commands/synth.py",
-    "src/rtmpose3d/synth/*",
-    "tests/cli/test_synth.py",
-    "tests/synth/*",
-    "tests/test_reproduce.py",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,11 +273,6 @@ def check_folders() -> Iterator[Violation]:
             )
 
 
-def is_pending(path: Path) -> bool:
-    """Whether the violations of a file are only counted."""
-    return any(fnmatch.fnmatch(relative_name(path), pattern) for pattern in PENDING)
-
-
 def files_to_check(paths: list[Path]) -> list[Path]:
     """The Python and Markdown files at or below the paths; by default all of the repository's."""
     starts = paths or [ROOT / name for name in SCANNED] + sorted(ROOT.glob("*.md"))
@@ -317,10 +301,6 @@ def main() -> None:
     violations = [found for path in files_to_check(paths) for found in check_file(path)]
     if not paths:
         violations += check_folders()
-    if not paths and not options.report:
-        pending = [found for found in violations if is_pending(found.path)]
-        violations = [found for found in violations if not is_pending(found.path)]
-        print(f"{len(pending)} in files that PENDING names (--report counts them)")
     if options.report:
         by_group = Counter(package_name(found.path) for found in violations)
         by_advice = Counter(found.advice for found in violations)

@@ -2,10 +2,10 @@
 
     python docs/make_demo_image.py makehuman/ --photo photos/polyhaven_141.jpg
 
-Writes src/rtmpose3d/bundled/people.jpg, and what is true of it to tests/fixtures/demo/people.json.
-The people are of the seeds that training never uses (`split="val"`), the camera is the one that
-`predict` assumes (55 degrees), so that distances can be right. Needs the extra `synth` and OpenGL;
-the same bytes each time on one machine.
+Writes src/rtmpose3d/bundled/people.jpg and its ground truth, tests/fixtures/demo/people.json. The
+people come from seeds that training never uses (`split="val"`). The camera is the one that
+`predict` assumes (55 degrees), so that estimated distances can be correct. Needs the extra `synth`
+and OpenGL; repeated runs on one machine give the same bytes.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from rtmpose3d.synth.pose import pose_body, sample_pose, world_from_person
 from rtmpose3d.synth.scene import fit_backdrop, looking_at, read_image
 from rtmpose3d.zoo import DEMO_IMAGE
 
-TRUTH = Path(__file__).parents[1] / "tests" / "fixtures" / "demo" / "people.json"
+GROUND_TRUTH = Path(__file__).parents[1] / "tests" / "fixtures" / "demo" / "people.json"
 SEED = 44
 SIZE_WH = (960, 640)
 JPEG_QUALITY = 90
 CAST = 60
-# Attitude of legs, of arms, place right of and behind the middle in m, direction in degrees.
+# Leg pose, arm pose, position in m (right of the centre, behind it), facing direction in degrees.
 PEOPLE = (
     ("step", "wave", (-1.05, 0.1), 16.0),
     ("stand_one_leg_loose", "hands_on_hips", (0.05, 0.5), -4.0),
     ("walk", "thumb_up", (1.1, 0.0), -26.0),
 )
-# Weights of MakeHuman's pose units: a smile, more or less of it for each.
+# Weights of MakeHuman's pose units: a smile, scaled for each person.
 SMILE = {
     "MouthLeftPullUp": 0.5,
     "MouthRightPullUp": 0.5,
@@ -58,8 +58,8 @@ SUN = Light(
 )
 
 
-def people_of(cast: Cast, seed: int) -> tuple[Person, ...]:
-    """The people of a seed at their places."""
+def make_people(cast: Cast, seed: int) -> tuple[Person, ...]:
+    """Poses the people and positions them in the world."""
     rng = np.random.default_rng(seed)
     people = []
     actors = rng.choice(cast.size, len(PEOPLE), replace=False)
@@ -69,13 +69,13 @@ def people_of(cast: Cast, seed: int) -> tuple[Person, ...]:
         smile = {unit: weight * SMILES[identity] for unit, weight in SMILE.items()}
         target = replace(pose.target, face=smile)
         pose = pose_body(actor.body, actor.volume, cast.posing, target)
-        place = world_from_person(x_m, y_m, facing_deg)
-        people.append(pose_person(actor, pose, place, identity=identity))
+        position = world_from_person(x_m, y_m, facing_deg)
+        people.append(pose_person(actor, pose, position, identity=identity))
     return tuple(people)
 
 
-def view_of() -> CameraView:
-    """The camera."""
+def demo_view() -> CameraView:
+    """The camera and its position."""
     camera = Camera.from_fov(width=SIZE_WH[0], height=SIZE_WH[1])
     return looking_at(np.array(EYE_M), np.array(AIM_M), camera)
 
@@ -83,16 +83,16 @@ def view_of() -> CameraView:
 def render(
     cast: Cast, renderer: Renderer, photo: Image, seed: int
 ) -> tuple[Image, list[PersonLabels]]:
-    """(640, 960, 3) uint8 BGR, and the labels of its people."""
-    view = view_of()
-    scene = Scene(people=people_of(cast, seed), props=(), light=SUN, backdrop=photo)
+    """Returns the (640, 960, 3) uint8 BGR image and the labels of its people."""
+    view = demo_view()
+    scene = Scene(people=make_people(cast, seed), props=(), light=SUN, backdrop=photo)
     job = RenderJob(scene=scene, view=view, backdrop_from_image=fit_backdrop(view, photo))
     image = renderer.render_jobs([job])[0]
     return image.image, label_people(scene.people, view, image)
 
 
-def truth_of(labels: list[PersonLabels]) -> str:
-    """As JSON: for each person the box, keypoints in px and in camera-space m, visibility."""
+def ground_truth_json(labels: list[PersonLabels]) -> str:
+    """JSON with the box, keypoints in px and in camera-space m, and visibility of each person."""
     people = [
         {
             "box": one.box_xyxy.round(1).tolist(),
@@ -106,13 +106,15 @@ def truth_of(labels: list[PersonLabels]) -> str:
 
 
 def main() -> None:
-    """Render and write the image."""
+    """Renders and writes the image."""
     parser = argparse.ArgumentParser(description="Render the image of `rtmpose3d demo`")
-    parser.add_argument("assets", type=Path, help="MakeHuman's folder, as for `rtmpose3d synth`")
-    parser.add_argument("--photo", type=Path, required=True, help="what stands behind the people")
+    parser.add_argument(
+        "assets", type=Path, help="folder of MakeHuman's data, as for `rtmpose3d synth`"
+    )
+    parser.add_argument("--photo", type=Path, required=True, help="photograph behind the people")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--out", type=Path, default=DEMO_IMAGE)
-    parser.add_argument("--truth", type=Path, default=TRUTH)
+    parser.add_argument("--ground-truth", type=Path, default=GROUND_TRUTH)
     options = parser.parse_args()
     cast = Cast.open(options.assets, size=CAST, split="val")
     with Renderer() as renderer:
@@ -120,8 +122,8 @@ def main() -> None:
     with atomic_path(options.out) as path:
         if not cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
             raise OSError(f"cannot write {options.out}")
-    with atomic_write(options.truth, "w") as file:
-        file.write(truth_of(labels))
+    with atomic_write(options.ground_truth, "w") as file:
+        file.write(ground_truth_json(labels))
     print(f"{options.out}: {image.shape[1]} x {image.shape[0]}")
 
 

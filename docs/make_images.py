@@ -1,7 +1,7 @@
-"""Draws the images of the documentation from a made-up person: `python docs/make_images.py`.
+"""Draws the images of the documentation from a synthetic person: `python docs/make_images.py`.
 
-Writes keypoints.png (the 133 numbered keypoints) and coordinates.png (the frames that keypoints
-can be given in) to docs/images, the same bytes each time on one machine.
+Writes keypoints.png (the 133 numbered keypoints) and coordinates.png (the coordinate frames of
+keypoints) to docs/images. Repeated runs on one machine give the same bytes.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _panel(title: str, subtitle: str) -> Image:
 
 
 def _write_into(panel: Image, part: Image) -> None:
-    """Put a drawing under a panel's two lines of text, its edges fading into the paper."""
+    """Writes a drawing below a panel's two lines of text; its edges fade into the paper."""
     height, width = part.shape[:2]
     x, y = np.arange(width), np.arange(height)
     edge = np.minimum(np.minimum(x, width - 1 - x), np.minimum(y, height - 1 - y)[:, None])
@@ -106,7 +106,7 @@ def _frame_panel(name: str, person: FloatArray) -> Image:
     )
     draw_grid(scene, view, np.array([[0.0, 0.0], PERSON_M]), 0.0, 0.8)
     draw_shadows(scene, view, bodies, 0.0)
-    draw_bodies(scene, view, bodies, 0.0)  # the person is behind the camera, seen from here
+    draw_bodies(scene, view, bodies, 0.0)  # in this view the person is behind the camera
     _draw_camera(scene, view, camera)
     for axis, direction, rgb in zip("xyz", directions, AXIS_RGB, strict=True):
         _draw_axis(scene, view, origin, 0.62 * np.array(direction), axis, rgb)
@@ -119,17 +119,17 @@ def _draw_axis(
 ) -> None:
     (a, b), _, _ = view.project(np.stack([origin, origin + step]))
     draw_arrow(scene, a, b, 3.2, rgb)
-    place = b + 24 * (b - a) / max(float(np.linalg.norm(b - a)), 1e-6)
-    draw_text(scene, (place[0], place[1]), name, 34, rgb, anchor="middle")
+    label_xy = b + 24 * (b - a) / max(float(np.linalg.norm(b - a)), 1e-6)
+    draw_text(scene, (label_xy[0], label_xy[1]), name, 34, rgb, anchor="middle")
 
 
-def _draw_camera(scene: Image, view: View, place: FloatArray) -> None:
-    """A camera as a pyramid that opens towards what it sees, on a stand."""
+def _draw_camera(scene: Image, view: View, position: FloatArray) -> None:
+    """Draws a camera on a stand, as a pyramid that opens in its viewing direction."""
     half_width, half_height, depth = 0.22, 0.15, 0.3
     corners = np.array([[x, depth, z] for x, z in ((-1, -1), (1, -1), (1, 1), (-1, 1))])
     corners *= (half_width, 1.0, half_height)
-    xy, _, _ = view.project(np.concatenate([place[None], place + corners]))
-    stand, _, _ = view.project(np.array([place, [place[0], place[1], 0.0]]))
+    xy, _, _ = view.project(np.concatenate([position[None], position + corners]))
+    stand, _, _ = view.project(np.array([position, [position[0], position[1], 0.0]]))
     paint(scene, capsules(stand[:1], stand[1:], 2.0, QUIET, 0.5))
     rays = capsules(np.repeat(xy[:1], 4, axis=0), xy[1:], 2.0, INK)
     rim = capsules(xy[1:], np.roll(xy[1:], -1, axis=0), 2.0, INK)
@@ -140,24 +140,24 @@ def _draw_camera(scene: Image, view: View, place: FloatArray) -> None:
 
 
 def _image_panel(person: FloatArray) -> Image:
-    """What the camera sees, and how its pixels are counted."""
+    """The image of the camera, with the origin and axes of pixel coordinates."""
     panel = _panel(
         "keypoints_2d, bboxes: pixels", "x right, y down; (0, 0) is the first pixel's middle"
     )
     left, top, width, height = 130, 190, 560, 420
     image = np.full((height, width, 3), (236, 228, 222), np.uint8)
-    seen = person - [0, 0, CAMERA_HEIGHT_M]
+    relative = person - [0, 0, CAMERA_HEIGHT_M]
     focal = FOCAL_LENGTH * height
-    xy = np.column_stack([seen[:, 0], -seen[:, 2]]) / seen[:, 1:2] * focal
+    xy = np.column_stack([relative[:, 0], -relative[:, 2]]) / relative[:, 1:2] * focal
     xy += [width / 2, height / 2]
     flat = View(
         eye_from_world=np.array([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]]),
-        centre=np.array([0.0, seen[:, 1].mean(), 0.0]),
-        distance_m=float(seen[:, 1].mean()),
-        px_per_m=focal / float(seen[:, 1].mean()),
+        centre=np.array([0.0, relative[:, 1].mean(), 0.0]),
+        distance_m=float(relative[:, 1].mean()),
+        px_per_m=focal / float(relative[:, 1].mean()),
         centre_xy=np.array([width / 2, height / 2]),
     )
-    draw_bodies(image, flat, visible_bodies(seen[None], np.ones((1, 133)), 0.5), 0.0)
+    draw_bodies(image, flat, visible_bodies(relative[None], np.ones((1, 133)), 0.5), 0.0)
     low, high = xy.min(axis=0) - 12, xy.max(axis=0) + np.array([12, 6])
     box = np.array([low, [high[0], low[1]], high, [low[0], high[1]]])
     paint(image, capsules(box, np.roll(box, -1, axis=0), 1.2, (90, 98, 112)))
@@ -185,7 +185,7 @@ def _formula_panel() -> Image:
 
 
 def main() -> None:
-    """Write the images."""
+    """Writes the images."""
     IMAGES.mkdir(exist_ok=True)
     for name, image in (("keypoints", keypoint_chart()), ("coordinates", coordinates_sheet())):
         path = IMAGES / f"{name}.png"

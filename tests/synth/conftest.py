@@ -1,4 +1,4 @@
-"""A renderer where OpenGL is at hand, and scenes of stand-ins."""
+"""Fixtures: a renderer where OpenGL is available, and scenes of stand-ins."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["StandIns"]
 
 @pytest.fixture(scope="session")
 def opengl() -> None:
-    """Skips where there is no OpenGL without a display."""
+    """Skips a test if OpenGL without a display is not available."""
     try:
         Renderer().close()
     except (BackendError, MissingDependencyError) as error:
@@ -48,22 +48,22 @@ def sun() -> Light:
 def two_people(sun: Light) -> Scene:
     rng = np.random.default_rng(5)
     people = (
-        standin_person(rng, place=(-0.3, 0.1, 12)),
-        standin_person(rng, place=(0.55, 0.4, -40), identity=1),
+        standin_person(rng, position=(-0.3, 0.1, 12)),
+        standin_person(rng, position=(0.55, 0.4, -40), identity=1),
     )
     return Scene(people=people, props=(), light=sun)
 
 
 @pytest.fixture
 def view() -> CameraView:
-    """Neither level, nor square, nor in the middle."""
+    """A rolled view with a non-square image and an off-centre principal point."""
     camera = Camera(fx=390, fy=390, cx=171.5, cy=118.2, width=330, height=250)
     return looking_at(np.array([0.8, -3.6, 1.5]), np.array([0.2, 0, 0.95]), camera, roll_deg=7)
 
 
 @pytest.fixture(scope="session")
 def backdrop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve small images of six places."""
+    """Twelve small photographs of six locations."""
     folder = tmp_path_factory.mktemp("backdrops")
     (folder / "photos").mkdir()
     rows = ["file,source,path,licence,author,note"]
@@ -72,7 +72,7 @@ def backdrop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         coarse = rng.integers(0, 255, (6, 8, 3)).astype(np.uint8)
         image = cv2.resize(coarse, (160, 120), interpolation=cv2.INTER_CUBIC)
         cv2.imwrite(str(folder / "photos" / f"p{i:02d}.png"), image)
-        rows.append(f"photos/p{i:02d}.png,made up,place{i // 2},CC0-1.0,nobody,")
+        rows.append(f"photos/p{i:02d}.png,synthetic,location {i // 2},CC0-1.0,unknown,")
     (folder / "SOURCES.csv").write_text("\n".join(rows))
     return folder
 

@@ -11,7 +11,7 @@ from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.synth import Material, Mesh, Person, WorldSettings
 from rtmpose3d.viz import standing_person
 
-_LIMBS = {  # moved keypoints -> about which keypoint they turn
+_LIMBS = {  # bone -> keypoint at its head, keypoints that it moves, part that it moves
     1: ("left_shoulder", ["left_elbow", "left_wrist"], "left_hand"),
     2: ("right_shoulder", ["right_elbow", "right_wrist"], "right_hand"),
     3: ("left_hip", ["left_knee", "left_ankle", "left_big_toe", "left_small_toe", "left_heel"], ""),
@@ -27,25 +27,30 @@ _RADIUS_M = {"body": 0.055, "feet": 0.03, "face": 0.006, "left_hand": 0.009, "ri
 def standin_person(
     rng: np.random.Generator,
     *,
-    place: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    position: tuple[float, float, float] = (0.0, 0.0, 0.0),
     identity: int = 0,
     textured: bool = True,
 ) -> Person:
-    """A stand-in with random limbs at x, y in metres, turned by an angle in degrees."""
+    """A stand-in with random limbs; its position is x and y in metres and a heading in degrees."""
     rest = standing_person()
-    bone_of = _bone_of_keypoint()
+    keypoint_bones = _keypoint_bones()
     matrices = np.zeros((5, 3, 4))
-    world = _turn_z(np.deg2rad(place[2]))
-    shift = np.array([place[0], place[1], 0.0])
+    world = _rotation_z(np.deg2rad(position[2]))
+    shift = np.array([position[0], position[1], 0.0])
     matrices[0] = np.column_stack([world, shift])
     for bone, (pivot_name, _, _) in _LIMBS.items():
         pivot = rest[WHOLEBODY.index(pivot_name)]
-        turn = _turn_x(rng.uniform(-0.9, 0.4)) @ _turn_y(rng.uniform(-0.3, 0.3))
-        matrices[bone] = np.column_stack([world @ turn, world @ (pivot - turn @ pivot) + shift])
-    points = np.einsum("kij,kj->ki", matrices[bone_of, :, :3], rest) + matrices[bone_of, :, 3]
+        rotation = _rotation_x(rng.uniform(-0.9, 0.4)) @ _rotation_y(rng.uniform(-0.3, 0.3))
+        matrices[bone] = np.column_stack(
+            [world @ rotation, world @ (pivot - rotation @ pivot) + shift]
+        )
+    points = (
+        np.einsum("kij,kj->ki", matrices[keypoint_bones, :, :3], rest)
+        + matrices[keypoint_bones, :, 3]
+    )
     radii = np.array([_RADIUS_M[part] for part in WHOLEBODY.part_of_keypoint])
     return Person(
-        meshes=_meshes(rest, bone_of, rng, textured),
+        meshes=_meshes(rest, keypoint_bones, rng, textured),
         bone_matrices=matrices.astype(np.float32),
         keypoints_world=points,
         keypoint_radius_m=radii * 1.6,
@@ -59,15 +64,15 @@ class StandIns:
     """A source of people: stand-ins that do not touch."""
 
     def select_block(self, block: int) -> None:
-        """They all look alike."""
+        """Does nothing: all blocks look the same."""
 
     def people(self, rng: np.random.Generator, count: int) -> tuple[Person, ...]:
-        """At random places."""
+        """Stand-ins at random positions."""
         spread = 0.5 * count
         return tuple(
             standin_person(
                 rng,
-                place=(
+                position=(
                     rng.uniform(-spread, spread),
                     rng.uniform(-spread, spread),
                     rng.uniform(-180, 180),
@@ -80,14 +85,14 @@ class StandIns:
     def clip(
         self, rng: np.random.Generator, count: int, times_s: tuple[float, ...]
     ) -> Iterator[tuple[Person, ...]]:
-        """Gliding along x at 0.5 m a second."""
+        """Stand-ins that glide along x at 0.5 m/s."""
         people = self.people(rng, count)
         for time in times_s:
             yield tuple(_shifted(person, 0.5 * time) for person in people)
 
 
 def standins(settings: WorldSettings) -> StandIns:
-    """A source for `WorldSettings.make_people`; found by name in worker processes, too."""
+    """A source for `WorldSettings.make_people`; worker processes import it by name."""
     return StandIns()
 
 
@@ -98,24 +103,24 @@ def _shifted(person: Person, x_m: float) -> Person:
     return replace(person, bone_matrices=matrices, keypoints_world=points)
 
 
-def _bone_of_keypoint() -> np.ndarray:
-    bone_of = np.zeros(133, np.int64)
+def _keypoint_bones() -> np.ndarray:
+    keypoint_bones = np.zeros(133, np.int64)
     for bone, (_, names, part) in _LIMBS.items():
-        bone_of[[WHOLEBODY.index(name) for name in names]] = bone
+        keypoint_bones[[WHOLEBODY.index(name) for name in names]] = bone
         if part:
-            bone_of[WHOLEBODY.parts[part]] = bone
-    return bone_of
+            keypoint_bones[WHOLEBODY.parts[part]] = bone
+    return keypoint_bones
 
 
 def _meshes(
-    rest: np.ndarray, bone_of: np.ndarray, rng: np.random.Generator, textured: bool
+    rest: np.ndarray, keypoint_bones: np.ndarray, rng: np.random.Generator, textured: bool
 ) -> tuple[Mesh, ...]:
     pieces = {"skin": [], "cloth": []}
     for (a, b), part in zip(WHOLEBODY.bones, WHOLEBODY.bone_part, strict=True):
         if part == "body" and min(a, b) < 5:
             continue  # they would hide the face
         kind = "cloth" if part == "body" else "skin"
-        bone = max(bone_of[a], bone_of[b])
+        bone = max(keypoint_bones[a], keypoint_bones[b])
         pieces[kind].append((_tube(rest[a], rest[b], _RADIUS_M[part]), bone))
     pieces["skin"].append((_ball(np.array([0.0, -0.005, 1.6]), (0.078, 0.075, 0.11)), 0))
     neck = rest[[5, 6]].mean(axis=0)
@@ -124,8 +129,8 @@ def _meshes(
     texture = rng.integers(90, 255, (32, 32, 4)).astype(np.uint8)
     texture[..., 3] = 255
     return tuple(
-        _joined(found, Material(shading=kind, texture=texture if textured else None, tint_rgb=tint))
-        for (kind, found), tint in zip(
+        _joined(parts, Material(shading=kind, texture=texture if textured else None, tint_rgb=tint))
+        for (kind, parts), tint in zip(
             pieces.items(), [(0.8, 0.55, 0.45), (0.2, 0.3, 0.7)], strict=True
         )
     )
@@ -139,15 +144,15 @@ def _joined(pieces: list, material: Material) -> Mesh:
         triangles.append(t + count)
         bones.append(np.full(len(p), bone))
         count += len(p)
-    places = np.concatenate(positions).astype(np.float32)
+    points = np.concatenate(positions).astype(np.float32)
     ids = np.zeros((count, 4), np.uint8)
     ids[:, 0] = np.concatenate(bones)
     weights = np.zeros((count, 4), np.float32)
     weights[:, 0] = 1
     return Mesh(
-        positions=places,
+        positions=points,
         normals=np.concatenate(normals).astype(np.float32),
-        uv=(places[:, [0, 2]] * 3).astype(np.float32),
+        uv=(points[:, [0, 2]] * 3).astype(np.float32),
         triangles=np.concatenate(triangles).astype(np.uint32),
         bone_ids=ids,
         bone_weights=weights,
@@ -188,16 +193,16 @@ def _quads(rows: int, columns: int) -> np.ndarray:
     return np.concatenate([np.stack([a, c, b], 1), np.stack([b, c, d], 1)])
 
 
-def _turn_x(t: float) -> np.ndarray:
+def _rotation_x(t: float) -> np.ndarray:
     c, s = np.cos(t), np.sin(t)
     return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
 
 
-def _turn_y(t: float) -> np.ndarray:
+def _rotation_y(t: float) -> np.ndarray:
     c, s = np.cos(t), np.sin(t)
     return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
 
 
-def _turn_z(t: float) -> np.ndarray:
+def _rotation_z(t: float) -> np.ndarray:
     c, s = np.cos(t), np.sin(t)
     return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])

@@ -1,4 +1,4 @@
-"""MakeHuman's formats: small files of our own, broken files, and the real data where it is."""
+"""MakeHuman's formats: small files of our own, broken files, and the real data if available."""
 
 from __future__ import annotations
 
@@ -85,12 +85,12 @@ def test_quads_become_two_triangles_with_the_same_normal(tmp_path: Path) -> None
     np.testing.assert_allclose(normals, np.tile([0, 0, 1], (4, 1)))
 
 
-def test_pieces_that_share_no_vertex_are_told_apart(obj: Path) -> None:
+def test_pieces_that_share_no_vertex_have_labels_of_their_own(obj: Path) -> None:
     assert connected_parts(read_obj(obj)).tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("v 0 0 0\n", "has no faces"),
         ("v 0 0 0\nf 1 2 9\n", "vertex index out of range"),
@@ -98,10 +98,10 @@ def test_pieces_that_share_no_vertex_are_told_apart(obj: Path) -> None:
         ("v 0 0 0\nf 1 1 1 1 1\n", "5 corners"),
     ],
 )
-def test_a_broken_obj_is_named(tmp_path: Path, text: str, says: str) -> None:
+def test_a_broken_obj_is_named(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "broken.obj"
     file.write_text(text)
-    with pytest.raises(InputError, match=says) as raised:
+    with pytest.raises(InputError, match=message) as raised:
         read_obj(file)
     assert "broken.obj" in str(raised.value)
 
@@ -111,22 +111,22 @@ def test_a_proxy_follows_the_body(obj: Path) -> None:
     file.write_text(CLO)
     proxy = read_proxy(file)
     assert proxy.hidden.tolist() == [1, 2, 3, 5]
-    assert proxy.texture is None  # its material is not there, so it is coloured by us
+    assert proxy.texture is None  # its material file is missing
     body = np.array([[0, 0, 0], [4, 0, 0], [0, 8, 0], [1, 1, 1], *np.zeros((3, 3))], np.float32)
-    placed = proxy.fit(body)
+    fitted = proxy.fit(body)
     # a quarter of each of two, plus an offset that is doubled as x is: 4 instead of 2
-    np.testing.assert_allclose(placed[0], [1.2, 2.0, 0.0], atol=1e-6)
-    np.testing.assert_array_equal(placed[1], body[1])
+    np.testing.assert_allclose(fitted[0], [1.2, 2.0, 0.0], atol=1e-6)
+    np.testing.assert_array_equal(fitted[1], body[1])
 
 
 def test_a_proxy_that_does_not_fit_its_mesh_is_named(obj: Path) -> None:
     file = obj.with_name("scarf.mhclo")
     file.write_text(CLO.replace("\n6\n", "\n"))
-    with pytest.raises(InputError, match=r"scarf.mhclo places 6 vertices; its mesh has 7"):
+    with pytest.raises(InputError, match=r"scarf.mhclo has 6 vertices; its mesh has 7"):
         read_proxy(file)
 
 
-def test_weights_are_the_four_greatest_and_sum_to_one() -> None:
+def test_weights_are_the_four_largest_and_sum_to_one() -> None:
     dense = np.array([[0.1, 0.2, 0.3, 0.05, 0.4], [0, 0, 0, 0, 0]], np.float32)
     ids, weights = reduce_weights(dense)
     assert ids[0].tolist() == [4, 2, 1, 0]
@@ -136,7 +136,7 @@ def test_weights_are_the_four_greatest_and_sum_to_one() -> None:
 
 def test_a_rig_without_a_parent_is_refused(tmp_path: Path) -> None:
     skeleton = tmp_path / "a.mhskel"
-    bones = {"tip": {"head": "h", "tail": "h", "parent": "nobody"}}
+    bones = {"tip": {"head": "h", "tail": "h", "parent": "missing"}}
     skeleton.write_text(json.dumps({"bones": bones, "joints": {"h": [0]}}))
     with pytest.raises(InputError, match=r"a.mhskel is not a MakeHuman rig"):
         read_rig(skeleton, tmp_path / "w.mhw", 3)
@@ -199,14 +199,14 @@ def test_bvh_rotations_are_in_the_axes_of_the_mesh(tmp_path: Path) -> None:
         read_bvh(file)
 
 
-def test_the_keypoint_anchors_has_all_points_and_is_mirrored() -> None:
+def test_keypoint_anchors_cover_all_keypoints_and_are_symmetric() -> None:
     keypoints = read_keypoint_anchors()
     assert len(keypoints.vertices) == len(WHOLEBODY)
     assert sum(keypoints.inside) == 44  # 12 of the body, 16 of each hand
     for i, j in enumerate(WHOLEBODY.flip_index):
         assert len(keypoints.vertices[i]) == len(keypoints.vertices[j])
-        mirrored = keypoints.bones[i].translate(str.maketrans("LR", "RL"))
-        assert keypoints.bones[j] == mirrored
+        flipped = keypoints.bones[i].translate(str.maketrans("LR", "RL"))
+        assert keypoints.bones[j] == flipped
 
 
 @pytest.mark.parametrize("lost", ["3dobjs/base.obj", "rigs/default_weights.mhw", "poseunits"])
@@ -229,7 +229,7 @@ def test_no_folder_says_what_is_expected(tmp_path: Path) -> None:
         MakeHumanAssets.open(tmp_path / "nowhere")
 
 
-def test_the_base_mesh_is_mirrored_and_weighted(shared: Path) -> None:
+def test_the_base_mesh_is_symmetric_and_its_weights_sum_to_one(shared: Path) -> None:
     assets = assets_at(shared)
     heads, _ = assets.rig.ends(assets.base.positions)
     left = [assets.rig.index[name] for name in assets.rig.names if name.endswith(".L")]

@@ -31,8 +31,8 @@ def test_views_of_one_location_are_in_one_split_and_every_file_is_in_one(
 
 
 def test_about_one_location_in_eight_is_for_validation() -> None:
-    share = np.mean([assign_split(f"place {i}") == "val" for i in range(2000)])
-    assert 0.09 < share < 0.15
+    fraction = np.mean([assign_split(f"location {i}") == "val" for i in range(2000)])
+    assert 0.09 < fraction < 0.15
 
 
 def test_no_folder_means_painted_images() -> None:
@@ -42,7 +42,7 @@ def test_no_folder_means_painted_images() -> None:
     assert np.array_equal(first, again)
 
 
-def test_folders_that_are_not_there_or_empty_are_errors(tmp_path: Path) -> None:
+def test_missing_and_empty_folders_are_errors(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a folder"):
         Backdrops.open(tmp_path / "no", "train")
     with pytest.raises(InputError, match="holds no photographs"):
@@ -55,7 +55,7 @@ def test_a_broken_photograph_is_named(tmp_path: Path) -> None:
         Backdrops.open(tmp_path, "train").photo(np.random.default_rng(0))
 
 
-def test_the_same_number_of_a_kit_looks_the_same_in_every_process() -> None:
+def test_kits_of_one_seed_make_the_same_shapes() -> None:
     for split in range(2):
         kits = [PropKit(Backdrops(), 5) for _ in range(2)]
         a, b = (kit.shape_at(np.random.default_rng(split), np.zeros(3)) for kit in kits)
@@ -106,7 +106,7 @@ def _triangle_tree() -> tuple[dict, bytes]:
     return tree, points.tobytes() + indices.tobytes()
 
 
-def test_an_object_is_read_with_its_nodes_and_turned_upright(tmp_path: Path) -> None:
+def test_an_object_is_read_with_its_nodes_and_y_up_becomes_z_up(tmp_path: Path) -> None:
     path = tmp_path / "a.glb"
     path.write_bytes(_glb(*_triangle_tree()))
     (mesh,) = read_glb(path)
@@ -131,7 +131,7 @@ def test_a_damaged_object_is_an_error_that_names_it(tmp_path: Path, damage: str)
 def test_all_objects_of_the_shared_folder_can_be_read(shared: Path) -> None:
     folder = shared / "people" / "backdrops" / "objects"
     if not folder.is_dir():
-        pytest.skip("no objects here")
+        pytest.skip("the shared folder has no objects")
     for path in sorted(folder.glob("*.glb")):
         meshes = read_glb(path)
         assert meshes
@@ -155,7 +155,7 @@ def test_fewer_triangles_stay_near_the_surface(two_people: Scene) -> None:
     assert counts[-1] < counts[0] / 2
 
 
-def test_islands_are_what_triangles_connect() -> None:
+def test_islands_are_connected_components() -> None:
     triangles = np.array([[0, 1, 2], [2, 3, 4], [5, 6, 7], [9, 8, 7]])
     labels = islands(triangles, 11)
     assert len(set(labels[:5].tolist())) == 1
@@ -163,7 +163,7 @@ def test_islands_are_what_triangles_connect() -> None:
     assert len(set(labels.tolist())) == 3
 
 
-def test_a_wall_before_the_people_is_taken_away_and_one_behind_them_stays(
+def test_a_wall_in_front_of_the_people_is_removed_and_one_behind_them_is_kept(
     two_people: Scene, view: CameraView
 ) -> None:
     kit, rng = PropKit(Backdrops(), 0), np.random.default_rng(0)
@@ -186,7 +186,7 @@ def test_a_scene_is_the_same_for_the_same_generator(two_people: Scene) -> None:
     ]
 
 
-def test_things_around_do_not_stand_in_people(two_people: Scene) -> None:
+def test_props_do_not_intersect_people(two_people: Scene) -> None:
     for seed in range(20):
         kit = PropKit(Backdrops(), 0)
         settings = SceneSettings(clutter=3, room=0)
@@ -204,7 +204,7 @@ def _distance(prop: Prop, scene: Scene) -> float:
 
 
 @pytest.mark.parametrize("down_m", [0.2, 0.8, -0.3])
-def test_the_horizon_of_a_photograph_is_laid_on_that_of_the_view(down_m: float) -> None:
+def test_the_horizon_of_a_photograph_is_aligned_with_that_of_the_view(down_m: float) -> None:
     camera = Camera(fx=400, fy=400, cx=170, cy=118, width=330, height=250)
     view = looking_at(np.array([0.0, -4, 1.2]), np.array([0.3, 0, 1.2 - down_m]), camera)
     photo = np.zeros((300, 420, 3), np.uint8)
@@ -218,6 +218,6 @@ def test_the_horizon_of_a_photograph_is_laid_on_that_of_the_view(down_m: float) 
     assert (corners[:2].max(axis=1) < (422, 302)).all()
 
 
-def test_settings_that_are_no_probabilities_are_errors() -> None:
+def test_probabilities_above_1_are_errors() -> None:
     with pytest.raises(InputError, match="photo is a probability"):
         SceneSettings(photo=1.5)

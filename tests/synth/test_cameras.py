@@ -18,7 +18,7 @@ from rtmpose3d.synth.scene.cameras import (
 POINTS = np.random.default_rng(0).uniform((-1, -1, 0), (1, 1, 2), (40, 3))
 
 
-def test_the_target_lies_at_the_principal_point_and_up_is_up(view: CameraView) -> None:
+def test_the_target_projects_to_the_principal_point_and_up_is_up(view: CameraView) -> None:
     eye, target = np.array([2.0, -3.0, 1.4]), np.array([0.3, 0.5, 1.0])
     level = looking_at(eye, target, view.camera)
     assert level.camera.project(to_camera(level, target)) == pytest.approx([171.5, 118.2])
@@ -29,7 +29,7 @@ def test_the_target_lies_at_the_principal_point_and_up_is_up(view: CameraView) -
     assert np.linalg.det(level.camera_from_world[:, :3]) == pytest.approx(1)
 
 
-def test_a_camera_rolled_clockwise_sees_the_world_turned_counter_clockwise() -> None:
+def test_a_camera_rolled_clockwise_shows_the_world_rotated_counter_clockwise() -> None:
     camera = Camera.from_fov(width=640, height=480)
     rolled = looking_at(np.array([0.0, -3, 1]), np.array([0.0, 0, 1]), camera, roll_deg=10)
     x, y = camera.project(to_camera(rolled, np.array([0.0, 0, 2.0]))) - (320, 240)
@@ -49,9 +49,9 @@ def test_projecting_with_the_cropped_view_is_projecting_and_then_cropping(view: 
     matrix = crop_from_image(np.array([[150.0, 90]]), np.array([[120.0, 160]]), (96, 128), -27.0)
     crop = cropped_view(view, matrix[0], (96, 128))
     cropped = apply_affine(matrix, view.camera.project(to_camera(view, POINTS))[None])[0]
-    places = to_camera(crop, POINTS)
-    assert np.abs(crop.camera.project(places) - cropped).max() < 1e-3
-    assert places[:, 2] == pytest.approx(to_camera(view, POINTS)[:, 2])
+    points_camera = to_camera(crop, POINTS)
+    assert np.abs(crop.camera.project(points_camera) - cropped).max() < 1e-3
+    assert points_camera[:, 2] == pytest.approx(to_camera(view, POINTS)[:, 2])
 
 
 def test_clip_space_puts_whole_pixels_in_the_middle_of_opengl_pixels(view: CameraView) -> None:
@@ -59,9 +59,11 @@ def test_clip_space_puts_whole_pixels_in_the_middle_of_opengl_pixels(view: Camer
     ndc = clip[:, :3] / clip[:, 3:]
     size = np.array([view.camera.width, view.camera.height])
     pixels = (ndc[:, :2] + 1) / 2 * size - 0.5
-    places = to_camera(view, POINTS)
-    assert np.abs(pixels - view.camera.project(places)).max() < 1e-9
-    assert depth_from_clip((ndc[:, 2] + 1) / 2, 0.1, 50) == pytest.approx(places[:, 2], rel=1e-5)
+    points_camera = to_camera(view, POINTS)
+    assert np.abs(pixels - view.camera.project(points_camera)).max() < 1e-9
+    assert depth_from_clip((ndc[:, 2] + 1) / 2, 0.1, 50) == pytest.approx(
+        points_camera[:, 2], rel=1e-5
+    )
 
 
 def test_an_untouched_depth_buffer_is_infinitely_far() -> None:

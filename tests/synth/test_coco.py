@@ -26,13 +26,13 @@ def test_compressed_run_lengths_are_those_of_pycocotools() -> None:
 def test_compressed_run_lengths_can_be_read_back(seed: int) -> None:
     mask = np.random.default_rng(seed).random((37, 23)) < 0.3
     counts = rle_counts(mask)
-    assert _counts_of(rle_string(counts)) == counts.tolist()
+    assert _read_counts(rle_string(counts)) == counts.tolist()
     flat = np.repeat(np.arange(len(counts)) % 2, counts).astype(bool)
     assert np.array_equal(flat.reshape(23, 37).T, mask)
 
 
-def _counts_of(text: str) -> list[int]:
-    """As maskApi.c's rleFrString reads."""
+def _read_counts(text: str) -> list[int]:
+    """Decodes as rleFrString of maskApi.c does."""
     counts: list[int] = []
     at = 0
     while at < len(text):
@@ -51,7 +51,7 @@ def _counts_of(text: str) -> list[int]:
 
 def test_the_document_has_coco_wholebody_fields_that_agree_with_each_other(world: World) -> None:
     samples = [s for shot in range(3) for s in make_shot(world, shot, ShotSettings())]
-    document = coco_annotations(samples, 70, {"seed": 3}, ["p.png: nobody, CC0"])
+    document = coco_annotations(samples, 70, {"seed": 3}, ["p.png: unknown author, CC0"])
     assert [image["id"] for image in document["images"]] == [70, 71, 72]
     assert document["annotations"]
     for annotation in document["annotations"]:
@@ -59,9 +59,9 @@ def test_the_document_has_coco_wholebody_fields_that_agree_with_each_other(world
         sizes = {"keypoints": 17, "foot_kpts": 6, "face_kpts": 68}
         for name, count in {**sizes, "lefthand_kpts": 21, "righthand_kpts": 21}.items():
             assert len(annotation[name]) == 3 * count
-        places = np.array(annotation["keypoints_3d"])
+        points_m = np.array(annotation["keypoints_3d"])
         camera = image["camera"]
-        pixels = places[:, :2] / places[:, 2:] * [camera["fx"], camera["fy"]]
+        pixels = points_m[:, :2] / points_m[:, 2:] * [camera["fx"], camera["fy"]]
         pixels += [camera["cx"], camera["cy"]]
         flat = [annotation[n] for n in ("keypoints", "foot_kpts", "face_kpts")]
         flat += [annotation["lefthand_kpts"], annotation["righthand_kpts"]]
@@ -70,7 +70,7 @@ def test_the_document_has_coco_wholebody_fields_that_agree_with_each_other(world
         assert np.abs(points[labelled, :2] - pixels[labelled]).max() < 0.01
         assert points[:, 2].tolist() == annotation["visibility133"]
         assert (points[~labelled] == 0).all()
-        mask_area = sum(_counts_of(annotation["segmentation"]["counts"])[1::2])
+        mask_area = sum(_read_counts(annotation["segmentation"]["counts"])[1::2])
         assert mask_area == annotation["area"] > 0
         x, y, w, h = annotation["bbox"]
         assert x >= 0

@@ -18,8 +18,8 @@ def test_labels_of_crops_are_the_projections_of_their_points_in_metres(world: Wo
     batch = collate(make_crops(world, rng, 12, SIZE_WH, CropJitter(rotate_probability=1.0)))
     assert batch.crops.shape == (12, 128, 96, 3)
     assert batch.crops.dtype == np.uint8
-    places, camera = batch.keypoints_camera_m.astype(np.float64), batch.cameras[:, None]
-    pixels = places[..., :2] / places[..., 2:] * camera[..., :2] + camera[..., 2:]
+    points_m, camera = batch.keypoints_camera_m.astype(np.float64), batch.cameras[:, None]
+    pixels = points_m[..., :2] / points_m[..., 2:] * camera[..., :2] + camera[..., 2:]
     inside = batch.visibility > 0
     assert np.abs(pixels - batch.keypoints_px)[inside].max() < 0.01
     low, high = batch.keypoints_px[inside].min(), batch.keypoints_px[inside].max(axis=0)
@@ -28,7 +28,7 @@ def test_labels_of_crops_are_the_projections_of_their_points_in_metres(world: Wo
     assert (batch.visibility == 2).sum(axis=1).min() >= 8
 
 
-def test_without_jitter_a_crop_is_what_inference_cuts_out(world: World) -> None:
+def test_without_jitter_a_crop_is_that_of_inference(world: World) -> None:
     for sample in make_crops(world, np.random.default_rng(4), 6, SIZE_WH, NO_JITTER):
         center, scale = center_scale_from_boxes(sample.box_xyxy[None], SIZE_WH)
         matrix = crop_from_image(center, scale, SIZE_WH)[0]
@@ -43,7 +43,7 @@ def test_crops_of_parts_hold_a_whole_face_or_hand_and_little_else(world: World) 
     for sample in samples:
         spans = [np.ptp(sample.keypoints_px[part], axis=0).max() for part in parts]
         close += max(spans) > 0.4 * max(SIZE_WH)
-    assert close >= 8  # others are whole: their faces and hands are too small to be cut out
+    assert close >= 8  # others show the full person: faces and hands are too small to crop
 
 
 def test_the_same_generator_gives_the_same_crops(world: World) -> None:
@@ -60,9 +60,9 @@ def test_points_in_the_black_beyond_the_image_are_outside(world: World) -> None:
     assert any((sample.crop == 0).all(axis=2).mean() > 0.1 for sample in samples)
     for sample in samples:
         inside = sample.visibility > 0
-        places = sample.keypoints_px[inside] @ sample.image_from_crop[:, :2].T
-        places = places + sample.image_from_crop[:, 2]
-        assert places.min() > -0.51
+        points_px = sample.keypoints_px[inside] @ sample.image_from_crop[:, :2].T
+        points_px = points_px + sample.image_from_crop[:, 2]
+        assert points_px.min() > -0.51
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,6 @@ def test_points_in_the_black_beyond_the_image_are_outside(world: World) -> None:
         {"part_probability": -0.1},
     ],
 )
-def test_a_jitter_that_cannot_be_is_an_error(wrong: dict) -> None:
+def test_an_impossible_jitter_is_an_error(wrong: dict) -> None:
     with pytest.raises(InputError):
         CropJitter(**wrong)

@@ -49,7 +49,7 @@ def test_the_same_seed_gives_the_same_bytes_with_any_number_of_workers(
     assert _files(seeded.out)["shard-00000/00000000.jpg"] != first["shard-00000/00000000.jpg"]
 
 
-def test_a_run_that_was_interrupted_keeps_whole_shards_and_goes_on(
+def test_an_interrupted_run_keeps_complete_shards_and_resumes(
     opengl: None, plan: DatasetPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
@@ -67,9 +67,9 @@ def test_a_run_that_was_interrupted_keeps_whole_shards_and_goes_on(
     names = sorted(path.name for path in plan.out.iterdir())
     assert names == ["dataset.json", "shard-00000"]
     monkeypatch.setattr(shards, "_write_jpeg", write)
-    told: list[int] = []
-    assert write_dataset(plan, progress=told.append) == 2
-    assert told == [3, 3, 1]
+    reported: list[int] = []
+    assert write_dataset(plan, progress=reported.append) == 2
+    assert reported == [3, 3, 1]
     document = json.loads((plan.folder(2) / "annotations.json").read_text())
     assert [image["id"] for image in document["images"]] == [6]
 
@@ -99,7 +99,7 @@ def test_a_folder_with_other_files_is_not_written_to(plan: DatasetPlan) -> None:
         write_dataset(plan)
 
 
-def test_a_place_that_cannot_be_written_is_an_error_that_names_it(
+def test_a_directory_that_cannot_be_written_is_an_error_that_names_it(
     plan: DatasetPlan, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -107,7 +107,7 @@ def test_a_place_that_cannot_be_written_is_an_error_that_names_it(
         write_dataset(replace(plan, out=tmp_path / "file" / "set"))
 
 
-def test_broken_assets_are_told_by_worker_processes_too(
+def test_broken_assets_are_reported_by_worker_processes_too(
     opengl: None, plan: DatasetPlan, tmp_path: Path
 ) -> None:
     world = replace(plan.world, backdrops=tmp_path / "nowhere")
@@ -135,8 +135,8 @@ def test_clips_move_smoothly_and_keep_their_people(world: World) -> None:
     for view in range(2):
         hips = np.array([s.people[0].keypoints_world[11] for s in samples[view::2]])
         assert np.diff(hips, axis=0) == pytest.approx(np.tile([0.05, 0, 0], (3, 1)))
-        turns = [s.view.camera_from_world for s in samples[view::2]]
-        assert np.abs(np.diff(turns, axis=0)[:, :, :3]).max() < 0.1
+        transforms = [s.view.camera_from_world for s in samples[view::2]]
+        assert np.abs(np.diff(transforms, axis=0)[:, :, :3]).max() < 0.1
         assert {p.identity for s in samples[view::2] for p in s.people} == set(
             range(len(samples[0].people))
         )
@@ -154,12 +154,12 @@ def test_clips_move_smoothly_and_keep_their_people(world: World) -> None:
         ({"fps": 0.0}, "fps"),
     ],
 )
-def test_a_shot_that_cannot_be_is_an_error(wrong: dict, text: str) -> None:
+def test_an_impossible_shot_is_an_error(wrong: dict, text: str) -> None:
     with pytest.raises(InputError, match=text):
         ShotSettings(**wrong)
 
 
-def test_settings_that_cannot_be_are_errors(world_settings: WorldSettings) -> None:
+def test_impossible_settings_are_errors(world_settings: WorldSettings) -> None:
     with pytest.raises(InputError, match="4-2"):
         replace(world_settings, people=(4, 2))
     with pytest.raises(InputError, match="seed"):

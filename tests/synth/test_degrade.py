@@ -17,7 +17,7 @@ def _only(name: str) -> Degradation:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_kind_changes_the_image_and_keeps_its_shape(name: str) -> None:
+def test_each_effect_changes_the_image_and_keeps_its_shape(name: str) -> None:
     before = IMAGE.copy()
     changed = [degrade(IMAGE, np.random.default_rng(seed), _only(name)) for seed in range(6)]
     assert all(one.shape == IMAGE.shape and one.dtype == np.uint8 for one in changed)
@@ -34,7 +34,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not() -> None:
     assert not np.array_equal(first, other)
 
 
-def test_nothing_changes_nothing() -> None:
+def test_no_degradation_changes_nothing() -> None:
     assert np.array_equal(degrade(IMAGE, np.random.default_rng(0), NO_DEGRADATION), IMAGE)
 
 

@@ -43,21 +43,21 @@ def test_a_person_seen_from_the_front_shows_the_face_and_from_behind_does_not(
     person = two_people.people[0]
     scene = replace(two_people, people=(person,))
     front = label_people(scene.people, view, renderer.render(scene, view))[0]
-    behind = replace(view, camera_from_world=view.camera_from_world @ _turned_world(person))
+    behind = replace(view, camera_from_world=view.camera_from_world @ _half_turn(person))
     back = label_people(scene.people, behind, renderer.render(scene, behind))[0]
     assert (front.visibility[40:60] == VISIBLE).mean() > 0.8
     assert (back.visibility[40:60] == OCCLUDED).mean() > 0.8
 
 
-def _turned_world(person: Person) -> np.ndarray:
-    """(4, 4) that turns the world by 180 degrees about the person's vertical."""
+def _half_turn(person: Person) -> np.ndarray:
+    """(4, 4) rotation of the world by 180 degrees about the person's vertical axis."""
     x, y = person.keypoints_world[[11, 12], :2].mean(axis=0)
-    turn = np.diag([-1.0, -1, 1, 1])
-    turn[:2, 3] = 2 * x, 2 * y
-    return turn
+    matrix = np.diag([-1.0, -1, 1, 1])
+    matrix[:2, 3] = 2 * x, 2 * y
+    return matrix
 
 
-def test_whoever_stands_before_another_occludes_him(
+def test_a_person_in_front_of_another_occludes_keypoints(
     renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     near = two_people.people[0]
@@ -76,23 +76,23 @@ def test_whoever_stands_before_another_occludes_him(
     assert hidden.full_box_xyxy == pytest.approx(free.full_box_xyxy)
 
 
-def test_points_beside_the_image_and_behind_the_camera_are_outside() -> None:
+def test_points_next_to_the_image_and_behind_the_camera_are_outside() -> None:
     pixels = np.array([[5.0, 5], [-0.6, 5], [19.6, 5], [np.nan, np.nan], [5.0, 9.6], [19.4, 9.4]])
     depth = np.array([2.0, 2, 2, -1, 2, 2])
-    seen = keypoint_visibility(
+    visibility = keypoint_visibility(
         pixels, depth, np.full(6, 0.05), 100.0, np.full((10, 20), 2.0, np.float32)
     )
-    assert seen.tolist() == [VISIBLE, OUTSIDE, OUTSIDE, OUTSIDE, OUTSIDE, VISIBLE]
+    assert visibility.tolist() == [VISIBLE, OUTSIDE, OUTSIDE, OUTSIDE, OUTSIDE, VISIBLE]
 
 
 def test_a_keypoint_under_the_skin_is_visible_and_one_behind_a_wall_is_not() -> None:
     pixels, depth = np.array([[5.0, 5], [5.0, 5]]), np.array([2.08, 2.5])
     surface = np.full((10, 20), 2.0, np.float32)
-    seen = keypoint_visibility(pixels, depth, np.full(2, 0.1), 500.0, surface)
-    assert seen.tolist() == [VISIBLE, OCCLUDED]
+    visibility = keypoint_visibility(pixels, depth, np.full(2, 0.1), 500.0, surface)
+    assert visibility.tolist() == [VISIBLE, OCCLUDED]
 
 
-def test_whoever_is_behind_the_camera_has_no_box_and_no_labels(
+def test_people_behind_the_camera_have_no_box_and_no_labels(
     renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     away = replace(view, camera_from_world=np.diag([-1.0, 1, -1]) @ view.camera_from_world)

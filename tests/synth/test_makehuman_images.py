@@ -1,4 +1,4 @@
-"""With MakeHuman's people: the whole way from assets to labels."""
+"""The full pipeline with MakeHuman's people, from assets to labels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("opengl")
 def settings(shared: Path) -> WorldSettings:
     people = shared / "people"
     if not (people / "makehuman").is_dir():
-        pytest.skip("MakeHuman's assets are not here")
+        pytest.skip("MakeHuman's assets are not available")
     return WorldSettings(
         assets=people / "makehuman",
         make_people=makehuman_people,
@@ -57,14 +57,16 @@ def test_faces_that_look_at_the_camera_are_visible_and_points_project_exactly(
 ) -> None:
     with CropStream(settings, (96, 128), plan=StreamPlan(batch_size=24, workers=0)) as stream:
         batch = next(stream)
-    places, camera = batch.keypoints_camera_m.astype(np.float64), batch.cameras[:, None]
-    pixels = places[..., :2] / places[..., 2:] * camera[..., :2] + camera[..., 2:]
+    points_m, camera = batch.keypoints_camera_m.astype(np.float64), batch.cameras[:, None]
+    pixels = points_m[..., :2] / points_m[..., 2:] * camera[..., :2] + camera[..., 2:]
     inside = batch.visibility > 0
     assert np.abs(pixels - batch.keypoints_px)[inside].max() < 0.01
-    ears = places[:, [3, 4]].mean(axis=1)
+    ears = points_m[:, [3, 4]].mean(axis=1)
     ray = ears / np.linalg.norm(ears, axis=1, keepdims=True)
-    further = ((places[:, 0] - ears) * ray).sum(axis=1)  # the nose than the ears, m
-    towards, away = further < -0.05, further > 0.05
+    nose_depth = ((points_m[:, 0] - ears) * ray).sum(
+        axis=1
+    )  # depth of the nose relative to the ears, m
+    towards, away = nose_depth < -0.05, nose_depth > 0.05
     eyes = batch.visibility[:, 59:71]
     assert (eyes[towards] == 2).mean() > 0.5
     assert (eyes[away] == 2).mean() < 0.1

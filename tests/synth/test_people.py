@@ -1,4 +1,4 @@
-"""Bodies, clothes and whole people: what the renderer and the labels rely on."""
+"""Bodies, clothes and people as the renderer and the labels need them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def cast(shared: Path) -> Cast:
 
 
 def skinned(person: Person, mesh_number: int) -> np.ndarray:
-    """What the vertex shader does."""
+    """Linear blend skinning as in the vertex shader."""
     mesh = person.meshes[mesh_number]
     mixed = np.einsum("vk,vkij->vij", mesh.bone_weights, person.bone_matrices[mesh.bone_ids])
     return np.einsum("vij,vj->vi", mixed[:, :, :3], mesh.positions) + mixed[:, :, 3]
@@ -87,7 +87,7 @@ def test_the_keypoints_move_with_the_skin_that_the_renderer_draws(cast: Cast) ->
     assert nearest.max() < 1e-4
 
 
-def test_people_have_the_contract_s_shapes(cast: Cast) -> None:
+def test_arrays_of_people_have_the_documented_shapes(cast: Cast) -> None:
     person = make_person(np.random.default_rng(8), cast, identity=4)
     assert person.bone_matrices.shape == (len(cast.assets.rig.names), 3, 4)
     assert person.bone_matrices.dtype == np.float32
@@ -99,10 +99,10 @@ def test_people_have_the_contract_s_shapes(cast: Cast) -> None:
     assert person.identity == 4
     assert person.attributes["sex"] in ("male", "female")
     low = min(skinned(person, i)[:, 2].min() for i in range(len(person.meshes)))
-    assert low > -0.12  # soles of shoes and hanging things go a little below the skin
+    assert low > -0.12  # soles of shoes and hanging accessories are a little below the skin
 
 
-def test_a_generator_s_seed_decides_everything(shared: Path) -> None:
+def test_one_seed_gives_the_same_people(shared: Path) -> None:
     people = []
     for _ in range(2):
         cast = Cast(assets_at(shared), seed=5, size=3)
@@ -142,13 +142,13 @@ def test_garments_lie_outside_of_the_skin(cast: Cast) -> None:
     assert len(names) == len(set(names)) > 40
 
 
-def test_hidden_skin_is_left_out(cast: Cast) -> None:
+def test_hidden_skin_is_removed(cast: Cast) -> None:
     counts = []
     for number in range(ACTORS):
         actor = cast.actor(number)
         counts.append(sum(len(m.triangles) for m in actor.meshes if m.material.shading == "skin"))
-    whole = 24784  # head, hands and the rest of the naked body
-    assert max(counts) < whole
+    naked = 24784  # triangles of head, hands and the rest of the body
+    assert max(counts) < naked
     assert min(counts) > 5000  # head and hands stay
 
 
@@ -179,7 +179,7 @@ def test_held_objects_face_outwards(kind: str) -> None:
     assert outward.sum() > 0
 
 
-def test_people_together_do_not_run_through_each_other(cast: Cast) -> None:
+def test_people_of_a_group_hardly_intersect(cast: Cast) -> None:
     rng = np.random.default_rng(0)
     deep = []
     for _ in range(6):
@@ -195,7 +195,7 @@ def test_people_together_do_not_run_through_each_other(cast: Cast) -> None:
     assert np.mean(np.array(deep) > 0.08) < 0.15
 
 
-def test_several_people_have_their_numbers_and_places(cast: Cast) -> None:
+def test_people_of_a_group_have_their_ids_and_positions(cast: Cast) -> None:
     people = cast.people(np.random.default_rng(2), 3)
     assert [person.identity for person in people] == [0, 1, 2]
     middles = np.array([person.keypoints_world[[11, 12]].mean(axis=0)[:2] for person in people])
@@ -216,14 +216,14 @@ def test_a_clip_keeps_people_and_moves_them(cast: Cast) -> None:
         assert near.max() < 0.9
 
 
-def test_places_are_apart() -> None:
-    places = sample_positions(np.random.default_rng(0), 6, min_distance_m=1.2)
-    points = np.array([place[:2, 3] for place in places])
+def test_sampled_positions_keep_their_minimum_distance() -> None:
+    positions = sample_positions(np.random.default_rng(0), 6, min_distance_m=1.2)
+    points = np.array([position[:2, 3] for position in positions])
     gaps = np.linalg.norm(points[:, None] - points, axis=2)[np.triu_indices(6, 1)]
     assert gaps.min() >= 1.2
 
 
-def test_a_named_pose_at_a_named_place(cast: Cast) -> None:
+def test_a_named_pose_at_a_given_position(cast: Cast) -> None:
     person = make_person(
         np.random.default_rng(1), cast, legs="sit", position=world_from_person(5.0, -2.0, 0.0)
     )

@@ -1,4 +1,4 @@
-"""Poses: joints bend the right way, hands reach, feet stand, mirrors agree, nothing is random."""
+"""Poses: joints bend the right way, hands reach, feet stand, flips agree, seeds decide."""
 
 from __future__ import annotations
 
@@ -111,14 +111,14 @@ def test_slerp_starts_and_ends_and_keeps_the_speed() -> None:
     np.testing.assert_allclose(halfway, axis_rotation("x", 40.0), atol=1e-9)
 
 
-def test_mirroring_twice_changes_nothing() -> None:
+def test_flipping_twice_changes_nothing() -> None:
     angles = np.random.default_rng(0).normal(0, 20, len(ANGLES))
     np.testing.assert_array_equal(flip_angles(flip_angles(angles)), angles)
     assert flip_angles(angle_vector({"elbow.L": 40}))[INDEX["elbow.R"]] == 40
     assert flip_angles(angle_vector({"spine_twist": 15}))[INDEX["spine_twist"]] == -15
 
 
-def test_all_attitudes_name_angles_that_exist() -> None:
+def test_the_pose_library_names_only_existing_angles() -> None:
     stems = {name.partition(".")[0] for name in LIMITS}
     for angles in [kind.angles for kind in LEGS.values()] + [a.angles or {} for a in ARMS.values()]:
         for name in angles:
@@ -131,7 +131,7 @@ def test_all_attitudes_name_angles_that_exist() -> None:
 
 
 @pytest.mark.parametrize("number", range(40))
-def test_sampled_attitudes_keep_the_limits(number: int) -> None:
+def test_sampled_poses_respect_the_joint_limits(number: int) -> None:
     target = sample_target_pose(np.random.default_rng(number))
     np.testing.assert_array_equal(clip_angles(target.angles), target.angles)
     for hand in target.hands.values():
@@ -139,7 +139,7 @@ def test_sampled_attitudes_keep_the_limits(number: int) -> None:
         assert (hand <= MAX_FINGER_ANGLES).all()
 
 
-def test_three_of_ten_poses_are_upright_at_least() -> None:
+def test_at_least_three_of_ten_poses_are_upright() -> None:
     rng = np.random.default_rng(0)
     families = [LEGS[sample_target_pose(rng).legs].family for _ in range(800)]
     assert 0.3 < families.count("upright") / 800 < 0.5
@@ -156,8 +156,8 @@ def test_two_bones_reach_what_is_within_reach(goal: np.ndarray, pole: np.ndarray
     distance = np.linalg.norm(goal)
     if not 0.2 < distance < 0.57 or np.linalg.norm(np.cross(goal, pole)) < 1e-2:
         return
-    turn, bend = two_bone_ik(first, second, True, goal, pole)
-    reached = turn @ (first + axis_rotation("x", float(bend)) @ second)
+    rotation, bend = two_bone_ik(first, second, True, goal, pole)
+    reached = rotation @ (first + axis_rotation("x", float(bend)) @ second)
     np.testing.assert_allclose(reached, goal, atol=1e-6)
 
 
@@ -170,7 +170,7 @@ def test_segments_that_cross_have_no_distance() -> None:
     assert segment_distance(a, b, c + aside, d + aside)[0] == pytest.approx(3.0)
 
 
-def test_a_mirrored_pose_gives_mirrored_keypoints(symmetric: RiggedBody) -> None:
+def test_a_flipped_pose_gives_flipped_keypoints(symmetric: RiggedBody) -> None:
     rng = np.random.default_rng(11)
     angles = sample_target_pose(rng).angles
     left, right = sample_hand(rng, "grip"), sample_hand(rng, "victory")
@@ -184,9 +184,9 @@ def test_a_mirrored_pose_gives_mirrored_keypoints(symmetric: RiggedBody) -> None
     one = keypoints(angles, {"L": left, "R": right})
     other = keypoints(flip_angles(angles), {"L": right, "R": left})
     middle = symmetric.heads[0][0]
-    mirrored = other[WHOLEBODY.flip_index] * (-1, 1, 1) + (2 * middle, 0, 0)
+    flipped = other[WHOLEBODY.flip_index] * (-1, 1, 1) + (2 * middle, 0, 0)
     # the mesh's joints are symmetric to a millimetre, not exactly
-    np.testing.assert_allclose(one, mirrored, atol=4e-3)
+    np.testing.assert_allclose(one, flipped, atol=4e-3)
 
 
 def test_elbows_knees_and_fingers_bend_the_right_way(symmetric: RiggedBody) -> None:
@@ -203,7 +203,7 @@ def test_elbows_knees_and_fingers_bend_the_right_way(symmetric: RiggedBody) -> N
         tips = [first + tip for tip in (8, 12, 16, 20)]
         set_fingers(joints, symmetric.rig, side, HANDS["relaxed"])
         relaxed = posed(symmetric, joints)
-        # palms face the thighs in the zero pose
+        # in the zero pose the palms face the thighs
         assert ((relaxed[tips, 0] - before[tips, 0]) * inwards > 0.015).all()
         set_fingers(joints, symmetric.rig, side, HANDS["fist"])
         fist = posed(symmetric, joints)
@@ -219,18 +219,18 @@ def test_the_zero_pose_is_upright_with_straight_limbs(symmetric: RiggedBody) -> 
             bones / np.linalg.norm(bones, axis=1)[:, None], [[0, -1, 0]] * 2, atol=1e-6
         )
     assert (keypoints[17:23, 1] < 0.05).all()
-    assert keypoints[0, 2] > keypoints[3, 2]  # the nose is before the ears
+    assert keypoints[0, 2] > keypoints[3, 2]  # the nose is in front of the ears
     assert keypoints[5, 0] > keypoints[6, 0]  # the left is on +x
 
 
-def test_the_rest_pose_has_the_keypoints_of_the_map(symmetric: RiggedBody) -> None:
+def test_the_rest_pose_has_the_keypoints_of_the_anchors(symmetric: RiggedBody) -> None:
     rest = np.tile(np.eye(3, 4), (len(symmetric.rig.names), 1, 1))
     expected = symmetric.vertices[symmetric.keypoint_ids].mean(axis=1)
     np.testing.assert_allclose(body_keypoints(symmetric, rest), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("number", range(12))
-def test_a_sampled_pose_is_sound(cast: Cast, number: int) -> None:
+def test_a_sampled_pose_is_rigid_and_touches_the_ground(cast: Cast, number: int) -> None:
     rng = np.random.default_rng([5, number])
     actor = cast.actor(number % cast.size)
     pose = sample_pose(rng, actor.body, actor.volume, cast.posing)
@@ -258,7 +258,7 @@ def test_grossly_overlapping_limbs_are_rare(cast: Cast) -> None:
     assert np.mean(np.array(depths) > 0.03) < 0.05
 
 
-def test_an_arm_through_the_trunk_is_seen(cast: Cast) -> None:
+def test_an_arm_through_the_trunk_is_detected(cast: Cast) -> None:
     actor = cast.actor(0)
     angles = angle_vector({"arm_raise": 30, "arm_plane": -50, "elbow": 70, "arm_twist": 60})
     rotations, heads = forward_kinematics(actor.body, joint_rotations(angles, actor.body.rig))
@@ -271,22 +271,22 @@ def test_an_arm_through_the_trunk_is_seen(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arms", "keypoint", "place"),
+    ("arms", "hands", "targets"),
     [
         ("phone_ear", (9, 10), (3, 4)),
         ("heart", (9, 10), (5, 6)),
         ("hands_on_knees", (9, 10), (13, 14)),
     ],
 )
-def test_hands_go_where_they_shall(
-    cast: Cast, arms: str, keypoint: tuple[int, int], place: tuple[int, int]
+def test_hands_reach_their_targets(
+    cast: Cast, arms: str, hands: tuple[int, int], targets: tuple[int, int]
 ) -> None:
     actor = cast.actor(1)
     rng = np.random.default_rng(4)
     legs = "sit_forward" if arms == "hands_on_knees" else "stand"
     pose = sample_pose(rng, actor.body, actor.volume, cast.posing, legs, arms)
     points = body_keypoints(actor.body, bone_matrices(actor.body, pose.rotations, pose.heads))
-    gaps = [np.linalg.norm(points[k] - points[p]) for k in keypoint for p in place]
+    gaps = [np.linalg.norm(points[k] - points[p]) for k in hands for p in targets]
     assert min(gaps) < 0.26  # a hand's length
 
 
@@ -301,7 +301,7 @@ def test_standing_feet_are_flat_on_the_ground(cast: Cast, legs: str) -> None:
         assert (points[17:23, 1] < 0.045).all(), points[17:23, 1]
 
 
-def test_a_walker_faces_where_he_walks(cast: Cast) -> None:
+def test_walking_people_face_their_direction_of_motion(cast: Cast) -> None:
     actor = cast.actor(2)
     for seed in range(40):
         sequence = sample_sequence(
@@ -316,7 +316,7 @@ def test_a_walker_faces_where_he_walks(cast: Cast) -> None:
     assert moved @ ahead / np.linalg.norm(moved) > 0.85
 
 
-def test_a_standing_foot_stays_where_it_stands(cast: Cast) -> None:
+def test_the_foot_on_the_ground_does_not_slide(cast: Cast) -> None:
     actor = cast.actor(3)
     for seed in range(30):
         sequence = sample_sequence(
@@ -333,7 +333,7 @@ def test_a_standing_foot_stays_where_it_stands(cast: Cast) -> None:
     assert np.median(slips) < 1e-3
 
 
-def test_motion_is_smooth_and_can_be_asked_in_any_order(cast: Cast) -> None:
+def test_motion_is_smooth_and_may_be_evaluated_in_any_order(cast: Cast) -> None:
     actor = cast.actor(0)
     for seed in range(4):
         sequences = [
@@ -370,10 +370,10 @@ def test_posing_twice_gives_the_same(cast: Cast) -> None:
     np.testing.assert_array_equal(first.joints, second.joints)
 
 
-def test_a_person_without_a_turn_faces_the_world_s_minus_y() -> None:
-    place = world_from_person(2.0, 3.0, 0.0)
-    np.testing.assert_allclose(place[:, :3] @ [0, 0, 1], [0, -1, 0], atol=1e-12)
-    np.testing.assert_allclose(place[:, :3] @ [0, 1, 0], [0, 0, 1], atol=1e-12)
-    np.testing.assert_allclose(place[:, 3], [2, 3, 0])
-    revolve = world_from_person(facing_deg=90.0)
-    np.testing.assert_allclose(revolve[:, :3] @ [0, 0, 1], [1, 0, 0], atol=1e-12)
+def test_a_person_with_heading_0_faces_minus_y_of_the_world() -> None:
+    transform = world_from_person(2.0, 3.0, 0.0)
+    np.testing.assert_allclose(transform[:, :3] @ [0, 0, 1], [0, -1, 0], atol=1e-12)
+    np.testing.assert_allclose(transform[:, :3] @ [0, 1, 0], [0, 0, 1], atol=1e-12)
+    np.testing.assert_allclose(transform[:, 3], [2, 3, 0])
+    rotated = world_from_person(facing_deg=90.0)
+    np.testing.assert_allclose(rotated[:, :3] @ [0, 0, 1], [1, 0, 0], atol=1e-12)

@@ -19,7 +19,7 @@ from rtmpose3d.synth.scene.glb import rigid_mesh
 from rtmpose3d.synth.scene.props import PropKit
 
 
-def _marker(place: np.ndarray, half_m: float) -> Prop:
+def _marker(position: np.ndarray, half_m: float) -> Prop:
     """A small bright octahedron."""
     points = np.concatenate([np.eye(3), -np.eye(3)]) * half_m
     faces = np.array([[0, 1, 2], [1, 3, 2], [3, 4, 2], [4, 0, 2]])
@@ -27,18 +27,17 @@ def _marker(place: np.ndarray, half_m: float) -> Prop:
     material = Material(shading="prop", tint_rgb=(1.0, 1.0, 1.0), two_sided=True)
     normals = points / half_m
     mesh = rigid_mesh(points, normals, np.zeros((6, 2)), triangles, material)
-    return Prop(mesh=mesh, world_from_rest=np.column_stack([np.eye(3), place]))
+    return Prop(mesh=mesh, world_from_rest=np.column_stack([np.eye(3), position]))
 
 
-def test_what_is_drawn_lies_where_the_camera_projects_it(
+def test_objects_are_drawn_at_their_projection(
     renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
-    for place in ([0.7, 0.3, 1.6], [-0.6, 0.0, 0.3], [0.1, -0.5, 0.9]):
-        place = np.array(place)
-        scene = replace(two_people, people=(), props=(_marker(place, 0.05),), floor=False)
+    for position in np.array([[0.7, 0.3, 1.6], [-0.6, 0.0, 0.3], [0.1, -0.5, 0.9]]):
+        scene = replace(two_people, people=(), props=(_marker(position, 0.05),), floor=False)
         image = renderer.render(scene, view)
         rows, columns = np.nonzero(image.owner == PROP)
-        where = view.camera.project(to_camera(view, place))
+        where = view.camera.project(to_camera(view, position))
         assert [columns.mean(), rows.mean()] == pytest.approx(where, abs=0.3)
 
 
@@ -52,7 +51,7 @@ def test_the_depth_of_a_pixel_is_that_along_the_axis(renderer: Renderer, sun) ->
     assert seen == pytest.approx(2.95, abs=1e-3)  # the wall is 0.1 m thick
 
 
-def test_people_have_their_numbers_and_the_backdrop_has_none(
+def test_owners_of_pixels_are_people_or_the_background(
     renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     image = renderer.render(two_people, view)
@@ -64,7 +63,7 @@ def test_people_have_their_numbers_and_the_backdrop_has_none(
     assert np.isinf(image.depth_m[0, 0])
 
 
-def test_a_crop_is_drawn_as_if_cut_from_the_whole_image(
+def test_a_rendered_crop_equals_a_crop_of_the_full_image(
     renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     backdrop = cv2.resize(
@@ -79,7 +78,7 @@ def test_a_crop_is_drawn_as_if_cut_from_the_whole_image(
     assert np.abs(crop.image.astype(int) - cut)[seen].mean() < 4
 
 
-def test_drawing_together_and_alone_gives_the_same(
+def test_batched_and_single_rendering_agree(
     renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     other = replace(two_people, people=two_people.people[::-1])
@@ -88,7 +87,7 @@ def test_drawing_together_and_alone_gives_the_same(
     alone = renderer.render(two_people, view)
     assert np.array_equal(together[0].image, alone.image)
     difference = np.abs(together[2].image.astype(int) - alone.image)
-    assert (difference > 2).mean() < 1e-3  # another place in the atlas rounds otherwise
+    assert (difference > 2).mean() < 1e-3  # another position in the atlas rounds differently
     assert np.array_equal(together[1].owner == 1, together[0].owner == 2)
 
 
@@ -116,7 +115,7 @@ def test_a_floor_on_a_photograph_only_darkens_it(
     assert (bare.image[free] == 180).all()
 
 
-def test_a_posed_again_body_is_drawn_in_its_new_pose_without_new_meshes(
+def test_a_body_with_new_bone_matrices_is_drawn_in_its_new_pose(
     renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     person = two_people.people[0]
@@ -129,9 +128,7 @@ def test_a_posed_again_body_is_drawn_in_its_new_pose_without_new_meshes(
     assert columns[1] - columns[0] == pytest.approx(390 * 0.4 / 3.6, rel=0.15)
 
 
-def test_holes_of_a_texture_let_the_backdrop_through(
-    renderer: Renderer, sun, view: CameraView
-) -> None:
+def test_transparent_texels_show_the_backdrop(renderer: Renderer, sun, view: CameraView) -> None:
     texture = np.full((64, 64, 4), 255, np.uint8)
     texture[:, 32:, 3] = 0
     person = standin_person(np.random.default_rng(0), textured=False)
@@ -161,7 +158,7 @@ def test_two_renderers_in_one_process_do_not_disturb_each_other(
     assert (before.owner == coarse.owner).mean() > 0.99
 
 
-def test_a_renderer_that_is_opened_and_closed_within_anothers_work_leaves_it_alone(
+def test_opening_and_closing_a_renderer_leaves_the_current_context_alone(
     renderer: Renderer, two_people: Scene, view: CameraView
 ) -> None:
     expected = renderer.render(two_people, view)
@@ -186,12 +183,12 @@ def test_too_large_an_image_and_too_many_bones_are_errors(
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="EGL is for Linux")
-def test_a_device_that_is_not_there_is_an_error_that_says_so(opengl: None) -> None:
+def test_an_unknown_device_is_an_error_that_names_it(opengl: None) -> None:
     with pytest.raises(BackendError, match="device 97"):
         Renderer(97)
 
 
-def test_a_machine_without_opengl_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_without_opengl_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     moderngl = pytest.importorskip("moderngl")
 
     def fail(**settings: object) -> None:

@@ -1,4 +1,4 @@
-"""Rotations of one vector equal those of a stack, and do what they say."""
+"""Rotations of one vector equal those of a stack and have their defining properties."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def is_rotation(matrix):
 
 
 @given(DIRECTIONS, ANGLES)
-def test_rotation_vectors(axis, angle):
+def test_rotation_vectors_make_rotations_and_come_back(axis, angle):
     one = from_rotvec(axis * angle)
     assert is_rotation(one)
     np.testing.assert_allclose(one, from_rotvec((axis * angle)[None])[0], atol=1e-12)
@@ -29,7 +29,7 @@ def test_rotation_vectors(axis, angle):
 
 
 @given(DIRECTIONS, DIRECTIONS)
-def test_the_shortest_turn(source, target):
+def test_the_shortest_arc_maps_one_direction_to_the_other(source, target):
     one = shortest_arc(source, target)
     assert is_rotation(one)
     np.testing.assert_allclose(one @ source, target, atol=1e-6)
@@ -38,7 +38,7 @@ def test_the_shortest_turn(source, target):
 
 @pytest.mark.parametrize("step", [0.0, 1e-9, 1e-6, 1e-4])
 @pytest.mark.parametrize("axis", np.eye(3))
-def test_the_shortest_turn_of_opposites(axis, step):
+def test_nearly_opposite_directions_have_a_shortest_arc(axis, step):
     target = unit(-axis + step * np.roll(axis, 1))
     one = shortest_arc(axis, target)
     assert is_rotation(one)

@@ -50,7 +50,7 @@ class Proxy:
     tags: tuple[str, ...]
 
     def fit(self, body: FloatArray) -> FloatArray:
-        """Places the vertices on a body.
+        """Moves the vertices onto a body.
 
         Args:
             body: (V, 3) all vertices of the body, including helpers, decimetres.
@@ -158,9 +158,7 @@ def read_proxy(file: Path) -> Proxy:
             raise
         raise InputError(f"{file} is not a MakeHuman clothes file: {error!r}") from error
     if len(vertices) != len(mesh.positions):
-        raise InputError(
-            f"{file} places {len(vertices)} vertices; its mesh has {len(mesh.positions)}"
-        )
+        raise InputError(f"{file} has {len(vertices)} vertices; its mesh has {len(mesh.positions)}")
     textures = _read_material(file.parent / words["material"][0]) if "material" in words else {}
     return Proxy(
         name=file.stem,

@@ -95,7 +95,7 @@ def open_targets(folder: Path, cache: Path | None = None) -> Targets:
         cached = _load(file)
         if cached is not None:
             return cached
-    targets = _pack(_texts_of_folder(loose) if source is loose else _texts_of_archive(packed))
+    targets = _pack(_read_folder(loose) if source is loose else _read_archive(packed))
     if not targets.ranges:
         raise InputError(f"{source} has no .target files")
     _save(file, targets)
@@ -120,12 +120,12 @@ def _fingerprint(source: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _texts_of_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
+def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
     for file in sorted(folder.rglob("*.target")):
         yield file.relative_to(folder).with_suffix("").as_posix(), file.read_bytes()
 
 
-def _texts_of_archive(archive: Path) -> Iterator[tuple[str, bytes]]:
+def _read_archive(archive: Path) -> Iterator[tuple[str, bytes]]:
     logger.info("reading %s once; this takes about ten seconds", archive)
     try:
         with tarfile.open(archive, "r:xz") as tar:

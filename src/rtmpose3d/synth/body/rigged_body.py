@@ -1,7 +1,7 @@
 """Rigged bodies: a morphed mesh in metres with skeleton and keypoints.
 
-`make_body` builds one from traits (about 10 ms); `forward_kinematics` and `bone_matrices` turn
-joint rotations into bone matrices; `skin_vertices` moves vertices as the renderer's vertex shader
+`make_body` builds one from traits (about 10 ms); `forward_kinematics` and `bone_matrices` convert
+joint rotations to bone matrices; `skin_vertices` moves vertices as the renderer's vertex shader
 does. Joint rotations are measured from the zero pose (`body.zero_pose`).
 """
 
@@ -30,7 +30,7 @@ class RiggedBody:
     """A naked body at rest.
 
     Attributes:
-        traits: the traits it was made from.
+        traits: the traits that it was built from.
         rig: bones and weights.
         vertices: (19158, 3) float32, metres, including helpers; the soles are at y = 0.
         heads: (B, 3) float64 heads of the bones.

@@ -3,8 +3,8 @@
 MakeHuman's rest pose has bent arms that differ from body to body. In the zero pose the body
 stands upright facing +z, arms and fingers hang straight down (-y), palms face the thighs, legs
 are vertical and parallel, soles are flat. `zero_rotations` computes, for each bone, the rotation
-from rest to zero. There every hinge lies along a main axis: elbows and knees about x, wrists and
-fingers about z, twists about y.
+from rest to zero. In the zero pose joints rotate about main axes: elbows and knees about x, wrists
+and fingers about z, twists about y.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def revolve(profile: list[tuple[float, float]], axis: int, corners: int = 12) ->
         for i in range(corners):
             a, b = k * corners + i, k * corners + (i + 1) % corners
             triangles += [[a, b, b + corners], [a, b + corners, a + corners]]
-    shift = [(2 - axis + i) % 3 for i in range(3)]  # cyclic, so that nothing is mirrored
+    shift = [(2 - axis + i) % 3 for i in range(3)]  # cyclic, so that the orientation is kept
     return positions.reshape(-1, 3)[:, shift], normals.reshape(-1, 3)[:, shift], np.array(triangles)
 
 

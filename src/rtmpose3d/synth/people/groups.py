@@ -202,12 +202,12 @@ def group_people(
         own = members[len(placed) : len(placed) + len(cluster)]
         others = list(zip(members, placed, strict=False))
         placed += _push_out(rng, own, cluster, others, direction)
-    middle = np.mean([place[:, 3] for _, place in placed], axis=0)
-    return [(pose, _translate(place, -middle)) for pose, place in placed]
+    middle = np.mean([transform[:, 3] for _, transform in placed], axis=0)
+    return [(pose, _translate(transform, -middle)) for pose, transform in placed]
 
 
-def _translate(place: FloatArray, shift: FloatArray) -> FloatArray:
-    return np.column_stack([place[:, :3], place[:, 3] + shift * (1.0, 1.0, 0.0)])
+def _translate(transform: FloatArray, shift: FloatArray) -> FloatArray:
+    return np.column_stack([transform[:, :3], transform[:, 3] + shift * (1.0, 1.0, 0.0)])
 
 
 def _push_out(
@@ -225,7 +225,8 @@ def _push_out(
     moved = cluster
     for step in range(_MAX_STEPS):
         moved = [
-            (pose, _translate(place, direction * (start + 0.12 * step))) for pose, place in cluster
+            (pose, _translate(transform, direction * (start + 0.12 * step)))
+            for pose, transform in cluster
         ]
         deepest = max(
             pair_overlap_m(member, placed, other, other_placed)
@@ -234,16 +235,16 @@ def _push_out(
         )
         if deepest <= _MAX_OVERLAP_M:
             break
-    return [(pose, _translate(place, direction * gap)) for pose, place in moved]
+    return [(pose, _translate(transform, direction * gap)) for pose, transform in moved]
 
 
 def pair_overlap_m(first: Member, a: Placed, second: Member, b: Placed) -> float:
     """Maximum overlap of the capsules of two people, metres; negative for a gap."""
     starts, ends, radii = [], [], []
-    for member, (pose, place) in ((first, a), (second, b)):
+    for member, (pose, transform) in ((first, a), (second, b)):
         start, end = capsule_ends(member.volume, pose.rotations, pose.heads)
-        starts.append(start @ place[:, :3].T + place[:, 3])
-        ends.append(end @ place[:, :3].T + place[:, 3])
+        starts.append(start @ transform[:, :3].T + transform[:, 3])
+        ends.append(end @ transform[:, :3].T + transform[:, 3])
         radii.append(member.volume.radius_m)
     rows, columns = (index.reshape(-1) for index in np.indices((len(radii[0]), len(radii[1]))))
     gap = segment_distance(starts[0][rows], ends[0][rows], starts[1][columns], ends[1][columns])
@@ -269,47 +270,49 @@ def _pair(
     left = np.array([-ahead[1], ahead[0]])
     x, y = distance * (left if pair.side_by_side else ahead)
     facing = yaw + pair.facing_deg + float(rng.normal(0.0, 6.0))
-    places = [world_from_person(facing_deg=yaw), world_from_person(float(x), float(y), facing)]
+    transforms = [world_from_person(facing_deg=yaw), world_from_person(float(x), float(y), facing)]
     for hold in pair.holds:
         poses[hold.who] = _apply_hold(
-            members, poses, places, hold, posing, distance, pair.side_by_side
+            members, poses, transforms, hold, posing, distance, pair.side_by_side
         )
-    return list(zip(poses, places, strict=True))
+    return list(zip(poses, transforms, strict=True))
 
 
 def _apply_hold(
     members: tuple[Member, Member],
     poses: list[Pose],
-    places: list[FloatArray],
+    transforms: list[FloatArray],
     hold: Hold,
     posing: PosingData,
     distance: float,
     side_by_side: bool,
 ) -> Pose:
     """Moves one hand to its contact."""
-    body, pose, place = members[hold.who].body, poses[hold.who], places[hold.who]
+    body, pose = members[hold.who].body, poses[hold.who]
+    world_from_own = transforms[hold.who]
     sign = SIDES[hold.side]
     if hold.landmark:
         other = members[1 - hold.who].body
         matrices = bone_matrices(other, poses[1 - hold.who].rotations, poses[1 - hold.who].heads)
         point, normal = posing.landmarks.at(other, matrices, hold.landmark)
-        there = places[1 - hold.who]
-        point, normal = there[:, :3] @ point + there[:, 3], unit(there[:, :3] @ normal)
+        world_from_other = transforms[1 - hold.who]
+        point, normal = (
+            world_from_other[:, :3] @ point + world_from_other[:, 3],
+            unit(world_from_other[:, :3] @ normal),
+        )
         point = point + 0.012 * normal
-        palm = -(place[:, :3].T @ normal)
+        palm = -(world_from_own[:, :3].T @ normal)
     else:
         stature = 0.5 * (members[0].body.stature_m + members[1].body.stature_m)
         x, y, z = hold.point
         between = [x * distance, y * stature, z] if side_by_side else [x, y * stature, z * distance]
-        if not side_by_side:
-            between[0] = x if abs(x) < 0.2 else x * 1.0
-        point = places[0][:, :3] @ np.array(between) + places[0][:, 3]
+        point = transforms[0][:, :3] @ np.array(between) + transforms[0][:, 3]
         palm = np.array(hold.palm, np.float64)
-        point = point - 0.03 * (place[:, :3] @ unit(palm))
+        point = point - 0.03 * (world_from_own[:, :3] @ unit(palm))
     fingers = np.array(hold.fingers, np.float64)
     goal = HandGoal(
         side=hold.side,
-        point=place[:, :3].T @ (point - place[:, 3]),
+        point=world_from_own[:, :3].T @ (point - world_from_own[:, 3]),
         offset=hand_offset(body, hold.side, "palm"),
         rotation=hand_frame(palm, fingers, sign),
     )

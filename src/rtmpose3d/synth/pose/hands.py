@@ -146,8 +146,8 @@ _THUMB_OUT = np.array([0.0, 0.86, 0.51])
 def _thumb(
     across: float, out: float, middle: float, end: float, sign: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    mirrored = np.array([1.0, sign, sign])  # a rotation axis is a pseudovector
-    bend, away = _THUMB_BEND * mirrored, _THUMB_OUT * mirrored
+    flip = np.array([1.0, sign, sign])  # a rotation axis is a pseudovector
+    bend, away = _THUMB_BEND * flip, _THUMB_OUT * flip
     degrees = np.array([[out], [across], [middle], [end]])
     rotations = from_rotvec(np.radians(degrees) * np.array([away, bend, bend, bend]))
     return rotations[0] @ rotations[1], rotations[2], rotations[3]

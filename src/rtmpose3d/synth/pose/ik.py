@@ -85,7 +85,7 @@ def reach_goal(
 ) -> float:
     """Moves a hand to its goal; changes the rows of the arm in `joints`.
 
-    Of several elbow positions the one that violates the joint limits least is chosen.
+    Of several elbow positions, chooses the one with the smallest violation of the joint limits.
 
     Args:
         body: the body.

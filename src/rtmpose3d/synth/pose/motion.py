@@ -69,7 +69,7 @@ class PoseSequence:
 
     def at(self, time_s: float) -> Pose:
         """The pose at a time, from 0."""
-        pose = self._pose_in_place(time_s)
+        pose = self._stationary_pose(time_s)
         step = max(time_s, 0.0) / _STEP_S
         low = int(step)
         self._extend_path(low + 1)
@@ -93,13 +93,13 @@ class PoseSequence:
 
     def _ankles(self, time_s: float) -> FloatArray:
         """(2, 3) both ankles, with heights relative to standing."""
-        pose = self._pose_in_place(time_s)
+        pose = self._stationary_pose(time_s)
         rows = [self._body.bone(f"foot.{side}") for side in "LR"]
         ankles = pose.heads[rows].copy()
         ankles[:, 1] -= self._body.heads[rows, 1]
         return ankles
 
-    def _pose_in_place(self, time_s: float) -> Pose:
+    def _stationary_pose(self, time_s: float) -> Pose:
         """The pose without movement over the ground."""
         if self.gait:
             target, joints, lift = self._gait_joints(time_s)

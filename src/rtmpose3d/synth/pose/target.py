@@ -28,7 +28,7 @@ class TargetPose:
         hands: (5, 4) degrees of the fingers for "L" and "R".
         grips: name in `pose.hands.HANDS` for "L" and "R".
         face: weights of pose units and the gaze.
-        feet: sides whose foot stands flat.
+        feet: sides whose foot is flat on the ground.
         lift_m: height above the ground (jumps).
     """
 

@@ -160,7 +160,7 @@ def reach(
 
 
 def both(near: Goal) -> tuple[Goal, Goal]:
-    """The same goal for both hands, mirrored."""
+    """The goal for one hand and its left-right counterpart for the other."""
     if isinstance(near, Touch):
         landmark = near.landmark.replace(".near", ".far")
         return near, replace(near, side="far", landmark=landmark)

@@ -60,8 +60,8 @@ class PropKit:
 
         Args:
             rng: source of all randomness.
-            position: (3,) its centre; the height is ignored if it stands.
-            standing: whether it stands upright on the ground.
+            position: (3,) its centre; the height is ignored if `standing`.
+            standing: whether it is upright on the ground.
             size_m: (3,) its sides; None for random ones.
         """
         mesh = self._shape(int(rng.integers(_SHAPES)))
@@ -81,7 +81,7 @@ class PropKit:
     def wall(
         self, rng: np.random.Generator, middle_xy: FloatArray, facing_rad: float
     ) -> tuple[Prop, ...]:
-        """A wall, sometimes with a framed picture."""
+        """A wall, sometimes with a framed photograph."""
         height, width = rng.uniform(2.2, 4.0), rng.uniform(4, 12)
         forward = np.array([np.cos(facing_rad), np.sin(facing_rad), 0.0])
         position = np.array([*middle_xy, height / 2])
@@ -302,6 +302,6 @@ def _pale(texels: UInt8Array, contrast: float) -> UInt8Array:
 
 
 def _seamless(texels: UInt8Array) -> UInt8Array:
-    """The texture mirrored in both directions, so that repeating it shows no seam."""
+    """The texture and its reflections in both directions, which repeat without a seam."""
     wide = np.concatenate([texels, texels[:, ::-1]], axis=1)
     return np.ascontiguousarray(np.concatenate([wide, wide[::-1]], axis=0))
