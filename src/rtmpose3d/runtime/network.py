@@ -18,7 +18,7 @@ Weights: TypeAlias = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
-    """How a backend executes a network: `RuntimeOptions` once backend and device are selected.
+    """Execution of a network by a backend: `RuntimeOptions` once backend and device are selected.
 
     Attributes:
         device: the selected device, which is available.
