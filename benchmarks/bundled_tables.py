@@ -117,7 +117,7 @@ def part_ap(
             people.boxes_xyxy[rows],
             WHOLEBODY.sigmas[index],
         )
-        ignored = ~annotated.any(axis=1)
+        ignored = np.logical_not(annotated.any(axis=1))
         crowd = np.zeros(len(rows), bool)
         images.append(OksImage(oks=oks, scores=scores[detected], ignored=ignored, crowd=crowd))
     return average_precision(images)

@@ -31,7 +31,7 @@ from rtmpose3d.evaluation import DatasetProtocol, MatchedPeople, RunOptions, Ski
 from rtmpose3d.evaluation.matching import detection_target
 from rtmpose3d.evaluation.metrics import detection_metrics
 from rtmpose3d.evaluation.poses import detections_from_result
-from rtmpose3d.evaluation.protocols.dataset import read_images
+from rtmpose3d.evaluation.protocols.dataset import read_annotated_images
 from rtmpose3d.evaluation.reports.tiles import lay_out
 from rtmpose3d.evaluation.running import Predicted, predict_records
 from rtmpose3d.sources import load_image
@@ -182,7 +182,7 @@ def baseline(options: argparse.Namespace) -> MeanPose:
     if options.mean_pose:
         return load_mean_pose(options.mean_pose)
     if options.training_data:
-        images = read_images("rendered", options.training_data, SkippedItems())
+        images = read_annotated_images("rendered", options.training_data, SkippedItems())
         records = [r for image in images for r in image.people if PROTOCOL.counts(r)]
         mean = mean_pose(records, source=f"{len(records)} rendered training poses")
         mean.save(options.out / "mean_pose.npz")
@@ -221,7 +221,9 @@ def main() -> None:
     real = read_samples(options.shared / "samples")
     parts = [header(options, mean), tables(model, real, mean, options.out, "real")]
     if options.rendered:
-        rendered = read_images("rendered", options.rendered, SkippedItems())[:RENDERED_IMAGES]
+        rendered = read_annotated_images("rendered", options.rendered, SkippedItems())[
+            :RENDERED_IMAGES
+        ]
         parts.append(tables(model, rendered, mean, options.out, "rendered"))
     parts.append(timing(model, real, detect=options.detector is not None))
     for part in parts:

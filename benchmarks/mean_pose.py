@@ -43,9 +43,14 @@ class MeanPose:
 
     def save(self, path: Path) -> None:
         """Writes it as .npz, atomically."""
-        fields = {"in_box": self.in_box, "relative_m": self.relative_m}
         with atomic_write(path, "wb") as file:
-            np.savez(file, poses=np.array(self.poses), source=np.array(self.source), **fields)
+            np.savez(
+                file,
+                poses=np.array(self.poses),
+                source=np.array(self.source),
+                in_box=self.in_box,
+                relative_m=self.relative_m,
+            )
 
 
 def load_mean_pose(path: Path) -> MeanPose:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rtmpose3d.data import AnnotatedImage
 from rtmpose3d.evaluation import SkippedItems
-from rtmpose3d.evaluation.protocols.dataset import read_images
+from rtmpose3d.evaluation.protocols.dataset import read_annotated_images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ def read_samples(samples: Path) -> list[AnnotatedImage]:
         for folder, files in SAMPLES.items()
         if (samples / folder).is_dir()
         for sample in files
-        for image in read_images(
+        for image in read_annotated_images(
             sample.dataset,
             samples / folder,
             SkippedItems(),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-Unit = Literal["items", "bytes"]
+ProgressUnit = Literal["items", "bytes"]
 _DESCRIPTION_WIDTH = 40
 
 
@@ -60,7 +60,7 @@ def progress_bar(
     description: str = "",
     *,
     done: int = 0,
-    unit: Unit = "items",
+    unit: ProgressUnit = "items",
     visible: bool | None = None,
 ) -> Iterator[ProgressBar]:
     """Draw a progress bar on stderr while the block runs.
@@ -91,7 +91,7 @@ def progress_bar(
         yield ProgressBar(progress, task)
 
 
-def _rich_progress(unit: Unit, console: Console) -> Progress:
+def _rich_progress(unit: ProgressUnit, console: Console) -> Progress:
     from rich.progress import (
         BarColumn,
         DownloadColumn,

@@ -15,7 +15,7 @@ from evaluation.synthetic_coco import HEIGHT, WIDTH, synthetic_annotations
 from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.data import AnnotatedImage
 from rtmpose3d.evaluation import CocoWholeBodyProtocol, SkippedItems
-from rtmpose3d.evaluation.protocols.coco_wholebody import read_images
+from rtmpose3d.evaluation.protocols.coco_wholebody import read_coco_images
 from rtmpose3d.evaluation.protocols.h3wb import write_leaderboard
 from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import PoseResult
@@ -71,7 +71,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def _images(folder: Path) -> list[AnnotatedImage]:
-    return read_images(folder / "gt.json", folder, SkippedItems())
+    return read_coco_images(folder / "gt.json", folder, SkippedItems())
 
 
 def _counted(image: AnnotatedImage) -> list:

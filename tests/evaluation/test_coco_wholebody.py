@@ -23,7 +23,7 @@ from rtmpose3d.evaluation.protocols.coco_results import (
 )
 from rtmpose3d.evaluation.protocols.coco_wholebody import (
     coco_wholebody_ap,
-    read_images,
+    read_coco_images,
     rescored_poses,
 )
 from rtmpose3d.evaluation.reports.tables import COCO_COLUMNS
@@ -53,7 +53,7 @@ def write(path: Path, document: object) -> Path:
 
 
 def read(path: Path) -> Images:
-    return read_images(path, None, SkippedItems())
+    return read_coco_images(path, None, SkippedItems())
 
 
 def by_path(images: Images, poses: dict[int, ImagePoses]) -> dict[Path, ImagePoses]:
@@ -212,9 +212,9 @@ def test_bad_annotations_are_errors_or_skipped_on_request(tmp_path: Path) -> Non
     document["annotations"][2]["face_kpts"] = [1.0, 2.0, 3.0]
     path = write(tmp_path / "gt.json", document)
     with pytest.raises(InputError, match=r"annotation 2 \(id \d+\): face_kpts"):
-        read_images(path, None, SkippedItems())
+        read_coco_images(path, None, SkippedItems())
     skipped = SkippedItems(allowed=True)
-    people = sum(len(image.people) for image in read_images(path, None, skipped))
+    people = sum(len(image.people) for image in read_coco_images(path, None, skipped))
     assert people == len(document["annotations"]) - 1
     assert len(skipped.reasons) == 1
     assert str(path) in skipped.reasons[0]

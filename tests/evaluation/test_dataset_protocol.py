@@ -18,7 +18,7 @@ from rtmpose3d.evaluation import (
     evaluate,
     write_evaluation,
 )
-from rtmpose3d.evaluation.protocols.dataset import read_images
+from rtmpose3d.evaluation.protocols.dataset import read_annotated_images
 from rtmpose3d.structures import Detections
 
 PROTOCOL = DatasetProtocol(title="standing people")
@@ -219,7 +219,7 @@ def test_progress_counts_every_image(images) -> None:
 
 def test_unknown_datasets_are_errors(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'h36m'"):
-        read_images("h36", tmp_path, SkippedItems())
+        read_annotated_images("h36", tmp_path, SkippedItems())
 
 
 def test_an_evaluation_is_written_as_a_folder(images, tmp_path: Path) -> None:

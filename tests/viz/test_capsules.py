@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from rtmpose3d.viz import capsules as module
-from rtmpose3d.viz.capsules import capsules, outlined, paint
+from rtmpose3d.viz.capsules import capsules, outlined, paint_capsules
 
 
 def covered(shapes, width=200, height=120, supersample=4) -> np.ndarray:
     canvas = np.zeros((height, width, 3), np.uint8)
-    paint(canvas, shapes, supersample=supersample)
+    paint_capsules(canvas, shapes, supersample=supersample)
     return canvas[..., 2] / 255.0
 
 
@@ -64,7 +64,9 @@ def test_tiles_join_without_a_seam_to_see(monkeypatch):
 
 def test_the_rim_is_dark_and_the_middle_has_the_colour():
     canvas = np.full((60, 60, 3), 255, np.uint8)
-    paint(canvas, outlined(capsules([[10.0, 30]], [[50.0, 30]], 6.0, (200, 100, 50)), 3.0, 1.0))
+    paint_capsules(
+        canvas, outlined(capsules([[10.0, 30]], [[50.0, 30]], 6.0, (200, 100, 50)), 3.0, 1.0)
+    )
     assert canvas[30, 30].tolist() == [50, 100, 200]
     assert canvas[30 - 7, 30].max() < 60
     assert canvas[30 - 12, 30].tolist() == [255, 255, 255]

@@ -9,12 +9,12 @@ from typing import ClassVar
 
 from rtmpose3d.errors import InputError, UnknownNameError, WeightsError
 from rtmpose3d.runtime import RuntimeOptions
+from rtmpose3d.runtime.options import AUTO
 from rtmpose3d.structures.atomic import atomic_write, make_directory
 from rtmpose3d.zoo import resolve_detector, resolve_pose
 
 CONFIG_FILE = "config.json"
 MODELS_BY_SIZE = {"n": "rtmw3d-n", "l": "rtmw3d-l", "x": "rtmw3d-x"}
-AUTO = "auto"  # as a detector: the pose model's own
 
 
 @dataclass(frozen=True)

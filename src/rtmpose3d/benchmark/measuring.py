@@ -25,6 +25,7 @@ from rtmpose3d.runtime import (
     open_pose,
 )
 from rtmpose3d.runtime.graph_files import graph_file, is_counter
+from rtmpose3d.runtime.network import Weights
 from rtmpose3d.structures import Detections, Frame, Image, UInt8Array
 from rtmpose3d.weights import locate
 from rtmpose3d.zoo import DetectorSpec, ModelSpec, PoseSpec, resolve_detector
@@ -34,7 +35,6 @@ IMAGE_WH = (1280, 720)
 PERSON_XYXY = (420.0, 60.0, 760.0, 700.0)  # in the image
 BBOX_THR = 0.3
 QUIET_LOGIT = -12.0  # of a synthetic detector: it detects no people
-Weights = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +157,7 @@ def find_weights(spec: ModelSpec, cache_dir: Path | None) -> Path | Weights:
 def synthetic_weights(spec: ModelSpec) -> Weights:
     """Weights of the right shapes with which signals neither vanish nor explode."""
     rng = np.random.default_rng(0)
-    weights: Weights = {}
+    weights: dict[str, np.ndarray] = {}
     for key, shape in graph_file(spec).shapes.items():
         if is_counter(key):
             weights[key] = np.zeros(shape, np.int64)

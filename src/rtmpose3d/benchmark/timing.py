@@ -14,7 +14,7 @@ MIN_RUNS = 3
 WARM_UP_RUNS = 2
 SETTLE_S = 0.02  # ONNX Runtime's threads spin for a while, on cores that the next one needs
 
-Key = TypeVar("Key", bound=Hashable)
+FunctionKey = TypeVar("FunctionKey", bound=Hashable)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +45,8 @@ class Timing:
 
 
 def time_interleaved(
-    functions: Mapping[Key, Callable[[], object]], seconds: float
-) -> dict[Key, list[float]]:
+    functions: Mapping[FunctionKey, Callable[[], object]], seconds: float
+) -> dict[FunctionKey, list[float]]:
     """Time functions alternately, each round in the reverse order of the one before.
 
     Args:
@@ -56,7 +56,7 @@ def time_interleaved(
     Returns:
         Durations of the runs in seconds.
     """
-    durations: dict[Key, list[float]] = {key: [] for key in functions}
+    durations: dict[FunctionKey, list[float]] = {key: [] for key in functions}
     for function in functions.values():
         for _ in range(WARM_UP_RUNS):
             function()

@@ -12,14 +12,13 @@ import typer
 from rtmpose3d.cli.options import Choices
 from rtmpose3d.errors import DownloadError, InputError
 from rtmpose3d.runtime import BACKENDS, RuntimeOptions
-from rtmpose3d.runtime.options import PRECISIONS
+from rtmpose3d.runtime.options import AUTO, PRECISIONS
 from rtmpose3d.zoo import OFFLINE_MODEL, PoseSpec, resolve_detector, resolve_pose
 
 if TYPE_CHECKING:
     from rtmpose3d.api import RTMPose3D
 
 CHECKPOINT_ENDINGS = (".pth", ".pt", ".bin", ".safetensors", ".onnx")
-AUTO = "auto"  # as a detector: the pose model's own
 _MODEL, _RUNTIME = "Model", "Runtime"
 
 

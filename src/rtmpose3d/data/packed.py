@@ -13,9 +13,10 @@ from typing import cast, get_args, overload
 
 import numpy as np
 
-from rtmpose3d.data.records import KEYPOINTS, BoxKind, PoseRecord, annotation_text
+from rtmpose3d.data.records import BoxKind, PoseRecord, annotation_text
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
+from rtmpose3d.skeletons import NUM_KEYPOINTS
 from rtmpose3d.structures import FloatArray, IntArray
 
 _BOX_KINDS: tuple[BoxKind, ...] = get_args(BoxKind)
@@ -104,13 +105,13 @@ class RecordTable(Sequence[PoseRecord]):
     def _keypoints(self, i: int) -> tuple[FloatArray, FloatArray, FloatArray | None]:
         which = self._which[self._first[i] : self._first[i + 1]]
         points = self._points[self._first[i] : self._first[i + 1]]
-        keypoints = np.zeros((KEYPOINTS, 2), np.float32)
-        visible = np.zeros(KEYPOINTS, np.float32)
+        keypoints = np.zeros((NUM_KEYPOINTS, 2), np.float32)
+        visible = np.zeros(NUM_KEYPOINTS, np.float32)
         keypoints[which], visible[which] = points[:, :2], points[:, 2]
         start, end = self._first_3d[i : i + 2]
         if start == end:
             return keypoints, visible, None
-        metres = np.full((KEYPOINTS, 3), np.nan, np.float32)
+        metres = np.full((NUM_KEYPOINTS, 3), np.nan, np.float32)
         metres[which] = self._metres[start:end]
         return keypoints, visible, metres
 

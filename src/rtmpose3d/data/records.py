@@ -18,11 +18,10 @@ import numpy as np
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.geometry.crop import check_boxes
-from rtmpose3d.skeletons import PARTS, WHOLEBODY, Part
+from rtmpose3d.skeletons import NUM_KEYPOINTS, PARTS, WHOLEBODY, Part
 from rtmpose3d.sources import load_image
 from rtmpose3d.structures import BoolArray, FloatArray, Image
 
-KEYPOINTS = len(WHOLEBODY)
 BOX_SHARE = 0.53  # share of its box that a person covers, where no area is annotated (mmpose)
 BoxKind = Literal["person", "face", "hands"]
 
@@ -113,11 +112,11 @@ class PoseRecord:
         self._check_image()
         arrays = {
             "box_xyxy": (self.box_xyxy, (4,)),
-            "keypoints_px": (self.keypoints_px, (KEYPOINTS, 2)),
-            "visible": (self.visible, (KEYPOINTS,)),
+            "keypoints_px": (self.keypoints_px, (NUM_KEYPOINTS, 2)),
+            "visible": (self.visible, (NUM_KEYPOINTS,)),
         }
         if self.keypoints_camera_m is not None:
-            arrays["keypoints_camera_m"] = (self.keypoints_camera_m, (KEYPOINTS, 3))
+            arrays["keypoints_camera_m"] = (self.keypoints_camera_m, (NUM_KEYPOINTS, 3))
         for name, (array, shape) in arrays.items():
             self._check_array(name, array, shape)
         if not ((self.visible >= 0) & (self.visible <= 1)).all():  # NaN fails too

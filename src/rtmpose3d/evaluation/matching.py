@@ -15,7 +15,7 @@ import numpy as np
 from rtmpose3d.data import DATASETS, AnnotatedImage, PoseRecord
 from rtmpose3d.evaluation.metrics import AnnotatedBoxes, assign_boxes, oks_matrix
 from rtmpose3d.evaluation.poses import NO_POSES, ImagePoses
-from rtmpose3d.skeletons import WHOLEBODY
+from rtmpose3d.skeletons import NUM_KEYPOINTS, WHOLEBODY
 from rtmpose3d.structures import BoolArray, Detections, FloatArray, IntArray
 
 MIN_OKS = 0.1  # a pose less similar to a person than this is not matched
@@ -119,8 +119,11 @@ def collect_matches(
         len(records),
         all(p is NO_POSES or p.keypoints_camera_m is not None for p in poses),
     )
-    predicted, in_camera = np.full((count, 133, 2), np.nan), np.full((count, 133, 3), np.nan)
-    confidence, scores = np.zeros((count, 133)), np.zeros(count)
+    predicted, in_camera = (
+        np.full((count, NUM_KEYPOINTS, 2), np.nan),
+        np.full((count, NUM_KEYPOINTS, 3), np.nan),
+    )
+    confidence, scores = np.zeros((count, NUM_KEYPOINTS)), np.zeros(count)
     for i, (image_poses, pose) in enumerate(rows):
         if pose < 0:
             continue
@@ -129,8 +132,8 @@ def collect_matches(
         scores[i] = image_poses.scores[pose]
         if image_poses.keypoints_camera_m is not None:
             in_camera[i] = image_poses.keypoints_camera_m[pose]
-    annotated = _stack([record.annotated for record in records], (133,)).astype(bool)
-    truth = _stack([record.keypoints_px for record in records], (133, 2))
+    annotated = _stack([record.annotated for record in records], (NUM_KEYPOINTS,)).astype(bool)
+    truth = _stack([record.keypoints_px for record in records], (NUM_KEYPOINTS, 2))
     occluded = [record.occluded for record in records if record.occluded is not None]
     return MatchedPeople(
         names=tuple(_names(people)),
@@ -220,7 +223,7 @@ def _stack(
 
 def _truth_camera_m(records: Sequence[PoseRecord], annotated: BoolArray) -> FloatArray | None:
     """(N, 133, 3) metres, nan where unknown; None if nothing is known."""
-    metres = np.full((len(records), 133, 3), np.nan)
+    metres = np.full((len(records), NUM_KEYPOINTS, 3), np.nan)
     for i, record in enumerate(records):
         if record.keypoints_camera_m is not None:
             metres[i] = record.keypoints_camera_m

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rtmpose3d.skeletons import NUM_KEYPOINTS
 from rtmpose3d.structures import Detections, FloatArray, PoseResult
 
 
@@ -38,7 +39,9 @@ class ImagePoses:
 
 
 NO_POSES = ImagePoses(
-    keypoints_px=np.zeros((0, 133, 2)), keypoint_scores=np.zeros((0, 133)), scores=np.zeros(0)
+    keypoints_px=np.zeros((0, NUM_KEYPOINTS, 2)),
+    keypoint_scores=np.zeros((0, NUM_KEYPOINTS)),
+    scores=np.zeros(0),
 )
 
 

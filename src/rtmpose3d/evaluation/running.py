@@ -22,7 +22,7 @@ from rtmpose3d.structures import Detections, FloatArray, Image, PoseResult
 DETECTOR_BBOX_THR = 0.1  # AP also rewards uncertain detections; below it hardly any is a person
 
 BoxSource = Literal["annotated", "detected"]
-RootDepthSource = Literal["estimated", "true"]
+RootDepthMode = Literal["estimated", "true"]
 Counts = Callable[[PoseRecord], bool]
 """Whether an annotated person counts in an evaluation."""
 
@@ -43,7 +43,7 @@ class RunOptions:
     """
 
     boxes: BoxSource | Mapping[Path, Detections] = "annotated"
-    root_depth: RootDepthSource | float = "estimated"
+    root_depth: RootDepthMode | float = "estimated"
     bbox_thr: float = DETECTOR_BBOX_THR
     batch_size: int = 4
 

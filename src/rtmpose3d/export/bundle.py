@@ -25,6 +25,7 @@ from rtmpose3d.geometry.letterbox import letterbox
 from rtmpose3d.pipeline import estimate_poses
 from rtmpose3d.runtime import RuntimeOptions, load_weights, open_detector, open_pose
 from rtmpose3d.runtime.graph_files import GraphFile, graph_file
+from rtmpose3d.runtime.network import Weights
 from rtmpose3d.sources import load_image
 from rtmpose3d.structures import Image
 from rtmpose3d.structures.atomic import atomic_write
@@ -45,8 +46,6 @@ ON_CPU = RuntimeOptions(device="cpu")
 STRIPS = 3  # boxes that the pose network gets: so many upright strips of the image
 BEST_BOXES = 10  # of the detector's, whose change is reported
 _FACTS = re.compile(r"(?<=<!-- facts: begin -->\n).*?(?=<!-- facts: end -->)", re.DOTALL)
-
-Weights = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)

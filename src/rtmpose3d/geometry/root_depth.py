@@ -18,13 +18,12 @@ from numpy.typing import ArrayLike, NDArray
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry.camera import MIN_DEPTH_M, Camera
 from rtmpose3d.geometry.proportions import BONES, MEAN_STATURE_M, STATURE_STD
-from rtmpose3d.skeletons import WHOLEBODY
+from rtmpose3d.skeletons import NUM_KEYPOINTS
 
 DEFAULT_ROOT_DEPTH_M = 5.14388  # RTMPose3D puts every root there (mean of Human3.6M)
 FULL_CONFIDENCE = 0.7  # a head that reproduces its Gaussian labels has 0.68 within 1 sigma
 POINT_NOISE = 0.006  # expected error of image points over the person's extent: 2 px of 384
 
-KEYPOINTS = len(WHOLEBODY)
 _STUDENT_NU = 4.0  # tails of the residuals: a bone four deviations off counts a fifth
 _KNOWN_STATURE_STD = 0.01  # shoes, posture, rounding
 _OUTLIER_STD = 0.2  # of log length, per odds that a keypoint is misplaced
@@ -161,11 +160,11 @@ def _checked(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Points, depths and reliability in [0, 1]; 0 where a number is unusable, and replaced."""
     uv, z, c = (np.asarray(array, np.float64) for array in (keypoints_2d, depth_m, confidence))
-    n = len(uv) if uv.ndim else 0
-    if uv.shape != (n, KEYPOINTS, 2) or z.shape != (n, KEYPOINTS) or c.shape != (n, KEYPOINTS):
+    shape = (len(uv) if uv.ndim else 0, NUM_KEYPOINTS)
+    if uv.shape != (*shape, 2) or z.shape != shape or c.shape != shape:
         raise InputError(
-            f"expected keypoints_2d (N, {KEYPOINTS}, 2), depth_m and confidence (N, {KEYPOINTS}), "
-            f"got {uv.shape}, {z.shape} and {c.shape}"
+            f"expected keypoints_2d (N, {NUM_KEYPOINTS}, 2), "
+            f"depth_m and confidence (N, {NUM_KEYPOINTS}), got {uv.shape}, {z.shape} and {c.shape}"
         )
     usable = (np.abs(uv) < _LARGEST_PX).all(axis=-1) & (np.abs(z) < _LARGEST_M) & (c > 0)
     sure = np.where(usable, np.minimum(c / FULL_CONFIDENCE, 1.0), 0.0)

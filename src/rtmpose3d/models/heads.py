@@ -14,7 +14,7 @@ from rtmpose3d.models.gau import GatedAttentionUnit, ScaleNorm
 
 TOKEN_DIM = 256
 KERNEL_SIZE = 7  # of the convolution that gives each keypoint its map, in published models
-AXES = "xyz"
+SIMCC_AXES = "xyz"
 
 
 class SimCCDecoder(nn.Module):
@@ -27,9 +27,9 @@ class SimCCDecoder(nn.Module):
         super().__init__()
         self.keypoints = keypoints
         self.gau = GatedAttentionUnit(TOKEN_DIM, dropout=dropout) if gau else nn.Identity()
-        for axis, size in zip(AXES, bins, strict=False):
+        for axis, size in zip(SIMCC_AXES, bins, strict=False):
             self.add_module(f"cls_{axis}", nn.Linear(TOKEN_DIM, size, bias=False))
-        self._classifiers = [f"cls_{axis}" for axis in AXES[: len(bins)]]
+        self._classifiers = [f"cls_{axis}" for axis in SIMCC_AXES[: len(bins)]]
 
     def classify(self, tokens: Tensor) -> tuple[Tensor, ...]:
         """Tokens (B, K, 256) -> logits (B, K, bins) for x, y and, in 3D, z."""

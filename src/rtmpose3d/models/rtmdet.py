@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from rtmpose3d.models.blocks import ConvNorm, conv3x3
 from rtmpose3d.models.cspnext import CSPNeXt
 from rtmpose3d.models.pafpn import CSPNeXtPAFPN
-from rtmpose3d.zoo import DetectorSpec
+from rtmpose3d.zoo import RTMDET_STRIDES, DetectorSpec
 
-STRIDES = (8, 16, 32)
 STACKED_CONVS = 2
 PRIOR_PROBABILITY = 0.01  # of a cell being a person, at the start of training (RetinaNet, 4.1)
 
@@ -42,13 +41,13 @@ class RTMDetHead(nn.Module):
                         for _ in range(STACKED_CONVS)
                     )
                 )
-                for _ in STRIDES
+                for _ in RTMDET_STRIDES
             )
 
         self.cls_convs = branches()
         self.reg_convs = branches()
-        self.rtm_cls = nn.ModuleList(nn.Conv2d(channels, 1, 1) for _ in STRIDES)
-        self.rtm_reg = nn.ModuleList(nn.Conv2d(channels, 4, 1) for _ in STRIDES)
+        self.rtm_cls = nn.ModuleList(nn.Conv2d(channels, 1, 1) for _ in RTMDET_STRIDES)
+        self.rtm_reg = nn.ModuleList(nn.Conv2d(channels, 4, 1) for _ in RTMDET_STRIDES)
         if not separable:
             _share_convolutions(self.cls_convs)
             _share_convolutions(self.reg_convs)
@@ -73,7 +72,7 @@ class RTMDetHead(nn.Module):
         The distances run from the cell's point to left, top, right, bottom, in input pixels.
         """
         logits, distances = [], []
-        for level, (feature, stride) in enumerate(zip(features, STRIDES, strict=True)):
+        for level, (feature, stride) in enumerate(zip(features, RTMDET_STRIDES, strict=True)):
             logits.append(self.rtm_cls[level](self.cls_convs[level](feature)))
             distance = self.rtm_reg[level](self.reg_convs[level](feature))
             distances.append((distance.exp() if self.exp_on_reg else distance) * stride)
@@ -126,7 +125,7 @@ def boxes_from_distances(distances: tuple[Tensor, ...]) -> Tensor:
         its upper left corner (the reference's points have offset 0).
     """
     boxes = []
-    for distance, stride in zip(distances, STRIDES, strict=True):
+    for distance, stride in zip(distances, RTMDET_STRIDES, strict=True):
         height, width = distance.shape[2:]
         x = torch.arange(width, device=distance.device, dtype=distance.dtype) * stride
         y = torch.arange(height, device=distance.device, dtype=distance.dtype)[:, None] * stride

@@ -16,10 +16,9 @@ from rtmpose3d.codec import decode_simcc
 from rtmpose3d.errors import WeightsError
 from rtmpose3d.runtime.network import ModelFile, Network
 from rtmpose3d.structures import FloatArray, UInt8Array
-from rtmpose3d.zoo import DetectorSpec, ModelSpec, PoseSpec
+from rtmpose3d.zoo import RTMDET_STRIDES, DetectorSpec, ModelSpec, PoseSpec
 
 MODEL_KEY = "rtmpose3d.model"  # metadata of the files that `rtmpose3d export` writes
-STRIDES = (8, 16, 32)  # of RTMDet's scales
 
 
 def pose_network(file: ModelFile, spec: PoseSpec) -> Network:
@@ -107,7 +106,7 @@ class RTMDetLayout:
 def _from_maps(maps: Sequence[np.ndarray]) -> tuple[FloatArray, FloatArray]:
     """Boxes and scores from class logits (1, 1, H, W) and distances (1, 4, H, W), input pixels."""
     boxes, scores = [], []
-    for logits, distances, stride in zip(maps[:3], maps[3:], STRIDES, strict=True):
+    for logits, distances, stride in zip(maps[:3], maps[3:], RTMDET_STRIDES, strict=True):
         height, width = logits.shape[2:]
         x = np.arange(width, dtype=np.float32) * stride
         y = np.arange(height, dtype=np.float32)[:, None] * stride

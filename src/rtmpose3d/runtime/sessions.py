@@ -11,11 +11,11 @@ import numpy as np
 
 from rtmpose3d.runtime.devices import Device
 from rtmpose3d.runtime.graph_files import load_weights
-from rtmpose3d.runtime.layouts import STRIDES, detector_network, pose_network
+from rtmpose3d.runtime.layouts import detector_network, pose_network
 from rtmpose3d.runtime.network import Execution, ModelFile, Network, Weights
 from rtmpose3d.runtime.options import DEFAULT_OPTIONS, RuntimeOptions, select_backend
 from rtmpose3d.structures import Decoded, FloatArray, UInt8Array
-from rtmpose3d.zoo import DetectorSpec, PoseSpec
+from rtmpose3d.zoo import RTMDET_STRIDES, DetectorSpec, PoseSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +145,7 @@ class DetectorSession:
     def _level_sizes(self, candidates: int) -> tuple[int, ...]:
         """Cells of RTMDet's scales; a file that selects boxes itself gives all as one scale."""
         width, height = self.input_size_wh
-        sizes = tuple((width // stride) * (height // stride) for stride in STRIDES)
+        sizes = tuple((width // stride) * (height // stride) for stride in RTMDET_STRIDES)
         return sizes if sum(sizes) == candidates else (candidates,)
 
     def __reduce__(self) -> tuple[object, ...]:

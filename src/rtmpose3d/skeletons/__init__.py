@@ -5,6 +5,7 @@ One table, `WHOLEBODY`: the 133 keypoints of COCO-WholeBody. Left and right are 
 
 from rtmpose3d.skeletons.wholebody import (
     HIPS,
+    NUM_KEYPOINTS,
     PART_INDICES,
     PARTS,
     WHOLEBODY,
@@ -13,4 +14,13 @@ from rtmpose3d.skeletons.wholebody import (
     Skeleton,
 )
 
-__all__ = ["HIPS", "PARTS", "PART_INDICES", "WHOLEBODY", "Part", "Side", "Skeleton"]
+__all__ = [
+    "HIPS",
+    "NUM_KEYPOINTS",
+    "PARTS",
+    "PART_INDICES",
+    "WHOLEBODY",
+    "Part",
+    "Side",
+    "Skeleton",
+]

@@ -221,6 +221,7 @@ def _wholebody() -> Skeleton:
 
 
 WHOLEBODY = _wholebody()
+NUM_KEYPOINTS = len(WHOLEBODY)  # 133
 LEFT_HIP, RIGHT_HIP = WHOLEBODY.index("left_hip"), WHOLEBODY.index("right_hip")
 HIPS = (LEFT_HIP, RIGHT_HIP)  # their midpoint is the pelvis, the root of a pose
 

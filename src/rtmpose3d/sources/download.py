@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 from rtmpose3d.errors import InputError
 
 MAX_BYTES = 100 * 2**20
-TIMEOUT_S = 20.0  # without an answer
+RESPONSE_TIMEOUT_S = 20.0  # without an answer
 DEADLINE_S = 120.0  # for the whole file
 _CHUNK = 2**18
 
@@ -29,7 +29,7 @@ def read_url(url: str) -> bytes:
     """
     try:
         request = Request(url, headers={"User-Agent": "rtmpose3d"})
-        with urlopen(request, timeout=TIMEOUT_S) as response:
+        with urlopen(request, timeout=RESPONSE_TIMEOUT_S) as response:
             return _read_within_bounds(response.read, url)
     except HTTPError as error:
         with error:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from rtmpose3d.structures.arrays import BoolArray, FloatArray, Image
-from rtmpose3d.viz.capsules import Capsules, capsules, concatenate, outlined, paint
+from rtmpose3d.viz.capsules import Capsules, capsules, concatenate, outlined, paint_capsules
 from rtmpose3d.viz.palette import OUTLINE, mix
 from rtmpose3d.viz.scene import View
 from rtmpose3d.viz.skeleton_lines import LINKS, Group, add_neck, drawable, opacity
@@ -86,7 +86,7 @@ def draw_bodies(canvas: Image, view: View, bodies: list[Body], confidence_thr: f
     units = [unit for body in bodies for unit in _units(body, view, confidence_thr)]
     if units:
         units.sort(key=lambda unit: -unit[0])
-        paint(canvas, concatenate([shapes for _, shapes in units]))
+        paint_capsules(canvas, concatenate([shapes for _, shapes in units]))
 
 
 def draw_shadows(canvas: Image, view: View, bodies: list[Body], ground_m: float) -> None:
@@ -99,7 +99,7 @@ def draw_shadows(canvas: Image, view: View, bodies: list[Body], ground_m: float)
         coarse = ~np.isin(LINKS.group, ("face", "left_hand", "right_hand"))
         a, b = LINKS.ends[coarse & body.visible[LINKS.ends].all(axis=1)].T
         radius = np.maximum(0.03 * scale, 0.8)
-        paint(mask, capsules(xy[a], xy[b], radius[a], (255, 255, 255), radius_b=radius[b]))
+        paint_capsules(mask, capsules(xy[a], xy[b], radius[a], (255, 255, 255), radius_b=radius[b]))
     sigma = float(np.clip(_SHADOW_BLUR_M * view.px_per_m, 0.6, 60))
     soft = cv2.GaussianBlur(mask[..., 0], (0, 0), sigma)
     keep = 1 - soft[..., None].astype(np.float32) * (_SHADOW / 255)

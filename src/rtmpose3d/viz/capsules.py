@@ -1,7 +1,7 @@
 """Capsules, the one shape of all drawings: translucent lines of any width with round ends.
 
-A capsule whose ends coincide is a dot. `paint` draws any number of them, in their order, with
-smooth edges onto an image of any size; capsules may reach outside the image or far from it.
+A capsule whose ends coincide is a dot. `paint_capsules` draws any number of them, in their order,
+with smooth edges onto an image of any size; capsules may reach outside the image or far from it.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def outlined(shapes: Capsules, width: FloatArray | float, opacity: float = 0.75)
     return concatenate([rim, shapes])
 
 
-def paint(image: Image, shapes: Capsules, *, supersample: int = 2) -> None:
+def paint_capsules(image: Image, shapes: Capsules, *, supersample: int = 2) -> None:
     """Draw capsules onto an image, in place.
 
     Where capsules overlap, the later one covers the earlier one, also if it is translucent: lines

@@ -6,7 +6,7 @@ import numpy as np
 
 from rtmpose3d.skeletons import WHOLEBODY, Part, Side
 from rtmpose3d.structures.arrays import FloatArray, Image
-from rtmpose3d.viz.capsules import capsules, concatenate, outlined, paint
+from rtmpose3d.viz.capsules import capsules, concatenate, outlined, paint_capsules
 from rtmpose3d.viz.palette import KEYPOINT_RGB, OUTLINE, PART_COLOURS, RGB, mix
 from rtmpose3d.viz.skeleton_lines import LINKS, add_neck
 from rtmpose3d.viz.synthetic_person import standing_person
@@ -59,7 +59,7 @@ def _draw_legend(sheet: Image) -> None:
         draw_text(sheet, (x, 72), text, 30, _MUTED, anchor="right")
         x -= text_size_wh(text, 30)[0] + 28
         dot = np.array([[x, 72.0]])
-        paint(sheet, outlined(capsules(dot, dot, 13, PART_COLOURS["body", side]), 2))
+        paint_capsules(sheet, outlined(capsules(dot, dot, 13, PART_COLOURS["body", side]), 2))
         x -= 50
 
 
@@ -105,7 +105,7 @@ def _draw_panel(
     dots = capsules(
         xy[members], xy[members], 1.35 * radius, mix(KEYPOINT_RGB[members], (255, 255, 255), 0.3)
     )
-    paint(sheet, outlined(concatenate([limbs, dots]), 0.25 * radius + 0.5))
+    paint_capsules(sheet, outlined(concatenate([limbs, dots]), 0.25 * radius + 0.5))
     for i in members.tolist():
         direction = _label_direction(i, xy)
         reach = np.array(text_size_wh(str(i), text_px)) / 2

@@ -12,7 +12,7 @@ import PIL.Image
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.structures.arrays import Image
 from rtmpose3d.structures.result import PoseResult
-from rtmpose3d.viz.overlay import check_image, draw_2d
+from rtmpose3d.viz.overlay import check_image_size, draw_2d
 from rtmpose3d.viz.space import NO_PEOPLE, draw_3d
 from rtmpose3d.viz.text import draw_label, label_size_wh
 from rtmpose3d.zoo import default_confidence_thr
@@ -78,7 +78,7 @@ def _checked_image(image: Image | None, result: PoseResult) -> Image:
             "the result no longer refers to its image; give it: result.plot(image=...), "
             'or look at the 3D view only: result.plot(view="3d")'
         )
-    return check_image(image, result)
+    return check_image_size(image, result)
 
 
 def _enlargement(image: Image) -> float:

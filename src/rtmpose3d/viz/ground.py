@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rtmpose3d.structures.arrays import FloatArray, Image
-from rtmpose3d.viz.capsules import capsules, concatenate, outlined, paint
+from rtmpose3d.viz.capsules import capsules, concatenate, outlined, paint_capsules
 from rtmpose3d.viz.palette import RGB
 from rtmpose3d.viz.scene import View
 from rtmpose3d.viz.text import draw_text, text_size_wh
@@ -65,7 +65,7 @@ def draw_grid(
         xy, _, _ = view.project(ends)
         opacity = np.clip(1.15 - near / reach, 0, 1) * np.where(is_metre, 0.75, 0.4)
         pieces.append(capsules(xy[0], xy[1], line_px, _LINE, opacity))
-    paint(image, concatenate(pieces))
+    paint_capsules(image, concatenate(pieces))
 
 
 def _distance(points: FloatArray, footprint: FloatArray) -> FloatArray:
@@ -94,7 +94,7 @@ def draw_scale(image: Image, view: View, bar: FloatArray, line_px: float, text_p
     (a, b), _, _ = view.project(bar)
     across = np.array([0.0, 0.4 * text_px])
     ends = np.array([a, a - across, b - across]), np.array([b, a + across, b + across])
-    paint(image, capsules(*ends, 1.6 * line_px, INK))
+    paint_capsules(image, capsules(*ends, 1.6 * line_px, INK))
     length = float(np.linalg.norm(bar[1] - bar[0]))
     below = (a + b) / 2 + [0, text_px]
     draw_text(image, (below[0], below[1]), f"{length:g} m", text_px, INK, anchor="middle")
@@ -141,4 +141,4 @@ def draw_arrow(image: Image, a: FloatArray, b: FloatArray, radius: float, rgb: R
     neck = b - 6.5 * radius * along
     shaft = capsules(a[None], neck[None], radius, rgb)
     head = capsules(neck[None], b[None], 3.0 * radius, rgb, radius_b=0.4 * radius)
-    paint(image, outlined(concatenate([shaft, head]), 0.0), supersample=4)
+    paint_capsules(image, outlined(concatenate([shaft, head]), 0.0), supersample=4)

@@ -12,7 +12,7 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.structures.arrays import BoolArray, FloatArray, Image, IntArray
 from rtmpose3d.structures.result import PoseResult
-from rtmpose3d.viz.capsules import Capsules, capsules, concatenate, outlined, paint
+from rtmpose3d.viz.capsules import Capsules, capsules, concatenate, outlined, paint_capsules
 from rtmpose3d.viz.palette import RGB, mix
 from rtmpose3d.viz.skeleton_lines import GROUPS, LINKS, Group, add_neck, drawable, opacity
 from rtmpose3d.viz.text import draw_label, label_size_wh
@@ -64,7 +64,7 @@ def draw_2d(
     Raises:
         InputError: no such image, or one of another size than the poses are in.
     """
-    canvas = check_image(image, result).copy()
+    canvas = check_image_size(image, result).copy()
     order = _far_to_near(result)
     if boxes:
         for i in order:
@@ -74,14 +74,14 @@ def draw_2d(
         shapes = skeleton_capsules(
             result.keypoints_2d[i], result.confidence[i], size, canvas, confidence_thr
         )
-        paint(canvas, shapes, supersample=4 if size < 200 else 2 if size < 1200 else 1)
+        paint_capsules(canvas, shapes, supersample=4 if size < 200 else 2 if size < 1200 else 1)
     if labels:
         for i in order:
             _draw_person_label(canvas, result, int(i))
     return canvas
 
 
-def check_image(image: Image, result: PoseResult) -> Image:
+def check_image_size(image: Image, result: PoseResult) -> Image:
     """Check that the poses of a result are in an image of this size.
 
     Raises:
@@ -212,7 +212,7 @@ def _draw_box(canvas: Image, box: FloatArray) -> None:
     longest = max(canvas.shape[:2])
     radius = float(np.clip(0.0022 * size, 0.0003 * longest, 0.002 * longest))
     lines = capsules(corners, np.roll(corners, -1, axis=0), max(radius, 0.5), _BOX_RGB, 0.85)
-    paint(canvas, outlined(lines, max(0.5 * radius, 0.5), 0.5), supersample=2)
+    paint_capsules(canvas, outlined(lines, max(0.5 * radius, 0.5), 0.5), supersample=2)
 
 
 def _draw_person_label(canvas: Image, result: PoseResult, i: int) -> None:

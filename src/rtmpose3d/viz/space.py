@@ -11,7 +11,7 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.structures.arrays import FloatArray, Image
 from rtmpose3d.structures.result import PoseResult
 from rtmpose3d.viz.bodies import Body, draw_bodies, draw_shadows, visible_bodies
-from rtmpose3d.viz.capsules import capsules, paint
+from rtmpose3d.viz.capsules import capsules, paint_capsules
 from rtmpose3d.viz.ground import INK, draw_axes, draw_grid, draw_scale, scale_bar
 from rtmpose3d.viz.palette import mix
 from rtmpose3d.viz.scene import Projection, View, fit_view
@@ -141,7 +141,7 @@ def _draw_stems(
         heights = np.linspace(ground_m, lowest[2], 2 * _DASHES)
         points = np.column_stack([np.tile(lowest[:2], (len(heights), 1)), heights])
         xy, _, _ = view.project(points)
-        paint(canvas, capsules(xy[:-1:2], xy[1::2], line_px, INK, 0.6))
+        paint_capsules(canvas, capsules(xy[:-1:2], xy[1::2], line_px, INK, 0.6))
 
 
 def _draw_labels(

@@ -9,6 +9,7 @@ from rtmpose3d.zoo.published import HUB_REPO
 from rtmpose3d.zoo.remote import RemoteFile
 from rtmpose3d.zoo.specs import (
     DEFAULT_CONFIDENCE_THR,
+    RTMDET_STRIDES,
     DetectorSpec,
     ModelSpec,
     PoseSpec,
@@ -22,6 +23,7 @@ __all__ = [
     "HUB_REPO",
     "MODELS",
     "OFFLINE_MODEL",
+    "RTMDET_STRIDES",
     "BundledFile",
     "DetectorSpec",
     "ModelSpec",

@@ -124,6 +124,10 @@ class PoseSpec(ModelSpec):
         return "bins", "scores", "confidence", *SIMCC_OUTPUTS[: len(self.codec.bins)]
 
 
+RTMDET_STRIDES = (8, 16, 32)
+"""Strides of RTMDet's three scales, px of its input."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DetectorSpec(ModelSpec):
     """A person detector.

@@ -69,12 +69,12 @@ def listing(
     from rtmpose3d.data import DATASETS
 
     if as_json:
-        typer.echo(json.dumps([describe(spec) for spec in DATASETS.values()], indent=2))
+        typer.echo(json.dumps([describe_dataset(spec) for spec in DATASETS.values()], indent=2))
         return
     _print_table(list(DATASETS.values()))
 
 
-def describe(spec: DatasetSpec) -> dict[str, object]:
+def describe_dataset(spec: DatasetSpec) -> dict[str, object]:
     """Row of the dataset table as plain data."""
     return {
         "name": spec.name,

@@ -68,7 +68,7 @@ def coco_wholebody(
             rich_help_panel="Data",
         ),
     ],
-    images: option.Images = None,
+    images: option.ImagesOption = None,
     boxes: Annotated[
         str | None,
         typer.Option(
@@ -89,15 +89,15 @@ def coco_wholebody(
             rich_help_panel="Data",
         ),
     ] = None,
-    out: option.Out = Path("evaluation"),
-    skip_bad: option.SkipBad = False,
+    out: option.OutOption = Path("evaluation"),
+    skip_bad: option.SkipBadOption = False,
     model: ModelOptions = MODEL_OPTIONS,
-    bbox_thr: option.BboxThr = None,
-    score: option.Score = "bbox-keypoint",
-    keypoint_thr: option.KeypointThr = 0.2,
-    nms: option.Nms = "oks",
-    nms_thr: option.NmsThr = 0.9,
-    batch_size: option.BatchSize = 4,
+    bbox_thr: option.BboxThrOption = None,
+    score: option.ScoreOption = "bbox-keypoint",
+    keypoint_thr: option.KeypointThrOption = 0.2,
+    nms: option.NmsOption = "oks",
+    nms_thr: option.NmsThrOption = 0.9,
+    batch_size: option.BatchSizeOption = 4,
     debug: DebugOption = False,
 ) -> None:
     """AP and AR of whole body, body, feet, face and hands on COCO-WholeBody.
@@ -106,7 +106,7 @@ def coco_wholebody(
     for the published results. `predictions.json` is in the official results format.
     """
     from rtmpose3d.evaluation import CocoWholeBodyProtocol, Rescoring
-    from rtmpose3d.evaluation.protocols.coco_wholebody import read_images
+    from rtmpose3d.evaluation.protocols.coco_wholebody import read_coco_images
     from rtmpose3d.structures.atomic import make_directory
 
     if predictions is not None and boxes is not None:
@@ -120,7 +120,7 @@ def coco_wholebody(
     )
     make_directory(out)
     skipped = _skipped_items(skip_bad)
-    annotated = read_images(annotations, images, skipped)
+    annotated = read_coco_images(annotations, images, skipped)
     facts = {"annotations": str(annotations)}
     if predictions is not None:
         poses = protocol.read_poses(predictions, annotated)
@@ -146,8 +146,8 @@ def h3wb(
             show_default=False,
         ),
     ] = None,
-    split: option.Split = None,
-    every: option.Every = 1,
+    split: option.SplitOption = None,
+    every: option.EveryOption = 1,
     annotations: Annotated[
         Path | None,
         typer.Option(
@@ -168,13 +168,13 @@ def h3wb(
             rich_help_panel="Data",
         ),
     ] = None,
-    boxes: option.Boxes = "gt",
-    root_depth: option.RootDepth = "estimated",
-    out: option.Out = Path("evaluation"),
-    skip_bad: option.SkipBad = False,
+    boxes: option.BoxesOption = "gt",
+    root_depth: option.RootDepthOption = "estimated",
+    out: option.OutOption = Path("evaluation"),
+    skip_bad: option.SkipBadOption = False,
     model: ModelOptions = MODEL_OPTIONS,
-    bbox_thr: option.BboxThr = None,
-    batch_size: option.BatchSize = 4,
+    bbox_thr: option.BboxThrOption = None,
+    batch_size: option.BatchSizeOption = 4,
     debug: DebugOption = False,
 ) -> None:
     """Errors in 3D on H3WB: the six metrics of its official script, and more.
@@ -183,7 +183,7 @@ def h3wb(
     PA-MPJPE, N-MPJPE, PCK at 150 mm, AUC, and errors in camera space.
     """
     from rtmpose3d.evaluation import H3wbProtocol
-    from rtmpose3d.evaluation.protocols.dataset import read_images as read_dataset_images
+    from rtmpose3d.evaluation.protocols.dataset import read_annotated_images
     from rtmpose3d.structures.atomic import make_directory
 
     if annotations is not None and predictions is not None and folder is None:
@@ -198,7 +198,7 @@ def h3wb(
             "compare existing poses"
         )
     options = option.dataset_run_options(boxes, root_depth, bbox_thr, batch_size)
-    data = partial(read_dataset_images, "h3wb", folder, split=split, every=every)
+    data = partial(read_annotated_images, "h3wb", folder, split=split, every=every)
     facts = {"data": f"h3wb in {folder}", "root depth": root_depth}
     _evaluate_dataset(model, H3wbProtocol(), data, options, out, facts, skip_bad=skip_bad)
 
@@ -218,8 +218,8 @@ def dataset(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Dataset folder.", show_default=False)
     ],
-    split: option.Split = None,
-    every: option.Every = 1,
+    split: option.SplitOption = None,
+    every: option.EveryOption = 1,
     annotations: Annotated[
         str | None,
         typer.Option(
@@ -238,13 +238,13 @@ def dataset(
             rich_help_panel="Data",
         ),
     ] = None,
-    boxes: option.Boxes = "gt",
-    root_depth: option.RootDepth = "estimated",
-    out: option.Out = Path("evaluation"),
-    skip_bad: option.SkipBad = False,
+    boxes: option.BoxesOption = "gt",
+    root_depth: option.RootDepthOption = "estimated",
+    out: option.OutOption = Path("evaluation"),
+    skip_bad: option.SkipBadOption = False,
     model: ModelOptions = MODEL_OPTIONS,
-    bbox_thr: option.BboxThr = None,
-    batch_size: option.BatchSize = 4,
+    bbox_thr: option.BboxThrOption = None,
+    batch_size: option.BatchSizeOption = 4,
     debug: DebugOption = False,
 ) -> None:
     """PCK, and errors in 3D where there is 3D, on any dataset that this package reads.
@@ -252,11 +252,11 @@ def dataset(
     Keypoints that a dataset does not label, crowds and hardly visible people do not count.
     """
     from rtmpose3d.evaluation import DatasetProtocol
-    from rtmpose3d.evaluation.protocols.dataset import read_images as read_dataset_images
+    from rtmpose3d.evaluation.protocols.dataset import read_annotated_images
 
     options = option.dataset_run_options(boxes, root_depth, bbox_thr, batch_size)
     data = partial(
-        read_dataset_images,
+        read_annotated_images,
         name,
         folder,
         split=split,

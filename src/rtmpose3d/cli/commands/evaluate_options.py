@@ -19,7 +19,7 @@ BoxSource = Literal["gt", "detect"]
 ScoreMode = Literal["bbox-keypoint", "bbox", "keypoint"]
 NmsMode = Literal["oks", "soft-oks", "none"]
 
-Images = Annotated[
+ImagesOption = Annotated[
     Path | None,
     typer.Option(
         "--images",
@@ -29,7 +29,7 @@ Images = Annotated[
         rich_help_panel=_DATA,
     ),
 ]
-Out = Annotated[
+OutOption = Annotated[
     Path,
     typer.Option(
         "--out",
@@ -39,7 +39,7 @@ Out = Annotated[
         rich_help_panel=_DATA,
     ),
 ]
-SkipBad = Annotated[
+SkipBadOption = Annotated[
     bool,
     typer.Option(
         "--skip-bad",
@@ -48,11 +48,11 @@ SkipBad = Annotated[
         rich_help_panel=_DATA,
     ),
 ]
-BatchSize = Annotated[
+BatchSizeOption = Annotated[
     int,
     typer.Option("--batch-size", min=1, help="Images per batch.", rich_help_panel=_RUNNING),
 ]
-BboxThr = Annotated[
+BboxThrOption = Annotated[
     float | None,
     typer.Option(
         "--bbox-thr",
@@ -63,7 +63,7 @@ BboxThr = Annotated[
         rich_help_panel=_SCORING,
     ),
 ]
-Score = Annotated[
+ScoreOption = Annotated[
     ScoreMode,
     typer.Option(
         "--score",
@@ -72,13 +72,13 @@ Score = Annotated[
         rich_help_panel=_SCORING,
     ),
 ]
-KeypointThr = Annotated[
+KeypointThrOption = Annotated[
     float,
     typer.Option(
         "--keypoint-thr", help="Minimum keypoint score for --score.", rich_help_panel=_SCORING
     ),
 ]
-Nms = Annotated[
+NmsOption = Annotated[
     NmsMode,
     typer.Option(
         "--nms",
@@ -86,11 +86,11 @@ Nms = Annotated[
         rich_help_panel=_SCORING,
     ),
 ]
-NmsThr = Annotated[
+NmsThrOption = Annotated[
     float,
     typer.Option("--nms-thr", help="OKS above which poses are similar.", rich_help_panel=_SCORING),
 ]
-RootDepth = Annotated[
+RootDepthOption = Annotated[
     str,
     typer.Option(
         "--root-depth",
@@ -99,7 +99,7 @@ RootDepth = Annotated[
         rich_help_panel=_SCORING,
     ),
 ]
-Boxes = Annotated[
+BoxesOption = Annotated[
     BoxSource,
     typer.Option(
         "--boxes",
@@ -107,11 +107,11 @@ Boxes = Annotated[
         rich_help_panel=_DATA,
     ),
 ]
-Every = Annotated[
+EveryOption = Annotated[
     int,
     typer.Option("--every", min=1, help="Take every n-th image.", rich_help_panel=_DATA),
 ]
-Split = Annotated[
+SplitOption = Annotated[
     str | None,
     typer.Option(
         "--split",

@@ -27,14 +27,14 @@ def models(
     """List the models: size, accuracy, licences, and which are on this disk."""
     from rtmpose3d.zoo import MODELS
 
-    rows = [describe(spec, cache_dir) for spec in MODELS.values()]
+    rows = [describe_model(spec, cache_dir) for spec in MODELS.values()]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
     _print_table(rows)
 
 
-def describe(spec: ModelSpec, cache_dir: Path | None) -> dict[str, object]:
+def describe_model(spec: ModelSpec, cache_dir: Path | None) -> dict[str, object]:
     """A row of the model table as plain data; None where nothing is published."""
     from rtmpose3d.weights import locate
     from rtmpose3d.zoo import PoseSpec, RemoteFile

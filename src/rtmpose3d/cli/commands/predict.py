@@ -98,7 +98,7 @@ def _write_all(
                         reasons.append(outcome.reason)
                     else:
                         _write(outcome.result, paths, sinks)
-                        print(f"{outcome.source}: {describe(outcome.result)}", flush=True)
+                        print(f"{outcome.source}: {describe_result(outcome.result)}", flush=True)
                         people += len(outcome.result)
                         done += 1
                     bar.advance()
@@ -121,7 +121,7 @@ def _write(result: PoseResult, paths: Sequence[Path], sinks: Sequence[Sink]) -> 
         sink.write(result)
 
 
-def describe(result: PoseResult) -> str:
+def describe_result(result: PoseResult) -> str:
     """One line about a result: number of people, scores, distances."""
     text = plural(len(result), "person", "people")
     if not len(result):

@@ -33,7 +33,7 @@ class DistillationStage(Enum):
     STAGE2 = "stage2"
 
 
-Recipe = Annotated[
+RecipeOption = Annotated[
     str,
     typer.Argument(
         metavar="RECIPE",
@@ -42,7 +42,7 @@ Recipe = Annotated[
         show_default=False,
     ),
 ]
-Out = Annotated[
+OutOption = Annotated[
     Path,
     typer.Option(
         "--out",
@@ -51,7 +51,7 @@ Out = Annotated[
         show_default=False,
     ),
 ]
-Data = Annotated[
+DataOption = Annotated[
     Path | None,
     typer.Option(
         "--data",
@@ -59,7 +59,7 @@ Data = Annotated[
         rich_help_panel=_FILES,
     ),
 ]
-Datasets = Annotated[
+DatasetsOption = Annotated[
     str | None,
     typer.Option(
         "--datasets",
@@ -69,7 +69,7 @@ Datasets = Annotated[
         rich_help_panel=_FILES,
     ),
 ]
-ValidationDatasets = Annotated[
+ValidationDatasetsOption = Annotated[
     str | None,
     typer.Option(
         "--validation-datasets",
@@ -79,7 +79,7 @@ ValidationDatasets = Annotated[
         rich_help_panel=_FILES,
     ),
 ]
-AllowMissing = Annotated[
+AllowMissingOption = Annotated[
     bool,
     typer.Option(
         "--allow-missing",
@@ -87,7 +87,7 @@ AllowMissing = Annotated[
         rich_help_panel=_FILES,
     ),
 ]
-OnBadSample = Annotated[
+OnBadSampleOption = Annotated[
     OnBad,
     typer.Option(
         "--on-bad",
@@ -95,7 +95,7 @@ OnBadSample = Annotated[
         rich_help_panel=_FILES,
     ),
 ]
-Workers = Annotated[
+WorkersOption = Annotated[
     int,
     typer.Option(
         "--workers",
@@ -104,7 +104,7 @@ Workers = Annotated[
         rich_help_panel=_FILES,
     ),
 ]
-Assets = Annotated[
+AssetsOption = Annotated[
     Path | None,
     typer.Option(
         "--assets",
@@ -112,7 +112,7 @@ Assets = Annotated[
         rich_help_panel=_RENDERED,
     ),
 ]
-Backdrops = Annotated[
+BackdropsOption = Annotated[
     Path | None,
     typer.Option(
         "--backdrops",
@@ -120,7 +120,7 @@ Backdrops = Annotated[
         rich_help_panel=_RENDERED,
     ),
 ]
-RenderedPerBatch = Annotated[
+RenderedPerBatchOption = Annotated[
     int,
     typer.Option(
         "--rendered-per-batch",
@@ -130,7 +130,7 @@ RenderedPerBatch = Annotated[
         rich_help_panel=_RENDERED,
     ),
 ]
-PoolSize = Annotated[
+PoolSizeOption = Annotated[
     int,
     typer.Option(
         "--pool-size",
@@ -139,7 +139,7 @@ PoolSize = Annotated[
         rich_help_panel=_RENDERED,
     ),
 ]
-RenderWorkers = Annotated[
+RenderWorkersOption = Annotated[
     int,
     typer.Option(
         "--render-workers",
@@ -148,7 +148,7 @@ RenderWorkers = Annotated[
         rich_help_panel=_RENDERED,
     ),
 ]
-Steps = Annotated[
+StepsOption = Annotated[
     int | None,
     typer.Option(
         "--steps",
@@ -158,7 +158,7 @@ Steps = Annotated[
         rich_help_panel=_RECIPE,
     ),
 ]
-BatchSize = Annotated[
+BatchSizeOption = Annotated[
     int | None,
     typer.Option(
         "--batch-size",
@@ -169,7 +169,7 @@ BatchSize = Annotated[
         rich_help_panel=_RECIPE,
     ),
 ]
-LearningRate = Annotated[
+LearningRateOption = Annotated[
     float | None,
     typer.Option(
         "--learning-rate",
@@ -187,7 +187,7 @@ PrecisionOption = Annotated[
         rich_help_panel=_RECIPE,
     ),
 ]
-Seed = Annotated[
+SeedOption = Annotated[
     int | None,
     typer.Option(
         "--seed",
@@ -197,7 +197,7 @@ Seed = Annotated[
         rich_help_panel=_RECIPE,
     ),
 ]
-CheckpointEvery = Annotated[
+CheckpointEveryOption = Annotated[
     int | None,
     typer.Option(
         "--checkpoint-every",
@@ -207,7 +207,7 @@ CheckpointEvery = Annotated[
         rich_help_panel=_RECIPE,
     ),
 ]
-Initial = Annotated[
+InitialOption = Annotated[
     Path | None,
     typer.Option(
         "--init",
@@ -215,7 +215,7 @@ Initial = Annotated[
         rich_help_panel=_WEIGHTS,
     ),
 ]
-InitialParts = Annotated[
+InitialPartsOption = Annotated[
     str,
     typer.Option(
         "--init-parts",
@@ -223,7 +223,7 @@ InitialParts = Annotated[
         rich_help_panel=_WEIGHTS,
     ),
 ]
-Freeze = Annotated[
+FreezeOption = Annotated[
     str | None,
     typer.Option(
         "--freeze",
@@ -233,7 +233,7 @@ Freeze = Annotated[
         rich_help_panel=_WEIGHTS,
     ),
 ]
-Distill = Annotated[
+DistillOption = Annotated[
     DistillationStage | None,
     typer.Option(
         "--distill",
@@ -243,13 +243,13 @@ Distill = Annotated[
         rich_help_panel=_WEIGHTS,
     ),
 ]
-TeacherFile = Annotated[
+TeacherFileOption = Annotated[
     Path | None,
     typer.Option(
         "--teacher", help="Weights of the teacher (.pth or .safetensors).", rich_help_panel=_WEIGHTS
     ),
 ]
-TeacherModel = Annotated[
+TeacherModelOption = Annotated[
     str | None,
     typer.Option(
         "--teacher-model",
@@ -257,7 +257,7 @@ TeacherModel = Annotated[
         rich_help_panel=_WEIGHTS,
     ),
 ]
-Minutes = Annotated[
+MinutesOption = Annotated[
     float | None,
     typer.Option(
         "--minutes",
@@ -267,7 +267,7 @@ Minutes = Annotated[
         rich_help_panel=_RUN,
     ),
 ]
-Resume = Annotated[
+ResumeOption = Annotated[
     bool,
     typer.Option(
         "--resume",
@@ -275,7 +275,7 @@ Resume = Annotated[
         rich_help_panel=_RUN,
     ),
 ]
-Device = Annotated[
+DeviceOption = Annotated[
     str,
     typer.Option(
         "--device",
@@ -283,7 +283,7 @@ Device = Annotated[
         rich_help_panel=_RUN,
     ),
 ]
-Threads = Annotated[
+ThreadsOption = Annotated[
     int | None,
     typer.Option(
         "--threads",
@@ -293,7 +293,7 @@ Threads = Annotated[
         rich_help_panel=_RUN,
     ),
 ]
-Tensorboard = Annotated[
+TensorboardOption = Annotated[
     bool,
     typer.Option(
         "--tensorboard",
@@ -301,7 +301,7 @@ Tensorboard = Annotated[
         rich_help_panel=_RUN,
     ),
 ]
-DryRun = Annotated[
+DryRunOption = Annotated[
     bool,
     typer.Option("--dry-run", help="Print the plan and exit.", rich_help_panel=_RUN),
 ]

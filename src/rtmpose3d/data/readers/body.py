@@ -23,7 +23,7 @@ from rtmpose3d.data.candidates import (
     read_json,
 )
 from rtmpose3d.data.readers.coco_files import (
-    Row,
+    CocoRow,
     build_record,
     clipped_box,
     coco_candidates,
@@ -97,7 +97,7 @@ def read_jhmdb(file: AnnotationFile, options: ReadOptions) -> Iterator[Candidate
     return coco_candidates(file, options, _build_jhmdb)
 
 
-def _build_jhmdb(row: Row) -> BuildResult:
+def _build_jhmdb(row: CocoRow) -> BuildResult:
     points, visible = parse_points(row.annotation["keypoints"], len(row.ref.file.keypoint_map))
     box = clipped_box(row, shift=-1.0)
     return build_record(row, Labels(box_xyxy=box, points=points - 1, visible=visible))
@@ -108,7 +108,7 @@ def read_humanart(file: AnnotationFile, options: ReadOptions) -> Iterator[Candid
     return coco_candidates(file, options, _build_humanart)
 
 
-def _build_humanart(row: Row) -> BuildResult:
+def _build_humanart(row: CocoRow) -> BuildResult:
     name = row.image["file_name"].removeprefix(_HUMANART_IMAGES)
     scenes = row.options.scenes
     if scenes and not row.options.reference_quirks and not name.startswith(scenes):
@@ -118,5 +118,5 @@ def _build_humanart(row: Row) -> BuildResult:
     image = row.image.copy()
     image["file_name"] = name
     return build_record(
-        Row(ref=row.ref, annotation=row.annotation, image=image, options=row.options), labels
+        CocoRow(ref=row.ref, annotation=row.annotation, image=image, options=row.options), labels
     )

@@ -72,7 +72,7 @@ class CocoAnnotation(TypedDict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class CocoRow:
     """One annotation with the entry of its image.
 
     Attributes:
@@ -93,7 +93,7 @@ class Row:
         return int(self.image["width"]), int(self.image["height"])
 
 
-BuildRow = Callable[[Row], BuildResult]
+BuildRow = Callable[[CocoRow], BuildResult]
 
 
 def coco_candidates(
@@ -130,7 +130,7 @@ def coco_candidates(
                 annotation_id=annotation.get("id"),
                 image_id=image_id,
             )
-            row = Row(ref=ref, annotation=annotation, image=images[image_id], options=options)
+            row = CocoRow(ref=ref, annotation=annotation, image=images[image_id], options=options)
             yield Candidate(ref=ref, build=partial(build, row))
 
 
@@ -191,7 +191,7 @@ def list_images(
     return sorted(images, key=lambda image: image.image_id or 0)
 
 
-def clipped_box(row: Row, shift: float = 0.0) -> FloatArray:
+def clipped_box(row: CocoRow, shift: float = 0.0) -> FloatArray:
     """(4,) float32 corners of the annotated box, clipped to the image as the reference does.
 
     A box outside the image is kept as it is if ignored people are read, too: it still counts in
@@ -225,7 +225,7 @@ def parse_points(values: Sequence[float], count: int) -> tuple[FloatArray, Float
     return points[:, :2], np.minimum(1, points[:, 2])
 
 
-def skip_reason(row: Row, labels: Labels, labelled: int | None) -> Skipped | None:
+def skip_reason(row: CocoRow, labels: Labels, labelled: int | None) -> Skipped | None:
     """Why the reference does not train on a person; None if it does.
 
     Args:
@@ -251,7 +251,7 @@ def skip_reason(row: Row, labels: Labels, labelled: int | None) -> Skipped | Non
 
 
 def build_record(
-    row: Row,
+    row: CocoRow,
     labels: Labels,
     *,
     box_kind: BoxKind = "person",
@@ -287,7 +287,7 @@ def build_record(
     )
 
 
-def build_plain(row: Row) -> BuildResult:
+def build_plain(row: CocoRow) -> BuildResult:
     """Builds the record of an annotation with `bbox` and `keypoints`."""
     if "bbox" not in row.annotation or "keypoints" not in row.annotation:
         return Skipped(reason=NOT_FOR_KEYPOINTS)

@@ -20,7 +20,7 @@ from rtmpose3d.data.candidates import (
 )
 from rtmpose3d.data.readers.body import square_box
 from rtmpose3d.data.readers.coco_files import (
-    Row,
+    CocoRow,
     build_record,
     clipped_box,
     coco_candidates,
@@ -28,9 +28,9 @@ from rtmpose3d.data.readers.coco_files import (
 )
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
+from rtmpose3d.geometry.units import M_PER_MM
 from rtmpose3d.structures import FloatArray
 
-MM = 1e-3
 _HAND = 21  # keypoints of a hand; the last is its root
 _DATA_ENDING = "_data.json"  # next to it are NAME_camera.json and NAME_joint_3d.json
 _TINY_MM = 1e-8  # the reference adds it to every depth
@@ -46,7 +46,7 @@ def read_faces(file: AnnotationFile, options: ReadOptions) -> Iterator[Candidate
     return coco_candidates(file, options, partial(_build_face, square=False))
 
 
-def _build_face(row: Row, *, square: bool) -> BuildResult:
+def _build_face(row: CocoRow, *, square: bool) -> BuildResult:
     points, visible = parse_points(row.annotation["keypoints"], len(row.ref.file.keypoint_map))
     if square:
         center = parse_numbers(row.annotation["center"], "center", 2)
@@ -82,7 +82,7 @@ def read_interhand(file: AnnotationFile, options: ReadOptions) -> Iterator[Candi
 _Captures = Mapping[str, Mapping[str, Mapping[str, list[float]]]]
 
 
-def _build_hands(row: Row, *, cameras: _Captures, joints: _Captures) -> BuildResult:
+def _build_hands(row: CocoRow, *, cameras: _Captures, joints: _Captures) -> BuildResult:
     capture, frame = str(row.image["capture"]), str(row.image["frame_idx"])
     if capture not in cameras or frame not in joints.get(capture, {}):
         raise InputError(f"{row.ref}: capture {capture}, frame {frame} has no camera or no 3D")
@@ -99,13 +99,13 @@ def _build_hands(row: Row, *, cameras: _Captures, joints: _Captures) -> BuildRes
         box_xyxy=box_from_xywh(row.annotation["bbox"]),
         points=points_mm[:, :2] / depth * [camera.fx, camera.fy] + [camera.cx, camera.cy],
         visible=visible,
-        points_camera_m=np.where(valid_3d[:, None], points_mm * MM, np.nan),
+        points_camera_m=np.where(valid_3d[:, None], points_mm * M_PER_MM, np.nan),
     )
     return build_record(row, labels, box_kind="hands", labelled=int(visible.sum()), camera=camera)
 
 
 def _in_camera(
-    cameras: Mapping[str, Mapping[str, list[float]]], row: Row, world_mm: FloatArray
+    cameras: Mapping[str, Mapping[str, list[float]]], row: CocoRow, world_mm: FloatArray
 ) -> tuple[Camera, FloatArray]:
     """Camera of the image, and the points in camera space, mm."""
     number = str(row.image["camera"])

@@ -20,9 +20,9 @@ from rtmpose3d.data.candidates import (
     box_from_xywh,
     parse_numbers,
 )
-from rtmpose3d.data.readers.coco_files import Row, build_record, clipped_box, coco_candidates
+from rtmpose3d.data.readers.coco_files import CocoRow, build_record, clipped_box, coco_candidates
 from rtmpose3d.geometry import Camera
-from rtmpose3d.skeletons import PART_INDICES
+from rtmpose3d.skeletons import NUM_KEYPOINTS, PART_INDICES
 from rtmpose3d.structures import FloatArray
 
 WHOLEBODY_FIELDS: Mapping[str, str] = {
@@ -71,7 +71,7 @@ def _visible(points: FloatArray) -> FloatArray:
     return np.where(np.isnan(points[:, 2]), np.nan, points[:, 2] > 0)
 
 
-def _build(row: Row) -> BuildResult:
+def _build(row: CocoRow) -> BuildResult:
     points = wholebody_points(cast("Mapping[str, object]", row.annotation))
     labels = Labels(
         box_xyxy=clipped_box(row),
@@ -82,7 +82,7 @@ def _build(row: Row) -> BuildResult:
     return build_record(row, labels)
 
 
-def _build_rendered(row: Row) -> BuildResult:
+def _build_rendered(row: CocoRow) -> BuildResult:
     annotation = cast("Mapping[str, object]", row.annotation)
     points = wholebody_points(annotation)
     visible, occluded = _visible(points), points[:, 2] == _OCCLUDED_FLAG
@@ -90,7 +90,7 @@ def _build_rendered(row: Row) -> BuildResult:
         box_xyxy=box_from_xywh(annotation["bbox"]) - CORNER_OFFSET_PX,
         points=points[:, :2],
         visible=visible,
-        points_camera_m=parse_numbers(annotation["keypoints_3d"], "keypoints_3d", 133, 3),
+        points_camera_m=parse_numbers(annotation["keypoints_3d"], "keypoints_3d", NUM_KEYPOINTS, 3),
         occluded=occluded,
     )
     width, height = row.size_wh

@@ -22,12 +22,13 @@ from rtmpose3d.data.candidates import (
 from rtmpose3d.data.maps.body_maps import COCO_WHOLEBODY, UBODY3D_LAST_133
 from rtmpose3d.data.maps.keypoint_map import KeypointMap
 from rtmpose3d.data.readers.array_files import read_pickled_npz
-from rtmpose3d.data.readers.coco_files import Row, coco_candidates, skip_reason
+from rtmpose3d.data.readers.coco_files import CocoRow, coco_candidates, skip_reason
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
+from rtmpose3d.geometry.units import M_PER_MM
+from rtmpose3d.skeletons import NUM_KEYPOINTS
 from rtmpose3d.structures import FloatArray
 
-MM = 1e-3
 H36M_CAMERAS = {  # in the reference's order: width and height (Human3.6M's metadata)
     "54138969": (1000, 1002),
     "55011271": (1000, 1000),
@@ -35,7 +36,6 @@ H36M_CAMERAS = {  # in the reference's order: width and height (Human3.6M's meta
     "60457274": (1000, 1002),
 }
 _H36M_PX = 1000.0  # H3WB's intrinsics are in units of this
-_KEYPOINTS = 133
 H3WB_TRAIN, H3WB_VAL = ("S1", "S5", "S6"), ("S7",)  # mmpose, H36MWholeBodyDataset
 
 
@@ -116,9 +116,10 @@ def _build_h3wb(ref: AnnotationRef, frames: _Frames, number: int) -> BuildResult
     view = frames["view"]
     labels = Labels(
         box_xyxy=np.array([float(box[key]) for key in ("x_min", "y_min", "x_max", "y_max")]),
-        points=parse_numbers(view["pose_2d"][number], "pose_2d", _KEYPOINTS, 2),
-        visible=np.ones(_KEYPOINTS),
-        points_camera_m=parse_numbers(view["camera_3d"][number], "camera_3d", _KEYPOINTS, 3) * MM,
+        points=parse_numbers(view["pose_2d"][number], "pose_2d", NUM_KEYPOINTS, 2),
+        visible=np.ones(NUM_KEYPOINTS),
+        points_camera_m=parse_numbers(view["camera_3d"][number], "camera_3d", NUM_KEYPOINTS, 3)
+        * M_PER_MM,
     )
     matrix = parse_numbers(np.ravel(frames["intrinsics"])[:6], "intrinsics K", 2, 3) * _H36M_PX
     size = H36M_CAMERAS[name]
@@ -150,7 +151,7 @@ def read_ubody3d(file: AnnotationFile, options: ReadOptions) -> Iterator[Candida
     return coco_candidates(file, options, _build_ubody3d)
 
 
-def _build_ubody3d(row: Row) -> BuildResult:
+def _build_ubody3d(row: CocoRow) -> BuildResult:
     fields = row.annotation
     points = fields["keypoints"]
     quirks = row.options.reference_quirks
@@ -180,7 +181,7 @@ def _build_ubody3d(row: Row) -> BuildResult:
     )
 
 
-def _ubody_camera(row: Row) -> Camera:
+def _ubody_camera(row: CocoRow) -> Camera:
     entry = cast("Mapping[str, Mapping[str, list[float]]]", row.annotation)["camera_param"]
     fx, fy = parse_numbers(entry["focal"], "focal", 2).tolist()
     cx, cy = parse_numbers(entry["princpt"], "princpt", 2).tolist()
@@ -188,13 +189,13 @@ def _ubody_camera(row: Row) -> Camera:
     return Camera(fx=fx, fy=fy, cx=cx, cy=cy, width=width, height=height)
 
 
-def _ubody_map(row: Row, count: int) -> KeypointMap:
+def _ubody_map(row: CocoRow, count: int) -> KeypointMap:
     if count == len(UBODY3D_LAST_133):
         return UBODY3D_LAST_133
     return row.ref.file.keypoint_map
 
 
-def _checked_ubody(row: Row, labels: Labels, chosen: KeypointMap, xyz: FloatArray) -> Labels:
+def _checked_ubody(row: CocoRow, labels: Labels, chosen: KeypointMap, xyz: FloatArray) -> Labels:
     """Labels with metric depth; keypoints outside the image are not visible.
 
     Raises:
@@ -232,7 +233,7 @@ def _roots(chosen: KeypointMap, depth: FloatArray) -> FloatArray:
     return behind
 
 
-def _parts_valid(row: Row, chosen: KeypointMap) -> FloatArray:
+def _parts_valid(row: CocoRow, chosen: KeypointMap) -> FloatArray:
     """(K,) 0 for hands and faces that the file marks as invalid, else 1."""
     flags = cast("Mapping[str, bool]", row.annotation)
     names = chosen.names

@@ -8,7 +8,7 @@ import numpy as np
 
 from rtmpose3d.structures import BoolArray, FloatArray
 
-BINS = 10
+CONFIDENCE_BINS = 10
 PCK_THRESHOLD = 0.1  # of the box's longer side
 
 
@@ -44,11 +44,11 @@ def pck_by_confidence(
         threshold: maximum error; an error equal to it is within it.
     """
     within = errors[annotated] <= threshold
-    bins = np.clip(confidence[annotated] * BINS, 0, BINS - 1).astype(int)
+    bins = np.clip(confidence[annotated] * CONFIDENCE_BINS, 0, CONFIDENCE_BINS - 1).astype(int)
     return [
         ConfidenceBin(
-            low=number / BINS,
-            high=(number + 1) / BINS,
+            low=number / CONFIDENCE_BINS,
+            high=(number + 1) / CONFIDENCE_BINS,
             keypoints=int((bins == number).sum()),
             pck=float(within[bins == number].mean()),
         )

@@ -38,7 +38,7 @@ from rtmpose3d.evaluation.result import Evaluation
 from rtmpose3d.evaluation.running import Predicted, RunOptions
 from rtmpose3d.geometry.crop import center_scale_from_boxes
 from rtmpose3d.sinks import load_result
-from rtmpose3d.skeletons import PART_INDICES, WHOLEBODY
+from rtmpose3d.skeletons import NUM_KEYPOINTS, PART_INDICES, WHOLEBODY
 from rtmpose3d.structures import Detections, FloatArray, PoseResult
 
 TITLE = "COCO-WholeBody"
@@ -54,7 +54,7 @@ COCO_PARTS: Mapping[str, str] = {
 CROP_WH = (192, 256)  # any size of the aspect ratio that all models share
 
 
-def read_images(
+def read_coco_images(
     annotations: Path, images: Path | None, skipped: SkippedItems
 ) -> list[AnnotatedImage]:
     """Reads COCO-WholeBody annotations, with crowds and images without people.
@@ -279,8 +279,8 @@ def _part_image(people: Sequence[PoseRecord], poses: ImagePoses, part: str) -> O
     points = np.asarray(poses.keypoints_px, np.float64)[detected]
     body = points[:, PART_INDICES["body"]]
     extent_px = np.ptp(body, axis=1) if len(body) else np.zeros((0, 2))
-    truth = np.array([r.keypoints_px for r in people], np.float64).reshape(-1, 133, 2)
-    annotated = np.array([r.annotated for r in people], bool).reshape(-1, 133)[:, index]
+    truth = np.array([r.keypoints_px for r in people], np.float64).reshape(-1, NUM_KEYPOINTS, 2)
+    annotated = np.array([r.annotated for r in people], bool).reshape(-1, NUM_KEYPOINTS)[:, index]
     boxes = np.array([r.oks_box_xyxy for r in people], np.float64).reshape(-1, 4)
     area = np.array([r.oks_area_px2 for r in people], np.float64)
     crowd = np.array([r.crowd for r in people], bool)

@@ -43,7 +43,7 @@ DETECTION_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
 _SPLITS = ("val", "test")  # preferred where none is named
 
 
-def read_images(
+def read_annotated_images(
     name: str,
     folder: Path,
     skipped: SkippedItems,
@@ -104,7 +104,7 @@ class DatasetProtocol:
         """Scores the results of a model; see `evaluate.Protocol`."""
         detected = options.boxes != "annotated"
         matches = self.match(predicted, detected=detected)
-        more = [detection_table(predicted)] if options.boxes == "detected" else []
+        more = [detector_table(predicted)] if options.boxes == "detected" else []
         return score_matches(self.title, matches, len(predicted.images), more_tables=more)
 
     def match(self, predicted: Predicted, *, detected: bool) -> MatchedPeople:
@@ -236,7 +236,7 @@ def cases_3d(errors_m: FloatArray) -> tuple[FloatArray, list[str]]:
     ]
 
 
-def detection_table(predicted: Predicted) -> Table:
+def detector_table(predicted: Predicted) -> Table:
     """Recall and precision of the detector at several score thresholds."""
     images = [image for image in predicted.images if image.path in predicted.results]
     results = [predicted.results[image.path] for image in images]

@@ -30,14 +30,13 @@ from rtmpose3d.evaluation.reports import tables
 from rtmpose3d.evaluation.reports.histogram import MPJPE_AXIS
 from rtmpose3d.evaluation.result import Evaluation
 from rtmpose3d.evaluation.running import Predicted, RunOptions
-from rtmpose3d.skeletons import WHOLEBODY
+from rtmpose3d.geometry.units import M_PER_MM
+from rtmpose3d.skeletons import NUM_KEYPOINTS
 from rtmpose3d.structures import FloatArray
 from rtmpose3d.structures.atomic import atomic_write
 
 TITLE = "H3WB"
-MM = 1e-3
 MM_DECIMALS = 3
-KEYPOINTS = len(WHOLEBODY)
 _DATASET = DatasetProtocol(title=TITLE)
 
 
@@ -104,16 +103,18 @@ def read_leaderboard(path: Path) -> dict[str, FloatArray]:
 
 def _points(sample: object, where: str) -> FloatArray:
     points = sample.get("keypoints_3d") if isinstance(sample, dict) else None
-    if not isinstance(points, dict) or len(points) != KEYPOINTS:
-        raise InputError(f"{where}: 'keypoints_3d' must hold {KEYPOINTS} keypoints, '0' to '132'")
+    if not isinstance(points, dict) or len(points) != NUM_KEYPOINTS:
+        raise InputError(
+            f"{where}: 'keypoints_3d' must hold {NUM_KEYPOINTS} keypoints, '0' to '132'"
+        )
     rows = []
-    for index in range(KEYPOINTS):
+    for index in range(NUM_KEYPOINTS):
         position = points.get(str(index))
         if not isinstance(position, dict):
             raise InputError(f"{where}: keypoint '{index}' must be an object with x, y and z")
         at = f"{where}, keypoint {index}"
         rows.append([finite_number(position, axis, at) for axis in "xyz"])
-    return np.array(rows) * MM
+    return np.array(rows) * M_PER_MM
 
 
 def write_leaderboard(path: Path, names: Sequence[str], keypoints_m: FloatArray) -> None:
@@ -127,7 +128,7 @@ def write_leaderboard(path: Path, names: Sequence[str], keypoints_m: FloatArray)
     Raises:
         OutputError: it cannot be written.
     """
-    millimetres = np.round(np.asarray(keypoints_m, np.float64) / MM, MM_DECIMALS)
+    millimetres = np.round(np.asarray(keypoints_m, np.float64) / M_PER_MM, MM_DECIMALS)
     document = {
         name: {
             "keypoints_3d": {
@@ -157,7 +158,7 @@ def match_samples(
             f"({len(missing)} missing, {len(unknown)} unknown)"
         )
     count = len(truth)
-    no_pixels = np.zeros((count, KEYPOINTS, 2))
+    no_pixels = np.zeros((count, NUM_KEYPOINTS, 2))
     return MatchedPeople(
         names=tuple(truth),
         datasets=("h3wb",) * count,
@@ -165,9 +166,9 @@ def match_samples(
         boxes_xyxy=np.tile([0.0, 0.0, 1.0, 1.0], (count, 1)),
         area_px2=np.ones(count),
         truth_px=no_pixels,
-        annotated=np.ones((count, KEYPOINTS), bool),
+        annotated=np.ones((count, NUM_KEYPOINTS), bool),
         predicted_px=no_pixels,
-        confidence=np.ones((count, KEYPOINTS)),
+        confidence=np.ones((count, NUM_KEYPOINTS)),
         scores=np.ones(count),
         truth_camera_m=np.stack(list(truth.values())),
         predicted_camera_m=np.stack([predicted[name] for name in truth]),

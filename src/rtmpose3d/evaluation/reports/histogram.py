@@ -14,7 +14,7 @@ from rtmpose3d.viz.text import draw_text
 
 PANEL_WH = (620, 360)
 LEFT, TOP, RIGHT, BOTTOM = 70, 62, 24, 62
-BINS = 40
+HISTOGRAM_BINS = 40
 GAP_BINS = 3  # before the last bar
 COLUMNS = 2
 HEAD_PX = 76
@@ -83,7 +83,7 @@ def draw_histograms(errors: Mapping[str, FloatArray], axis: ErrorAxis, title: st
 def bin_shares(values: FloatArray, limit: float) -> FloatArray:
     """(41,) share of the values in each of 40 equal bins up to a limit, and above it."""
     inside = values[values < limit]
-    counts, _ = np.histogram(inside, bins=BINS, range=(0, limit))
+    counts, _ = np.histogram(inside, bins=HISTOGRAM_BINS, range=(0, limit))
     return np.append(counts, len(values) - len(inside)) / max(len(values), 1)
 
 
@@ -101,9 +101,9 @@ def _panel(name: str, values: FloatArray, axis: ErrorAxis) -> Image:
     for i, share in enumerate(bars.tolist()):
         if not share:
             continue
-        x = LEFT + bar_px * (i + GAP_BINS * (i == BINS))
+        x = LEFT + bar_px * (i + GAP_BINS * (i == HISTOGRAM_BINS))
         y = _row(share, top)
-        colour = OVERFLOW_BGR if i == BINS else BAR_BGR
+        colour = OVERFLOW_BGR if i == HISTOGRAM_BINS else BAR_BGR
         cv2.rectangle(canvas, (round(x) + 1, y), (round(x + bar_px) - 1, _row(0, top)), colour, -1)
     legend = [f"{len(values):,} keypoints"]
     marks: tuple[tuple[str, float, RGB], ...] = (
@@ -115,7 +115,7 @@ def _panel(name: str, values: FloatArray, axis: ErrorAxis) -> Image:
         above = f"> {axis.limit:g}"
         legend.append(f"{name_of_mark} {_short(value) if value < axis.limit else above}")
         if value < axis.limit:
-            x = round(LEFT + bar_px * BINS * value / axis.limit)
+            x = round(LEFT + bar_px * HISTOGRAM_BINS * value / axis.limit)
             cv2.line(canvas, (x, TOP - 6), (x, _row(0, top)), rgb[::-1], 2, cv2.LINE_AA)
     x = float(width - RIGHT)
     for text, rgb in zip(legend[::-1], (TAIL_RGB, MEDIAN_RGB, MUTED), strict=True):
@@ -129,7 +129,7 @@ def _short(value: float) -> str:
 
 
 def _bar_px() -> float:
-    return (PANEL_WH[0] - LEFT - RIGHT) / (BINS + GAP_BINS + 1)
+    return (PANEL_WH[0] - LEFT - RIGHT) / (HISTOGRAM_BINS + GAP_BINS + 1)
 
 
 def _row(share: float, top: float) -> int:
@@ -146,9 +146,14 @@ def _draw_axes(canvas: Image, axis: ErrorAxis, top: float) -> None:
     bar_px = _bar_px()
     y = height - BOTTOM + 16
     for value in np.arange(0, axis.limit + axis.step / 2, axis.step).tolist():
-        x = LEFT + bar_px * BINS * value / axis.limit
+        x = LEFT + bar_px * HISTOGRAM_BINS * value / axis.limit
         draw_text(canvas, (x, y), f"{value:g}", 14, MUTED, anchor="middle")
     draw_text(
-        canvas, (LEFT + bar_px * (BINS + GAP_BINS + 0.5), y), "more", 14, MUTED, anchor="middle"
+        canvas,
+        (LEFT + bar_px * (HISTOGRAM_BINS + GAP_BINS + 0.5), y),
+        "more",
+        14,
+        MUTED,
+        anchor="middle",
     )
     draw_text(canvas, (LEFT, height - 20), axis.unit, 15, MUTED)

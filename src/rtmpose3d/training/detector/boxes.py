@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from rtmpose3d.models.rtmdet import STRIDES
+from rtmpose3d.zoo import RTMDET_STRIDES
 
 AREA_FLOOR = 1e-6  # px^2, keeps a ratio of areas finite (published code of RTMDet's losses)
 
@@ -25,7 +25,7 @@ def cell_points(level_sizes_hw: Sequence[tuple[int, int]]) -> Tensor:
         (P, 3) float32: x and y, the upper left corner of the cell, and its stride, px.
     """
     levels = []
-    for (height, width), stride in zip(level_sizes_hw, STRIDES, strict=True):
+    for (height, width), stride in zip(level_sizes_hw, RTMDET_STRIDES, strict=True):
         y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
         points = torch.stack([x.flatten() * stride, y.flatten() * stride], dim=1)
         levels.append(torch.cat([points, torch.full_like(points[:, :1], stride)], dim=1))

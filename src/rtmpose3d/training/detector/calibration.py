@@ -23,7 +23,7 @@ from rtmpose3d.errors import InputError, RTMPose3DError
 from rtmpose3d.evaluation import SkippedItems
 from rtmpose3d.evaluation.matching import detection_target
 from rtmpose3d.evaluation.metrics import AnnotatedBoxes, DetectionMetrics, detection_metrics
-from rtmpose3d.evaluation.protocols.dataset import read_images
+from rtmpose3d.evaluation.protocols.dataset import read_annotated_images
 from rtmpose3d.pipeline.detect import detect_people
 from rtmpose3d.runtime import RuntimeOptions, open_detector
 from rtmpose3d.sources import load_image
@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the .pth file to write")
     options = parser.parse_args(arguments)
     try:
-        images = read_images("rendered", options.rendered, SkippedItems())
+        images = read_annotated_images("rendered", options.rendered, SkippedItems())
         runtime = RuntimeOptions(device="cpu")
         session = open_detector(resolve_detector(options.model), options.source, runtime)
         targets: list[AnnotatedBoxes] = []

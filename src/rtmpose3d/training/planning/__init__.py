@@ -5,7 +5,7 @@ puts it into words, `run_plan` carries it out.
 """
 
 from rtmpose3d.training.planning.description import describe_plan
-from rtmpose3d.training.planning.execution import RunOptions, run_plan
+from rtmpose3d.training.planning.execution import TrainingOptions, run_plan
 from rtmpose3d.training.planning.plan import (
     DataOptions,
     RecipeOverrides,
@@ -19,7 +19,7 @@ __all__ = [
     "DataOptions",
     "RecipeOverrides",
     "RenderOptions",
-    "RunOptions",
+    "TrainingOptions",
     "TrainingPlan",
     "WeightOptions",
     "describe_plan",

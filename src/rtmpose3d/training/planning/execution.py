@@ -29,7 +29,7 @@ _INITIAL_POOL = 2_000  # crops that are rendered before the first step
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions:
+class TrainingOptions:
     """Output, limits and device of a training.
 
     Attributes:
@@ -51,7 +51,7 @@ class RunOptions:
 
 def run_plan(
     plan: TrainingPlan,
-    run: RunOptions,
+    run: TrainingOptions,
     report: Callable[[str], None],
     *,
     dry_run: bool = False,
@@ -174,7 +174,7 @@ def _worlds(source: RenderOptions, seed: int) -> tuple[WorldSettings, WorldSetti
     return world, replace(world, split="val", seed=0)
 
 
-def _run_lines(run: RunOptions) -> list[str]:
+def _run_lines(run: TrainingOptions) -> list[str]:
     limit = "" if run.minutes is None else f" or after {run.minutes:g} min"
     resumed = ", resumed if it has a checkpoint" if run.resume else ""
     return [f"out        {run.out}{resumed}", f"stops      after the last step{limit}"]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtmpose3d.errors import WeightsError
-from rtmpose3d.weights.checkpoints.naming import Shape, list_names
+from rtmpose3d.weights.checkpoints.naming import TensorShape, list_names
 
 # Tensors of a training checkpoint beyond the model's own weights: pattern, reason.
 TRAINING_ONLY: tuple[tuple[str, str], ...] = (
@@ -27,7 +27,7 @@ _COUNTER = ".num_batches_tracked"  # int64; files before torch 0.4.1 have none
 
 def match_weights(
     tensors: Mapping[str, NDArray[np.generic]],
-    expected: Mapping[str, Shape],
+    expected: Mapping[str, TensorShape],
     *,
     model: str,
     path: Path | str,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-Shape: TypeAlias = tuple[int, ...]
+TensorShape: TypeAlias = tuple[int, ...]
 
 _MAX_LISTED = 10
 
 
-def model_names(shapes: Mapping[str, Shape]) -> dict[str, str]:
+def model_names(shapes: Mapping[str, TensorShape]) -> dict[str, str]:
     """The model's name of each tensor that belongs to it -> its name in the file.
 
     `module.` (DataParallel) is removed if all names have it. A DWPose distillation is recognised by
@@ -34,7 +34,7 @@ def model_names(shapes: Mapping[str, Shape]) -> dict[str, str]:
     }
 
 
-def _is_second_stage(shapes: Mapping[str, Shape]) -> bool:
+def _is_second_stage(shapes: Mapping[str, TensorShape]) -> bool:
     """Stage 2 distils a model into its own head: same backbone twice, no feature loss."""
     if any(name.startswith("distill_losses.loss_fea.") for name in shapes):
         return False
