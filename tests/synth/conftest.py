@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from makehuman_data import assets_at, cast_at
 from standin import StandIns, standin_person, standins
 
 from rtmpose3d.errors import BackendError, MissingDependencyError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.synth import CameraView, Light, Renderer, Scene, SceneSettings, World, WorldSettings
+from rtmpose3d.synth.body.rigged_body import RiggedBody, make_body
+from rtmpose3d.synth.body.shape import sample_traits
+from rtmpose3d.synth.people.cast import Cast
 from rtmpose3d.synth.scene.cameras import looking_at
 
 __all__ = ["StandIns"]
@@ -93,3 +98,15 @@ def world_settings(backdrop_folder: Path) -> WorldSettings:
 def world(opengl: None, world_settings: WorldSettings) -> Iterator[World]:
     with World(world_settings) as world:
         yield world
+
+
+@pytest.fixture(scope="session")
+def cast(shared: Path) -> Cast:
+    return cast_at(shared)
+
+
+@pytest.fixture(scope="session")
+def symmetric(shared: Path, cast: Cast) -> RiggedBody:
+    """A body whose two sides are equal."""
+    traits = replace(sample_traits(np.random.default_rng(3)), details={})
+    return make_body(traits, assets_at(shared), cast.keypoint_anchors)

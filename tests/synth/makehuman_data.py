@@ -10,6 +10,12 @@ import numpy as np
 import pytest
 
 from rtmpose3d.synth.assets.makehuman import MakeHumanAssets
+from rtmpose3d.synth.body.rigged_body import (
+    RiggedBody,
+    body_keypoints,
+    bone_matrices,
+    forward_kinematics,
+)
 from rtmpose3d.synth.people.cast import Cast, pose_person, sample_held_objects
 from rtmpose3d.synth.pose import sample_pose, world_from_person
 from rtmpose3d.synth.pose.joints import ANGLES, INDEX
@@ -56,3 +62,8 @@ def angle_vector(named: dict[str, float]) -> np.ndarray:
         for full in (name,) if name in INDEX else (f"{name}.L", f"{name}.R"):
             vector[INDEX[full]] = value
     return vector
+
+
+def posed_keypoints(body: RiggedBody, joints: np.ndarray) -> np.ndarray:
+    """(133, 3) keypoints of a body with the given joint rotations (B, 3, 3)."""
+    return body_keypoints(body, bone_matrices(body, *forward_kinematics(body, joints)))

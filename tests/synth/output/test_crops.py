@@ -35,6 +35,7 @@ def test_without_jitter_a_crop_is_that_of_inference(world: World) -> None:
         assert cv2.invertAffineTransform(matrix) == pytest.approx(sample.image_from_crop, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_crops_of_parts_hold_a_whole_face_or_hand_and_little_else(world: World) -> None:
     jitter = CropJitter(shift=0.0, scale=(1.0, 1.0), rotate_deg=0.0, part_probability=1.0)
     samples = make_crops(world, np.random.default_rng(6), 24, SIZE_WH, jitter)
@@ -55,6 +56,7 @@ def test_the_same_generator_gives_the_same_crops(world: World) -> None:
         assert np.array_equal(values, vars(again)[name]), name
 
 
+@pytest.mark.slow
 def test_points_in_the_black_beyond_the_image_are_outside(world: World) -> None:
     samples = make_crops(world, np.random.default_rng(1), 30, SIZE_WH, CropJitter())
     assert any((sample.crop == 0).all(axis=2).mean() > 0.1 for sample in samples)

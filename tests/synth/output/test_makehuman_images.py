@@ -17,7 +17,7 @@ from rtmpose3d.synth import (
     write_dataset,
 )
 
-pytestmark = pytest.mark.usefixtures("opengl")
+pytestmark = [pytest.mark.usefixtures("opengl"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Bodies, clothes and people as the renderer and the labels need them."""
+"""Dressed and posed people, groups and clips as the renderer and the labels need them."""
 
 from __future__ import annotations
 
@@ -6,22 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from makehuman_data import ACTORS, assets_at, cast_at, make_person
+from makehuman_data import ACTORS, assets_at, make_person
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.synth.body.shape import sample_traits
-from rtmpose3d.synth.outfit.fabric import TILE_PX, linear_rgb, sample_colour, sample_tile
-from rtmpose3d.synth.outfit.garments import load_garments
-from rtmpose3d.synth.outfit.held_objects import _OBJECTS
 from rtmpose3d.synth.people.cast import Cast, sample_positions
 from rtmpose3d.synth.people.groups import Member, group_people, pair_overlap_m
 from rtmpose3d.synth.pose.posing import world_from_person
 from rtmpose3d.synth.scene.types import Person
-
-
-@pytest.fixture(scope="module")
-def cast(shared: Path) -> Cast:
-    return cast_at(shared)
 
 
 def skinned(person: Person, mesh_number: int) -> np.ndarray:
@@ -29,32 +20,6 @@ def skinned(person: Person, mesh_number: int) -> np.ndarray:
     mesh = person.meshes[mesh_number]
     mixed = np.einsum("vk,vkij->vij", mesh.bone_weights, person.bone_matrices[mesh.bone_ids])
     return np.einsum("vij,vj->vi", mixed[:, :, :3], mesh.positions) + mixed[:, :, 3]
-
-
-def test_statures_are_those_of_people() -> None:
-    rng = np.random.default_rng(0)
-    people = [sample_traits(rng) for _ in range(3000)]
-    statures = np.array([traits.stature_m for traits in people])
-    assert statures.mean() == pytest.approx(1.68, abs=0.025)
-    assert statures.std() == pytest.approx(0.09, abs=0.015)
-    assert statures.min() > 1.3
-    assert statures.max() < 2.05
-    ages = np.array([traits.age_years for traits in people])
-    assert 0.08 < np.mean(ages < 18) < 0.14
-    assert 0.08 < np.mean(ages > 65) < 0.15
-    assert 0.45 < np.mean([traits.male > 0.5 for traits in people]) < 0.55
-
-
-def test_bodies_have_their_stature_and_stand_on_the_ground(cast: Cast) -> None:
-    for number in range(ACTORS):
-        body = cast.actor(number).body
-        y = body.vertices[:13380, 1]
-        assert y.min() == pytest.approx(0.0, abs=1e-6)
-        assert y.max() == pytest.approx(body.stature_m, abs=1e-4)
-        arm = np.linalg.norm(
-            body.heads[body.bone("wrist.L")] - body.heads[body.bone("lowerarm01.L")]
-        )
-        assert 0.11 < arm / body.stature_m < 0.18
 
 
 def test_meshes_are_what_the_renderer_expects(cast: Cast) -> None:
@@ -102,6 +67,7 @@ def test_arrays_of_people_have_the_documented_shapes(cast: Cast) -> None:
     assert low > -0.12  # soles of shoes and hanging accessories are a little below the skin
 
 
+@pytest.mark.slow
 def test_one_seed_gives_the_same_people(shared: Path) -> None:
     people = []
     for _ in range(2):
@@ -117,6 +83,7 @@ def test_one_seed_gives_the_same_people(shared: Path) -> None:
             np.testing.assert_array_equal(mesh.material.texture, same.material.texture)
 
 
+@pytest.mark.slow
 def test_splits_and_blocks_have_other_people(shared: Path) -> None:
     assets = assets_at(shared)
     train, val = (Cast(assets, seed=5, size=2, split=split) for split in ("train", "val"))
@@ -127,56 +94,6 @@ def test_splits_and_blocks_have_other_people(shared: Path) -> None:
     assert not np.array_equal(first.body.vertices, train.actor(0).body.vertices)
     train.select_block(0)
     np.testing.assert_array_equal(first.body.vertices, train.actor(0).body.vertices)
-
-
-def test_garments_lie_outside_of_the_skin(cast: Cast) -> None:
-    body = cast.actor(0).body
-    for garment in load_garments(cast.assets):
-        positions, normals = garment.fit(body)
-        assert np.isfinite(positions).all(), garment.name
-        assert len(garment.surface.triangles) > 100, garment.name
-        assert positions[:, 1].max() < body.stature_m + 0.2
-        assert positions[:, 1].min() > -0.06, garment.name
-        np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1.0, rtol=1e-3)
-    names = [garment.name for garment in load_garments(cast.assets)]
-    assert len(names) == len(set(names)) > 40
-
-
-def test_hidden_skin_is_removed(cast: Cast) -> None:
-    counts = []
-    for number in range(ACTORS):
-        actor = cast.actor(number)
-        counts.append(sum(len(m.triangles) for m in actor.meshes if m.material.shading == "skin"))
-    naked = 24784  # triangles of head, hands and the rest of the body
-    assert max(counts) < naked
-    assert min(counts) > 5000  # head and hands stay
-
-
-@pytest.mark.parametrize("number", range(12))
-def test_fabrics_are_opaque_and_repeat(number: int) -> None:
-    tile = sample_tile(np.random.default_rng(number))
-    assert tile.shape == (TILE_PX, TILE_PX, 4)
-    assert (tile[..., 3] == 255).all()
-    np.testing.assert_array_equal(tile, sample_tile(np.random.default_rng(number)))
-
-
-def test_colours_are_linear_light() -> None:
-    assert linear_rgb((0.0, 1.0, 0.5)) == pytest.approx((0.0, 1.0, 0.2140), abs=1e-3)
-    colour = sample_colour(np.random.default_rng(0))
-    assert all(0.0 <= c <= 1.0 for c in colour)
-
-
-@pytest.mark.parametrize("kind", sorted(_OBJECTS))
-def test_held_objects_face_outwards(kind: str) -> None:
-    positions, normals, triangles = _OBJECTS[kind][0](np.random.default_rng(1))
-    corners = positions[triangles]
-    faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    area = np.linalg.norm(faces, axis=1)
-    agree = np.einsum("ti,ti->t", faces, normals[triangles].mean(axis=1))
-    assert (agree[area > 1e-9] > -1e-9).mean() > 0.75
-    middle = positions.mean(axis=0)
-    outward = np.einsum("ti,ti->t", faces, corners.mean(axis=1) - middle)
-    assert outward.sum() > 0
 
 
 def test_people_of_a_group_hardly_intersect(cast: Cast) -> None:

@@ -11,7 +11,6 @@ import pytest
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.synth import CameraView, Prop, Scene, SceneSettings
-from rtmpose3d.synth.render.decimation import CELLS_M, decimate, islands
 from rtmpose3d.synth.scene.backdrops import Backdrops, assign_split
 from rtmpose3d.synth.scene.cameras import looking_at
 from rtmpose3d.synth.scene.composition import compose_scene, fit_backdrop, without_blockers
@@ -138,29 +137,6 @@ def test_all_objects_of_the_shared_folder_can_be_read(shared: Path) -> None:
         assert min(float(mesh.positions[:, 2].min()) for mesh in meshes) == pytest.approx(
             0, abs=0.02
         )
-
-
-def test_fewer_triangles_stay_near_the_surface(two_people: Scene) -> None:
-    mesh = two_people.people[0].meshes[0]
-    counts = []
-    for cell in CELLS_M:
-        kept, triangles = decimate(mesh, cell)
-        counts.append(len(triangles))
-        assert triangles.max() < len(kept) == len(np.unique(kept))
-        nearest = np.linalg.norm(
-            mesh.positions[::37, None] - mesh.positions[kept][None], axis=2
-        ).min(axis=1)
-        assert nearest.max() <= cell * np.sqrt(3) + 1e-6
-    assert counts == sorted(counts, reverse=True)
-    assert counts[-1] < counts[0] / 2
-
-
-def test_islands_are_connected_components() -> None:
-    triangles = np.array([[0, 1, 2], [2, 3, 4], [5, 6, 7], [9, 8, 7]])
-    labels = islands(triangles, 11)
-    assert len(set(labels[:5].tolist())) == 1
-    assert len(set(labels[5:10].tolist())) == 1
-    assert len(set(labels.tolist())) == 3
 
 
 def test_a_wall_in_front_of_the_people_is_removed_and_one_behind_them_is_kept(
