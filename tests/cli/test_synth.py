@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from rtmpose3d.cli.app import app
@@ -10,6 +12,7 @@ from rtmpose3d.cli.commands.synth import parse_people, parse_size
 from rtmpose3d.errors import InputError
 
 RUN = CliRunner()
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "synth.md"
 
 
 def test_help_teaches_with_examples() -> None:
@@ -48,3 +51,28 @@ def test_wrong_options_are_reported_before_anything_is_written(
 def test_parsers_say_what_came() -> None:
     with pytest.raises(InputError, match="'axb'"):
         parse_size("axb")
+
+
+def test_the_document_lists_every_option_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| (`-[^|]+) \| ([^|]+) \|", DOCUMENT.read_text("utf-8"), re.M))
+    listed = {
+        name: default.strip()
+        for names, defaults in rows.items()
+        for name, default in zip(
+            re.findall(r"`(--[a-z-]+)`", names), defaults.split(","), strict=True
+        )
+    }
+    command = get_command(app).commands["synth"]
+    options = {
+        option.opts[0]: option
+        for option in command.params
+        if option.opts[0] not in ("--debug", "--help")
+    }
+    assert set(listed) == set(options)
+    words = {"required": None, "painted": None, "first": None, "off": False}
+    for name, default in listed.items():
+        expected = options[name].default
+        if default in words:
+            assert expected == words[default] or options[name].required, name
+        else:
+            assert float(expected) == float(default) if default.isdigit() else expected == default
