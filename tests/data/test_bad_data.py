@@ -151,6 +151,14 @@ def test_a_box_outside_its_image_is_skipped_for_training_and_kept_for_evaluation
     assert kept.box_xyxy.tolist() == [200, 10, 220, 30]
 
 
+def test_a_box_beyond_the_image_is_clipped_to_the_last_pixels_as_in_the_reference(synthetic):
+    synthetic.change(0, bbox=[-5.0, 10, 200, 20])
+    synthetic.change(1, bbox=[4.0, -3, 10, 500])
+    first, second, _ = read(synthetic)
+    assert first.box_xyxy.tolist() == [0, 10, 96, 30]
+    assert second.box_xyxy.tolist() == [4, 0, 14, 82]
+
+
 def test_iterating_again_starts_over(synthetic):
     synthetic.change(1, bbox=None)
     reading = read(synthetic, on_bad="skip")
