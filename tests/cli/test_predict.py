@@ -23,18 +23,18 @@ def files(folder: Path) -> list[str]:
 
 
 def test_each_image_gets_its_files_and_a_line(cli, images, stand_in, tmp_path):
-    images(one=1, two=2, empty=0)
+    images(one=1, two=2, many=4, empty=0)
     done = cli("predict", ".", "--save", "json,npz,csv,image")
     assert done.exit_code == 0, done.output
     assert files(tmp_path / "outputs") == [
         f"{name}{ending}"
-        for name in ("empty", "one", "two")
+        for name in ("empty", "many", "one", "two")
         for ending in (".csv", ".json", ".npz", "_pose.jpg")
     ]
     assert "two.png: 2 people (score 0.90, 0.90; 3.0, 3.0 m away)" in done.output
     assert "one.png: 1 person" in done.output
     assert "empty.png: no people" in done.output
-    assert "3 of 3 images done, 3 people; results in outputs" in done.output
+    assert "4 of 4 images done, 7 people; results in outputs" in done.output
     result = load_result(tmp_path / "outputs" / "two.json")
     assert len(result) == 2
     assert result.source == Path("two.png")

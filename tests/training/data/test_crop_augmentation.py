@@ -109,6 +109,26 @@ def test_keypoints_follow_the_image_through_every_change(seed):
             assert sample.crop[y, x].max() > 60  # the dot, thinned by the scale
 
 
+NO_CHANGE = GeometricAugmentation(
+    flip_prob=0.0, half_body_prob=0.0, scale=(1.0, 1.0), rotation_prob=0.0, shift_prob=0.0
+)
+
+
+@pytest.mark.parametrize("name", ["flip_prob", "half_body_prob", "rotation_prob", "shift_prob"])
+def test_a_change_of_probability_zero_never_happens_and_of_one_always(name):
+    rng = np.random.default_rng(5)
+    image, keypoints = dotted_image(rng)
+    box = np.array([70.0, 20.0, 350.0, 270.0], np.float32)
+    plain = crop_person(image, box, keypoints, np.ones(133), None, SIZE_WH, None, rng)
+    for probability in (0.0, 1.0):
+        geometry = replace(NO_CHANGE, **{name: probability})
+        for _ in range(8):
+            sample = crop_person(image, box, keypoints, np.ones(133), None, SIZE_WH, geometry, rng)
+            changed = not np.allclose(sample.keypoints_px, plain.keypoints_px, atol=1e-3)
+            assert changed == bool(probability)
+            assert _is_flipped(sample, keypoints) == (name == "flip_prob" and probability == 1)
+
+
 def _is_flipped(sample, keypoints):
     """By the sense of a triangle, which turning and scaling do not change."""
 
