@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rtmpose3d.errors import InputError, OutputError
-from rtmpose3d.sinks.images import write_image
+from rtmpose3d.sinks.images import IMAGE_SUFFIXES, encode_image, write_image
 
 
 @pytest.fixture
@@ -50,3 +50,9 @@ def test_an_image_too_large_for_its_format_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match="cannot be"):
         write_image(tmp_path / "a.jpg", np.zeros((1, 70_000, 3), np.uint8))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", IMAGE_SUFFIXES)
+def test_encoding_prints_nothing(suffix, capfd):
+    encode_image(np.full((8, 9, 3), 80, np.uint8), suffix)
+    assert capfd.readouterr() == ("", "")

@@ -12,7 +12,13 @@ from rtmpose3d.structures.arrays import Image
 from rtmpose3d.structures.atomic import atomic_write
 
 QUALITY = 92  # of JPEG and WebP, 0 to 100
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+_QUALITY_SETTINGS = {  # OpenCV warns of a setting that is of another format
+    ".jpg": (cv2.IMWRITE_JPEG_QUALITY,),
+    ".jpeg": (cv2.IMWRITE_JPEG_QUALITY,),
+    ".png": (),
+    ".webp": (cv2.IMWRITE_WEBP_QUALITY,),
+}
+IMAGE_SUFFIXES = tuple(_QUALITY_SETTINGS)
 
 
 def write_image(path: str | Path, image: Image, *, quality: int = QUALITY) -> Path:
@@ -52,7 +58,7 @@ def encode_image(image: Image, suffix: str, *, quality: int = QUALITY) -> bytes:
         raise InputError(
             f"unknown suffix {suffix!r} of an image file; known: {', '.join(IMAGE_SUFFIXES)}"
         )
-    settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_WEBP_QUALITY, quality]
+    settings = [part for name in _QUALITY_SETTINGS[suffix.lower()] for part in (name, quality)]
     try:
         done, data = cv2.imencode(suffix.lower(), np.ascontiguousarray(image), settings)
     except cv2.error as error:
