@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from rtmpose3d.synth import ShotSettings, World, make_shot
-from rtmpose3d.synth.output.coco import coco_annotations, rle_counts, rle_string
+from rtmpose3d.synth.output.coco import PEOPLE_PER_IMAGE, coco_annotations, rle_counts, rle_string
 
 
 def test_run_lengths_go_down_the_columns_and_start_with_zeros() -> None:
@@ -77,3 +79,47 @@ def test_the_document_has_coco_wholebody_fields_that_agree_with_each_other(world
         assert y >= 0
         assert x + w <= 640
         assert y + h <= 480
+
+
+def test_fields_of_the_document_are_those_of_the_labels(world: World) -> None:
+    samples = [s for shot in range(6) for s in make_shot(world, shot, ShotSettings())]
+    document = coco_annotations(samples, 0, {}, [])
+    by_id = {annotation["id"]: annotation for annotation in document["annotations"]}
+    clipped = 0
+    for image_id, sample in enumerate(samples):
+        written = document["images"][image_id]["camera"]["camera_from_world"]
+        np.testing.assert_allclose(written, sample.view.camera_from_world, atol=1e-8)
+        for labels in sample.labels:
+            if not labels.visible_area_px:
+                continue
+            annotation = by_id[image_id * PEOPLE_PER_IMAGE + labels.person_index + 1]
+            hips = labels.keypoints_camera_m[[11, 12], 2]
+            assert annotation["root_depth_m"] == pytest.approx(hips.mean(), abs=1e-6)
+            for name, box in (
+                ("bbox", labels.box_xyxy),
+                ("bbox_full", labels.full_box_xyxy),
+                ("bbox_visible", labels.visible_box_xyxy),
+            ):
+                x, y, width, height = annotation[name]
+                corners = np.array([x, y, x + width, y + height]) - 0.5
+                np.testing.assert_allclose(corners, box, atol=2e-3, err_msg=name)
+            clipped += bool(np.abs(labels.full_box_xyxy - labels.box_xyxy).max() > 1)
+    assert clipped
+
+
+def test_people_without_a_visible_pixel_are_not_annotated(world: World) -> None:
+    (sample,) = make_shot(world, 1, ShotSettings())
+    hidden = replace(sample.labels[0], visible_area_px=0)
+    others = tuple(sample.labels[1:])
+    document = coco_annotations([replace(sample, labels=(hidden, *others))], 0, {}, [])
+    visible = sum(labels.visible_area_px > 0 for labels in others)
+    assert len(document["annotations"]) == visible
+
+
+def test_the_skeleton_counts_keypoints_from_1() -> None:
+    (category,) = coco_annotations([], 0, {}, [])["categories"]
+    names = category["keypoints"]
+    bones = {frozenset((names[a - 1], names[b - 1])) for a, b in category["skeleton"]}
+    assert frozenset(("left_elbow", "left_wrist")) in bones
+    assert frozenset(("right_knee", "right_ankle")) in bones
+    assert min(min(bone) for bone in category["skeleton"]) == 1

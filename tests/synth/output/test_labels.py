@@ -10,6 +10,7 @@ from rtmpose3d.synth.output.labels import (
     OCCLUDED,
     OUTSIDE,
     VISIBLE,
+    PersonLabels,
     keypoint_visibility,
     label_people,
     mask_box,
@@ -99,3 +100,36 @@ def test_people_behind_the_camera_have_no_box_and_no_labels(
     assert (to_camera(away, two_people.people[0].keypoints_world)[:, 2] < 0).all()
     assert silhouette_box(two_people.people[0], away) is None
     assert label_people(two_people.people, away, renderer.render(two_people, away)) == []
+
+
+def test_boxes_of_people_at_the_border_are_clipped_but_for_the_full_box(
+    renderer: Renderer, two_people: Scene, view: CameraView
+) -> None:
+    person = two_people.people[0]
+    right = view.camera_from_world[0, :3]  # of the image, in the world
+
+    def labels(step_m: float) -> list[PersonLabels]:
+        step = right * step_m
+        matrices = person.bone_matrices.copy()
+        matrices[:, :, 3] += step
+        moved = replace(
+            person, bone_matrices=matrices, keypoints_world=person.keypoints_world + step
+        )
+        scene = replace(two_people, people=(moved,))
+        return label_people(scene.people, view, renderer.render(scene, view))
+
+    width = view.camera.width
+    for direction in (-1, 1):
+        steps = direction * np.linspace(0.2, 4.0, 20)
+        found = [labels(step) for step in steps]
+        partly = [
+            one
+            for one in (people[0] for people in found if people)
+            if one.full_box_xyxy[0] < -0.5 or one.full_box_xyxy[2] > width - 0.5
+        ]
+        assert partly
+        for one in partly:
+            assert one.box_xyxy[0] >= -0.5
+            assert one.box_xyxy[2] <= width - 0.5
+            assert one.full_box_xyxy[2] - one.full_box_xyxy[0] > 30
+        assert found[-1] == []  # outside the image, though at the height of the image

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rtmpose3d.synth import Degradation
-from rtmpose3d.synth.render.camera_effects import NO_DEGRADATION, degrade
+from rtmpose3d.synth.render.camera_effects import NO_DEGRADATION, _saturation, degrade
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (61, 47, 3)).astype(np.uint8)
 NAMES = ["blur", "motion", "low_resolution", "tone", "colour", "grey", "noise", "jpeg"]
@@ -102,3 +102,49 @@ def test_a_lower_jpeg_quality_loses_more() -> None:
         return float(np.mean([np.abs(image.astype(float) - grey).mean() for image in images]))
 
     assert loss(5) > 2 * loss(94)
+
+
+@pytest.mark.parametrize("name", ["blur", "motion", "low_resolution"])
+def test_blurs_keep_a_constant_image(name: str) -> None:
+    constant = np.full((70, 90, 3), (40, 100, 200), np.uint8)
+    settings = replace(_only(name), blur_px=6.0, motion_px=60.0)
+    for seed in range(6):
+        degraded = degrade(constant, np.random.default_rng(seed), settings)
+        assert np.abs(degraded.astype(int) - constant).max() <= 1
+
+
+def test_tone_keeps_the_order_of_brightness() -> None:
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 20, axis=0).repeat(3, axis=2)
+    for seed in range(20):
+        toned = degrade(ramp, np.random.default_rng(seed), _only("tone"))[0].astype(int)
+        assert (np.diff(toned, axis=0) >= 0).all()
+
+
+def test_colour_casts_tint_grey_images() -> None:
+    grey = np.full((30, 40, 3), 128, np.uint8)
+    spreads = [
+        np.ptp(degrade(grey, np.random.default_rng(seed), _only("colour"))[0, 0].astype(int))
+        for seed in range(20)
+    ]
+    assert np.median(spreads) >= 2
+
+
+def test_saturation_0_is_grey_and_1_changes_nothing() -> None:
+    colours = np.random.default_rng(1).uniform(0, 1, (50, 3))
+    grey = colours @ _saturation(0.0).T
+    np.testing.assert_allclose(grey, np.repeat(grey[:, :1], 3, axis=1))
+    np.testing.assert_allclose(colours @ _saturation(1.0).T, colours)
+    np.testing.assert_allclose(colours @ _saturation(0.4).T, 0.6 * grey + 0.4 * colours, atol=1e-12)
+
+
+def test_blur_scales_with_the_height_of_the_image() -> None:
+    def width_px(height: int) -> float:
+        edge = np.zeros((height, 3 * height, 3), np.uint8)
+        edge[:, 3 * height // 2 :] = 250
+        settings = replace(_only("blur"), blur_px=8.0)
+        row = degrade(edge, np.random.default_rng(2), settings)[height // 2, :, 0].astype(float)
+        slope = np.diff(row) / 250
+        x = np.arange(len(slope))
+        return float(np.sqrt((slope * x**2).sum() - (slope * x).sum() ** 2))
+
+    assert width_px(512) == pytest.approx(2 * width_px(256), rel=0.15)

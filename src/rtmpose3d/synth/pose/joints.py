@@ -8,7 +8,8 @@ trunk.
 arm_raise is the angle of the upper arm from straight down, arm_plane the plane in which it is
 raised: 0 to the front, 90 to the side, 180 to the back, below 0 across the body. Positive: neck
 and spine bend forwards, side and twist are to the person's left; arm_twist and hip_twist are
-inwards; forearm is pronation (palm down); wrist bends to the palm, wrist_side to the thumb.
+inwards; forearm is pronation (palm down); wrist bends to the palm, wrist_side to the thumb; ankle
+and toes bend up, ankle_roll lifts the inner edge of the foot.
 """
 
 from __future__ import annotations
