@@ -15,7 +15,7 @@ from rtmpose3d.skeletons import HIPS
 from rtmpose3d.structures.arrays import FloatArray, Image
 from rtmpose3d.viz import keypoint_chart, standing_person
 from rtmpose3d.viz.bodies import draw_bodies, draw_shadows, visible_bodies
-from rtmpose3d.viz.capsules import capsules, paint
+from rtmpose3d.viz.capsules import capsules, paint_capsules
 from rtmpose3d.viz.ground import INK, draw_arrow, draw_grid
 from rtmpose3d.viz.palette import RGB
 from rtmpose3d.viz.scene import View, fit_view
@@ -130,11 +130,11 @@ def _draw_camera(scene: Image, view: View, position: FloatArray) -> None:
     corners *= (half_width, 1.0, half_height)
     xy, _, _ = view.project(np.concatenate([position[None], position + corners]))
     stand, _, _ = view.project(np.array([position, [position[0], position[1], 0.0]]))
-    paint(scene, capsules(stand[:1], stand[1:], 2.0, QUIET, 0.5))
+    paint_capsules(scene, capsules(stand[:1], stand[1:], 2.0, QUIET, 0.5))
     rays = capsules(np.repeat(xy[:1], 4, axis=0), xy[1:], 2.0, INK)
     rim = capsules(xy[1:], np.roll(xy[1:], -1, axis=0), 2.0, INK)
-    paint(scene, rays)
-    paint(scene, rim)
+    paint_capsules(scene, rays)
+    paint_capsules(scene, rim)
     middle = stand.mean(axis=0)
     draw_text(scene, (middle[0] + 14, middle[1] + 20), "camera", 24, QUIET)
 
@@ -160,7 +160,7 @@ def _image_panel(person: FloatArray) -> Image:
     draw_bodies(image, flat, visible_bodies(relative[None], np.ones((1, 133)), 0.5), 0.0)
     low, high = xy.min(axis=0) - 12, xy.max(axis=0) + np.array([12, 6])
     box = np.array([low, [high[0], low[1]], high, [low[0], high[1]]])
-    paint(image, capsules(box, np.roll(box, -1, axis=0), 1.2, (90, 98, 112)))
+    paint_capsules(image, capsules(box, np.roll(box, -1, axis=0), 1.2, (90, 98, 112)))
     draw_text(image, (low[0], low[1] - 16), "x1, y1", 22, INK)
     draw_text(image, (high[0], min(high[1] + 4, height - 14)), " x2, y2", 22, INK)
     panel[top : top + height, left : left + width] = image
