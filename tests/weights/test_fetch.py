@@ -288,7 +288,7 @@ def test_a_hub_that_cannot_be_reached_is_an_error_at_once(monkeypatch):
 
 def test_a_wrong_file_on_the_hub_is_refused(server):
     server.files[HUB_PATH] = b"something else"
-    with pytest.raises(DownloadError, match=r"what the hub sent is not the published file"):
+    with pytest.raises(DownloadError, match=r"the hub's file is not the published file"):
         fetch(BY_HUB)
 
 

@@ -115,14 +115,10 @@ def collect_matches(
         for image_poses, assigned in zip(poses, assignments, strict=True)
         for pose in assigned.tolist()
     ]
-    count, has_3d = (
-        len(records),
-        all(p is NO_POSES or p.keypoints_camera_m is not None for p in poses),
-    )
-    predicted, in_camera = (
-        np.full((count, NUM_KEYPOINTS, 2), np.nan),
-        np.full((count, NUM_KEYPOINTS, 3), np.nan),
-    )
+    count = len(records)
+    has_3d = all(p is NO_POSES or p.keypoints_camera_m is not None for p in poses)
+    predicted = np.full((count, NUM_KEYPOINTS, 2), np.nan)
+    in_camera = np.full((count, NUM_KEYPOINTS, 3), np.nan)
     confidence, scores = np.zeros((count, NUM_KEYPOINTS)), np.zeros(count)
     for i, (image_poses, pose) in enumerate(rows):
         if pose < 0:
@@ -156,7 +152,7 @@ def assign_by_iou(image: AnnotatedImage, chosen: Sequence[int], boxes: Detection
     """(G',) row of the detection of each chosen person, -1 for none.
 
     All people of the image are matched, so that a detection of a crowd or of an ignored person
-    is not assigned to somebody else.
+    is not assigned to another person.
 
     Args:
         image: annotated.

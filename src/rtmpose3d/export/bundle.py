@@ -282,7 +282,7 @@ def _update_card(card: Path, rows: Mapping[str, str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command; exits with the text of an error."""
+    """Runs the command; exits with the message of an error."""
     parser = argparse.ArgumentParser(
         prog="python -m rtmpose3d.export.bundle",
         description="Put trained weights into the package.",

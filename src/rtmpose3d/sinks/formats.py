@@ -13,7 +13,7 @@ from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.sinks.csv_files import CsvSink
 from rtmpose3d.sinks.image_files import ImageSink
 from rtmpose3d.sinks.images import IMAGE_SUFFIXES
-from rtmpose3d.sinks.json_files import JsonLinesSink, JsonSink, read_json, read_json_lines
+from rtmpose3d.sinks.json_files import JsonLinesSink, JsonSink, read_json_lines, read_json_result
 from rtmpose3d.sinks.npz_files import NpzSink, read_npz
 from rtmpose3d.sinks.per_result import FilePerResultSink
 from rtmpose3d.sinks.sink import FileSink, Sink
@@ -51,7 +51,7 @@ FORMATS: dict[str, Format] = {
         suffixes=(".json",),
         description="one result: everything, rounded",
         sink=JsonSink,
-        read=read_json,
+        read=read_json_result,
     ),
     "jsonl": Format(
         suffixes=(".jsonl",),

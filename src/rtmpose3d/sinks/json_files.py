@@ -52,7 +52,7 @@ class JsonLinesSink(FileSink):
         self._file.write(_compact(result_to_dict(result)).encode("ascii") + b"\n")
 
 
-def read_json(path: Path) -> Iterator[PoseResult]:
+def read_json_result(path: Path) -> Iterator[PoseResult]:
     """The one result of a .json file.
 
     Raises:

@@ -26,7 +26,7 @@ from rtmpose3d.synth.scene import (
     SceneSettings,
 )
 
-MAX_PEOPLE = 12
+MAX_PEOPLE_PER_SCENE = 12
 CAST_SIZE = 24  # dressed bodies; a new block of them takes about 0.06 s each
 _STREAMS = {"image": 1, "crops": 2, "scenes": 3, "kit": 4}
 
@@ -79,9 +79,10 @@ class WorldSettings:
         if self.split not in ASSET_SPLITS:
             raise UnknownNameError("split", self.split, ASSET_SPLITS)
         low, high = self.people
-        if not 1 <= low <= high <= MAX_PEOPLE:
+        if not 1 <= low <= high <= MAX_PEOPLE_PER_SCENE:
             raise InputError(
-                f"people is the minimum and maximum per scene, 1 to {MAX_PEOPLE}, got {low}-{high}"
+                "people is the minimum and maximum per scene, 1 to "
+                f"{MAX_PEOPLE_PER_SCENE}, got {low}-{high}"
             )
         if self.seed < 0:
             raise InputError(f"seed must be 0 or more, got {self.seed}")

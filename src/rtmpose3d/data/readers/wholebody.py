@@ -96,12 +96,12 @@ def _build_rendered(row: CocoRow) -> BuildResult:
     width, height = row.size_wh
     entry = cast("Mapping[str, Mapping[str, float]]", row.image)["camera"]
     intrinsics = {name: float(entry[name]) for name in ("fx", "fy", "cx", "cy")}
-    shown = points[PART_INDICES["body_with_feet"], 2] > 0
-    clear = shown & ~occluded[PART_INDICES["body_with_feet"]]
+    in_image = points[PART_INDICES["body_with_feet"], 2] > 0
+    unoccluded = in_image & ~occluded[PART_INDICES["body_with_feet"]]
     return build_record(
         row,
         labels,
         labelled=int(np.nansum(visible)),
-        ignored=bool(shown.sum() < MIN_BODY_KEYPOINTS or clear.sum() < MIN_UNOCCLUDED),
+        ignored=bool(in_image.sum() < MIN_BODY_KEYPOINTS or unoccluded.sum() < MIN_UNOCCLUDED),
         camera=Camera(**intrinsics, width=width, height=height),
     )

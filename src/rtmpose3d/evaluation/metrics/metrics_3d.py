@@ -21,7 +21,7 @@ from rtmpose3d.skeletons import HIPS, PART_INDICES, WHOLEBODY
 from rtmpose3d.structures import BoolArray, FloatArray, IntArray
 
 PARTS_3D = ("wholebody", "body_with_feet", "face", "hands", "left_hand", "right_hand")
-HANDS = ("left_hand", "right_hand")
+HAND_PARTS = ("left_hand", "right_hand")
 OWN_ROOTS = {  # root of the part's own alignment; the hands' own wrists, as in H3WB's script
     "face": WHOLEBODY.index("nose"),
     "left_hand": WHOLEBODY.index("left_hand_root"),
@@ -174,7 +174,7 @@ def _part_metrics(poses: Poses3D, part: str) -> Metrics3D:
 def _pa_mpjpe_mm(poses: Poses3D, part: str) -> float:
     """PA-MPJPE; each hand is aligned separately."""
     errors, weights = [], []
-    for side in HANDS if part == "hands" else (part,):
+    for side in HAND_PARTS if part == "hands" else (part,):
         index = PART_INDICES[side]
         use = poses.annotated[:, index]
         errors.append(pa_mpjpe(poses.predicted[:, index], poses.truth[:, index], use))
@@ -188,7 +188,7 @@ def _own_root_mpjpe_mm(poses: Poses3D, part: str) -> float:
     People without the root do not count.
     """
     if part == "hands":
-        return float(np.mean([_own_root_mpjpe_mm(poses, side) for side in HANDS]))
+        return float(np.mean([_own_root_mpjpe_mm(poses, side) for side in HAND_PARTS]))
     if part not in OWN_ROOTS:
         return float("nan")
     root, index = OWN_ROOTS[part], PART_INDICES[part]

@@ -41,7 +41,7 @@ from rtmpose3d.sinks import load_result
 from rtmpose3d.skeletons import NUM_KEYPOINTS, PART_INDICES, WHOLEBODY
 from rtmpose3d.structures import Detections, FloatArray, PoseResult
 
-TITLE = "COCO-WholeBody"
+_TITLE = "COCO-WholeBody"
 COCO_PARTS: Mapping[str, str] = {
     "wholebody": "wholebody",
     "body": "body",
@@ -98,7 +98,7 @@ class CocoWholeBodyProtocol:
     @property
     def title(self) -> str:
         """Name for reports."""
-        return TITLE
+        return _TITLE
 
     def counts(self, record: PoseRecord) -> bool:
         """Whether a person is cropped and counts for errors in pixels.
@@ -195,7 +195,7 @@ class CocoWholeBodyProtocol:
         by_id = {i.image_id: poses[i.path] for i in images if i.path in poses}
         oks = matches.oks
         return Evaluation(
-            title=TITLE,
+            title=_TITLE,
             metrics={
                 "ap_ar": tables.coco_document(ap),
                 "parts": tables.document_2d(parts),

@@ -35,15 +35,15 @@ from rtmpose3d.skeletons import NUM_KEYPOINTS
 from rtmpose3d.structures import FloatArray
 from rtmpose3d.structures.atomic import atomic_write
 
-TITLE = "H3WB"
+_TITLE = "H3WB"
 MM_DECIMALS = 3
-_DATASET = DatasetProtocol(title=TITLE)
+_DATASET = DatasetProtocol(title=_TITLE)
 
 
 class H3wbProtocol:
     """The six metrics of H3WB's official script, and those of any 3D dataset."""
 
-    title = TITLE
+    title = _TITLE
 
     def counts(self, record: PoseRecord) -> bool:
         """Whether a person counts; see `DatasetProtocol.counts`."""
@@ -53,7 +53,7 @@ class H3wbProtocol:
         """Scores the results of a model; see `evaluate.Protocol`."""
         matches = _DATASET.match(predicted, detected=options.boxes != "annotated")
         count = len(predicted.images)
-        return score_matches(TITLE, matches, count, first_tables=[_official(matches)])
+        return score_matches(_TITLE, matches, count, first_tables=[_official(matches)])
 
     def score_files(self, annotations: Path, predictions: Path) -> Evaluation:
         """Scores poses in leaderboard files; nothing is known of images, boxes and cameras.
@@ -67,7 +67,7 @@ class H3wbProtocol:
         by_part, _, by_keypoint = in_tables
         case_errors, captions = cases_3d(errors_m)
         return Evaluation(
-            title=TITLE,
+            title=_TITLE,
             metrics={name: value for name, value in document.items() if name != "root"},
             tables=[_official(matches), by_part, by_keypoint],
             summary=2,

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from rtmpose3d.structures.atomic import atomic_write
 
-Cell = str | float | int | None
 Json = Mapping[str, object]
 
 

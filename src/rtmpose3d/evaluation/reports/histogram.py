@@ -16,7 +16,7 @@ PANEL_WH = (620, 360)
 LEFT, TOP, RIGHT, BOTTOM = 70, 62, 24, 62
 HISTOGRAM_BINS = 40
 GAP_BINS = 3  # before the last bar
-COLUMNS = 2
+PANELS_PER_ROW = 2
 HEAD_PX = 76
 BACKGROUND_BGR, GRID_BGR, BAR_BGR, OVERFLOW_BGR = (
     (255, 255, 255),
@@ -72,9 +72,11 @@ def draw_histograms(errors: Mapping[str, FloatArray], axis: ErrorAxis, title: st
     annotated = {name: values for name, values in errors.items() if len(values)} or errors
     chosen = axis.widened(np.concatenate(list(annotated.values())))
     panels = [_panel(name, values, chosen) for name, values in annotated.items()]
-    while len(panels) % COLUMNS:
+    while len(panels) % PANELS_PER_ROW:
         panels.append(np.full_like(panels[0], 255))
-    rows = [np.hstack(panels[i : i + COLUMNS]) for i in range(0, len(panels), COLUMNS)]
+    rows = [
+        np.hstack(panels[i : i + PANELS_PER_ROW]) for i in range(0, len(panels), PANELS_PER_ROW)
+    ]
     head = np.full((HEAD_PX, rows[0].shape[1], 3), BACKGROUND_BGR, np.uint8)
     draw_text(head, (LEFT, 44), title, 26, INK)
     return np.vstack([head, *rows]).astype(np.uint8)

@@ -21,7 +21,7 @@ LABEL_PX = 15
 CAPTION_PX = 44
 INK, MUTED = (40, 46, 58), (110, 118, 132)
 SEPARATOR_PX = 2  # between the two images of a case
-COLUMNS = 4  # cases per row
+CASES_PER_ROW = 4
 CASES = 24
 MAX_MISSED = 0.5  # share of cases of people who were not detected: they show no pose
 
@@ -59,7 +59,7 @@ def draw_cases(people: MatchedPeople, rows: Sequence[int], texts: Sequence[str])
         InputError: no rows, or an image that cannot be read.
     """
     tiles = [_case(people, row, text) for row, text in zip(rows, texts, strict=True)]
-    columns = min(COLUMNS, max(len(tiles), 1))
+    columns = min(CASES_PER_ROW, max(len(tiles), 1))
     return lay_out(tiles, width_px=GAP_PX + columns * (2 * TILE_WH[0] + SEPARATOR_PX + GAP_PX))
 
 

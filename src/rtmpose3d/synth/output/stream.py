@@ -41,7 +41,7 @@ _QUEUED_BATCHES = 2  # per worker
 _POLL_S = 1.0  # interval of checks whether a worker has died
 CROPS_PER_CAST, IMAGES_PER_CAST = 4096, 1024  # before bodies and clothes are replaced
 
-Batch = TypeVar("Batch")
+_Batch = TypeVar("_Batch")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,18 +85,18 @@ class StreamPlan:
             raise InputError(f"batch_size must be 1 or more, workers and first_batch 0: {self}")
 
 
-class _Stream(Generic[Batch]):
+class _Stream(Generic[_Batch]):
     """An endless iterator that can be closed."""
 
     def __init__(
-        self, settings: WorldSettings, make: Callable[[World, int], Batch], plan: StreamPlan
+        self, settings: WorldSettings, make: Callable[[World, int], _Batch], plan: StreamPlan
     ) -> None:
         self._batches = _Batches(settings, make, plan)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[_Batch]:
         return self
 
-    def __next__(self) -> Batch:
+    def __next__(self) -> _Batch:
         return self._batches.next()
 
     def __enter__(self) -> Self:
@@ -246,20 +246,20 @@ def _sample_image_size(rng: np.random.Generator, size_wh: tuple[int, int]) -> tu
     return max(32, round(height * aspect)), height
 
 
-class _Batches(Generic[Batch]):
+class _Batches(Generic[_Batch]):
     """Batches in order, rendered round-robin by worker processes, or in this process."""
 
     def __init__(
         self,
         settings: WorldSettings,
-        make: Callable[[World, int], Batch],
+        make: Callable[[World, int], _Batch],
         plan: StreamPlan,
     ) -> None:
         self._settings, self._make = settings, make
         self._number = plan.first_batch
         self._world: World | None = None
         self._workers: list[BaseProcess] = []
-        self._queues: list[Queue[tuple[str | None, Batch | None]]] = []
+        self._queues: list[Queue[tuple[str | None, _Batch | None]]] = []
         self._first = plan.first_batch
         self._closed = False
         context = get_context("spawn")  # a forked copy of an OpenGL context does not work
@@ -275,7 +275,7 @@ class _Batches(Generic[Batch]):
             self._workers.append(process)
             self._queues.append(ready)
 
-    def next(self) -> Batch:
+    def next(self) -> _Batch:
         if self._closed:
             raise InputError("the stream is closed; make a new one")
         number, self._number = self._number, self._number + 1
@@ -285,7 +285,7 @@ class _Batches(Generic[Batch]):
             self._world = World(self._settings)
         return self._make(self._world, number)
 
-    def _receive(self, worker: int) -> Batch:
+    def _receive(self, worker: int) -> _Batch:
         while True:
             try:
                 failure, batch = self._queues[worker].get(timeout=_POLL_S)
@@ -320,9 +320,9 @@ class _Batches(Generic[Batch]):
 
 def _work(
     settings: WorldSettings,
-    make: Callable[[World, int], Batch],
+    make: Callable[[World, int], _Batch],
     numbers: Iterator[int],
-    ready: Queue[tuple[str | None, Batch | None]],
+    ready: Queue[tuple[str | None, _Batch | None]],
     stop: Event,
 ) -> None:
     """Main function of a worker: renders batches until it is stopped or its parent has died."""

@@ -69,7 +69,7 @@ class Touch:
 
 @dataclass(frozen=True, kw_only=True)
 class Reach:
-    """Goal of a hand: a point in posing.
+    """Goal of a hand: a point in front of the chest.
 
     Attributes:
         side: the hand.

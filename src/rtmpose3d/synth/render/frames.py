@@ -255,7 +255,7 @@ def paint_backdrop(job: RenderJob, canvas: Image) -> None:
 
 
 def centre_backdrop(camera: Camera, backdrop: Image) -> FloatArray:
-    """(3, 3) backdrop from image: centred, just large enough to centre_backdrop the image."""
+    """(3, 3) backdrop from image: centred, just large enough to cover the image."""
     height, width = backdrop.shape[:2]
     scale = min(width / camera.width, height / camera.height)
     return np.array(

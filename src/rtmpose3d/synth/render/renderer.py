@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 BACKGROUND, PROP = 0, 255
 """Owners of pixels: backdrop and floor; props. People are 1, 2, ... in the scene's order."""
-MAX_PEOPLE = BACKDROP - 1
-MAX_BONES = 256
+MAX_OWNERS = BACKDROP - 1
+MAX_PERSON_BONES = 256  # ids are stored in a byte
 _SOFT_SHADOWS_FROM_PX = 320  # in smaller images one bilinear lookup is soft enough
 _BLOCK_ALIGNMENT = 256  # the largest that OpenGL allows a device to require
-_BONES_BYTES = MAX_BONES * 3 * 4 * 4
+_BONES_BYTES = MAX_PERSON_BONES * 3 * 4 * 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -129,13 +129,13 @@ class Renderer:
         if max(job.size_wh) > max_px or min(job.size_wh) < 1:
             raise InputError(f"an image's sides must be 1 to {max_px} px, got {job.size_wh}")
         people = job.scene.people
-        if len(people) > MAX_PEOPLE:
-            raise InputError(f"a scene holds at most {MAX_PEOPLE} people, got {len(people)}")
+        if len(people) > MAX_OWNERS:
+            raise InputError(f"a scene holds at most {MAX_OWNERS} people, got {len(people)}")
         for person in people:
             shape = person.bone_matrices.shape
-            if shape[0] > MAX_BONES or shape[1:] != (3, 4):
+            if shape[0] > MAX_PERSON_BONES or shape[1:] != (3, 4):
                 raise InputError(
-                    f"bone_matrices must be (B, 3, 4) with B at most {MAX_BONES}, got {shape}"
+                    f"bone_matrices must be (B, 3, 4), B at most {MAX_PERSON_BONES}, got {shape}"
                 )
 
     def _render_batch(self, jobs: Sequence[RenderJob]) -> list[RenderedImage]:
@@ -170,7 +170,7 @@ class Renderer:
         frames = np.zeros((len(plan.images), stride // 4), np.float32)
         for row, image in zip(frames, plan.images, strict=True):
             row[:FRAME_FLOATS] = image.frame
-        bones = np.zeros((max(len(plan.bones), 1), MAX_BONES, 3, 4), np.float32)
+        bones = np.zeros((max(len(plan.bones), 1), MAX_PERSON_BONES, 3, 4), np.float32)
         for block, matrices in zip(bones, plan.bones, strict=False):
             block[: len(matrices)] = matrices
         self._frames.orphan(frames.nbytes)

@@ -120,7 +120,7 @@ def read_image(path: Path) -> Image:
 
 
 def assign_split(location: str) -> AssetSplit:
-    """AssetSplit of a location, independent of all other locations."""
+    """Split that a location belongs to, independent of all other locations."""
     return "val" if zlib.crc32(location.encode()) % 1000 < 1000 * _VAL_FRACTION else "train"
 
 

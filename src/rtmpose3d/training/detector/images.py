@@ -16,7 +16,7 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.sources import load_image
 from rtmpose3d.structures import BoolArray, FloatArray, Image, UInt8Array
 
-MIN_SHOWN_FRACTION = 0.15  # of a person's box; less visible people are ignored
+MIN_INSIDE_FRACTION = 0.15  # of a person's box inside the window; others are ignored
 MIN_BOX_SIDE_PX = 6.0  # of a box in the network's input; smaller ones are ignored
 
 
@@ -202,7 +202,7 @@ def clip_boxes(
     clipped = boxes_xyxy.astype(np.float64).reshape(-1, 2, 2).clip(low, high).reshape(-1, 4)
     sides = clipped[:, 2:] - clipped[:, :2]
     full = np.prod(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], axis=1)
-    shown = np.prod(sides, axis=1) / np.maximum(full, 1e-9)
-    inside = (sides > 1).all(axis=1)
-    remains = (shown < MIN_SHOWN_FRACTION) | (sides.min(axis=1, initial=np.inf) < MIN_BOX_SIDE_PX)
-    return clipped[inside].astype(np.float32), (ignored | remains)[inside]
+    inside = np.prod(sides, axis=1) / np.maximum(full, 1e-9)
+    overlaps = (sides > 1).all(axis=1)
+    remains = (inside < MIN_INSIDE_FRACTION) | (sides.min(axis=1, initial=np.inf) < MIN_BOX_SIDE_PX)
+    return clipped[overlaps].astype(np.float32), (ignored | remains)[overlaps]

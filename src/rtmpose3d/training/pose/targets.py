@@ -82,7 +82,7 @@ class LabelTables:
             keypoints_px: (N, K, 2) pixels of the crop; must be finite where visible.
             visible: (N, K) in [0, 1].
             relative_depth_m: (N, K) metres behind the root, nan where unknown; None for 2D.
-                PaddedBoxes and keypoints without it keep their x and y, and get no label in z.
+                People and keypoints without it keep their x and y, and get no label in z.
 
         Returns:
             On the tables' device.

@@ -1,4 +1,4 @@
-"""Checkpoint files as named arrays, read without torch and without running what is in them."""
+"""Checkpoint files as named arrays, read without torch and without running their pickle."""
 
 from rtmpose3d.weights.checkpoints.matching import match_weights
 from rtmpose3d.weights.checkpoints.reading import read_checkpoint, read_meta

@@ -1,4 +1,4 @@
-"""File types recognised by their first bytes, so that a wrong file gets a helpful refusal."""
+"""File types recognised by their first bytes, so that an error names the type of a wrong file."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def is_legacy_torch(head: bytes) -> bool:
     return head[:1] == b"\x80" and b"\x8a\x0a" + LEGACY_MAGIC.to_bytes(10, "little") in head[:32]
 
 
-def refusal(path: Path, head: bytes, size: int) -> WeightsError:
+def wrong_file_error(path: Path, head: bytes, size: int) -> WeightsError:
     """The error for a file that is no checkpoint: its actual type, and what to do."""
     what, advice = _file_type(path, head)
     return WeightsError(f"{path} ({size} bytes) is {what}; {advice}")

@@ -1,4 +1,4 @@
-"""Checkpoint files as named arrays, whatever wraps them: state_dict, model, `module.`, DWPose."""
+"""Checkpoint files as named arrays, unwrapped: state_dict, model, `module.`, DWPose."""
 
 from __future__ import annotations
 

@@ -18,7 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtmpose3d.errors import WeightsError
-from rtmpose3d.weights.checkpoints.file_types import ZIP_MAGIC, is_legacy_torch, read_head, refusal
+from rtmpose3d.weights.checkpoints.file_types import (
+    ZIP_MAGIC,
+    is_legacy_torch,
+    read_head,
+    wrong_file_error,
+)
 from rtmpose3d.weights.checkpoints.inert_pickle import load
 from rtmpose3d.weights.checkpoints.pickle_values import PickleFormatError
 from rtmpose3d.weights.checkpoints.tensor_refs import (
@@ -156,12 +161,12 @@ def open_torch_file(path: Path | str) -> Iterator[TorchFile]:
         The open file; arrays read from it stay valid after it is closed.
 
     Raises:
-        WeightsError: it is of another type, damaged or cut short; the text says which.
+        WeightsError: it is of another type, damaged or cut short; the message says which.
     """
     path = Path(path)
     head, size = read_head(path)
     if not (head.startswith(ZIP_MAGIC) or is_legacy_torch(head)):
-        raise refusal(path, head, size)
+        raise wrong_file_error(path, head, size)
     with path.open("rb") as handle:
         try:
             parse = _open_zip if head.startswith(ZIP_MAGIC) else _open_legacy

@@ -18,7 +18,7 @@ _ENCRYPTED = 0x1
 
 
 class ContainerError(ValueError):
-    """The file's structure is damaged or not that of a checkpoint; the text completes 'it ...'."""
+    """The file is damaged or no checkpoint; the message completes 'it ...'."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The folders of downloaded files: their location, what is known of each file, how to clear them.
+"""Folders of downloaded files: their location, a note on each file, and clearing.
 
 For each file, a note of its own (`.NAME.rtmpose3d.json`) records whether this package downloaded it
 and which hash was found right, so that `clear_cache` deletes only what was downloaded, and nothing
@@ -164,7 +164,7 @@ def _clear_folder(folder: Path) -> list[Path]:
 
 
 def _delete(target: Path) -> list[Path]:
-    """Deletes what this package downloaded of a file, whole or unfinished."""
+    """Deletes a file that this package downloaded, complete or unfinished."""
     note = read_note(target)
     if not note.downloaded:
         return []

@@ -1,6 +1,6 @@
 """`fetch` a published file: from the disk if it is there, else from the hub, else by its addresses.
 
-What lands is checked against the sha256 in the file's name; two processes that want the same file
+A download is checked against the sha256 in the file's name; two processes that want the same file
 download it once. An error names the file, each source and why it failed, and where to put the file
 by hand.
 """
@@ -68,7 +68,7 @@ def fetch(file: WeightsFile, *, cache_dir: Path | str | None = None) -> Path:
             the hub's own cache.
 
     Raises:
-        DownloadError: it cannot be had; the text says why and where to put it by hand.
+        DownloadError: it cannot be obtained; the message says why and where to put it by hand.
         WeightsError: the package's own file is missing.
     """
     if isinstance(file, BundledFile):
@@ -132,7 +132,7 @@ def _from_hub(file: RemoteFile, target: Path, cache: Path) -> Path:
     path = download_from_hub(file.hub_repo, file.name, cache, again=damaged)
     fault = _known_fault(path, file, target)
     if fault is not None:
-        raise TransferError(f"what the hub sent is not the published file ({fault})")
+        raise TransferError(f"the hub's file is not the published file ({fault})")
     return path
 
 
@@ -144,12 +144,12 @@ def _from_url(file: RemoteFile, target: Path, url: str) -> Path:
         held = lock.acquire()
     with held:
         if not target.is_file() or _known_fault(target, file, target) is not None:
-            _download_and_land(file, target, url)
+            _download_and_move(file, target, url)
     return target
 
 
-def _download_and_land(file: RemoteFile, target: Path, url: str) -> None:
-    write_note(target, Note(downloaded=True))  # so that clearing takes what is unfinished
+def _download_and_move(file: RemoteFile, target: Path, url: str) -> None:
+    write_note(target, Note(downloaded=True))  # clearing removes unfinished ones, too
     partial = partial_file(target)
     resumable = file.sha256_prefix is not None
     resumed = resumable and partial.is_file()
@@ -161,7 +161,7 @@ def _download_and_land(file: RemoteFile, target: Path, url: str) -> None:
         fault = _fault(partial, file)
     if fault is not None:
         partial.unlink()
-        raise TransferError(f"what came is not the published file ({fault}); it was deleted")
+        raise TransferError(f"the received file is not the published one ({fault}); it was deleted")
     with output_errors(target, partial):
         if target.is_file():
             kept = target.with_name(f"{target.name}.replaced")

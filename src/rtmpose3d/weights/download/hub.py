@@ -28,7 +28,7 @@ def hub_endpoint() -> str:
 
 
 def hub_cache_dir() -> Path:
-    """The folder where the hub's library keeps what it downloads."""
+    """The folder where the hub's library keeps downloaded files."""
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE)
@@ -59,7 +59,7 @@ def download_from_hub(repo: str, name: str, cache: Path, *, again: bool) -> Path
         again: even if it is there already (because it is damaged).
 
     Raises:
-        TransferError: it cannot be had; the text says why.
+        TransferError: it cannot be obtained; the message says why.
         OutputError: the disk is full or the folder cannot be written.
     """
     endpoint = hub_endpoint()

@@ -26,11 +26,11 @@ TIMEOUT_S = 30.0  # without a byte
 CHUNK_BYTES = 2**20
 MAX_FAILURES = 4  # in a row without a new byte
 FIRST_WAIT_S = 0.5
-_TRANSIENT = frozenset((408, 425, 429, 500, 502, 503, 504))  # HTTP states that may pass
+_TRANSIENT = frozenset((408, 425, 429, 500, 502, 503, 504))  # temporary HTTP errors
 
 
 class TransferError(Exception):
-    """The file could not be received; the text says why."""
+    """The file could not be received; the message says why."""
 
 
 def download(url: str, partial: Path, *, resume: bool, size_bytes: int | None = None) -> None:
@@ -68,7 +68,7 @@ def open_url(url: str, method: str = "GET", **headers: str) -> HTTPResponse:
     Raises:
         TransferError: the server's certificate was not accepted.
         OSError: it answers with an error (`HTTPError`), or cannot be reached.
-        HTTPException: what answers does not speak HTTP.
+        HTTPException: the answer is not HTTP.
     """
     context = ssl.create_default_context()
     with suppress(ImportError):  # some Pythons on macOS come without certificates
