@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from rtmpose3d.cli.options import expand_options
 from rtmpose3d.cli.terminal import FAILED, DebugOption, plural, reports_errors
 from rtmpose3d.errors import InputError
 from rtmpose3d.progress import ProgressBar, progress_bar
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rtmpose3d.data import DatasetSpec, PoseRecord
     from rtmpose3d.data.checking import DatasetCheck
 
-MAX_SHOWN = 20
+MAX_LISTED = 20
 _PREVIEW_PEOPLE = 12
 _PAGE_WIDTH, _FILE_WIDTH = 28, 120  # characters: URL column, and table if not on a terminal
 CHECK_EXAMPLES = """
@@ -36,20 +36,6 @@ Examples:
 - rtmpose3d datasets unpack ubody data/UBody
 - rtmpose3d datasets unpack dna-rendering data/dna-rendering --every 15
 """
-
-
-class Unpacked(str, Enum):
-    """Datasets whose downloads hold videos or containers in place of images."""
-
-    DNA_RENDERING = "dna-rendering"
-    UBODY = "ubody"
-
-
-class SplitBy(str, Enum):
-    """Criterion of UBody's split."""
-
-    INTRA = "intra"
-    INTER = "inter"
 
 
 datasets = typer.Typer(
@@ -230,10 +216,10 @@ def _print_check(result: DatasetCheck) -> None:
         typer.echo(f"  skipped: {count} x {reason}")
     for note in result.notes:
         typer.echo(f"  note: {note}")
-    for problem in result.problems[:MAX_SHOWN]:
+    for problem in result.problems[:MAX_LISTED]:
         typer.echo(f"  problem: {problem}", err=True)
-    if len(result.problems) > MAX_SHOWN:
-        typer.echo(f"  and {len(result.problems) - MAX_SHOWN} more", err=True)
+    if len(result.problems) > MAX_LISTED:
+        typer.echo(f"  and {len(result.problems) - MAX_LISTED} more", err=True)
     typer.echo("  ok" if result.ok else f"  {plural(len(result.problems), 'problem', 'problems')}")
 
 
@@ -252,19 +238,21 @@ def _show_step(bar: ProgressBar, step: str, done: int, total: int | None) -> Non
 
 @datasets.command(epilog=UNPACK_EXAMPLES)
 @reports_errors
+@expand_options
 def unpack(
     name: Annotated[
-        Unpacked, typer.Argument(help="Of the dataset.", show_default=False, metavar="NAME")
+        Literal["dna-rendering", "ubody"],
+        typer.Argument(help="Dataset name.", show_default=False, metavar="NAME"),
     ],
     folder: Annotated[Path, typer.Argument(help="Dataset folder.", show_default=False)],
     every: Annotated[int, typer.Option("--every", min=1, help="Take every n-th frame.")] = 1,
     split_by: Annotated[
-        SplitBy,
+        Literal["intra", "inter"],
         typer.Option(
             "--split-by",
             help="UBody: test on videos of all scenes (intra, as published) or on separate scenes.",
         ),
-    ] = SplitBy.INTRA,
+    ] = "intra",
     debug: DebugOption = False,
 ) -> None:
     """Extract the images of a download that holds videos or containers.
@@ -274,18 +262,18 @@ def unpack(
     val_annotations.json; needs ffmpeg. Both come with `pip install "rtmpose3d[data]"`. An
     interrupted run resumes: existing files are kept.
     """
-    if name is Unpacked.UBODY:
+    if name == "ubody":
         _unpack_ubody(folder, every, split_by)
     else:
         _unpack_dna_rendering(folder, every)
 
 
-def _unpack_ubody(folder: Path, every: int, split_by: SplitBy) -> None:
+def _unpack_ubody(folder: Path, every: int, split_by: Literal["intra", "inter"]) -> None:
     from rtmpose3d.data.ubody_videos import unpack_videos
 
     with progress_bar(None) as bar:
         progress = partial(_show_step, bar)
-        done = unpack_videos(folder, every=every, split_by=split_by.value, progress=progress)
+        done = unpack_videos(folder, every=every, split_by=split_by, progress=progress)
     typer.echo(f"{plural(done.images, 'image', 'images')} written")
     for split, count in done.people.items():
         path = folder / "annotations" / f"{split}_annotations.json"

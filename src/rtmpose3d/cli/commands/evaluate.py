@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_REASONS = 10
 MODEL_OPTIONS = ModelOptions()
+DATASET_OPTIONS = option.DatasetOptions()
 COCO_EXAMPLES = """
 Examples:
 
@@ -146,8 +146,6 @@ def h3wb(
             show_default=False,
         ),
     ] = None,
-    split: option.SplitOption = None,
-    every: option.EveryOption = 1,
     annotations: Annotated[
         Path | None,
         typer.Option(
@@ -168,13 +166,8 @@ def h3wb(
             rich_help_panel="Data",
         ),
     ] = None,
-    boxes: option.BoxesOption = "gt",
-    root_depth: option.RootDepthOption = "estimated",
-    out: option.OutOption = Path("evaluation"),
-    skip_bad: option.SkipBadOption = False,
+    options: option.DatasetOptions = DATASET_OPTIONS,
     model: ModelOptions = MODEL_OPTIONS,
-    bbox_thr: option.BboxThrOption = None,
-    batch_size: option.BatchSizeOption = 4,
     debug: DebugOption = False,
 ) -> None:
     """Errors in 3D on H3WB: the six metrics of its official script, and more.
@@ -183,24 +176,20 @@ def h3wb(
     PA-MPJPE, N-MPJPE, PCK at 150 mm, AUC, and errors in camera space.
     """
     from rtmpose3d.evaluation import H3wbProtocol
-    from rtmpose3d.evaluation.protocols.dataset import read_annotated_images
     from rtmpose3d.structures.atomic import make_directory
 
     if annotations is not None and predictions is not None and folder is None:
-        make_directory(out)
+        make_directory(options.out)
         facts = {"annotations": str(annotations), "poses": str(predictions)}
         evaluation = H3wbProtocol().score_files(annotations, predictions)
-        _report(evaluation, out, facts, _skipped_items(skip_bad))
+        _report(evaluation, options.out, facts, _skipped_items(options.skip_bad))
         return
     if folder is None or annotations is not None or predictions is not None:
         raise InputError(
             "expected either FOLDER, to run a model, or both --annotations and --predictions, to "
             "compare existing poses"
         )
-    options = option.dataset_run_options(boxes, root_depth, bbox_thr, batch_size)
-    data = partial(read_annotated_images, "h3wb", folder, split=split, every=every)
-    facts = {"data": f"h3wb in {folder}", "root depth": root_depth}
-    _evaluate_dataset(model, H3wbProtocol(), data, options, out, facts, skip_bad=skip_bad)
+    _evaluate_dataset("h3wb", folder, model, H3wbProtocol(), options)
 
 
 @evaluate.command("dataset", epilog=DATASET_EXAMPLES)
@@ -218,8 +207,6 @@ def dataset(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Dataset folder.", show_default=False)
     ],
-    split: option.SplitOption = None,
-    every: option.EveryOption = 1,
     annotations: Annotated[
         str | None,
         typer.Option(
@@ -238,13 +225,8 @@ def dataset(
             rich_help_panel="Data",
         ),
     ] = None,
-    boxes: option.BoxesOption = "gt",
-    root_depth: option.RootDepthOption = "estimated",
-    out: option.OutOption = Path("evaluation"),
-    skip_bad: option.SkipBadOption = False,
+    options: option.DatasetOptions = DATASET_OPTIONS,
     model: ModelOptions = MODEL_OPTIONS,
-    bbox_thr: option.BboxThrOption = None,
-    batch_size: option.BatchSizeOption = 4,
     debug: DebugOption = False,
 ) -> None:
     """PCK, and errors in 3D where there is 3D, on any dataset that this package reads.
@@ -252,42 +234,41 @@ def dataset(
     Keypoints that a dataset does not label, crowds and hardly visible people do not count.
     """
     from rtmpose3d.evaluation import DatasetProtocol
-    from rtmpose3d.evaluation.protocols.dataset import read_annotated_images
 
-    options = option.dataset_run_options(boxes, root_depth, bbox_thr, batch_size)
-    data = partial(
-        read_annotated_images,
-        name,
-        folder,
-        split=split,
-        every=every,
-        annotations=annotations,
-        images=images,
-    )
-    facts = {"data": f"{name} in {folder}", "root depth": root_depth}
     protocol = DatasetProtocol(title=name)
-    _evaluate_dataset(model, protocol, data, options, out, facts, skip_bad=skip_bad)
+    _evaluate_dataset(name, folder, model, protocol, options, annotations, images)
 
 
 def _evaluate_dataset(
+    name: str,
+    folder: Path,
     model: ModelOptions,
     protocol: Protocol,
-    read: Callable[[SkippedItems], list[AnnotatedImage]],
-    options: RunOptions,
-    out: Path,
-    facts: dict[str, str],
-    *,
-    skip_bad: bool,
+    options: option.DatasetOptions,
+    annotations: str | None = None,
+    images_folder: str | None = None,
 ) -> None:
     """Reads the images, runs the model, reports."""
+    from rtmpose3d.evaluation.protocols.dataset import read_annotated_images
     from rtmpose3d.structures.atomic import make_directory
 
-    chosen = model.without_detector() if options.boxes == "annotated" else model
-    skipped = _skipped_items(skip_bad)
-    images = read(skipped)
-    make_directory(out)
-    evaluation = _run(chosen, images, protocol, options, skipped)
-    _report(evaluation, out, facts | _model_facts(chosen, boxes_file=None), skipped)
+    run_options = options.run_options()
+    chosen = model.without_detector() if options.boxes == "gt" else model
+    skipped = _skipped_items(options.skip_bad)
+    images = read_annotated_images(
+        name,
+        folder,
+        skipped,
+        split=options.split,
+        every=options.every,
+        annotations=annotations,
+        images=images_folder,
+    )
+    make_directory(options.out)
+    evaluation = _run(chosen, images, protocol, run_options, skipped)
+    facts = {"data": f"{name} in {folder}", "root depth": options.root_depth}
+    facts |= _model_facts(chosen, boxes_file=None)
+    _report(evaluation, options.out, facts, skipped)
 
 
 def _skipped_items(skip_bad: bool) -> SkippedItems:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,11 +14,6 @@ if TYPE_CHECKING:
     from rtmpose3d.evaluation import RunOptions
 
 _DATA, _SCORING, _RUNNING = "Data", "Scoring", "Running"
-
-
-BoxSource = Literal["gt", "detect"]
-ScoreMode = Literal["bbox-keypoint", "bbox", "keypoint"]
-NmsMode = Literal["oks", "soft-oks", "none"]
 
 ImagesOption = Annotated[
     Path | None,
@@ -64,7 +60,7 @@ BboxThrOption = Annotated[
     ),
 ]
 ScoreOption = Annotated[
-    ScoreMode,
+    Literal["bbox-keypoint", "bbox", "keypoint"],
     typer.Option(
         "--score",
         help="Score of a pose: bbox-keypoint (score of the box times the mean score of the "
@@ -79,7 +75,7 @@ KeypointThrOption = Annotated[
     ),
 ]
 NmsOption = Annotated[
-    NmsMode,
+    Literal["oks", "soft-oks", "none"],
     typer.Option(
         "--nms",
         help="For two similar poses: oks drops one, soft-oks lowers its score, none keeps both.",
@@ -90,55 +86,63 @@ NmsThrOption = Annotated[
     float,
     typer.Option("--nms-thr", help="OKS above which poses are similar.", rich_help_panel=_SCORING),
 ]
-RootDepthOption = Annotated[
-    str,
-    typer.Option(
-        "--root-depth",
-        help="Distance of the hips: estimated (from bone lengths, as for your own images), "
-        "true (as annotated), or metres for all people (mmpose's RTMW3D uses 5.14388).",
-        rich_help_panel=_SCORING,
-    ),
-]
-BoxesOption = Annotated[
-    BoxSource,
-    typer.Option(
-        "--boxes",
-        help="gt (annotated boxes) or detect (those of --detector; undetected people are missed).",
-        rich_help_panel=_DATA,
-    ),
-]
-EveryOption = Annotated[
-    int,
-    typer.Option("--every", min=1, help="Take every n-th image.", rich_help_panel=_DATA),
-]
-SplitOption = Annotated[
-    str | None,
-    typer.Option(
-        "--split",
-        help="Split of the dataset.",
-        show_default="val, test or the only one",
-        rich_help_panel=_DATA,
-    ),
-]
 
 
-def dataset_run_options(
-    boxes: BoxSource, root_depth: str, bbox_thr: float | None, batch_size: int
-) -> RunOptions:
-    """Options of running a model over a dataset.
+@dataclass(frozen=True, kw_only=True)
+class DatasetOptions:
+    """How a model is run over a dataset, and where the results go, as typed."""
 
-    Raises:
-        InputError: --root-depth is invalid, or needs annotated boxes.
-    """
-    from rtmpose3d.evaluation import RunOptions
-    from rtmpose3d.evaluation.running import DETECTOR_BBOX_THR
+    split: Annotated[
+        str | None,
+        typer.Option(
+            "--split",
+            help="Split of the dataset.",
+            show_default="val, test or the only one",
+            rich_help_panel=_DATA,
+        ),
+    ] = None
+    every: Annotated[
+        int,
+        typer.Option("--every", min=1, help="Take every n-th image.", rich_help_panel=_DATA),
+    ] = 1
+    boxes: Annotated[
+        Literal["gt", "detect"],
+        typer.Option(
+            "--boxes",
+            help="gt (annotated boxes) or detect (those of --detector; undetected people are "
+            "missed).",
+            rich_help_panel=_DATA,
+        ),
+    ] = "gt"
+    root_depth: Annotated[
+        str,
+        typer.Option(
+            "--root-depth",
+            help="Distance of the hips: estimated (from bone lengths, as for your own images), "
+            "true (as annotated), or metres for all people (mmpose's RTMW3D uses 5.14388).",
+            rich_help_panel=_SCORING,
+        ),
+    ] = "estimated"
+    out: OutOption = Path("evaluation")
+    skip_bad: SkipBadOption = False
+    bbox_thr: BboxThrOption = None
+    batch_size: BatchSizeOption = 4
 
-    return RunOptions(
-        boxes="annotated" if boxes == "gt" else "detected",
-        root_depth=parse_root_depth(root_depth),
-        bbox_thr=DETECTOR_BBOX_THR if bbox_thr is None else bbox_thr,
-        batch_size=batch_size,
-    )
+    def run_options(self) -> RunOptions:
+        """Options of running the model.
+
+        Raises:
+            InputError: --root-depth is invalid, or needs annotated boxes.
+        """
+        from rtmpose3d.evaluation import RunOptions
+        from rtmpose3d.evaluation.running import DETECTOR_BBOX_THR
+
+        return RunOptions(
+            boxes="annotated" if self.boxes == "gt" else "detected",
+            root_depth=parse_root_depth(self.root_depth),
+            bbox_thr=DETECTOR_BBOX_THR if self.bbox_thr is None else self.bbox_thr,
+            batch_size=self.batch_size,
+        )
 
 
 def parse_root_depth(text: str) -> Literal["estimated", "true"] | float:

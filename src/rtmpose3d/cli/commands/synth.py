@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from rtmpose3d.cli.options import expand_options
 from rtmpose3d.cli.terminal import INTERRUPTED, DebugOption, plural, reports_errors
-from rtmpose3d.errors import InputError, UnknownNameError
+from rtmpose3d.errors import InputError
 from rtmpose3d.progress import progress_bar
 
 if TYPE_CHECKING:
     from rtmpose3d.synth import DatasetPlan
-    from rtmpose3d.synth.scene import AssetSplit
 
 _CONTENTS, _IMAGES, _RUN = "Contents", "Images", "Running"
 PREVIEW = "preview.jpg"
@@ -29,6 +29,7 @@ Examples:
 
 
 @reports_errors
+@expand_options
 def synth(
     assets: Annotated[
         Path,
@@ -91,10 +92,10 @@ def synth(
         ),
     ] = None,
     split: Annotated[
-        str,
+        Literal["train", "val"],
         typer.Option(
             "--split",
-            help="train or val; they share no bodies, clothes, backdrops or seeds.",
+            help="They share no bodies, clothes, backdrops or seeds.",
             rich_help_panel=_CONTENTS,
         ),
     ] = "train",
@@ -143,10 +144,7 @@ def synth(
     libgl1 libgl1-mesa-dri.
     """
     from rtmpose3d.synth import DatasetPlan, ShotSettings, WorldSettings, makehuman_people
-    from rtmpose3d.synth.scene import ASSET_SPLITS
 
-    if split not in ASSET_SPLITS:
-        raise UnknownNameError("--split", split, ASSET_SPLITS)
     plan = DatasetPlan(
         out=out,
         count=count,
@@ -154,7 +152,7 @@ def synth(
             assets=assets,
             make_people=makehuman_people,
             backdrops=backdrops,
-            split=cast("AssetSplit", split),
+            split=split,
             seed=seed,
             people=parse_people(people),
             device=device,

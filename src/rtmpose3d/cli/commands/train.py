@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from rtmpose3d.cli.commands import train_options as options
+from rtmpose3d.cli.options import expand_options
 from rtmpose3d.cli.terminal import DebugOption, reports_errors
 from rtmpose3d.errors import InputError, import_extra
 
@@ -29,6 +30,7 @@ _NO_DATASETS = "none"
 
 
 @reports_errors
+@expand_options
 def train(
     recipe: options.RecipeOption,
     out: options.OutOption,
@@ -36,7 +38,7 @@ def train(
     datasets: options.DatasetsOption = None,
     validation_datasets: options.ValidationDatasetsOption = None,
     allow_missing: options.AllowMissingOption = False,
-    on_bad: options.OnBadSampleOption = options.OnBad.RAISE,
+    on_bad: options.OnBadSampleOption = "raise",
     workers: options.WorkersOption = 2,
     assets: options.AssetsOption = None,
     backdrops: options.BackdropsOption = None,
@@ -82,7 +84,7 @@ def train(
             datasets=_entries(datasets, "train"),
             validation=_entries(validation_datasets, "val"),
             allow_missing=allow_missing,
-            on_bad=on_bad.value,
+            on_bad=on_bad,
             workers=workers,
         )
     else:
@@ -102,14 +104,14 @@ def train(
             steps=steps,
             batch_size=batch_size,
             learning_rate=learning_rate,
-            precision=None if precision is None else precision.value,
+            precision=precision,
             seed=seed,
             checkpoint_every=checkpoint_every,
         ),
         weights=planning.WeightOptions(
             initial=None if init is None else InitialWeights(path=init, parts=parts),
             frozen=None if freeze is None else _parts(freeze),
-            distillation_stage=None if distill is None else distill.value,
+            distillation_stage=distill,
             teacher=teacher,
             teacher_model=teacher_model,
         ),

@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 _FILES, _RENDERED = "Datasets", "Rendering during the training"
 _RECIPE, _WEIGHTS, _RUN = "Recipe", "Initial weights and distillation", "Run"
-
-
-class OnBad(Enum):
-    """Handling of invalid labels and images."""
-
-    RAISE = "raise"
-    SKIP = "skip"
-
-
-class Precision(Enum):
-    """Precision of the network's arithmetic."""
-
-    FP32 = "fp32"
-    BF16 = "bf16"
-
-
-class DistillationStage(Enum):
-    """Stage of a distillation."""
-
-    STAGE1 = "stage1"
-    STAGE2 = "stage2"
 
 
 RecipeOption = Annotated[
@@ -88,7 +66,7 @@ AllowMissingOption = Annotated[
     ),
 ]
 OnBadSampleOption = Annotated[
-    OnBad,
+    Literal["raise", "skip"],
     typer.Option(
         "--on-bad",
         help="Stop at an invalid label or image, or skip it and log it in OUT/skipped.txt.",
@@ -179,7 +157,7 @@ LearningRateOption = Annotated[
     ),
 ]
 PrecisionOption = Annotated[
-    Precision | None,
+    Literal["fp32", "bf16"] | None,  # spelled out: importing the library's type imports torch
     typer.Option(
         "--precision",
         help="Precision of the network's arithmetic.",
@@ -234,7 +212,7 @@ FreezeOption = Annotated[
     ),
 ]
 DistillOption = Annotated[
-    DistillationStage | None,
+    Literal["stage1", "stage2"] | None,
     typer.Option(
         "--distill",
         help="stage1: in addition to the labels, learn the teacher's last feature and "
