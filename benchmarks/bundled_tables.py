@@ -12,7 +12,6 @@ import numpy as np
 from mean_pose import MeanPose
 
 from rtmpose3d.evaluation import MatchedPeople
-from rtmpose3d.evaluation.matching import matches_by_dataset
 from rtmpose3d.evaluation.metrics import (
     PCK_THRESHOLDS,
     AveragePrecision,
@@ -32,6 +31,15 @@ from rtmpose3d.skeletons import HIPS, PART_INDICES, WHOLEBODY
 from rtmpose3d.structures import BoolArray, FloatArray
 
 PARTS = ("body", "feet", "face", "hands")
+
+
+def matches_by_dataset(people: MatchedPeople) -> Mapping[str, MatchedPeople]:
+    """The people of each dataset, datasets in order of appearance."""
+    datasets = np.array(people.datasets)
+    return {
+        name: people.select(np.flatnonzero(datasets == name))
+        for name in dict.fromkeys(people.datasets)
+    }
 
 
 def pck_table(people: MatchedPeople, mean: MeanPose) -> Iterator[str]:

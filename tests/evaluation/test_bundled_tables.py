@@ -93,3 +93,10 @@ def test_detections_without_precision_have_a_dash() -> None:
 def test_shares_are_short() -> None:
     values = (0.0, 0.876, 0.9949, 1.0, float("nan"))
     assert [sheet.share(x) for x in values] == [".00", ".88", ".99", "1.00", "–"]
+
+
+def test_people_are_grouped_by_dataset(images) -> None:
+    matches = match(images)
+    groups = sheet.matches_by_dataset(matches)
+    assert list(groups) == ["coco-wholebody", "aic"]
+    assert groups["aic"].names == matches.names[2:]

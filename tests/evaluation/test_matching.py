@@ -15,7 +15,6 @@ from rtmpose3d.evaluation.matching import (
     assign_by_oks,
     collect_matches,
     detection_target,
-    matches_by_dataset,
 )
 from rtmpose3d.evaluation.poses import ImagePoses
 from rtmpose3d.structures import Detections
@@ -90,15 +89,12 @@ def test_occlusion_is_unknown_unless_all_records_have_it(tmp_path: Path) -> None
     assert match([one, record(tmp_path, 1)], poses(one, 0)).occluded is None
 
 
-def test_rows_can_be_selected_and_grouped(tmp_path: Path) -> None:
+def test_rows_can_be_selected(tmp_path: Path) -> None:
     mixed = [record(tmp_path, 0), record(tmp_path, 1, dataset="aic")]
     matches = match(mixed, poses(mixed[0], 0, 200))
     second = matches.select([1])
     assert second.names == matches.names[1:]
     np.testing.assert_array_equal(second.truth_px, matches.truth_px[1:])
-    groups = matches_by_dataset(matches)
-    assert list(groups) == ["coco-wholebody", "aic"]
-    assert groups["aic"].names == second.names
 
 
 def test_detections_are_assigned_to_the_chosen_people(people) -> None:

@@ -6,7 +6,7 @@ or by OKS where only poses are known (COCO's results).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -237,12 +237,3 @@ def _names(people: Sequence[Sequence[PoseRecord]]) -> list[str]:
             person = f"person {number}" if known is None else f"annotation {known}"
             names.append(f"{file}, {person}")
     return names
-
-
-def matches_by_dataset(people: MatchedPeople) -> Mapping[str, MatchedPeople]:
-    """The people of each dataset, datasets in order of appearance."""
-    datasets = np.array(people.datasets)
-    return {
-        name: people.select(np.flatnonzero(datasets == name))
-        for name in dict.fromkeys(people.datasets)
-    }

@@ -90,7 +90,7 @@ NmsThrOption = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetOptions:
-    """How a model is run over a dataset, and where the results go, as typed."""
+    """Options of an evaluation on a dataset, as typed."""
 
     split: Annotated[
         str | None,

@@ -1,4 +1,4 @@
-"""`TrainingPlan`: a recipe with its datasets and weights, as options ask for it."""
+"""`TrainingPlan`: a recipe with its datasets and weights, resolved from options."""
 
 from __future__ import annotations
 
