@@ -6,10 +6,10 @@
     ├── WeightsError                          a checkpoint cannot be read or does not fit the model
     │   └── DownloadError                     a published file could not be fetched
     ├── BackendError                          a device or runtime is missing, or failed
-    ├── OutputError (OSError)                 a file could not be written; no half of it stays
+    ├── OutputError (OSError)                 a file could not be written; no partial file stays
     └── MissingDependencyError (ImportError)  an extra is not installed; the text names it
 
-Each message says what was expected, what came, where, and what to do.
+Each message names what was expected, what was received, where, and the remedy.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class BackendError(RTMPose3DError):
 
 
 class OutputError(RTMPose3DError, OSError):
-    """A result could not be written; nothing half-written stays behind."""
+    """A result could not be written; no partial file stays behind."""
 
 
 class MissingDependencyError(RTMPose3DError, ImportError):
@@ -65,9 +65,9 @@ def import_extra(module: str, extra: str, purpose: str) -> ModuleType:
     """Import an optional package at the point of use.
 
     Args:
-        module: what to import, e.g. ``"torch"``.
+        module: module to import, e.g. ``"torch"``.
         extra: the extra of this package that installs it, e.g. ``"torch"``.
-        purpose: what it is needed for, e.g. ``"the torch backend"``.
+        purpose: subject of the message, e.g. ``"the torch backend"``.
 
     Raises:
         MissingDependencyError: it is not installed; the text holds the install command.

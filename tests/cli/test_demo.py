@@ -151,11 +151,11 @@ def test_a_folder_that_cannot_be_made_or_written_is_an_error(cli, offline, monke
     (offline / "file").touch()
     done = cli("demo", "--out", "file")
     assert done.exit_code == 1
-    assert "cannot write file: a file of that name is there" in done.output
+    assert "cannot write file: a file of that name exists" in done.output
     (offline / "out" / "people_pose.jpg").mkdir(parents=True)
     done = cli("demo", "--out", "out")
     assert done.exit_code == 1
-    assert "a folder of that name is there" in done.output
+    assert "a folder of that name exists" in done.output
     assert "Traceback" not in done.output
 
 

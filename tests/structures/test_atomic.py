@@ -58,7 +58,7 @@ def test_a_missing_folder_a_folder_and_a_file_as_folder_are_distinguished(tmp_pa
     (tmp_path / "file").write_bytes(b"")
     for path, text in (
         (tmp_path / "no" / "a.json", "its folder does not exist"),
-        (tmp_path, "a folder of that name is there"),
+        (tmp_path, "a folder of that name exists"),
         (tmp_path / "file" / "a.json", "is a file, not a folder"),
     ):
         with pytest.raises(OutputError, match=text), atomic_write(path):

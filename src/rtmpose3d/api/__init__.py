@@ -1,4 +1,4 @@
-"""The classes that users write against."""
+"""Public classes: the model, its configuration, and the class of the RTMPose3D package."""
 
 from rtmpose3d.api.config import RTMPose3DConfig
 from rtmpose3d.api.inference import RTMPose3DInference

@@ -1,4 +1,4 @@
-"""Arguments of a call, checked and brought into one form: frames, detections, cameras."""
+"""Checked arguments of a call, converted to frames and detections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoint files of models: given, saved, published or bundled; and their copies."""
+"""Checkpoint files of models: located, downloaded, copied."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def checkpoint_path(
 
     Args:
         spec: row of the model table.
-        given: a file or an http(s) address, or None for the published file, or the package's own.
+        given: a file or an http(s) address; None for the published or bundled file.
         cache_dir: folder of downloads; None for `CACHE_DIR`.
         detector: its file will be needed later; an error names it if it is not on disk either.
 
@@ -86,12 +86,12 @@ def copy_checkpoint(folder: Path, file: Path) -> str:
 
     Raises:
         OutputError: it cannot be written.
-        WeightsError: the checkpoint is gone.
+        WeightsError: the checkpoint no longer exists.
     """
     target = folder / file.name
     if not (target.exists() and target.samefile(file)):
         if not file.is_file():
-            raise WeightsError(f"the checkpoint {file} is gone")
+            raise WeightsError(f"the checkpoint {file} no longer exists")
         with file.open("rb") as source, atomic_write(target, "wb") as sink:
             shutil.copyfileobj(source, sink)
     return file.name

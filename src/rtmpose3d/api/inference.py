@@ -1,4 +1,4 @@
-"""`RTMPose3DInference`: the class that programs for the RTMPose3D package use."""
+"""`RTMPose3DInference`: for programs written for the RTMPose3D package."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ class RTMPose3DInference(RTMPose3D):
         pose_checkpoint: file or address of the pose model, instead of the published one.
         device: "auto" (default), "cpu", "cuda", "cuda:N" or "mps".
         cache_dir: folder for downloads.
-        backend: "auto", "onnxruntime" or "torch".
+        backend: see `RTMPose3D.from_pretrained`.
         model: name of the pose model, instead of a size.
 
     Raises:
         UnknownNameError: a size other than n, l and x, or an unknown model or device.
+        InputError: a configuration of mmdet or mmpose, or contradicting settings.
         WeightsError: a checkpoint that is missing, broken or of another model.
+        DownloadError: a published file cannot be downloaded.
         BackendError: the device is not available.
     """
 

@@ -84,10 +84,11 @@ class RTMPose3D:
             pretrained_model_name_or_path: a model's name (`rtmpose3d models` lists them), a hub
                 name, or a folder that `save_pretrained` made or that holds published files.
             device: "auto" (default), "cpu", "cuda", "cuda:N" or "mps".
-            backend: "auto" (default: ONNX Runtime), "onnxruntime" or "torch".
-            precision: of the arithmetic; only "fp32".
+            backend: "auto" (default: ONNX Runtime where it has the device), or the name of a
+                backend such as "torch".
+            precision: precision of the arithmetic, "fp32" by default.
             threads: number of CPU threads; default: one per core.
-            runtime: all four in one; what is given on its own takes precedence.
+            runtime: these four options in one object; those given separately take precedence.
             model_size: "n", "l" or "x", for rtmw3d-n, rtmw3d-l and rtmw3d-x.
             pose_checkpoint: weights to use instead of the published ones: a .pth, .safetensors or
                 .onnx file, or an address.
@@ -103,6 +104,8 @@ class RTMPose3D:
 
         Raises:
             UnknownNameError: no such model, device, backend or detector.
+            InputError: a value out of range, or two that contradict each other.
+            MissingDependencyError: the package of the backend is not installed.
             WeightsError: a checkpoint that is missing, broken or of another model.
             DownloadError: a file that cannot be downloaded; names where to put it by hand, and
                 the model that needs no network.
@@ -188,7 +191,9 @@ class RTMPose3D:
         Raises:
             InputError: an unusable image, box, camera or argument.
             UnknownNameError: unknown axes.
+            WeightsError: the detector's checkpoint, which is opened on first use, is unusable.
             BackendError: the runtime failed.
+            MissingDependencyError: tensors are requested, but torch is not installed.
         """
         if return_tensors not in ("np", "pt"):
             raise InputError(f"return_tensors must be 'np' or 'pt', got {return_tensors!r}")
@@ -241,8 +246,8 @@ class RTMPose3D:
     def save_pretrained(self, save_directory: str | Path) -> None:
         """Write a folder that `from_pretrained` loads without a network: configuration and weights.
 
-        The detector's weights are included if they are on disk. What concerns this machine (device,
-        threads, cache folder) is not.
+        The detector's weights are included if they are on disk. Settings of this machine (device,
+        threads, cache folder) are not.
 
         Raises:
             OutputError: it cannot be written.

@@ -1,4 +1,4 @@
-"""From a configuration to an estimator: checkpoints are found or downloaded, sessions opened."""
+"""Opens the estimator of a configuration: locates or downloads checkpoints, opens sessions."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def open_estimator(config: RTMPose3DConfig) -> PoseEstimator:
         WeightsError: a checkpoint is missing, broken or of another model.
         DownloadError: a published file cannot be downloaded.
         BackendError: the device is not available.
+        MissingDependencyError: the package of the backend is not installed.
     """
     select_backend(config.runtime)  # a device that is not available fails before a download
     spec = resolve_pose(config.model)

@@ -15,7 +15,7 @@ def describe_machine(threads: int | None) -> dict[str, str]:
     """Facts that durations depend on, by name.
 
     Args:
-        threads: number of CPU threads that was asked for; None: one per core.
+        threads: requested number of CPU threads; None: one per core.
     """
     backends = (row.package for row in BACKENDS.values())
     packages = ("rtmpose3d", *backends, "numpy", "opencv-python-headless")

@@ -1,8 +1,8 @@
-"""The command `rtmpose3d`: predict, models, export, doctor.
+"""The command `rtmpose3d` and its subcommands.
 
 Exit codes: 0 all went well; 1 some image or step failed; 2 the command itself cannot be carried
-out as given; 130 interrupted (what was finished stays). Only typer is imported until a command
-runs, so `--help` is quick.
+out as given; 130 interrupted (what was finished stays). Packages that are slow to
+import (OpenCV, the runtimes, rich) are imported when a command runs, so `--help` is quick.
 """
 
 from rtmpose3d.cli.app import app, main

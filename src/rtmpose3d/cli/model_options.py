@@ -1,4 +1,4 @@
-"""The options that choose a model and how it runs, the same for all commands that run one."""
+"""Options for model and runtime, shared by all commands that run a model."""
 
 from __future__ import annotations
 
@@ -83,12 +83,14 @@ class ModelOptions:
     backend: Annotated[
         str,
         Choices((AUTO, *BACKENDS)),
-        typer.Option("--backend", help="What runs the networks.", rich_help_panel=_RUNTIME),
+        typer.Option(
+            "--backend", help="Runtime library of the networks.", rich_help_panel=_RUNTIME
+        ),
     ] = "auto"
     precision: Annotated[
         str,
         Choices(PRECISIONS),
-        typer.Option("--precision", help="Of the arithmetic.", rich_help_panel=_RUNTIME),
+        typer.Option("--precision", help="Precision of the arithmetic.", rich_help_panel=_RUNTIME),
     ] = "fp32"
     threads: Annotated[
         int | None,

@@ -18,7 +18,7 @@ from typing import Annotated, Literal, Optional, Union, cast, get_args, get_orig
 
 @dataclass(frozen=True)
 class Choices:
-    """Mark of a `str` option whose values come from a table: `Annotated[str, Choices(TABLE)]`."""
+    """Marks a `str` option whose values come from a table: `Annotated[str, Choices(TABLE)]`."""
 
     names: Iterable[str]
 

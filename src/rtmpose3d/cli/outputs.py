@@ -48,7 +48,7 @@ def plan_outputs(
 
     Args:
         sources: the inputs.
-        folder: where the files go.
+        folder: folder of the files.
         names: of formats; those that write one file for all inputs have none here.
 
     Raises:

@@ -17,7 +17,7 @@ _EPSILON = np.float32(1e-9)  # added to the curvature there
 def refine_peaks(
     logits: NDArray[np.float32], peaks: NDArray[np.intp], sigma: float
 ) -> NDArray[np.float32]:
-    """Move peaks to between bins.
+    """Refine peaks to locations between bins.
 
     Args:
         logits: (N, K, bins) float32 of one axis; not changed.

@@ -56,7 +56,7 @@ def decode_simcc(simcc: Sequence[NDArray[np.floating]], spec: SimCCSpec) -> Deco
     peaks = [axis.argmax(axis=2) for axis in simcc]  # first of equals, as the reference
     heights = _finite_peak_heights(simcc, peaks)
     scores = np.minimum(heights[0], heights[1])  # (N, K)
-    seen = scores > 0
+    positive = scores > 0
     needed = 2 if spec.decode_sigma is None else spec.axes
     probabilities = [
         _relative_probability(logits, height, spec.beta)
@@ -72,9 +72,9 @@ def decode_simcc(simcc: Sequence[NDArray[np.floating]], spec: SimCCSpec) -> Deco
         pairs = zip(simcc, peaks, spec.sigma, strict=True)
         bins = np.stack([refine_peaks(axis, peak, sigma) for axis, peak, sigma in pairs], axis=2)
     return Decoded(
-        bins=np.where(seen[:, :, None], bins, np.asarray(-1, bins.dtype)),
+        bins=np.where(positive[:, :, None], bins, np.asarray(-1, bins.dtype)),
         scores=scores,
-        confidence=np.where(seen, np.minimum(masses[0], masses[1]), np.float32(0)),
+        confidence=np.where(positive, np.minimum(masses[0], masses[1]), np.float32(0)),
     )
 
 

@@ -1,4 +1,4 @@
-"""The frames that 3D keypoints can be given in, and the one function that changes frame."""
+"""The frames of 3D keypoints, and conversion from and to camera space."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ def axes_from_camera(keypoints_camera: NDArray[np.floating], axes: Axes) -> NDAr
     Args:
         keypoints_camera: (..., 133, 3) metres, OpenCV camera space.
         axes: "z-up" (x right, y away from the camera, z up), "camera" (unchanged), "root"
-            (camera axes, origin in the middle of the hips), "rtmpose3d" (what the RTMPose3D
-            package returns: -k[..., [0, 2, 1]], "z-up" rotated by 180 degrees about the vertical).
+            (camera axes, origin at the midpoint of the hips), "rtmpose3d" (the frame of the
+            RTMPose3D package: -k[..., [0, 2, 1]], "z-up" rotated by 180 degrees about the
+            vertical).
 
     Returns:
         (..., 133, 3) metres, a new array of the same dtype.
@@ -50,8 +51,8 @@ def camera_from_axes(
     Args:
         keypoints_3d: (N, K, 3) metres, in the frame that `axes` names.
         axes: see `axes_from_camera`.
-        origin_camera_m: (N, 3) metres, where each person's frame has its origin in camera space:
-            the middle of the hips for "root", zeros for the others.
+        origin_camera_m: (N, 3) metres, origin of each person's frame in camera space:
+            the midpoint of the hips for "root", zeros for the others.
 
     Returns:
         (N, K, 3) metres, OpenCV camera space, a new array.

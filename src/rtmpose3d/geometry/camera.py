@@ -1,7 +1,7 @@
-"""A pinhole camera: from metres in camera space to pixels and back.
+"""A pinhole camera: projection of camera-space points to pixels, and unprojection.
 
-In: camera-space points (x right, y down, z forward, metres) or pixels with a depth. Out: the
-other. Lens distortion is out of scope: undistort images of strongly distorting lenses first.
+Camera-space points have x right, y down, z forward, in metres. Lens distortion is out of scope:
+undistort images of strongly distorting lenses first.
 The principal point of an uncalibrated camera is taken at (width / 2, height / 2).
 """
 
@@ -78,7 +78,7 @@ class Camera:
             fov_deg: angle seen over the longer side of the image, in (0, 180).
 
         Raises:
-            InputError: an angle or a size that cannot be.
+            InputError: an impossible angle or size.
         """
         if not 0 < fov_deg < 180:
             raise InputError(
@@ -95,7 +95,7 @@ class Camera:
         """The camera that the Exif tags of a photo describe.
 
         Uses the focal length as on 35 mm film, else focal length and the sensor's resolution.
-        Says nothing about images that were cropped afterwards.
+        Invalid for images that were cropped afterwards.
 
         Args:
             source: an image of Pillow, or its tags by number (`image.getexif()`).
@@ -191,7 +191,7 @@ def camera_from_relative(
     root_depth_m: NDArray[np.floating],
     camera: Camera,
 ) -> NDArray[np.floating]:
-    """Lift people into camera space: X = (u - cx) / fx * (Z + z), and so for Y.
+    """Lift people into camera space: X = (u - cx) / fx * (Z + z); Y from v, cy, fy.
 
     Args:
         keypoints_2d: (N, K, 2) pixels of the image.
@@ -200,8 +200,8 @@ def camera_from_relative(
         camera: of the image.
 
     Returns:
-        (N, K, 3) metres, camera space, of the dtype of keypoints_2d. No point is nearer than
-        MIN_DEPTH_M along the axis: one that would be is moved out along its ray.
+        (N, K, 3) metres, camera space, of the dtype of keypoints_2d. Depths below
+        MIN_DEPTH_M are raised to it along the ray of the point.
     """
     depth = np.asarray(root_depth_m, np.float64)[:, None] + np.asarray(depth_m, np.float64)
     return camera.unproject(keypoints_2d, np.maximum(depth, MIN_DEPTH_M))

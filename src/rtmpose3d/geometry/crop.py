@@ -28,14 +28,14 @@ def check_boxes(boxes_xyxy: ArrayLike) -> NDArray[np.float32]:
 
     Args:
         boxes_xyxy: (N, 4) x1, y1, x2, y2 in pixels of the image, of any real type; lists too. They
-            may lie partly or wholly outside the image. N may be 0, also as an empty list.
+            may lie partly or completely outside the image. N may be 0, also as an empty list.
 
     Returns:
         (N, 4) float32, a new array.
 
     Raises:
         InputError: it is no such array, or a box is not finite, has no area, is inverted or lies
-            beyond all reason; the message names the box by its index.
+            far outside the image; the message names the box by its index.
     """
     try:
         boxes = np.asarray(boxes_xyxy)
@@ -71,7 +71,7 @@ def _raise_for_first(
 def center_scale_from_boxes(
     boxes_xyxy: NDArray[np.floating], input_size_wh: tuple[int, int], *, padding: float = PADDING
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The region of the image that each crop shows.
+    """Centre and size of the image region of each crop.
 
     Args:
         boxes_xyxy: (N, 4) pixels of the image.
@@ -103,7 +103,7 @@ def crop_from_image(
         center: (N, 2) middle of the regions, image pixels.
         scale: (N, 2) their width and height, of the input's aspect (only the width is used).
         input_size_wh: width and height of the crop, px.
-        rotation_deg: by which the region is rotated in the image (clockwise as seen), one number
+        rotation_deg: by which the region is rotated in the image (clockwise), one number
             or (N,).
 
     Returns:
@@ -240,7 +240,7 @@ def _check_image(image: NDArray[np.uint8]) -> None:
 def _warp_into(
     image: NDArray[np.uint8], matrix: NDArray[np.float64], crop: NDArray[np.uint8]
 ) -> None:
-    """Warp straight into the batch."""
+    """Warp a crop into its slot of the batch."""
     height, width = crop.shape[:2]
     if max(image.shape[:2]) > _MAX_SOURCE_PX:
         image, matrix = _source_region(image, matrix, (width, height))
@@ -259,18 +259,18 @@ def _source_region(
     width, height = size_wh
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float64)
     back = np.linalg.inv(matrix[:, :2])
-    seen = (corners - matrix[:, 2]) @ back.T
+    in_image = (corners - matrix[:, 2]) @ back.T
     limit = image.shape[1], image.shape[0]
-    x1, y1 = (max(0, math.floor(low) - _MARGIN_PX) for low in seen.min(axis=0))
+    x1, y1 = (max(0, math.floor(low) - _MARGIN_PX) for low in in_image.min(axis=0))
     x2, y2 = (
         min(side, math.ceil(high) + _MARGIN_PX + 1)
-        for high, side in zip(seen.max(axis=0), limit, strict=True)
+        for high, side in zip(in_image.max(axis=0), limit, strict=True)
     )
     region = image[y1 : max(y1, y2), x1 : max(x1, x2)]
     matrix = matrix.copy()
     matrix[:, 2] += matrix[:, :2] @ np.array([x1, y1])
     longest = max(region.shape[:2])
-    if longest > _MAX_SOURCE_PX:  # far more source pixels than crop pixels: leave some out
+    if longest > _MAX_SOURCE_PX:  # far more source pixels than crop pixels: subsample
         step = math.ceil(longest / _REDUCED_SOURCE_PX)
         region = region[::step, ::step]
         matrix[:, :2] *= step

@@ -30,7 +30,7 @@ class Bone:
     """A distance between two keypoints that is much the same in all adults.
 
     Attributes:
-        name: what it is.
+        name: name of the distance.
         keypoints: the pairs of keypoints at its ends; left and right are two pairs.
         length_m: at a stature of MEAN_STATURE_M.
         std: of its log among people of one stature, where keypoints sit on the body included.

@@ -29,11 +29,11 @@ _KNOWN_STATURE_STD = 0.01  # shoes, posture, rounding
 _OUTLIER_STD = 0.2  # of log length, per odds that a keypoint is misplaced
 _VAGUE_STD = 0.6  # of log length: errors so large mostly lengthen a bone, so it is unused
 _MODEL_STD = 0.03  # of log Z: proportions shared by all bones of a person, table, keypoints
-_EXTENT_M = 1.2  # what the confident keypoints span: 1.6 m whole and upright, 0.8 m to the waist
-_EXTENT_STD = 1.0  # of its log: faces, hands and people lying along the axis are in it
+_EXTENT_M = 1.2  # extent of confident keypoints: 1.6 m upright, 0.8 m down to the waist
+_EXTENT_STD = 1.0  # of its log; covers faces, hands, and people lying along the axis
 _ASSUMED_STD = 0.35  # of log Z: above it the bones count as uninformative
-_WRONG_DEPTHS = 2  # so many reliable points may lie behind the camera: their depths are wrong
-_LARGEST_PX, _LARGEST_M = 1e6, 100.0  # beyond these a coordinate is not one
+_WRONG_DEPTHS = 2  # tolerated number of reliable points behind the camera, whose depths are wrong
+_LARGEST_PX, _LARGEST_M = 1e6, 100.0  # larger coordinates are invalid
 _COARSE, _FINE, _STATURE_STEPS = 48, 41, 4
 
 _PAIRS = np.array([pair for bone in BONES for pair in bone.keypoints])
@@ -74,7 +74,7 @@ def solve_root_depth(
         keypoints_2d: (N, 133, 2) pixels of the image.
         depth_m: (N, 133) metres, relative to the root.
         confidence: (N, 133) in [0, 1], as `rtmpose3d.codec` defines it. From 0.7 a keypoint is
-            taken to be as good as they get; below about 0.18, or where a number is not finite, it
+            fully reliable; below about 0.18, or where a number is not finite, it
             is unused.
         camera: of the image. An error of its focal length becomes the same error of the depths.
         height_m: standing stature without shoes, metres: one for all people or (N,), NaN where
@@ -86,7 +86,7 @@ def solve_root_depth(
         is assumed from the size in the image, and without that it is DEFAULT_ROOT_DEPTH_M.
 
     Raises:
-        InputError: shapes that do not fit, or a height that no person has.
+        InputError: shapes that do not fit, or an impossible height.
     """
     people = _people(keypoints_2d, depth_m, confidence, camera)
     log_stature, stature_std = _stature_prior(height_m, len(people.prior_log_z))
@@ -135,7 +135,7 @@ def _people(
     offset = rays[:, first] * z[:, first, None] - rays[:, second] * z[:, second, None]
     a = (slope**2).sum(axis=-1)
     noise = POINT_NOISE * extent[:, None]
-    # A bone shorter than the noise of its ends says nothing.
+    # A bone shorter than the noise of its ends carries no information.
     pair_sure = np.minimum(sure[:, first], sure[:, second])
     pair_sure = np.where(a > noise**2, pair_sure, 0.0)
     reliable = (sure > 0) & (sure >= 0.5 * sure.max(axis=1, keepdims=True, initial=0.0))

@@ -1,7 +1,7 @@
 """The networks, in torch: tensors in, tensors out; neither files nor OpenCV.
 
 `build_network(spec)` makes the network whose state_dict has exactly the published keys and shapes;
-`build_graph(spec)` wraps it in normalisation and decoding, as sessions and exports use it.
+`build_graph(spec)` wraps it in normalisation and decoding, for sessions and exports.
 Needs the extra `torch`.
 """
 
@@ -39,7 +39,7 @@ def build_network(spec: ModelSpec) -> PoseNetwork | RTMDet:
 def build_graph(
     spec: ModelSpec, network: PoseNetwork | RTMDet | None = None
 ) -> PoseGraph | DetectorGraph:
-    """The network with normalisation before and decoding behind it, in evaluation mode."""
+    """The network between normalisation and decoding, in evaluation mode."""
     network = network if network is not None else build_network(spec)
     if isinstance(spec, PoseSpec):
         assert isinstance(network, PoseNetwork)
@@ -50,5 +50,5 @@ def build_graph(
 
 
 def load_arrays(network: torch.nn.Module, weights: Mapping[str, np.ndarray]) -> None:
-    """Put matched weights (see `rtmpose3d.weights.match_weights`) into a network."""
+    """Load matched weights (see `rtmpose3d.weights.match_weights`) into a network."""
     network.load_state_dict({key: torch.from_numpy(value.copy()) for key, value in weights.items()})

@@ -1,4 +1,4 @@
-"""Networks as sessions run and exports hold them: uint8 images in, decoded bins or boxes out.
+"""Complete graphs of sessions and exports: uint8 images in, decoded bins or boxes out.
 
 Normalisation and channel order are inside, so that training, torch and ONNX cannot drift apart.
 """

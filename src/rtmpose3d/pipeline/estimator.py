@@ -20,7 +20,7 @@ from rtmpose3d.structures import Detections, FloatArray, Frame, PoseResult
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PoseOptions:
-    """Selection of people, and what is known for their lifting to 3D.
+    """Selection of people, and known facts for lifting them to 3D.
 
     Attributes:
         bbox_thr: people must be detected with a score above this, in [0, 1].
@@ -76,7 +76,7 @@ class PoseEstimator:
 
         Args:
             frames: images of any sizes; a frame without a camera gets the default field of view.
-            options: which people, and how they are placed in 3D.
+            options: selection of people, and known facts for 3D.
             people: known people of each frame, None where they are to be detected.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Keypoints of given boxes: crop, one network call for all people, decode, back to the image."""
+"""Poses from boxes: crop, run the network on all people at once, decode, map to the image."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def estimate_poses(
         session: a pose network.
         images: (H, W, 3) uint8 BGR, of any sizes.
         boxes_xyxy: per image (N_i, 4), pixels; N_i may be 0.
-        flip_test: also run every crop flipped, and average the logits; None: as the model's
-            spec says.
+        flip_test: also run every crop flipped, and average the logits; None for the
+            default of the model.
 
     Raises:
         InputError: an unusable box.
@@ -78,7 +78,7 @@ def crop_images(
 
 
 def decode_crops(session: PoseSession, crops: Crops, *, flip_test: bool | None = None) -> Poses:
-    """Run the network on crops and put the keypoints back into their images."""
+    """Run the network on crops and map the keypoints to their images."""
     spec = session.spec
     flip_test = spec.flip_test if flip_test is None else flip_test
     if len(crops) == 0:

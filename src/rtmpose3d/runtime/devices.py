@@ -1,4 +1,4 @@
-"""Devices and their names; a backend's row of `BACKENDS` resolves those that it has."""
+"""Devices and their names; each backend resolves the devices that it has."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Device:
 
     Attributes:
         kind: "cpu", "cuda" or "mps".
-        index: which of several, for CUDA.
+        index: index of the CUDA device; 0 for the others.
     """
 
     kind: Literal["cpu", "cuda", "mps"]

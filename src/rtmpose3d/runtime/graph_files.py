@@ -19,7 +19,7 @@ from rtmpose3d.weights import match_weights, read_checkpoint
 from rtmpose3d.zoo import ModelSpec
 
 GRAPH_FOLDER = Path(__file__).parent / "graphs"
-WEIGHTS_LOCATION = "weights"  # what the graphs' external initialisers name as their file
+WEIGHTS_LOCATION = "weights"  # file name in the graphs' external initialisers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ def graph_file(spec: ModelSpec) -> GraphFile:
     """The shipped graph of a model.
 
     Raises:
-        WeightsError: the package ships none for it (a model of one's own): use the torch backend,
+        WeightsError: the package ships none for it (a custom model): use the torch backend,
             or an exported ONNX file.
     """
     path = GRAPH_FOLDER / f"{spec.graph}.onnx"

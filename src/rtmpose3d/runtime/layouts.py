@@ -2,7 +2,7 @@
 
 Ours take uint8 and name their model in the metadata. The others take normalised NCHW floats; pose
 files return SimCC logits, detector files either three class maps and three distance maps, or
-boxes that the file has selected ("dets", "labels").
+boxes after selection ("dets", "labels").
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def pose_network(file: ModelFile, spec: PoseSpec) -> Network:
     """An .onnx file as a pose network.
 
     Raises:
-        WeightsError: the file holds another model, or none that is known here.
+        WeightsError: the file holds another model, or an unknown layout.
     """
     if _is_ours(file, spec):
         return file.network
@@ -40,10 +40,10 @@ def pose_network(file: ModelFile, spec: PoseSpec) -> Network:
 
 
 def detector_network(file: ModelFile, spec: DetectorSpec) -> tuple[Network, DetectorSpec]:
-    """An .onnx file as a detector, and its spec: the file's input size counts, not the table's.
+    """An .onnx file as a detector, and its spec with the file's input size in place of the table's.
 
     Raises:
-        WeightsError: the file holds another model, or none that is known here.
+        WeightsError: the file holds another model, or an unknown layout.
     """
     if _is_ours(file, spec):
         return file.network, spec
@@ -68,7 +68,7 @@ class SimCCLayout:
         self._spec = spec
 
     def run(self, images: UInt8Array, outputs: Sequence[str]) -> tuple[np.ndarray, ...]:
-        """Runs the file, and decodes what it returns if that is asked for."""
+        """Runs the file, and decodes its logits if decoded outputs are requested."""
         raw = self._file.network
         simcc = raw.run(_normalise(images, self._spec), raw.output_names)
         names = self.output_names[-len(simcc) :]
@@ -95,8 +95,8 @@ class RTMDetLayout:
         raw = self._file.network
         results = raw.run(_normalise(images, self._spec), raw.output_names)
         if len(results) == 2:  # selected boxes with scores, (1, P, 5), and labels
-            found = results[0].astype(np.float32)
-            arrays = found[..., :4], found[..., 4]
+            selected = results[0].astype(np.float32)
+            arrays = selected[..., :4], selected[..., 4]
         else:
             arrays = _from_maps(results)
         named = dict(zip(self.output_names, arrays, strict=True))

@@ -22,7 +22,7 @@ class Execution:
 
     Attributes:
         device: the selected device, which is available.
-        precision: of the arithmetic, see `RuntimeOptions`.
+        precision: precision of the arithmetic, one of those that the backend has.
         threads: number of CPU threads; None for the backend's default.
     """
 
@@ -61,7 +61,7 @@ class Network(Protocol):
 
 
 class FileNetwork(Network, Protocol):
-    """An .onnx file as it is: batches of the layout and element type that it declares."""
+    """An .onnx file run directly: batches have the layout and element type that it declares."""
 
     def run(
         self, images: UInt8Array | FloatArray, outputs: Sequence[str]
@@ -91,9 +91,9 @@ class ModelFile:
 
     Attributes:
         path: the file.
-        inputs, outputs: what it declares, in its order.
+        inputs, outputs: declared tensors, in the order of the file.
         metadata: its custom metadata.
-        network: runs its first input to its outputs.
+        network: takes the first input and returns the outputs.
     """
 
     path: Path

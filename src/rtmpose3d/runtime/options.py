@@ -13,7 +13,7 @@ AUTO = "auto"
 PRECISIONS: tuple[str, ...] = tuple(
     dict.fromkeys(name for backend in BACKENDS.values() for name in backend.precisions)
 )
-"""All precisions that some backend has."""
+"""Precisions that at least one backend has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +24,12 @@ class RuntimeOptions:
         backend: "auto" (ONNX Runtime, or the first backend that has the device) or a key of
             `BACKENDS`.
         device: "auto" (CUDA where the backend has it), "cpu", "cuda", "cuda:N" or "mps".
-        precision: of the arithmetic; only "fp32".
+        precision: precision of the arithmetic, one of `PRECISIONS`, if the backend has it.
         threads: number of CPU threads; None for the backend's default, which is one per core.
 
     Raises:
         UnknownNameError: no backend or type of device of that name.
-        InputError: another precision, or threads below 1.
+        InputError: an unknown precision, or threads below 1.
     """
 
     backend: str = AUTO
@@ -55,12 +55,12 @@ DEFAULT_OPTIONS = RuntimeOptions()
 def select_backend(
     options: RuntimeOptions, checkpoint: Path | None = None
 ) -> tuple[Backend, Device]:
-    """Select the backend and the device that options ask for; never another device than that.
+    """Select the backend and the device for the requested options; no device replaces another.
 
     With backend "auto", the first backend of the table that has device and precision is taken.
 
     Args:
-        options: what is asked for.
+        options: the requested options.
         checkpoint: file to be opened, if it is known: an .onnx file limits the choice.
 
     Raises:

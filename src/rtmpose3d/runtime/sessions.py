@@ -51,16 +51,17 @@ class Candidates:
 class PoseSession:
     """A pose network that is ready to run; made by `open_pose`.
 
-    It can be pickled if it was made so: the copy opens the checkpoint again.
+    A session made by it can be pickled: the copy opens the checkpoint again.
 
     Args:
         spec: row of the model table.
-        network: with outputs as `spec.output_names` has them.
+        network: its outputs are those of `spec.output_names`.
         device: of the network.
-        origin: what it was opened from; None for a network of one's own.
+        origin: spec, checkpoint and options for opening it again; None for a custom network.
 
     Attributes:
-        spec, device: as given.
+        spec: row of the model table.
+        device: device of the network.
     """
 
     def __init__(
@@ -101,16 +102,17 @@ class PoseSession:
 class DetectorSession:
     """A person detector that is ready to run; made by `open_detector`.
 
-    It can be pickled if it was made so: the copy opens the checkpoint again.
+    A session made by it can be pickled: the copy opens the checkpoint again.
 
     Args:
         spec: row of the model table, with the network's input size.
-        network: with outputs as `spec.output_names` has them.
+        network: its outputs are those of `spec.output_names`.
         device: of the network.
-        origin: what it was opened from; None for a network of one's own.
+        origin: spec, checkpoint and options for opening it again; None for a custom network.
 
     Attributes:
-        spec, device: as given.
+        spec: row of the model table.
+        device: device of the network.
     """
 
     def __init__(
@@ -192,7 +194,7 @@ def _open(
     origin = Origin(spec=spec, checkpoint=checkpoint, options=selected)
     execution = Execution(device=device, precision=options.precision, threads=options.threads)
     if file is not None and file.suffix == ".onnx":
-        assert backend.open_file is not None, "select_backend looks at the file"
+        assert backend.open_file is not None, "select_backend checked it"
         return backend.open_file(file, execution), device, origin
     weights = load_weights(spec, checkpoint)
     return backend.open_weights(spec, weights, execution), device, origin
@@ -210,7 +212,7 @@ def _run_in_batches(
 def _reopen_arguments(origin: Origin | None) -> tuple[object, ...]:
     if origin is None:
         raise PicklingError(
-            "this session was not made by open_pose or open_detector: nothing says how to open it "
-            "again in another process"
+            "a session can be pickled only if open_pose or open_detector made it, since the copy "
+            "opens its checkpoint again"
         )
     return origin.spec, origin.checkpoint, origin.options

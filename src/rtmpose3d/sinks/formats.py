@@ -28,7 +28,7 @@ class Format:
         suffixes: of its files, lower case, with the dot; the first is the default.
         description: content of a file, in a few words.
         sink: class that writes one file, of one result or of many (`holds_many`).
-        read: reads the results of a file back; None for formats that lose what it takes.
+        read: reads the results of a file back; None for formats that do not hold all of it.
         tag: appended to the stem of a file that is named after its image.
         one_file: whether a run writes all results to one file, rather than a file for each.
     """
@@ -78,7 +78,7 @@ FORMATS: dict[str, Format] = {
         tag="_pose",
     ),
 }
-"""Rows by name; `rtmpose3d predict --save` takes the names."""
+"""Rows by name, as `open_sink` and `rtmpose3d predict` accept them."""
 
 
 def result_suffixes() -> tuple[str, ...]:
@@ -125,7 +125,7 @@ def save_result(result: PoseResult, path: str | Path) -> Path:
 
     Raises:
         InputError: an unknown suffix; an image format, but no image to draw on.
-        OutputError: the file cannot be written; what was there before is unchanged.
+        OutputError: the file cannot be written; an existing file is unchanged.
     """
     with open_sink(path) as sink:
         sink.write(result)

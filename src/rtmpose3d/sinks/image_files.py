@@ -1,4 +1,4 @@
-"""Image files of results: what `PoseResult.plot` draws."""
+"""Image files of results, drawn by `PoseResult.plot`."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def write_image(path: str | Path, image: Image, *, quality: int = QUALITY) -> Pa
 
     Raises:
         InputError: an unknown suffix, or an image too large for the format.
-        OutputError: the file cannot be written; what was there before is unchanged.
+        OutputError: the file cannot be written; an existing file is unchanged.
     """
     path = Path(path)
     data = encode_image(image, path.suffix, quality=quality)

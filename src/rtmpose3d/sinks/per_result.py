@@ -19,7 +19,7 @@ class FilePerResultSink:
     `people.json`, `walk_000041.json`; without a source `image.json`.
 
     Args:
-        folder: where the files go; created if needed.
+        folder: folder of the files; created if needed.
         ending: end of the files' names, after the stem, such as `.json` or `_pose.jpg`.
         sink: opens the sink of one file.
     """

@@ -1,4 +1,4 @@
-"""Destinations of results: the `Sink` protocol, and what sinks that write one file share."""
+"""Destinations of results: the `Sink` protocol, and the base class of sinks that write one file."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class FileSink(ABC):
     """A sink for one file, which appears complete when the sink is closed, or not at all.
 
     A format derives from it: `start` opens a temporary file, `append` writes one result to it.
-    What `start` and `append` pass to `keep` is closed before the file appears.
+    Resources that they pass to `keep` are closed before the file appears.
 
     Args:
         path: the file; its folder must exist.
@@ -96,7 +96,7 @@ class FileSink(ABC):
             OutputError: it cannot be written.
         """
         if self._resources is not None:
-            raise InputError(f"{self.path} is being written already")
+            raise InputError(f"{self.path} is already open")
         self.count = 0
         self._resources = ExitStack()
         try:

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from rtmpose3d.errors import UnknownNameError
+from rtmpose3d.errors import InputError, UnknownNameError
 
 Part = Literal["body", "feet", "face", "left_hand", "right_hand"]
 Side = Literal["left", "right", "middle"]
@@ -25,17 +25,20 @@ class Skeleton:
     """A set of K keypoints. The arrays are read-only.
 
     Attributes:
-        name: what the set is called.
+        name: name of the set.
         keypoint_names: the K names, in order.
         parts: the range of keypoints of each part; together they cover all, in order.
         part_of_keypoint: the part of each keypoint.
         side_of_keypoint: the person's side that each keypoint is on.
-        flip_index: (K,) int64; `keypoints[..., flip_index, :]` exchanges left and right, as a
-            flipped image needs it. Keypoints in the middle have their own index.
-        bones: (B, 2) int64, pairs of keypoints to connect: the links that the field draws, plus
+        flip_index: (K,) int64; `keypoints[..., flip_index, :]` exchanges left and right, as in
+            a flipped image. Keypoints in the middle have their own index.
+        bones: (B, 2) int64, pairs of connected keypoints: the links of COCO-WholeBody, plus
             the contours of the face (jaw, brows, nose; eyes and lips are closed).
         bone_part: the part of each bone.
         sigmas: (K,) float64, tolerance of each keypoint in OKS, relative to the person's size.
+
+    Raises:
+        InputError: arrays of other shapes.
     """
 
     name: str
@@ -49,10 +52,17 @@ class Skeleton:
     sigmas: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        n = len(self)
-        assert len(self.part_of_keypoint) == len(self.side_of_keypoint) == n
-        assert self.flip_index.shape == self.sigmas.shape == (n,)
-        assert self.bones.shape == (len(self.bone_part), 2)
+        n, bones = len(self), len(self.bone_part)
+        for field, shape in (
+            ("part_of_keypoint", (n,)),
+            ("side_of_keypoint", (n,)),
+            ("flip_index", (n,)),
+            ("sigmas", (n,)),
+            ("bones", (bones, 2)),
+        ):
+            got = np.shape(getattr(self, field))
+            if got != shape:
+                raise InputError(f"skeleton: {field} must have shape {shape}, got {got}")
         for array in (self.flip_index, self.bones, self.sigmas):
             array.setflags(write=False)
 
@@ -244,7 +254,7 @@ PART_INDICES: Mapping[str, NDArray[np.int64]] = {
     "right_hand": _indices("right_hand"),
     "hands": _indices("left_hand", "right_hand"),
 }
-"""Every group of keypoints that a metric is given for: name -> indices among the 133.
+"""Groups of keypoints that metrics report: name -> indices among the 133.
 
-A metric reports some of these groups, in an order of its own; the indices are defined here alone.
+A metric selects and orders groups; the indices are defined only here.
 """

@@ -1,7 +1,7 @@
 """Decoding of images (JPEG, PNG, ...) and Pillow images to upright BGR pixels.
 
-Pillow reads the header and decides; OpenCV decodes what both read alike, because it is faster and
-gives what `cv2.imread` gives; Pillow decodes the rest (CMYK, animations, TIFF, palettes, ...).
+Pillow reads the header and decides; OpenCV decodes the files that both decode equally, since it is
+faster and equals `cv2.imread`; Pillow decodes the rest (CMYK, animations, TIFF, palettes, ...).
 The pixels do not depend on OpenCV's version: orientation and truncation are handled here.
 """
 
@@ -142,13 +142,13 @@ def _describe_content(data: bytes) -> str:
 
 
 def _opencv_decodes(image: PIL.Image.Image, data: bytes) -> bool:
-    """Whether OpenCV decodes this file whole, and as Pillow would."""
+    """Whether OpenCV decodes this file completely, and equally to Pillow."""
     if image.mode not in _DECODED_BY_OPENCV.get(image.format or "", ()):
         return False
-    if image.format == "PNG":  # its EXIF may stand behind the pixels: Pillow finds it there
+    if image.format == "PNG":  # its EXIF block may follow the pixels, where only Pillow reads it
         return _PNG_END in data and b"eXIf" not in data and b"acTL" not in data
     # JPEG: an end marker must follow the start of the last scan. OpenCV 4 fills what is missing
-    # with grey; Pillow says that it is truncated.
+    # with grey; Pillow reports the truncation.
     return data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
 
 
@@ -156,7 +156,7 @@ def _decode_with_opencv(data: bytes) -> Image | None:
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:  # then Pillow finds the words for what is wrong
+    except cv2.error:  # Pillow reports the cause
         return None
     return None if pixels is None else np.asarray(pixels, np.uint8)
 

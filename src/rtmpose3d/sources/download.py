@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 from rtmpose3d.errors import InputError
 
 MAX_BYTES = 100 * 2**20
-RESPONSE_TIMEOUT_S = 20.0  # without an answer
+RESPONSE_TIMEOUT_S = 20.0  # of each read
 DEADLINE_S = 120.0  # for the whole file
 _CHUNK = 2**18
 

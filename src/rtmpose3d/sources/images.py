@@ -1,4 +1,4 @@
-"""Images as the pipeline takes them.
+"""Loading of images for the pipeline.
 
 In: a path, an http(s) address, a numpy array or a Pillow image. Out: a contiguous (H, W, 3) uint8
 array, BGR. Nothing is guessed: an array whose values are ambiguous is an error.
@@ -39,8 +39,8 @@ def load_image(source: ImageSource) -> Image:
             Alpha is dropped, not composited: `load_image(path)` then equals `cv2.imread(path)`.
 
     Returns:
-        (H, W, 3) uint8, BGR, contiguous, upright. An array that is so already is returned as it
-        is, not copied; nothing in this package writes into it.
+        (H, W, 3) uint8, BGR, contiguous, upright. An array that has this form already is not
+        copied; nothing in this package writes into it.
 
     Raises:
         InputError: the source cannot be used as an image; the message names it.
@@ -108,7 +108,7 @@ def _read_file(path: Path) -> bytes:
 
 def _explain_unusable(source: object) -> str:
     if source is None:
-        return f"the image is None, as cv2.imread gives it for a file it cannot read; {_EXPECTED}"
+        return f"the image is None, which cv2.imread returns for unreadable files; {_EXPECTED}"
     kind = f"{type(source).__module__}.{type(source).__qualname__}".removeprefix("builtins.")
     hint = ""
     if hasattr(source, "detach"):

@@ -1,4 +1,4 @@
-"""Lists of image files from inputs as typed: files, folders, globs, addresses."""
+"""Image files from inputs of a command: files, folders, globs, addresses."""
 
 # os.path where pathlib would raise: a name that is too long, a folder that may not be entered,
 # an unknown ~user. Each is then treated as missing.
@@ -34,7 +34,7 @@ def expand_inputs(inputs: Sequence[str], *, recursive: bool = False) -> list[Ima
     expanded here where the shell did not. Each image is listed once.
 
     Args:
-        inputs: paths, globs and http(s) addresses, as typed; `~` is the home folder.
+        inputs: paths, globs and http(s) addresses, `~` is the home folder.
         recursive: search subfolders, too.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Conversion of grey levels of any dtype to uint8, by rules that leave nothing to guess."""
+"""Conversion of grey levels of any dtype to uint8, without guessing ranges."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from rtmpose3d.structures.arrays import UInt8Array
 def uint8_from_array(array: np.ndarray, name: str) -> UInt8Array:
     """Convert grey levels to uint8.
 
-    uint8 stays as it is (not copied); of uint16 the upper eight bits are taken, as OpenCV does
-    when it reads a 16-bit PNG; floats must lie in [0, 1] and are scaled by 255 and rounded.
+    uint8 is returned unchanged (not copied); of uint16 the upper eight bits are taken, as OpenCV
+    does when it reads a 16-bit PNG; floats must lie in [0, 1] and are scaled by 255 and rounded.
 
     Args:
         array: any shape.

@@ -1,4 +1,4 @@
-"""Data that the steps of the pipeline pass on: frames, detections, crops, keypoints, results.
+"""Data passed between steps of the pipeline: frames, detections, crops, keypoints, results.
 
 All are frozen and hold numpy arrays; each field has its shape, unit and frame.
 """

@@ -27,8 +27,8 @@ _REASONS: dict[int, tuple[str, str]] = {
     errno.EROFS: ("the file system is read-only", "choose another folder"),
     errno.ENOENT: ("its folder does not exist", "create the folder first"),
     errno.ENOTDIR: ("a part of its path is a file, not a folder", "choose another path"),
-    errno.EEXIST: ("a file of that name is there", "choose another path"),
-    errno.EISDIR: ("a folder of that name is there", "give the name of a file"),
+    errno.EEXIST: ("a file of that name exists", "choose another path"),
+    errno.EISDIR: ("a folder of that name exists", "give the name of a file"),
     errno.ENAMETOOLONG: ("the name is too long", "choose a shorter name"),
 }
 if hasattr(errno, "EDQUOT"):  # not on Windows

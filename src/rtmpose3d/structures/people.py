@@ -1,4 +1,4 @@
-"""Detections and crops: data that the steps of the pipeline pass to each other."""
+"""Detections and crops: the data between steps of the pipeline."""
 
 from __future__ import annotations
 

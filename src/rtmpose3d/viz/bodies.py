@@ -82,7 +82,7 @@ def visible_bodies(
 
 
 def draw_bodies(canvas: Image, view: View, bodies: list[Body], confidence_thr: float) -> None:
-    """Draw people in place, the nearer parts over the farther ones."""
+    """Draw people onto the canvas, nearer parts over farther ones."""
     units = [unit for body in bodies for unit in _units(body, view, confidence_thr)]
     if units:
         units.sort(key=lambda unit: -unit[0])

@@ -87,7 +87,7 @@ class PoseSpec(ModelSpec):
         pafpn, hem, gau: parts of the network (paper, Table 4): the neck, the head over two
             scales, the attention among keypoints.
         neck_blocks: in each CSP layer of the neck.
-        head_kernel: side of the head's convolutions that give each keypoint its map.
+        head_kernel: kernel size of the head's convolutions, which give a map per keypoint.
         dropout: on the attention weights, in training.
         keypoints: number of keypoints.
         default_confidence_thr: minimum confidence of keypoints that are drawn, by default.

@@ -19,4 +19,4 @@ ALIASES: dict[str, str] = {
     "rtmpose3d-x": "rtmw3d-x",
     "rtmpose3d-xlarge": "rtmw3d-x",
 }
-"""Other names for models; those with "rtmpose3d" are the ones the RTMPose3D package knew."""
+"""Other names for models; those with "rtmpose3d" are those of the RTMPose3D package."""

@@ -310,7 +310,7 @@ def check_hub() -> Check:
         return Check(
             name="hub",
             status="OK",
-            found="not asked: HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set",
+            found=OFFLINE,
         )
     return _check_address("hub", hub_endpoint())
 

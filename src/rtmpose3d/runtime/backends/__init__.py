@@ -21,13 +21,13 @@ class Backend:
 
     Attributes:
         name: its name in `RuntimeOptions.backend`.
-        package: the package that it imports, by which it counts as installed.
+        package: the package that it imports; the backend is installed if this one is.
         resolve_device: checks a device, or chooses one if it is None; raises BackendError where
             it is not available, MissingDependencyError where the package is not installed.
-        open_weights: loads a model of the table from its tensors (matched by `load_weights`) on a
-            device, with a number of CPU threads or the backend's default; raises BackendError.
-        open_file: opens an .onnx file as it is, with the same arguments; None if the backend
-            cannot.
+        open_weights: loads a model of the table from its tensors (matched by `load_weights`), for
+            an `Execution`: device, precision, threads; raises BackendError.
+        open_file: opens an .onnx file for an `Execution`; None if the backend cannot.
+        precisions: names of the precisions of arithmetic that it has, the default first.
         auto: whether "auto" may choose it.
     """
 

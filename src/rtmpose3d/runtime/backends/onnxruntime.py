@@ -43,7 +43,7 @@ class OnnxRuntimeNetwork:
     def run(
         self, images: UInt8Array | FloatArray, outputs: Sequence[str]
     ) -> tuple[np.ndarray, ...]:
-        """Runs a batch; only what `outputs` need is computed."""
+        """Runs a batch; only the requested outputs are computed."""
         try:
             results = self._session.run(list(outputs), {self._input: images})
         except Exception as error:  # ONNX Runtime's errors share no base class of their own
@@ -54,7 +54,7 @@ class OnnxRuntimeNetwork:
 
 
 def resolve_device(wanted: Device | None) -> Device:
-    """The device for ONNX Runtime; if none is named CUDA, otherwise the CPU.
+    """The device for ONNX Runtime; None selects CUDA where it is available, otherwise the CPU.
 
     Raises:
         BackendError: ONNX Runtime has no such device here.
@@ -106,7 +106,7 @@ def open_weights(spec: ModelSpec, weights: Weights, execution: Execution) -> Onn
 
 
 def open_file(path: Path, execution: Execution) -> ModelFile:
-    """An .onnx file with what it declares.
+    """An opened .onnx file with its declared inputs, outputs and metadata.
 
     Raises:
         BackendError: ONNX Runtime cannot open it, or not on that device.
@@ -144,13 +144,13 @@ def session_options(threads: int | None = None) -> onnxruntime.SessionOptions:
 def open_session(
     model: bytes | Path, options: onnxruntime.SessionOptions, device: Device, *, name: str
 ) -> onnxruntime.InferenceSession:
-    """Open a session and make sure that it runs on the device that was asked for.
+    """Open a session and check that it runs on the requested device.
 
     Args:
-        model: an ONNX file, or its content.
-        options: of the session.
-        device: to run on.
-        name: of the model, for errors.
+        model: path or content of an ONNX file.
+        options: see `session_options`.
+        device: the device to run on.
+        name: name of the model in messages.
 
     Raises:
         BackendError: it cannot be opened, or CUDA did not load.

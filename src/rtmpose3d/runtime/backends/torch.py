@@ -22,8 +22,8 @@ class TorchNetwork:
     """A `Network` in torch.
 
     Args:
-        graph: with normalisation and decoding, in evaluation mode; stays on its device.
-        output_names: of what it returns, in order.
+        graph: network with normalisation and decoding, on its device, in evaluation mode.
+        output_names: names of its outputs, in order.
         threads: number of CPU threads while it runs; None leaves torch's setting.
     """
 
@@ -48,7 +48,7 @@ class TorchNetwork:
 
 
 def resolve_device(wanted: Device | None) -> Device:
-    """The device for torch; if none is named CUDA, otherwise MPS, otherwise the CPU.
+    """The device for torch; None selects CUDA, then MPS, then the CPU, whichever is available.
 
     Raises:
         BackendError: torch has no such device here.
