@@ -37,7 +37,8 @@ def axes_from_camera(keypoints_camera: NDArray[np.floating], axes: Axes) -> NDAr
         return keypoints_camera.copy()
     if axes == "root":
         hips = keypoints_camera[..., list(HIPS), :]
-        return keypoints_camera - hips.mean(axis=-2, keepdims=True)
+        with np.errstate(invalid="ignore", over="ignore"):  # infinite hips give NaN
+            return keypoints_camera - hips.mean(axis=-2, keepdims=True)
     if axes == "rtmpose3d":
         return np.stack([-x, -z, -y], axis=-1)
     raise UnknownNameError("axes", axes, AXES)

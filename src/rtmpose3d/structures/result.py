@@ -223,7 +223,8 @@ class PoseResult(Mapping[str, NumberArray]):
         """
         camera_space = self.keypoints_in("camera")
         if self.axes == "root":
-            return camera_space[:, list(HIPS)].mean(axis=1)
+            with np.errstate(invalid="ignore", over="ignore"):  # infinite hips give NaN
+                return camera_space[:, list(HIPS)].mean(axis=1)
         return np.zeros_like(camera_space[:, 0])
 
     @property
