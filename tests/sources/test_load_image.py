@@ -156,7 +156,7 @@ def test_what_is_no_image_at_all_is_named():
         def detach(self):
             pass
 
-    with pytest.raises(InputError, match=r"None, as cv2\.imread gives it"):
+    with pytest.raises(InputError, match=r"None, which cv2\.imread returns"):
         load_image(None)
     with pytest.raises(InputError, match=r"Tensor.*permute"):
         load_image(Tensor())
