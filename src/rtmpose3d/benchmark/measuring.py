@@ -46,6 +46,7 @@ class BenchmarkPlan:
         batch_sizes: crops, or images of a detector, per call of the network.
         seconds: total time of each measurement, which has at least three runs.
         device: "auto", "cpu", "cuda", ...
+        precision: precision of the arithmetic.
         threads: number of CPU threads; None: one per core.
         cache_dir: folder of downloaded weights.
 
@@ -58,6 +59,7 @@ class BenchmarkPlan:
     batch_sizes: tuple[int, ...] = (1,)
     seconds: float = 3.0
     device: str = "cpu"
+    precision: str = "fp32"
     threads: int | None = None
     cache_dir: Path | None = None
 
@@ -71,7 +73,9 @@ class BenchmarkPlan:
 
     def runtime(self, backend: str) -> RuntimeOptions:
         """The options of one backend's sessions."""
-        return RuntimeOptions(backend=backend, device=self.device, threads=self.threads)
+        return RuntimeOptions(
+            backend=backend, device=self.device, precision=self.precision, threads=self.threads
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,6 +53,9 @@ def benchmark(
     device: Annotated[str, typer.Option("--device", "-d", help="auto, cpu, cuda, cuda:1, mps.")] = (
         "cpu"
     ),
+    precision: Annotated[
+        str, typer.Option("--precision", help="Precision of the arithmetic.")
+    ] = "fp32",
     out: Annotated[
         Path | None,
         typer.Option(
@@ -93,12 +96,14 @@ def benchmark(
         batch_sizes=_parse_batch_sizes(batch_sizes),
         seconds=seconds,
         device=device,
+        precision=precision,
         threads=threads,
         cache_dir=cache_dir,
     )
     if out is not None:
         make_directory(out)
-    facts = {**describe_machine(threads), "seconds per measurement": f"{seconds:g}"}
+    facts = {**describe_machine(threads), "precision": precision}
+    facts["seconds per measurement"] = f"{seconds:g}"
     rows: list[Measurement] = []
     with progress_bar(len(specs), "models") as bar:
         for spec in specs:
