@@ -151,6 +151,19 @@ def test_a_model_can_be_pickled_without_its_sessions(opened, image) -> None:
     np.testing.assert_array_equal(copy(image).keypoints_2d, model(image).keypoints_2d)
 
 
+def test_the_detector_is_opened_once_and_by_a_copy_again(opened, image) -> None:
+    options = RuntimeOptions(device="cpu", threads=3)
+    model = RTMPose3DInference(model_size="n", device="cpu", threads=3)
+    model(image)
+    model(image)
+    assert opened.detector == [options]
+    estimator = opening.open_estimator(model.config)
+    copy = pickle.loads(pickle.dumps(estimator.detector))
+    assert len(opened.detector) == 1, "neither the estimator nor a copy has needed it yet"
+    assert copy() is copy()
+    assert opened.detector == [options, options]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("cls", [RTMPose3D, RTMPose3DInference])
 def test_a_pickled_model_opens_itself_again(cls, people):

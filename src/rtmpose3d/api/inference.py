@@ -25,7 +25,7 @@ class RTMPose3DInference(RTMPose3D):
         pose_checkpoint: file or address of the pose model, instead of the published one.
         device: "auto" (default), "cpu", "cuda", "cuda:N" or "mps".
         cache_dir: folder for downloads.
-        backend: see `RTMPose3D.from_pretrained`.
+        backend, precision, threads: see `RTMPose3D.from_pretrained`.
         model: name of the pose model, instead of a size.
 
     Raises:
@@ -47,6 +47,8 @@ class RTMPose3DInference(RTMPose3D):
         cache_dir: str | Path | None = None,
         *,
         backend: str = "auto",
+        precision: str = "fp32",
+        threads: int | None = None,
         model: str = "",
     ) -> None:
         config = RTMPose3DConfig(
@@ -59,6 +61,8 @@ class RTMPose3DInference(RTMPose3D):
             detector_checkpoint=None if detector_checkpoint is None else str(detector_checkpoint),
             pose_checkpoint=None if pose_checkpoint is None else str(pose_checkpoint),
             backend=backend,
+            precision=precision,
+            threads=threads,
         )
         super().__init__(config)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 
 from rtmpose3d.api.checkpoints import checkpoint_path
@@ -32,11 +31,32 @@ def open_estimator(config: RTMPose3DConfig) -> PoseEstimator:
     )
     return PoseEstimator(
         pose=open_pose(spec, path, config.runtime),
-        detector=None
-        if config.detector is None
-        else functools.cache(functools.partial(_open_detector, config, config.detector)),
+        detector=None if config.detector is None else DetectorOnDemand(config, config.detector),
         flip_test=config.flip_test,
     )
+
+
+class DetectorOnDemand:
+    """The detector of a configuration, opened by the first call; a pickled copy opens its own.
+
+    Args:
+        config: checkpoint, cache folder and runtime options.
+        name: name of the detector.
+    """
+
+    def __init__(self, config: RTMPose3DConfig, name: str) -> None:
+        self._config = config
+        self._name = name
+        self._session: DetectorSession | None = None
+
+    def __call__(self) -> DetectorSession:
+        """The detector; always the same session."""
+        if self._session is None:
+            self._session = _open_detector(self._config, self._name)
+        return self._session
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return DetectorOnDemand, (self._config, self._name)
 
 
 def _open_detector(config: RTMPose3DConfig, name: str) -> DetectorSession:
