@@ -1,6 +1,7 @@
 """Recipes as JSON, and the choices that the command line offers."""
 
 import json
+from typing import get_args
 
 import pytest
 
@@ -25,6 +26,13 @@ def test_every_recipe_has_a_json_form_with_all_its_fields(name):
     assert document["model"]["input_size_wh"] == list(recipe.model.input_size_wh)
 
 
-def test_the_command_offers_the_choices_of_the_library():
-    assert [choice.value for choice in train_options.Precision] == list(TRAINING_PRECISIONS)
-    assert [c.value for c in train_options.DistillationStage] == list(DISTILLATION_STAGES)
+@pytest.mark.parametrize(
+    ("option", "choices"),
+    [
+        (train_options.PrecisionOption, TRAINING_PRECISIONS),
+        (train_options.DistillOption, DISTILLATION_STAGES),
+    ],
+)
+def test_the_command_offers_the_choices_of_the_library(option, choices):
+    closed, _ = get_args(get_args(option)[0])  # Annotated[Literal[...] | None, ...]
+    assert get_args(closed) == tuple(choices)
