@@ -26,6 +26,8 @@ from rtmpose3d import (
 )
 from rtmpose3d.zoo import MODELS
 
+pytestmark = pytest.mark.slow
+
 Maker = Callable[[str], Path]
 BOXES = np.array([[120.0, 40, 260, 400], [300, 60, 420, 380], [20, 90, 110, 470]], np.float32)
 
@@ -226,7 +228,6 @@ def test_saved_folder_loads_without_anything_else(
     assert_same(again(image, bbox_thr=0.2), model(image, bbox_thr=0.2))
 
 
-@pytest.mark.slow
 def test_folder_of_published_files_is_a_model(
     made_checkpoint: Maker, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,7 +241,6 @@ def test_folder_of_published_files_is_a_model(
     assert len(model(image, boxes=BOXES[:1])) == 1
 
 
-@pytest.mark.slow
 def test_programs_for_the_old_package_run_unchanged(
     made_checkpoint: Maker, image: np.ndarray
 ) -> None:

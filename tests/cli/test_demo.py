@@ -17,6 +17,8 @@ from rtmpose3d.geometry import Camera
 from rtmpose3d.sinks import json_schema, load_result
 from rtmpose3d.zoo import DEMO_IMAGE, MODELS
 
+pytestmark = pytest.mark.slow
+
 TRUTH = Path(__file__).parents[1] / "fixtures" / "demo" / "people.json"
 
 

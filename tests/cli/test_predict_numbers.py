@@ -13,6 +13,8 @@ from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.sinks import load_result
 from rtmpose3d.zoo import DEMO_IMAGE
 
+pytestmark = pytest.mark.slow
+
 SIZE = {"width": 960, "height": 640}
 
 

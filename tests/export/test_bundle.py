@@ -27,6 +27,8 @@ from rtmpose3d.weights import fetch, locate, read_checkpoint, write_torch_file
 from rtmpose3d.zoo import DEMO_IMAGE, MODELS, BundledFile, resolve
 from rtmpose3d.zoo.bundled import BUNDLED_FOLDER
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("rtmw3d-n", "rtmdet-n")
 CARD = "# A card\n\n<!-- facts: begin -->\nold\n<!-- facts: end -->\n\nText.\n"
 BOXES = np.array([[80.0, 90, 290, 610], [650, 100, 850, 600]], np.float32)
@@ -88,7 +90,6 @@ def test_the_card_lists_the_facts_in_the_files_header(name):
     assert "demonstration model trained on rendered people only" in card
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
 def test_bundled_weights_give_what_the_same_weights_give_from_a_pth(
     folder, tmp_path_factory, backend, no_network
@@ -231,7 +232,6 @@ def test_the_folder_of_a_training_run_stands_for_its_finished_weights(tmp_path):
     assert find_checkpoint(step, "rtmw3d-n") == step
 
 
-@pytest.mark.slow
 def test_the_command_reports_its_results_and_errors(folder, tmp_path_factory, capsys):
     checkpoint = trained("rtmw3d-n", tmp_path_factory.mktemp("trained") / "a.pth")
     facts = ["--card-facts", "commit=1a2b3c4", "hours=2", "--card-facts", "crops=7"]
@@ -270,7 +270,6 @@ def test_stored_tensors_leave_their_arguments_alone(tmp_path):
 # -- the package's own files, as a user meets them -------------------------------------------------
 
 
-@pytest.mark.slow
 def test_naming_the_model_is_enough_and_touches_no_network(no_network, tmp_path):
     for model in (
         RTMPose3D.from_pretrained("rtmw3d-n", cache_dir=tmp_path),
@@ -324,7 +323,6 @@ def test_a_damaged_file_of_the_package_is_reported(folder):
         RTMPose3D.from_pretrained("rtmw3d-n")
 
 
-@pytest.mark.slow
 def test_export_takes_the_packages_weights(tmp_path, no_network):
     pytest.importorskip("torch")
     pytest.importorskip("onnxscript")

@@ -13,6 +13,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 torch = pytest.importorskip("torch", reason="the networks need the extra torch")
 
 from recordings import recorded_arrays  # noqa: E402
@@ -73,7 +75,6 @@ def recipe_graph(name: str, recipe: ModuleType) -> torch.nn.Module:
     return build_graph(spec, network)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", FORWARD)
 def test_logits_and_bins_equal_the_recording(name: str, golden: Path, recipe: ModuleType) -> None:
     spec = resolve(name)
@@ -101,7 +102,6 @@ def test_logits_and_bins_equal_the_recording(name: str, golden: Path, recipe: Mo
     assert (confidence.numpy() <= 1).all()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rtmdet-m", "rtmdet-nano"])
 def test_detector_levels_equal_the_recording(name: str, golden: Path, recipe: ModuleType) -> None:
     recorded = recorded_arrays(golden / "rtmdet" / f"{GOLDEN_NAMES[name]}.npz")
@@ -120,7 +120,6 @@ def test_detector_levels_equal_the_recording(name: str, golden: Path, recipe: Mo
                 )
 
 
-@pytest.mark.slow
 def test_parts_of_the_network_can_be_switched_off() -> None:
     from dataclasses import replace
 

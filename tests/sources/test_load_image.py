@@ -329,6 +329,7 @@ def test_one_pixel_and_20000_px_wide_files_are_read(tmp_path):
         assert (image == (3, 2, 1)).all()
 
 
+@pytest.mark.slow
 def test_a_hundred_megapixels_are_read_without_a_warning(tmp_path):
     data = encoded(PIL.Image.new("L", (20_000, 5_000)), "PNG")
     with warnings.catch_warnings():
@@ -336,6 +337,7 @@ def test_a_hundred_megapixels_are_read_without_a_warning(tmp_path):
         assert load_image(write(tmp_path, "a.png", data)).shape == (5_000, 20_000, 3)
 
 
+@pytest.mark.slow
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path):
     data = encoded(PIL.Image.new("1", (30_000, 30_000)), "PNG")
     assert len(data) < 1_000_000

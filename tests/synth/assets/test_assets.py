@@ -20,6 +20,8 @@ from rtmpose3d.synth.assets.proxy import read_proxy
 from rtmpose3d.synth.assets.rig import read_rig, reduce_weights
 from rtmpose3d.synth.assets.targets import open_targets
 
+pytestmark = pytest.mark.slow
+
 OBJ = """# a square of two faces with a seam, and a triangle apart
 v 0 0 0
 v 1 0 0

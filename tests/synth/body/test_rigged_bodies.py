@@ -16,8 +16,9 @@ from rtmpose3d.synth.pose.joints import (
     joint_rotations,
 )
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_statures_are_those_of_people() -> None:
     rng = np.random.default_rng(0)
     people = [sample_traits(rng) for _ in range(3000)]

@@ -8,6 +8,8 @@ import pytest
 from rtmpose3d.synth import ShotSettings, World, make_shot
 from rtmpose3d.synth.output.coco import PEOPLE_PER_IMAGE, coco_annotations, rle_counts, rle_string
 
+pytestmark = pytest.mark.slow
+
 
 def test_run_lengths_go_down_the_columns_and_start_with_zeros() -> None:
     mask = np.array([[0, 1, 1], [0, 1, 0]], bool)

@@ -12,6 +12,8 @@ from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.synth import NO_JITTER, CropJitter, World, WorldSettings
 from rtmpose3d.synth.output.crops import CropSample, _enlarge, collate, make_crops
 
+pytestmark = pytest.mark.slow
+
 SIZE_WH = (96, 128)
 
 
@@ -37,7 +39,6 @@ def test_without_jitter_a_crop_is_that_of_inference(world: World) -> None:
         assert cv2.invertAffineTransform(matrix) == pytest.approx(sample.image_from_crop, abs=1e-6)
 
 
-@pytest.mark.slow
 def test_crops_of_parts_hold_a_whole_face_or_hand_and_little_else(world: World) -> None:
     jitter = CropJitter(shift=0.0, scale=(1.0, 1.0), rotate_deg=0.0, part_probability=1.0)
     samples = make_crops(world, np.random.default_rng(6), 24, SIZE_WH, jitter)
@@ -58,7 +59,6 @@ def test_the_same_generator_gives_the_same_crops(world: World) -> None:
         assert np.array_equal(values, vars(again)[name]), name
 
 
-@pytest.mark.slow
 def test_points_in_the_black_beyond_the_image_are_outside(world: World) -> None:
     samples = make_crops(world, np.random.default_rng(1), 30, SIZE_WH, CropJitter())
     assert any((sample.crop == 0).all(axis=2).mean() > 0.1 for sample in samples)
@@ -100,7 +100,6 @@ def test_padding_enlarges_the_box(world: World) -> None:
             assert matrix == pytest.approx(sample.image_from_crop, abs=1e-6)
 
 
-@pytest.mark.slow
 def test_shift_and_rotation_have_both_signs_and_stay_within_their_limits(world: World) -> None:
     jitter = CropJitter(
         shift=0.1, scale=(1.0, 1.0), rotate_deg=30.0, rotate_probability=1.0, part_probability=0.0
@@ -147,7 +146,6 @@ def test_enlarging_keeps_pixel_centres_at_multiples() -> None:
     assert centre == pytest.approx([27.5, 17.5], abs=0.1)
 
 
-@pytest.mark.slow
 def test_hardly_visible_people_yield_no_crop(opengl: None, world_settings: WorldSettings) -> None:
     with World(replace(world_settings, people=(6, 6))) as crowd:
         samples = make_crops(crowd, np.random.default_rng(5), 60, SIZE_WH, NO_JITTER)

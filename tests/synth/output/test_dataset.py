@@ -20,6 +20,8 @@ from rtmpose3d.synth.output import shards
 from rtmpose3d.synth.output.preview import preview_sheet
 from rtmpose3d.synth.scene.backdrops import read_image
 
+pytestmark = pytest.mark.slow
+
 SHOT = ShotSettings(size_wh=(160, 120))
 
 
@@ -35,7 +37,6 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_with_any_number_of_workers(
     opengl: None, plan: DatasetPlan, tmp_path: Path
 ) -> None:
@@ -50,7 +51,6 @@ def test_the_same_seed_gives_the_same_bytes_with_any_number_of_workers(
     assert _files(seeded.out)["shard-00000/00000000.jpg"] != first["shard-00000/00000000.jpg"]
 
 
-@pytest.mark.slow
 def test_an_interrupted_run_keeps_complete_shards_and_resumes(
     opengl: None, plan: DatasetPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,7 +109,6 @@ def test_a_directory_that_cannot_be_written_is_an_error_that_names_it(
         write_dataset(replace(plan, out=tmp_path / "file" / "set"))
 
 
-@pytest.mark.slow
 def test_broken_assets_are_reported_by_worker_processes_too(
     opengl: None, plan: DatasetPlan, tmp_path: Path
 ) -> None:
@@ -118,7 +117,6 @@ def test_broken_assets_are_reported_by_worker_processes_too(
         write_dataset(replace(plan, world=world), workers=2)
 
 
-@pytest.mark.slow
 def test_a_preview_shows_images_that_were_written(opengl: None, plan: DatasetPlan) -> None:
     with pytest.raises(InputError, match="no finished shard"):
         preview_sheet(plan.out)

@@ -18,6 +18,8 @@ from rtmpose3d.synth.output.labels import (
 )
 from rtmpose3d.synth.scene.cameras import camera_position, to_camera
 
+pytestmark = pytest.mark.slow
+
 
 def test_points_in_metres_project_to_the_points_in_pixels(
     renderer: Renderer, two_people: Scene, view: CameraView

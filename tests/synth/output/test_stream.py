@@ -11,8 +11,9 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.geometry.letterbox import LETTERBOX_GREY
 from rtmpose3d.synth import CropStream, SceneStream, StreamPlan, WorldSettings
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_batches_of_workers_come_in_order_and_are_those_of_one_process(
     opengl: None, world_settings: WorldSettings
 ) -> None:

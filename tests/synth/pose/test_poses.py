@@ -30,6 +30,8 @@ from rtmpose3d.synth.rotations import (
     axis_rotation,
 )
 
+pytestmark = pytest.mark.slow
+
 vectors = st.tuples(*[st.floats(-3.0, 3.0)] * 3).map(np.array)
 
 

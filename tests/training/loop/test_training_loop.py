@@ -26,6 +26,8 @@ from rtmpose3d.training.recipes.schedule import FlatCosine
 from rtmpose3d.training.running import train
 from rtmpose3d.weights import open_torch_file, read_checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 def recipe(**changes):
     steps = changes.pop("steps", 6)
@@ -55,7 +57,6 @@ def weight_bytes(path):
     return {name: value.tobytes() for name, value in read_checkpoint(path).items()}
 
 
-@pytest.mark.slow
 def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
     engine = Engine("cpu")
     whole = train(recipe(), data(), tmp_path / "whole", engine=engine)
@@ -81,7 +82,6 @@ def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
     assert [row["step"] for row in logs[1]] == [1, 2, 3, 4, 5, 6]
 
 
-@pytest.mark.slow
 def test_equal_seeds_give_equal_weights_and_others_do_not(tmp_path):
     engine = Engine("cpu")
     runs = [
@@ -93,7 +93,6 @@ def test_equal_seeds_give_equal_weights_and_others_do_not(tmp_path):
     assert first != other
 
 
-@pytest.mark.slow
 def test_it_overfits_a_few_people(tmp_path):
     """Far better after 100 steps than after 20, on any processor."""
     people = FixedSource(batches=[batch(0, 8)])
@@ -118,7 +117,6 @@ def test_it_overfits_a_few_people(tmp_path):
         assert last[f"pck10_{part}"] > first[f"pck10_{part}"] + 0.3, part
 
 
-@pytest.mark.slow
 def test_validation_and_the_model_file_use_the_averaged_weights(tmp_path):
     slow_average = recipe(steps=4, ema_momentum=0.01, ema_gamma=1, learning_rate=1e-2)
     result = train(slow_average, data(), tmp_path, engine=Engine("cpu"))
@@ -136,7 +134,6 @@ def test_validation_and_the_model_file_use_the_averaged_weights(tmp_path):
     assert np.abs(raw - averaged).max() > 1e-3
 
 
-@pytest.mark.slow
 def test_each_stage_trains_on_its_own_source_from_its_first_step_on(tmp_path):
     opened, made = [], []
 
@@ -158,7 +155,6 @@ def test_each_stage_trains_on_its_own_source_from_its_first_step_on(tmp_path):
     assert [two_stages.stage_at(step) for step in range(5)] == [1, 1, 1, 2, 2]
 
 
-@pytest.mark.slow
 def test_the_learning_rate_of_the_schedule_is_used_and_logged(tmp_path):
     wanted = recipe(steps=3, schedule=FlatCosine(steps=3, warmup_steps=2, warmup_start=0.0), seed=5)
     unchanged = train(wanted, data(False), tmp_path / "a", engine=Engine("cpu"), minutes=0)
@@ -175,7 +171,6 @@ def test_the_learning_rate_of_the_schedule_is_used_and_logged(tmp_path):
     assert [row["learning_rate"] for row in rows] == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.slow
 def test_it_writes_logs_curves_sheets_and_a_published_checkpoint(tmp_path):
     result = train(recipe(), data(), tmp_path, engine=Engine("cpu"))
     assert result.weights == tmp_path / "tiny.pth"
@@ -196,7 +191,6 @@ def test_it_writes_logs_curves_sheets_and_a_published_checkpoint(tmp_path):
     ]
 
 
-@pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_it_and_saves_the_batch(tmp_path):
     good = batch(0)
 
@@ -256,7 +250,6 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
         train(recipe(), data(), tmp_path / "file" / "out", engine=Engine("cpu"))
 
 
-@pytest.mark.slow
 def test_half_precision_has_the_same_loss_and_learns(tmp_path):
     losses = []
     for precision in ("fp32", "bf16"):
@@ -268,7 +261,6 @@ def test_half_precision_has_the_same_loss_and_learns(tmp_path):
     assert losses[1][-1] < losses[1][0]
 
 
-@pytest.mark.slow
 def test_the_bone_loss_starts_when_the_recipe_says_so(tmp_path):
     late = recipe(bone_weight=0.01, bone_start_fraction=0.5, learning_rate=1e-4)
     result = train(late, data(False), tmp_path, engine=Engine("cpu"))
@@ -282,7 +274,6 @@ def test_the_bone_loss_starts_when_the_recipe_says_so(tmp_path):
         assert row["loss"] == pytest.approx(terms, rel=1e-4)
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a single CPU
 def test_batches_from_processes_are_those_from_a_thread(tmp_path):
     from rtmpose3d.training.data.loading import load_batches
