@@ -356,7 +356,7 @@ def test_config_round_trips_and_refuses_nonsense(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="colour"):
         RTMPose3DConfig.from_pretrained(tmp_path)
     (tmp_path / "config.json").write_text("{")
-    with pytest.raises(WeightsError, match="not a readable JSON"):
+    with pytest.raises(WeightsError, match="no valid JSON"):
         RTMPose3DConfig.from_pretrained(tmp_path)
 
 

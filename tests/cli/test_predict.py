@@ -223,7 +223,7 @@ def test_an_image_without_boxes_in_the_file_fails_alone(cli, images, stand_in, t
         ("a.png --boxes text.json", "neither a list nor an object"),
         ("a.png --boxes name.json", "expected a list of boxes"),
         ("a.png --boxes rows.csv", "rows.csv, line 2: expected x1,y1,x2,y2"),
-        ("a.png --boxes a.png", "cannot be read as text"),
+        ("a.png --boxes a.png", "a.png cannot be read"),
         ("x_pose.jpg x.jpg --out .", "x_pose.jpg is an input and would be overwritten"),
         ("a.png --bbox-thr 2", "--bbox-thr"),
         ("a.png --batch-size 0", "--batch-size"),

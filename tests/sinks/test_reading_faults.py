@@ -125,7 +125,7 @@ def test_constants_that_are_not_json_are_refused(tmp_path, constant):
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path):
-    with pytest.raises(InputError, match=r"missing\.json cannot be read"):
+    with pytest.raises(InputError, match=r"missing\.json does not exist"):
         load_result(tmp_path / "missing.json")
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="no valid JSON"):
@@ -135,7 +135,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
         load_result(tmp_path / "a.csv")
     with pytest.raises(InputError, match="no format"):
         load_result(tmp_path / "a.txt")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="does not exist"):
         list(load_results(tmp_path / "missing.jsonl"))
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, get_args, get_type_hints
 
 from rtmpose3d.errors import InputError, UnknownNameError, WeightsError
 from rtmpose3d.runtime import RuntimeOptions
 from rtmpose3d.runtime.options import AUTO
+from rtmpose3d.sources import is_url
 from rtmpose3d.structures.atomic import atomic_write, make_directory
+from rtmpose3d.untrusted import brief, read_json, reading
 from rtmpose3d.zoo import resolve_detector, resolve_pose
 
 CONFIG_FILE = "config.json"
@@ -104,11 +106,13 @@ class RTMPose3DConfig(RuntimeOptions):
     def save_pretrained(self, save_directory: str | Path) -> None:
         """Write config.json into a folder, which is made if it does not exist.
 
+        The folder of downloads is not part of it: it belongs to this machine.
+
         Raises:
             OutputError: it cannot be written.
         """
         with atomic_write(make_directory(save_directory) / CONFIG_FILE) as file:
-            file.write(json.dumps(self.to_dict(), indent=2).encode() + b"\n")
+            file.write(json.dumps({**self.to_dict(), "cache_dir": None}, indent=2).encode() + b"\n")
 
     @classmethod
     def from_pretrained(
@@ -136,32 +140,62 @@ class RTMPose3DConfig(RuntimeOptions):
             given["model_size"] = ""
         folder = Path(pretrained_model_name_or_path)
         if folder.is_dir():
-            if not (folder / CONFIG_FILE).is_file():  # a folder of published files
+            if not (folder / CONFIG_FILE).exists():  # a folder of published files
                 return cls(**{"cache_dir": str(folder), **given})  # type: ignore[arg-type]
-            return replace(_from_folder(folder, known), **given)  # type: ignore[arg-type]
+            return cls(**{**_read_settings(folder, set(given)), **given})  # type: ignore[arg-type]
         name = str(pretrained_model_name_or_path)
         return cls(**{"model": name, **given})  # type: ignore[arg-type]
 
 
-def _from_folder(folder: Path, known: set[str]) -> RTMPose3DConfig:
+def _read_settings(folder: Path, given: set[str]) -> dict[str, object]:
+    """The settings of a folder's config.json, of the right types; `given` ones are replaced.
+
+    The folder may come from somebody else: it cannot make the package use the network or write
+    anywhere, which only the caller's own arguments can.
+    """
     file = folder / CONFIG_FILE
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{file} is not a readable JSON file: {error}") from error
+    content = read_json(file, "configuration", error=WeightsError)
     if not isinstance(content, dict) or content.get("model_type") != RTMPose3DConfig.model_type:
         raise WeightsError(f"{file} is not the configuration of an rtmpose3d model")
     content.pop("model_type")
-    unknown = sorted(set(content) - known)
+    types = get_type_hints(RTMPose3DConfig)
+    unknown = sorted(set(content) - {field.name for field in fields(RTMPose3DConfig)})
     if unknown:
         raise WeightsError(
-            f"{file} has settings that this version does not know: {', '.join(unknown)}"
+            f"{file} has settings that this version does not know: {brief(', '.join(unknown))}"
         )
+    for name, value in content.items():
+        _check_type(file, name, value, types[name])
     for name in ("pose_checkpoint", "detector_checkpoint"):
         value = content.get(name)
-        if value is not None and (folder / value).is_file():
-            content[name] = str(folder / value)  # saved next to the configuration
-    return RTMPose3DConfig(**content)
+        if name in given or value is None:
+            continue
+        if is_url(value):
+            raise WeightsError(
+                f"{file} names the address {brief(value)} as {name}; to use it, pass it yourself: "
+                f"from_pretrained({str(folder)!r}, {name}=...)"
+            )
+        with reading(file, "configuration", error=WeightsError):
+            if (folder / value).is_file():
+                content[name] = str(folder / value)  # saved next to the configuration
+    if content.get("cache_dir") is not None and "cache_dir" not in given:
+        raise WeightsError(
+            f"{file} names the folder of downloads {brief(content['cache_dir'])}; to use it, pass "
+            f"it yourself: from_pretrained({str(folder)!r}, cache_dir=...)"
+        )
+    return {
+        name: value for name, value in content.items() if value is not None or name == "detector"
+    }
+
+
+def _check_type(file: Path, name: str, value: object, declared: type) -> None:
+    """Check a value of config.json against the type of its field."""
+    allowed: tuple[type, ...] = get_args(declared) or (declared,)
+    wrong_bool = isinstance(value, bool) and bool not in allowed
+    number = float in allowed and isinstance(value, int)
+    if wrong_bool or not (number or isinstance(value, allowed)):
+        names = " or ".join("null" if t is type(None) else t.__name__ for t in allowed)
+        raise WeightsError(f"{file}: {name} must be {names}, got {brief(value)}")
 
 
 def _model_by_size(size: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,6 +11,8 @@ import numpy as np
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures.arrays import FloatArray
+from rtmpose3d.untrusted import brief, read_json, reading
+from rtmpose3d.untrusted.limits import BOXES_JSON
 
 BoxesByImage = dict[str, FloatArray]
 """(N, 4) float32 boxes x1, y1, x2, y2 in pixels by file name; "*" is for all other images."""
@@ -49,13 +50,10 @@ def parse_boxes(text: str) -> BoxesByImage:
             )
         return {"*": _boxes(boxes, "--boxes")}
     path = Path(text)
-    try:
-        content = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--boxes: {path} cannot be read as text: {error}") from error
-    return (
-        _from_json(content, path) if path.suffix.lower() == ".json" else _from_rows(content, path)
-    )
+    if path.suffix.lower() == ".json":
+        return _from_json(read_json(path, "--boxes: file", limits=BOXES_JSON), path)
+    with reading(path, "--boxes: file"):
+        return _from_rows(path.read_text("utf-8-sig"), path)
 
 
 def find_boxes(boxes: BoxesByImage, source: Path | str) -> FloatArray:
@@ -70,18 +68,16 @@ def find_boxes(boxes: BoxesByImage, source: Path | str) -> FloatArray:
     raise InputError(f"{source}: --boxes has none for it, neither by its path nor its file name")
 
 
-def _from_json(content: str, path: Path) -> BoxesByImage:
-    try:
-        document = json.loads(content)
-    except ValueError as error:
-        raise InputError(f"--boxes: {path} is no valid JSON: {error}") from error
+def _from_json(document: object, path: Path) -> BoxesByImage:
     if isinstance(document, list):
         return {"*": _boxes(document, str(path))}
     if not isinstance(document, dict):
         raise InputError(f"--boxes: {path} holds neither a list nor an object of boxes")
     for name, boxes in document.items():
         if not isinstance(boxes, list):
-            raise InputError(f"--boxes: {path}: {name}: expected a list of boxes, got {boxes!r}")
+            raise InputError(
+                f"--boxes: {path}: {name}: expected a list of boxes, got {brief(boxes)}"
+            )
     return {name: _boxes(boxes, f"{path}: {name}") for name, boxes in document.items()}
 
 
@@ -105,7 +101,7 @@ def _boxes(boxes: Sequence[object], where: str) -> FloatArray:
     for box in boxes:
         numbers = _numbers(box) if isinstance(box, (list, tuple)) else None
         if numbers is None or len(numbers) != 4:
-            raise InputError(f"{where}: {box!r} is no box; expected x1, y1, x2, y2 in pixels")
+            raise InputError(f"{where}: {brief(box)} is no box; expected x1, y1, x2, y2 in pixels")
         x1, y1, x2, y2 = numbers
         if not (x1 < x2 and y1 < y2):
             raise InputError(
@@ -120,6 +116,6 @@ def _numbers(values: Iterable[object]) -> list[float] | None:
     """The values as finite floats; None if one is not a number."""
     try:
         numbers = [float(value) for value in values if not isinstance(value, bool)]  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return numbers if np.isfinite(numbers).all() else None

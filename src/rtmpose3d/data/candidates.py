@@ -7,7 +7,6 @@ raises an InputError. So one bad annotation does not end the reading of a file.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,13 @@ from typing import TypeAlias
 
 import numpy as np
 
+from rtmpose3d import untrusted
 from rtmpose3d.data.maps.keypoint_map import KeypointMap
 from rtmpose3d.data.records import BoxKind, PoseRecord, annotation_text, area_from_box
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import BoolArray, FloatArray
+from rtmpose3d.untrusted.limits import ANNOTATION_JSON
 
 CROWD = "crowd region"
 NO_KEYPOINTS = "no labelled keypoint"
@@ -215,13 +216,7 @@ def read_json(path: Path) -> object:
     Raises:
         InputError: it is missing, unreadable or invalid JSON; the message says where it breaks.
     """
-    try:
-        return json.loads(path.read_bytes())
-    except OSError as error:
-        reason = "does not exist" if isinstance(error, FileNotFoundError) else str(error.strerror)
-        raise InputError(f"file {path} {reason}; check the folder's layout") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"file {path} is no valid JSON: {error}; download it again") from error
+    return untrusted.read_json(path, limits=ANNOTATION_JSON, advice="download it again")
 
 
 def parse_numbers(values: object, what: str, *shape: int) -> FloatArray:

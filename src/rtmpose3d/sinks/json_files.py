@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO
 
-from rtmpose3d.errors import InputError
 from rtmpose3d.sinks.document import result_to_dict
 from rtmpose3d.sinks.parsing import result_from_dict
 from rtmpose3d.sinks.sink import FileSink
 from rtmpose3d.structures.result import PoseResult
+from rtmpose3d.untrusted import check_size, parse_json, read_json, reading
+from rtmpose3d.untrusted.limits import RESULT_JSON, RESULT_LINES_BYTES
 
 
 class JsonSink(FileSink):
@@ -58,7 +60,8 @@ def read_json_result(path: Path) -> Iterator[PoseResult]:
     Raises:
         InputError: no JSON, or no result of this package.
     """
-    yield _parse(path.read_bytes(), str(path))
+    document = read_json(path, limits=RESULT_JSON)
+    yield _result(document, str(path))
 
 
 def read_json_lines(path: Path) -> Iterator[PoseResult]:
@@ -67,23 +70,19 @@ def read_json_lines(path: Path) -> Iterator[PoseResult]:
     Raises:
         InputError: a line is no JSON, or no result of this package; the message names the line.
     """
+    check_size(path, RESULT_LINES_BYTES)
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        lines = iter(partial(file.readline, RESULT_JSON.max_bytes + 1), b"")
+        for number, line in enumerate(lines, start=1):
             if line.strip():
-                yield _parse(line, f"{path}, line {number}")
+                name = f"{path}, line {number}"
+                yield _result(parse_json(line, name, limits=RESULT_JSON), name)
 
 
-def _parse(data: bytes, name: str) -> PoseResult:
-    try:
-        document = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{name} is no valid JSON: {error}") from error
-    return result_from_dict(document, name=name)
+def _result(document: object, name: str) -> PoseResult:
+    with reading(name, "result"):
+        return result_from_dict(document, name=name)
 
 
 def _compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
-
-
-def _refuse_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is not JSON; numbers that are not finite are null")

@@ -16,6 +16,7 @@ from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.structures.arrays import NumberArray
 from rtmpose3d.structures.fields import PersonField, person_fields
 from rtmpose3d.structures.result import PoseResult
+from rtmpose3d.untrusted import brief
 
 Result = TypeVar("Result", bound=PoseResult)
 Value = NumberArray | tuple[object, ...]
@@ -221,5 +222,5 @@ def _size(parent: Mapping[str, object], key: str, name: str) -> int:
 
 
 def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    text = brief(value)
+    return repr(text) if isinstance(value, str) else text

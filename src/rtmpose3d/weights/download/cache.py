@@ -17,8 +17,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from rtmpose3d.errors import OutputError
+from rtmpose3d.errors import OutputError, RTMPose3DError
 from rtmpose3d.structures.atomic import atomic_write
+from rtmpose3d.untrusted import read_json
 from rtmpose3d.weights.download.hub import hub_cache_dir, repository_folder
 from rtmpose3d.zoo import MODELS, RemoteFile
 
@@ -70,9 +71,11 @@ def file_state(file: Path) -> str:
 def read_note(target: Path) -> Note:
     """The note on a file of the cache folder; an empty one where there is none or it is damaged."""
     try:
-        return Note(**json.loads(_note_file(target).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        note = Note(**read_json(_note_file(target)))  # pyright: ignore[reportCallIssue]
+    except (RTMPose3DError, TypeError):
         return Note()
+    types = (type(note.state), type(note.sha256_prefix), type(note.downloaded))
+    return note if types == (str, str, bool) else Note()
 
 
 def write_note(target: Path, note: Note) -> None:
