@@ -146,7 +146,7 @@ def test_a_box_outside_its_image_is_skipped_for_training_and_kept_for_evaluation
     synthetic.change(0, bbox=[200.0, 10, 20, 20])
     reading = read(synthetic)
     assert [record.index for record in reading] == [1, 2]
-    assert reading.skipped == {"no box, or a box without area inside the image": 1}
+    assert reading.skipped == {"no box, or a box of less than a pixel inside the image": 1}
     kept = next(iter(read(synthetic, keep_ignored=True)))
     assert kept.box_xyxy.tolist() == [200, 10, 220, 30]
 

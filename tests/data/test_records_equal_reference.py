@@ -67,7 +67,7 @@ def test_people_boxes_keypoints_and_visibility_equal_the_reference(shared, recor
         if "img_id" in person:
             assert record.image_id == person["img_id"]
         if "area" in person:
-            assert record.area_px2 == pytest.approx(np.ravel(person["area"])[0], rel=1e-5)
+            assert record.oks_area_px2 == pytest.approx(np.ravel(person["area"])[0], rel=1e-5)
 
 
 def test_h3wb_has_the_reference_positions_and_camera(shared, recorded):

@@ -7,6 +7,8 @@ raises an InputError. So one bad annotation does not end the reading of a file.
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +17,9 @@ from typing import TypeAlias
 import numpy as np
 
 from rtmpose3d import untrusted
+from rtmpose3d.data.ids import FileId
 from rtmpose3d.data.maps.keypoint_map import KeypointMap
-from rtmpose3d.data.records import BoxKind, PoseRecord, annotation_text, area_from_box
+from rtmpose3d.data.records import BoxKind, PoseRecord, annotation_text
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import BoolArray, FloatArray
@@ -24,7 +27,8 @@ from rtmpose3d.untrusted.limits import ANNOTATION_JSON
 
 CROWD = "crowd region"
 NO_KEYPOINTS = "no labelled keypoint"
-NO_BOX = "no box, or a box without area inside the image"
+NO_BOX = "no box, or a box of less than a pixel inside the image"
+OTHER_CATEGORY = "another category than persons"
 NOT_FOR_KEYPOINTS = "no keypoints were annotated"
 OTHER_SCENE = "scene not requested"
 
@@ -88,8 +92,8 @@ class AnnotationRef:
 
     file: AnnotationFile
     index: int
-    annotation_id: int | None = None
-    image_id: int | None = None
+    annotation_id: FileId | None = None
+    image_id: FileId | None = None
 
     def __str__(self) -> str:
         return annotation_text(self.file.dataset, self.file.path, self.index, self.annotation_id)
@@ -169,7 +173,7 @@ def make_record(
         keypoint_map: None for the file's.
         image_size_wh: image size according to the annotations.
         box_kind: what the box encloses.
-        area_px2: None: estimated from the box.
+        area_px2: None where it is not annotated.
         crowd: COCO's iscrowd.
         ignored: whether the person need not be detected.
         camera: camera of the image.
@@ -202,7 +206,7 @@ def make_record(
         box_kind=box_kind,
         image_id=ref.image_id,
         annotation_id=ref.annotation_id,
-        area_px2=area_from_box(box) if area_px2 is None else area_px2,
+        area_px2=area_px2,
         crowd=crowd,
         ignored=ignored,
         occluded=hidden,
@@ -236,9 +240,46 @@ def parse_numbers(values: object, what: str, *shape: int) -> FloatArray:
     try:
         array = np.asarray(values, np.float64)
         return array.reshape(shape)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         size = len(values) if isinstance(values, Sequence) else type(values).__name__
         raise InputError(f"{what} must be numbers of shape {shape}, got {size}") from error
+
+
+def parse_number(value: object, name: str, *, minimum: float = -math.inf) -> float:
+    """A finite number of a file, also one that is written as text.
+
+    Args:
+        value: the number.
+        name: of the field, for messages.
+        minimum: smallest value that is possible.
+
+    Raises:
+        InputError: it is no finite number, or below the minimum.
+    """
+    rule = "a finite number" if minimum == -math.inf else f"a finite number, {minimum:g} or more"
+    number = math.nan
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        with contextlib.suppress(ValueError, OverflowError):
+            number = float(value)
+    if not math.isfinite(number) or number < minimum:
+        raise InputError(f"{name} must be {rule}, got {untrusted.brief(value)}")
+    return number
+
+
+def parse_flag(value: object, name: str) -> bool:
+    """A yes or no of a file: true, 1, "1", "true", ...; None, which is no value, means no.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    known = {"0": False, "0.0": False, "false": False, "1": True, "1.0": True, "true": True}
+    if value is None:
+        return False
+    if isinstance(value, (bool, int, float, str)):
+        text = str(value).strip().lower()
+        if text in known:
+            return known[text]
+    raise InputError(f"{name} must be 0 or 1, got {untrusted.brief(value)}")
 
 
 def box_from_xywh(values: object) -> FloatArray:

@@ -6,6 +6,7 @@ are gigabytes that every worker copies. The table stores labelled keypoints only
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import cast, get_args, overload
 
 import numpy as np
 
+from rtmpose3d.data.ids import FileId
 from rtmpose3d.data.records import BoxKind, PoseRecord, annotation_text
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
@@ -20,7 +22,8 @@ from rtmpose3d.skeletons import NUM_KEYPOINTS
 from rtmpose3d.structures import FloatArray, IntArray
 
 _BOX_KINDS: tuple[BoxKind, ...] = get_args(BoxKind)
-_NONE = -1  # an id, index or size that a record does not have
+_NONE = -1  # a size that a record does not have
+_NO_ID = -(2**62)  # ids below it are indices of the list of texts and of other large ids
 
 
 class RecordTable(Sequence[PoseRecord]):
@@ -48,6 +51,7 @@ class RecordTable(Sequence[PoseRecord]):
         self._metres = np.frombuffer(packer.metres, np.float32).reshape(-1, 3)
         self._floats = np.frombuffer(packer.floats, np.float64).reshape(-1, 9)
         self._ints = np.frombuffer(packer.ints, np.int64).reshape(-1, 11)
+        self._other_ids = tuple(packer.other_ids)
         self._names = bytes(packer.names)
         self._name_ends = np.frombuffer(packer.name_ends, np.int64)
 
@@ -82,11 +86,11 @@ class RecordTable(Sequence[PoseRecord]):
         floats = self._floats[i]
         start = int(self._name_ends[i - 1]) if i else 0
         return PoseRecord(
-            image=Path(self._names[start : self._name_ends[i]].decode()),
+            image=Path(os.fsdecode(self._names[start : self._name_ends[i]])),
             box_xyxy=floats[:4].astype(np.float32),
             keypoints_px=keypoints,
             visible=visible,
-            source=annotation_text(self._texts[dataset], path, index, _known(annotation_id)),
+            source=annotation_text(self._texts[dataset], path, index, self._id(annotation_id)),
             licence=self._texts[licence],
             keypoints_camera_m=metres,
             camera=_camera(floats[5:], size),
@@ -95,12 +99,17 @@ class RecordTable(Sequence[PoseRecord]):
             index=index,
             image_size_wh=size,
             box_kind=_BOX_KINDS[box_kind],
-            image_id=_known(image_id),
-            annotation_id=_known(annotation_id),
+            image_id=self._id(image_id),
+            annotation_id=self._id(annotation_id),
             area_px2=None if np.isnan(floats[4]) else float(floats[4]),
             crowd=bool(crowd),
             ignored=bool(ignored),
         )
+
+    def _id(self, code: int) -> FileId | None:
+        if code == _NO_ID:
+            return None
+        return code if code > _NO_ID else self._other_ids[_NO_ID - 1 - code]
 
     def _keypoints(self, i: int) -> tuple[FloatArray, FloatArray, FloatArray | None]:
         which = self._which[self._first[i] : self._first[i + 1]]
@@ -114,10 +123,6 @@ class RecordTable(Sequence[PoseRecord]):
         metres = np.full((NUM_KEYPOINTS, 3), np.nan, np.float32)
         metres[which] = self._metres[start:end]
         return keypoints, visible, metres
-
-
-def _known(value: int) -> int | None:
-    return None if value == _NONE else value
 
 
 def _camera(intrinsics: FloatArray, size: tuple[int, int] | None) -> Camera | None:
@@ -138,6 +143,7 @@ class _Packer:
         self.points, self.metres = array("f"), array("f")
         self.floats, self.ints = array("d"), array("q")
         self.names = bytearray()
+        self.other_ids: list[FileId] = []
         self.name_ends = array("q")
 
     def add(self, record: PoseRecord) -> None:
@@ -160,12 +166,12 @@ class _Packer:
                 index,
                 *(record.image_size_wh or (_NONE, _NONE)),
                 _BOX_KINDS.index(record.box_kind),
-                *(_NONE if known is None else known for known in ids),
+                *(self._id_code(known) for known in ids),
                 record.crowd,
                 record.ignored,
             ]
         )
-        self.names += str(record.image).encode()
+        self.names += os.fsencode(record.image)
         self.name_ends.append(len(self.names))
 
     def _add_keypoints(self, record: PoseRecord) -> None:
@@ -182,6 +188,14 @@ class _Packer:
         if metres is not None:
             self.metres.frombytes(metres[which].tobytes())
         self.first_3d.append(self.first_3d[-1] + count)
+
+    def _id_code(self, known: FileId | None) -> int:
+        if known is None:
+            return _NO_ID
+        if isinstance(known, int) and abs(known) < -_NO_ID:
+            return known
+        self.other_ids.append(known)
+        return _NO_ID - len(self.other_ids)
 
     def _index_text(self, text: str) -> int:
         if text not in self._text_index:

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from rtmpose3d.data.candidates import AnnotationFile, Candidate, Reader, ReadOptions, Skipped
-from rtmpose3d.data.records import PoseRecord
+from rtmpose3d.data.records import PoseRecord, is_file
 from rtmpose3d.data.specs import DatasetSpec
 from rtmpose3d.data.table import DATASETS
 from rtmpose3d.errors import InputError, UnknownNameError
 
 OnBad: TypeAlias = Literal["raise", "skip"]
+_BROKEN = (TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +119,7 @@ def _build_checked(candidate: Candidate) -> PoseRecord | Skipped:
         raise InputError(f"{ref}: {error}") from error
     except KeyError as error:
         raise InputError(f"{candidate.ref}: it has no {error}") from error
-    except (TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+    except _BROKEN as error:
         raise InputError(f"{candidate.ref}: broken annotation: {error}") from error
 
 
@@ -127,7 +128,7 @@ def _check_image(record: PoseRecord, exists: dict[Path, bool]) -> None:
         return
     if record.image not in exists:
         exists.clear()  # people of one image follow each other
-        exists[record.image] = record.image.is_file()
+        exists[record.image] = is_file(record.image)
     if not exists[record.image]:
         raise InputError(f"{record.source}: its image {record.image} does not exist")
 

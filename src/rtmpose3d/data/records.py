@@ -8,13 +8,15 @@ the sample.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 
+from rtmpose3d.data.ids import FileId
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.geometry.crop import check_boxes
@@ -24,6 +26,8 @@ from rtmpose3d.structures import BoolArray, FloatArray, Image
 
 BOX_SHARE = 0.53  # share of its box that a person covers, where no area is annotated (mmpose)
 BoxKind = Literal["person", "face", "hands"]
+ImageKey: TypeAlias = tuple[Path, FileId | None]
+"""File and id of an annotated image."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,7 +52,7 @@ class PoseRecord:
         image_size_wh: width and height of the image according to the annotations.
         box_kind: what the box encloses: a person, a face, or one hand or both.
         image_id, annotation_id: ids in the dataset, if it has them.
-        area_px2: area of the person, as OKS needs it; None if unknown.
+        area_px2: annotated area of the person; None: `oks_area_px2` estimates it from the box.
         unclipped_box_xyxy: (4,) box as annotated, which OKS uses for people without keypoints; None
             if it is `box_xyxy`.
         crowd: COCO's iscrowd: a region with many people, never trained on.
@@ -74,8 +78,8 @@ class PoseRecord:
     index: int | None = None
     image_size_wh: tuple[int, int] | None = None
     box_kind: BoxKind = "person"
-    image_id: int | None = None
-    annotation_id: int | None = None
+    image_id: FileId | None = None
+    annotation_id: FileId | None = None
     area_px2: float | None = None
     crowd: bool = False
     ignored: bool = False
@@ -163,13 +167,18 @@ class PoseRecord:
             )
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; False, not an error, where that cannot be known."""
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises for names that are too long
+
+
 def area_from_box(box_xyxy: FloatArray) -> float:
     """Estimated area of the person in a box, px2, at least 1."""
     sides = np.maximum(box_xyxy[2:].astype(np.float64) - box_xyxy[:2], 0)
     return max(float(np.prod(sides)) * BOX_SHARE, 1.0)
 
 
-def annotation_text(dataset: str, path: Path, index: int, annotation_id: int | None) -> str:
+def annotation_text(dataset: str, path: Path, index: int, annotation_id: FileId | None) -> str:
     """Name of an annotation in error messages."""
     known = "" if annotation_id is None else f" (id {annotation_id})"
     return f"{dataset}: {path}, annotation {index}{known}"
@@ -214,12 +223,19 @@ class AnnotatedImage:
         people: the annotated people, in the order of the annotations; may be empty.
         image_id: id in the dataset, if it has one.
         size_wh: width and height according to the annotations, if they say.
+        file_name: its path relative to the folder of the images, with slashes; None: unknown.
     """
 
     path: Path
     people: tuple[PoseRecord, ...]
-    image_id: int | None = None
+    image_id: FileId | None = None
     size_wh: tuple[int, int] | None = None
+    file_name: str | None = None
+
+    @property
+    def key(self) -> ImageKey:
+        """File and id, which identify it; one file may be listed under several ids."""
+        return self.path, self.image_id
 
 
 def group_by_image(records: Iterable[PoseRecord]) -> list[AnnotatedImage]:

@@ -17,6 +17,7 @@ from rtmpose3d.errors import InputError
 
 PADDING = 1.25  # mmpose, GetBBoxCenterScale: every published pose model
 MAX_COORDINATE_PX = 500_000  # OpenCV's fixed-point coordinates overflow at about 2,000,000
+MIN_PERSON_SIDE_PX = 1.0  # of a box that somebody gives or annotates; smaller ones are mistakes
 MIN_SIDE_PX = 0.1  # below it float32 corners of a box in a large image coincide
 _MAX_SOURCE_PX = 32_766  # cv2.warpAffine wants every side below SHRT_MAX
 _REDUCED_SOURCE_PX = 4_096

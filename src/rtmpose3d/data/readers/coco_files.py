@@ -11,9 +11,11 @@ Order of people and reasons to skip them follow the reference, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import contextlib
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TypedDict, cast
 
 import numpy as np
@@ -23,6 +25,7 @@ from rtmpose3d.data.candidates import (
     NO_BOX,
     NO_KEYPOINTS,
     NOT_FOR_KEYPOINTS,
+    OTHER_CATEGORY,
     AnnotationFile,
     AnnotationRef,
     BuildResult,
@@ -32,32 +35,30 @@ from rtmpose3d.data.candidates import (
     Skipped,
     box_from_xywh,
     make_record,
+    parse_flag,
+    parse_number,
     parse_numbers,
-    read_json,
+)
+from rtmpose3d.data.ids import FileId, id_key, id_order, parse_id
+from rtmpose3d.data.readers.coco_document import (
+    CocoDocument,
+    ImageEntry,
+    image_path,
+    read_document,
 )
 from rtmpose3d.data.records import AnnotatedImage, BoxKind, PoseRecord
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
+from rtmpose3d.geometry.crop import MIN_PERSON_SIDE_PX
 from rtmpose3d.structures import FloatArray
-
-
-class ImageEntry(TypedDict):
-    """Fields of an image that readers use; accessing one that the file lacks is a KeyError."""
-
-    id: int
-    file_name: str
-    width: int
-    height: int
-    capture: int | str
-    camera: int | str
-    frame_idx: int | str
+from rtmpose3d.untrusted import brief
 
 
 class CocoAnnotation(TypedDict):
     """Fields of an annotation that readers use; a missing one is a KeyError on access."""
 
-    id: int
-    image_id: int
+    id: FileId
+    image_id: FileId
     bbox: list[float]
     keypoints: list[float]
     num_keypoints: int
@@ -90,7 +91,7 @@ class CocoRow:
     @property
     def size_wh(self) -> tuple[int, int]:
         """Width and height of the image according to the file."""
-        return int(self.image["width"]), int(self.image["height"])
+        return image_size_wh(self.image)
 
 
 BuildRow = Callable[[CocoRow], BuildResult]
@@ -110,85 +111,127 @@ def coco_candidates(
     Raises:
         InputError: the file is of another format, or empty.
     """
-    images, annotations = _read_document(file)
-    by_image: dict[int, list[int]] = {image_id: [] for image_id in images}
-    for index, annotation in enumerate(annotations):
-        image_id = annotation.get("image_id") if isinstance(annotation, dict) else None
-        if isinstance(image_id, int) and image_id in by_image:
-            by_image[image_id].append(index)
-        else:
-            ref = AnnotationRef(file=file, index=index)
-            yield Candidate(ref=ref, build=partial(_fail, ref, image_id))
-    for number, (image_id, indices) in enumerate(by_image.items()):
+    document = read_document(file)
+    by_image: dict[Hashable, list[int]] = {key: [] for key in document.images}
+    for index, annotation in enumerate(document.annotations):
+        ref = AnnotationRef(file=file, index=index)
+        try:
+            key = _image_key(ref, annotation)
+            by_image[key].append(index)
+        except InputError as error:
+            yield Candidate(ref=ref, build=partial(_fail, error))
+        except KeyError:
+            unknown = InputError(f"{ref}: no image has its image_id {_brief_id(annotation)}")
+            yield Candidate(ref=ref, build=partial(_fail, unknown))
+    for number, (key, indices) in enumerate(by_image.items()):
         if number % options.every:
             continue
         for index in indices[: 1 if first_of_image else None]:
-            annotation = annotations[index]
+            annotation = cast("CocoAnnotation", document.annotations[index])
+            image = document.images[key]
             ref = AnnotationRef(
                 file=file,
                 index=index,
-                annotation_id=annotation.get("id"),
-                image_id=image_id,
+                annotation_id=_known_id(annotation),
+                image_id=image["id"],
             )
-            row = CocoRow(ref=ref, annotation=annotation, image=images[image_id], options=options)
-            yield Candidate(ref=ref, build=partial(build, row))
+            row = CocoRow(ref=ref, annotation=annotation, image=image, options=options)
+            yield Candidate(ref=ref, build=partial(_build_row, document, row, build))
 
 
-def _fail(ref: AnnotationRef, image_id: object) -> BuildResult:
-    raise InputError(f"{ref}: no image has its image_id {image_id!r}")
+def _brief_id(annotation: object) -> str:
+    assert isinstance(annotation, dict)
+    return brief(annotation["image_id"])
 
 
-def _read_document(file: AnnotationFile) -> tuple[dict[int, ImageEntry], list[CocoAnnotation]]:
-    document = read_json(file.path)
-    if not isinstance(document, dict):
-        raise InputError(
-            f"{file.path} is of another format: it must hold `images` and `annotations`"
-        )
-    for name in ("images", "annotations"):
-        entries = document.get(name)
-        if not isinstance(entries, list):
-            raise InputError(f"{file.path} must hold a list `{name}`, as COCO's files do")
-        if not entries:
-            raise InputError(f"{file.path} is empty: `{name}` has no entry")
-    images: dict[int, ImageEntry] = {}
-    for index, image in enumerate(document["images"]):
-        if not isinstance(image, dict) or "id" not in image or "file_name" not in image:
-            raise InputError(f"{file.path}, image {index}: it needs `id` and `file_name`")
-        first = images.setdefault(image["id"], cast("ImageEntry", image))
-        if first["file_name"] != image["file_name"]:
-            raise InputError(f"{file.path}, image {index}: the id {image['id']} occurs twice")
-    return images, cast("list[CocoAnnotation]", document["annotations"])
+def _image_key(ref: AnnotationRef, annotation: object) -> Hashable:
+    if not isinstance(annotation, dict):
+        raise InputError(f"{ref}: it must be an object, got a {type(annotation).__name__}")
+    image_id = annotation.get("image_id")
+    if image_id is None:
+        raise InputError(f"{ref}: no image has its image_id None")
+    return id_key(parse_id(image_id, f"{ref}: its image_id"))
+
+
+def _fail(error: InputError) -> BuildResult:
+    raise error
+
+
+def _known_id(annotation: CocoAnnotation) -> FileId | None:
+    """The id of an annotation; None if it has none, or one that `_build_row` refuses."""
+    with contextlib.suppress(InputError):
+        return parse_id(annotation.get("id"), "its id")
+    return None
+
+
+def _build_row(document: CocoDocument, row: CocoRow, build: BuildRow) -> BuildResult:
+    """Builds the record of an annotation, if it is of a person."""
+    if row.annotation.get("id") is not None:
+        parse_id(row.annotation["id"], "its id")
+    if not document.shows_person(cast("Mapping[str, object]", row.annotation)):
+        return Skipped(reason=OTHER_CATEGORY)
+    return build(row)
 
 
 def list_images(
-    files: Sequence[AnnotationFile], records: Sequence[PoseRecord]
+    files: Sequence[AnnotationFile],
+    records: Sequence[PoseRecord],
+    on_bad: Callable[[str], None],
 ) -> list[AnnotatedImage]:
     """All images of COCO-style files with their people, also images without any.
 
     Args:
         files: annotation files.
         records: their records.
+        on_bad: called with the reason for each image that cannot be used and has no people.
 
     Returns:
-        By rising image id.
+        By rising image id; a file that is listed under two ids is two images.
 
     Raises:
         InputError: a file cannot be read.
     """
-    people: dict[int | None, list[PoseRecord]] = {}
+    people: dict[tuple[Path | None, Hashable], list[PoseRecord]] = {}
     for record in records:
-        people.setdefault(record.image_id, []).append(record)
-    entries = ((file, entry) for file in files for entry in _read_document(file)[0].values())
-    images = [
-        AnnotatedImage(
-            path=file.images / entry["file_name"],
-            people=tuple(people.get(entry["id"], ())),
-            image_id=entry["id"],
-            size_wh=(int(entry["width"]), int(entry["height"])),
-        )
-        for file, entry in entries
-    ]
-    return sorted(images, key=lambda image: image.image_id or 0)
+        if record.image_id is not None:
+            people.setdefault((record.annotation_file, id_key(record.image_id)), []).append(record)
+    images = []
+    for file in files:
+        for key, entry in read_document(file).images.items():
+            own = people.get((file.path, key), [])
+            try:
+                images.append(_annotated_image(file, entry, own))
+            except (InputError, KeyError, TypeError, ValueError, OverflowError) as error:
+                on_bad(f"{file.path}, image {brief(entry['id'])}: {error}")
+    return sorted(images, key=lambda image: id_order(image.image_id))
+
+
+def _annotated_image(
+    file: AnnotationFile, entry: ImageEntry, people: Sequence[PoseRecord]
+) -> AnnotatedImage:
+    path = image_path(file.images, entry["file_name"])
+    return AnnotatedImage(
+        path=path,
+        people=tuple(people),
+        image_id=entry["id"],
+        size_wh=image_size_wh(entry),
+        file_name=path.relative_to(file.images).as_posix(),
+    )
+
+
+def image_size_wh(entry: ImageEntry) -> tuple[int, int]:
+    """Width and height of an image according to the file.
+
+    Raises:
+        InputError: they are no whole numbers above 0.
+        KeyError: there is none.
+    """
+    width, height = (
+        parse_number(entry[name], f"the image's {name}", minimum=1) for name in ("width", "height")
+    )
+    if not width.is_integer() or not height.is_integer():
+        raise InputError(f"the image's width and height must be whole, got {width} and {height}")
+    return int(width), int(height)
 
 
 def clipped_box(row: CocoRow, shift: float = 0.0) -> FloatArray:
@@ -222,10 +265,17 @@ def parse_points(values: Sequence[float], count: int) -> tuple[FloatArray, Float
         InputError: it has another length.
     """
     points = parse_numbers(values, f"keypoints (x, y, flag of {count})", count, 3)
-    return points[:, :2], np.minimum(1, points[:, 2])
+    points = without_unknown(points)
+    return points[:, :2], np.clip(points[:, 2], 0, 1)
 
 
-def skip_reason(row: CocoRow, labels: Labels, labelled: int | None) -> Skipped | None:
+def without_unknown(points: FloatArray) -> FloatArray:
+    """(K, 3) x, y, flag; three zeros where none of them is known (null or NaN in the file)."""
+    unknown = np.asarray(np.isnan(points).all(axis=1))
+    return np.where(unknown[:, None], 0.0, points)
+
+
+def skip_reason(row: CocoRow, labels: Labels, labelled: float | None) -> Skipped | None:
     """Why the reference does not train on a person; None if it does.
 
     Args:
@@ -239,15 +289,34 @@ def skip_reason(row: CocoRow, labels: Labels, labelled: int | None) -> Skipped |
     box = labels.box_xyxy
     if not np.isfinite(box).all():
         raise InputError(f"its box must be finite, got {box.tolist()}")
-    if not (box[2:] > box[:2]).all():
+    if not (box[2:] - box[:2] >= MIN_PERSON_SIDE_PX).all():
         return Skipped(reason=NO_BOX)
     if row.options.keep_ignored:
         return None
-    if row.annotation.get("iscrowd"):
+    if is_crowd(row):
         return Skipped(reason=CROWD)
     if labelled == 0 or not (np.nan_to_num(labels.points, nan=1.0) > 0).any():
         return Skipped(reason=NO_KEYPOINTS)
     return None
+
+
+def is_crowd(row: CocoRow) -> bool:
+    """COCO's iscrowd: the annotation is of a region with many people.
+
+    Raises:
+        InputError: it is neither yes nor no.
+    """
+    return parse_flag(row.annotation.get("iscrowd"), "iscrowd")
+
+
+def optional_number(row: CocoRow, field: str, *, minimum: float) -> float | None:
+    """A number of an annotation; None if the file does not have it, or has null.
+
+    Raises:
+        InputError: it is no finite number, or below the minimum.
+    """
+    value = cast("Mapping[str, object]", row.annotation).get(field)
+    return None if value is None else parse_number(value, field, minimum=minimum)
 
 
 def build_record(
@@ -269,19 +338,19 @@ def build_record(
         ignored: whether the person need not be detected.
         camera: camera of the image, if known.
     """
-    claimed = row.annotation.get("num_keypoints") if labelled is None else labelled
+    area = optional_number(row, "area", minimum=0)
+    claimed = optional_number(row, "num_keypoints", minimum=0) if labelled is None else labelled
     skipped = skip_reason(row, labels, claimed)
     if skipped is not None:
         return skipped
-    area = row.annotation.get("area")
     return make_record(
         row.ref,
         labels,
-        row.ref.file.images / row.image["file_name"],
+        image_path(row.ref.file.images, row.image["file_name"]),
         image_size_wh=row.size_wh,
         box_kind=box_kind,
-        area_px2=None if area is None else float(area),
-        crowd=bool(row.annotation.get("iscrowd")),
+        area_px2=area,
+        crowd=is_crowd(row),
         ignored=ignored,
         camera=camera,
     )
@@ -289,7 +358,8 @@ def build_record(
 
 def build_plain(row: CocoRow) -> BuildResult:
     """Builds the record of an annotation with `bbox` and `keypoints`."""
-    if "bbox" not in row.annotation or "keypoints" not in row.annotation:
+    fields = cast("Mapping[str, object]", row.annotation)
+    if fields.get("bbox") is None or fields.get("keypoints") is None:
         return Skipped(reason=NOT_FOR_KEYPOINTS)
     points, visible = parse_points(row.annotation["keypoints"], len(row.ref.file.keypoint_map))
     return build_record(row, Labels(box_xyxy=clipped_box(row), points=points, visible=visible))

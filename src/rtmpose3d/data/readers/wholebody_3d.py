@@ -22,6 +22,7 @@ from rtmpose3d.data.candidates import (
 from rtmpose3d.data.maps.body_maps import COCO_WHOLEBODY, UBODY3D_LAST_133
 from rtmpose3d.data.maps.keypoint_map import KeypointMap
 from rtmpose3d.data.readers.array_files import read_pickled_npz
+from rtmpose3d.data.readers.coco_document import image_path
 from rtmpose3d.data.readers.coco_files import CocoRow, coco_candidates, skip_reason
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
@@ -174,7 +175,7 @@ def _build_ubody3d(row: CocoRow) -> BuildResult:
     return make_record(
         row.ref,
         labels,
-        row.ref.file.images / row.image["file_name"],
+        image_path(row.ref.file.images, row.image["file_name"]),
         keypoint_map=chosen,
         image_size_wh=row.size_wh,
         camera=_ubody_camera(row),

@@ -15,6 +15,7 @@ import numpy as np
 
 from rtmpose3d.data import AnnotatedImage, PoseRecord, read_dataset
 from rtmpose3d.data.candidates import ReadOptions, read_json
+from rtmpose3d.data.ids import id_order
 from rtmpose3d.data.readers.coco_files import list_images
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation.errors import SkippedItems
@@ -82,7 +83,7 @@ def read_coco_images(
     records = list(reading)
     for bad in reading.bad:
         skipped.add(bad.text)
-    return list_images(reading.files, records)
+    return list_images(reading.files, records, skipped.add)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,7 +264,7 @@ def coco_wholebody_ap(
         images: annotated images, with crowds.
         poses: poses by image file; images that are missing have no detections.
     """
-    ordered = sorted(images, key=lambda image: image.image_id or 0)  # equal scores: by image id
+    ordered = sorted(images, key=lambda image: id_order(image.image_id))  # of equal scores
     return {
         part: average_precision(
             [_part_image(image.people, poses.get(image.path, NO_POSES), part) for image in ordered]
