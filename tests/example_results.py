@@ -90,6 +90,7 @@ def results(draw: st.DrawFn, *, finite: bool = False) -> PoseResult:
     if draw(st.booleans()):
         ids = draw(st.lists(st.integers(-1, 10**12), min_size=people, max_size=people))
         facts["track_ids"] = np.array(ids, np.int64)
+        facts["filled"] = np.array([i % 2 for i in ids], np.int64)
     result = example_result(
         people,
         has_3d=draw(st.booleans()),
@@ -108,5 +109,5 @@ def results(draw: st.DrawFn, *, finite: bool = False) -> PoseResult:
 
 def stored_arrays(result: PoseResult) -> dict[str, np.ndarray]:
     """All arrays that a result holds, by name."""
-    names = (*ARRAYS_2D, *ARRAYS_3D, "track_ids")
+    names = (*ARRAYS_2D, *ARRAYS_3D, "track_ids", "filled")
     return {name: getattr(result, name) for name in names if getattr(result, name) is not None}

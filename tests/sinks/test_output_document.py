@@ -26,10 +26,13 @@ def shape_text(entry: PersonField, *first: str) -> str:
     return f"({lengths[0]},)" if len(lengths) == 1 else f"({', '.join(lengths)})"
 
 
+PRESENCE = {"track_ids": "with tracking", "filled": "after offline smoothing"}
+
+
 def in_results(entry: PersonField) -> str:
     if entry.only_3d:
         return "of 3D models"
-    return "with tracking" if entry.name == "track_ids" else "some" if entry.optional else "all"
+    return PRESENCE.get(entry.name, "some" if entry.optional else "all")
 
 
 def person_table() -> list[str]:

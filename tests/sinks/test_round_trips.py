@@ -80,6 +80,7 @@ def assert_same_but_rounded(read: PoseResult, result: PoseResult) -> None:
     assert (read.frame_index, read.time_s) == (result.frame_index, result.time_s)
     if result.track_ids is not None and len(result):
         assert read.track_ids.tolist() == result.track_ids.tolist()
+        assert read.filled.tolist() == result.filled.tolist()
     assert read.source == Path(result.source.name)
     assert read.image is None
     if len(result):
@@ -191,7 +192,7 @@ def test_a_document_follows_the_schema_and_holds_each_field_of_each_person(tmp_p
     assert len(document["people"]) == len(result)
     fields = JSON_FIELDS | (JSON_FIELDS_3D if result.has_3d else {})
     extra = {"root_depth_source"} if result.has_3d else set()
-    extra |= {"track_id"} if result.track_ids is not None else set()
+    extra |= {"track_id", "filled"} if result.track_ids is not None else set()
     for i, person in enumerate(document["people"]):
         assert set(person) == {*fields, *extra}
         for key, (name, tolerance) in fields.items():
@@ -203,12 +204,15 @@ def test_a_document_follows_the_schema_and_holds_each_field_of_each_person(tmp_p
             assert person["root_depth_source"] == result.root_depth_source[i]
         if result.track_ids is not None:
             assert person["track_id"] == result.track_ids[i]
+            assert person["filled"] == result.filled[i]
 
 
 def test_the_schema_is_valid_and_names_every_field_of_a_document():
     schema = json_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
-    result = example_result(1, frame_index=1, time_s=0.5, track_ids=np.array([3]))
+    result = example_result(
+        1, frame_index=1, time_s=0.5, track_ids=np.array([3]), filled=np.array([0])
+    )
     document = result_to_dict(result)
     assert set(document) == set(schema["properties"])
     assert set(document["people"][0]) == set(schema["$defs"]["person"]["properties"])

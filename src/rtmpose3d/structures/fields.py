@@ -1,7 +1,7 @@
 """Declaration of the per-person fields of a result: `PersonField`.
 
-A field is declared once, in `PoseResult`. Keys of the mapping, selection of people, the checks,
-JSON, NPZ, CSV, data frames and the JSON Schema follow from the declaration.
+A field is declared once, in `rtmpose3d.structures.declarations`. Keys of the mapping, selection of
+people, the checks, JSON, NPZ, CSV, data frames and the JSON Schema follow from the declaration.
 """
 
 from __future__ import annotations

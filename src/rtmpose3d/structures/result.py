@@ -10,14 +10,28 @@ import dataclasses
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
 from rtmpose3d.errors import InputError, UnknownNameError, import_extra
 from rtmpose3d.geometry.axes import AXES, Axes, axes_from_camera
-from rtmpose3d.skeletons import HIPS, WHOLEBODY
+from rtmpose3d.skeletons import HIPS
 from rtmpose3d.structures.arrays import FloatArray, Image, IntArray, NumberArray
+from rtmpose3d.structures.declarations import (
+    BBOX_SCORES,
+    BBOXES,
+    CONFIDENCE,
+    FILLED,
+    KEYPOINTS_2D,
+    KEYPOINTS_CAMERA,
+    ROOT_DEPTH_M,
+    ROOT_DEPTH_SOURCE,
+    ROOT_DEPTH_STD_M,
+    SCORES,
+    TRACK_IDS,
+    RootDepthSource,
+)
 from rtmpose3d.structures.fields import PersonField, is_absent, person_fields
 from rtmpose3d.structures.frame import check_image, check_index, check_size, check_time
 
@@ -27,38 +41,14 @@ if TYPE_CHECKING:
 
     from rtmpose3d.geometry.camera import Camera
 
-RootDepthSource = Literal["given", "estimated", "assumed"]
-
-_K = len(WHOLEBODY)
-_KEYPOINTS_3D = PersonField(
-    name="keypoints_3d",
-    description="x, y, z in metres, in the frame that `axes` names.",
-    shape=(_K, 3),
-    unit="m",
-    only_3d=True,
-    json_name="keypoints_3d_m",
-    columns=("x_m", "y_m", "z_m"),
-    stored=False,
-)
-_ORIGIN = PersonField(
-    name="origin_camera_m",
-    description="Origin of that frame in camera space (x right, y down, z forward), in metres: "
-    "0, 0, 0 unless `axes` is root.",
-    shape=(3,),
-    unit="m",
-    only_3d=True,
-    key=False,
-    json_name="origin_camera_m",
-    stored=False,
-)
-
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PoseResult(Mapping[str, NumberArray]):
     """Poses of the N people of one image; N may be 0. K = 133 keypoints.
 
-    The first fields are per person; shape, unit and meaning of each are in its declaration. Float
-    arrays are float32 as the model returns them; other floating types are kept.
+    The first fields are per person; shape, unit and meaning of each are in
+    `rtmpose3d.structures.declarations`. Float arrays are float32 as the model returns them; other
+    floating types are kept.
 
     As a mapping, a result has the arrays for values: iteration, `keys()`, `values()`, `items()`,
     `get()`, `in`, `dict(result)` and `**result` go by their names. `len(result)` is the number of
@@ -81,104 +71,19 @@ class PoseResult(Mapping[str, NumberArray]):
         UnknownNameError: there is no such frame as `axes`.
     """
 
-    bboxes: FloatArray = field(
-        metadata=PersonField(
-            description="Left, top, right, bottom of the person's box in pixels of the image; "
-            "may lie partly outside.",
-            shape=(4,),
-            unit="px",
-            json_name="box_xyxy_px",
-        ).metadata
-    )
-    bbox_scores: FloatArray = field(
-        metadata=PersonField(
-            description="Score of the detection, 0 to 1; 1 for a box that was given.",
-            json_name="box_score",
-        ).metadata
-    )
-    keypoints_2d: FloatArray = field(
-        metadata=PersonField(
-            description="x (right) and y (down) in pixels of the image.",
-            shape=(_K, 2),
-            unit="px",
-            json_name="keypoints_2d_px",
-            columns=("x_px", "y_px"),
-        ).metadata
-    )
-    scores: FloatArray = field(
-        metadata=PersonField(
-            description="Raw score of the network, which may exceed 1 (RTMW models reach "
-            "about 10); comparable within one model only.",
-            shape=(_K,),
-            json_name="scores",
-            columns=("score",),
-        ).metadata
-    )
-    confidence: FloatArray = field(
-        metadata=PersonField(
-            description="Confidence, 0 to 1, comparable between the published models: the "
-            "probability that the network itself assigns to the keypoint being there.",
-            shape=(_K,),
-            minimum=0,
-            maximum=1,
-            json_name="confidence",
-            columns=("confidence",),
-        ).metadata
-    )
-    keypoints_camera: FloatArray | None = field(
-        default=None,
-        metadata=PersonField(
-            description="x, y, z in metres, in camera space (x right, y down, z forward, "
-            "camera at the origin).",
-            shape=(_K, 3),
-            unit="m",
-            only_3d=True,
-            key=False,
-            written_as=(_KEYPOINTS_3D, _ORIGIN),
-        ).metadata,
-    )
-    root_depth_m: FloatArray | None = field(
-        default=None,
-        metadata=PersonField(
-            description="Distance of the root (the middle of the hips) along the optical "
-            "axis, in metres.",
-            unit="m",
-            only_3d=True,
-            json_name="root_depth_m",
-        ).metadata,
-    )
-    root_depth_std_m: FloatArray | None = field(
-        default=None,
-        metadata=PersonField(
-            description="Standard deviation of the root's depth in metres, with the camera "
-            "taken as exact; 0 if the depth was given; null if nothing is known of it.",
-            unit="m",
-            only_3d=True,
-            json_name="root_depth_std_m",
-        ).metadata,
-    )
+    bboxes: FloatArray = field(metadata=BBOXES.metadata)
+    bbox_scores: FloatArray = field(metadata=BBOX_SCORES.metadata)
+    keypoints_2d: FloatArray = field(metadata=KEYPOINTS_2D.metadata)
+    scores: FloatArray = field(metadata=SCORES.metadata)
+    confidence: FloatArray = field(metadata=CONFIDENCE.metadata)
+    keypoints_camera: FloatArray | None = field(default=None, metadata=KEYPOINTS_CAMERA.metadata)
+    root_depth_m: FloatArray | None = field(default=None, metadata=ROOT_DEPTH_M.metadata)
+    root_depth_std_m: FloatArray | None = field(default=None, metadata=ROOT_DEPTH_STD_M.metadata)
     root_depth_source: tuple[RootDepthSource, ...] = field(
-        default=(),
-        metadata=PersonField(
-            description="Origin of the root's depth: given by the caller, estimated from the "
-            "lengths of bones, or assumed.",
-            type="choice",
-            choices=get_args(RootDepthSource),
-            only_3d=True,
-            key=False,
-            json_name="root_depth_source",
-        ).metadata,
+        default=(), metadata=ROOT_DEPTH_SOURCE.metadata
     )
-    track_ids: IntArray | None = field(
-        default=None,
-        metadata=PersonField(
-            description="Identifier of the person throughout a stream.",
-            type="integer",
-            optional=True,
-            json_name="track_id",
-            columns=("track_id",),
-        ).metadata,
-    )
+    track_ids: IntArray | None = field(default=None, metadata=TRACK_IDS.metadata)
+    filled: IntArray | None = field(default=None, metadata=FILLED.metadata)
     axes: Axes = "z-up"
     camera: Camera | None = None
     model: str = ""

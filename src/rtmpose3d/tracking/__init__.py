@@ -1,9 +1,23 @@
 """Tracking and smoothing: people over the frames of a stream.
 
-`Tracker` gives the people of each frame their identifiers, from boxes and poses.
+`Tracker` gives the people of each frame their identifiers, from boxes and poses. `LiveSmoother`
+smooths the results of a stream as they come, `smooth_offline` all of them afterwards.
 """
 
 from rtmpose3d.tracking.options import TrackerOptions
+from rtmpose3d.tracking.smoothing import (
+    LiveSmoother,
+    OfflineOptions,
+    SmootherOptions,
+    smooth_offline,
+)
 from rtmpose3d.tracking.tracker import Tracker
 
-__all__ = ["Tracker", "TrackerOptions"]
+__all__ = [
+    "LiveSmoother",
+    "OfflineOptions",
+    "SmootherOptions",
+    "Tracker",
+    "TrackerOptions",
+    "smooth_offline",
+]
