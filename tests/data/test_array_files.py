@@ -68,7 +68,9 @@ class TrapInState:
 @pytest.mark.parametrize("trap", [Trap(), {"a": Trap()}, [Trap()], TrapInState()])
 def test_a_pickle_that_would_run_something_is_refused_and_not_run(tmp_path, trap):
     path = npz_with_pickle(tmp_path / "a.npz", pickle.dumps(trap))
-    with pytest.raises(InputError, match=r"a.npz is no .npz file of arrays"):
+    with pytest.raises(
+        InputError, match=r"a\.npz cannot be read: .* is no array|a\.npz cannot be read: a state"
+    ):
         read_pickled_npz(path)
 
 
@@ -89,7 +91,7 @@ def test_missing_and_other_files_are_named(tmp_path):
     with pytest.raises(InputError, match=r"no.npz does not exist"):
         read_pickled_npz(tmp_path / "no.npz")
     (tmp_path / "text.npz").write_text("text")
-    with pytest.raises(InputError, match=r"text.npz is no .npz file"):
+    with pytest.raises(InputError, match=r"text\.npz cannot be read"):
         read_pickled_npz(tmp_path / "text.npz")
 
 
@@ -97,7 +99,7 @@ def test_a_pickle_file_of_cameras_comes_back(tmp_path):
     (tmp_path / "cameras.pkl").write_bytes(pickle.dumps(CONTENT))
     assert same(read_pickle(tmp_path / "cameras.pkl"), CONTENT)
     (tmp_path / "trap.pkl").write_bytes(pickle.dumps({"a": Trap()}))
-    with pytest.raises(InputError, match=r"trap.pkl is no pickle of arrays"):
+    with pytest.raises(InputError, match=r"trap\.pkl cannot be read: it asks for"):
         read_pickle(tmp_path / "trap.pkl")
     with pytest.raises(InputError, match="does not exist"):
         read_pickle(tmp_path / "none.pkl")

@@ -152,7 +152,9 @@ def rewrite_npz(path: Path, **changes) -> None:
     ("changes", "words"),
     [
         ({"meta": None}, "no result of this package"),
-        ({"meta": np.array("{")}, "no result of this package"),
+        ({"meta": np.array("{")}, "meta is no valid JSON"),
+        ({"meta": np.array("[" * 10_000)}, "meta is no valid JSON"),
+        ({"meta": np.array(["{}"])}, "no text `meta`"),
         ({"meta": np.array(json.dumps({"format": "x"}))}, "no result of this package"),
         ({"scores": None}, "scores must be a floating array of shape .* got NoneType"),
         ({"scores": np.zeros((2, 132), np.float32)}, r"scores must be .*\(2, 133\).*\(2, 132\)"),
@@ -175,7 +177,7 @@ def test_an_npz_with_a_pickle_or_cut_short_is_refused(tmp_path):
     path = save_result(example_result(2), tmp_path / "a.npz")
     data = path.read_bytes()
     rewrite_npz(path, scores=np.array([{}], object))
-    with pytest.raises(InputError, match="no result of this package"):
+    with pytest.raises(InputError, match="Python objects"):
         load_result(path)
     for damaged in (
         data[: len(data) // 2],

@@ -148,6 +148,35 @@ def test_a_prefix_of_all_names_goes_and_one_of_some_stays():
     assert model_names({"module.a": (), "b": ()}) == {"module.a": "module.a", "b": "b"}
 
 
+@pytest.mark.parametrize(
+    "prefix",
+    ["_orig_mod.", "model.", "module._orig_mod.", "model.module.", "net.", "distill.student."],
+)
+def test_prefixes_of_wrappers_are_removed_where_all_names_have_them(prefix):
+    assert model_names({f"{prefix}backbone.a": (), f"{prefix}head.b": ()}) == {
+        "backbone.a": f"{prefix}backbone.a",
+        "head.b": f"{prefix}head.b",
+    }
+
+
+def test_a_distillation_below_a_prefix_gives_the_student():
+    names = ("student.backbone.a", "teacher.backbone.a", "distill_losses.loss_fea.w")
+    found = model_names({f"module.distill.{name}": () for name in names})
+    assert found == {"backbone.a": "module.distill.student.backbone.a"}
+
+
+@pytest.mark.parametrize(
+    "entries", [("model_state_dict",), ("ema",), ("net",), ("params",), ("ema", "module")]
+)
+def test_entries_of_other_trainings_are_read(tmp_path, entries):
+    torch = pytest.importorskip("torch")
+    content = {"w": torch.arange(3.0)}
+    for entry in reversed(entries):
+        content = {entry: content, "epoch": 3, "optimizer": {"w": torch.zeros(9)}}
+    torch.save(content, tmp_path / "other.pth")
+    assert read_checkpoint(tmp_path / "other.pth")["w"].tolist() == [0, 1, 2]
+
+
 def distillation(teacher_width, *, feature_loss=False):
     names = {
         "teacher.backbone.stem.weight": (teacher_width, 3),

@@ -6,6 +6,7 @@ import pickle
 import struct
 import sys
 import tracemalloc
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,11 +15,13 @@ import pytest
 from torch_bytes import plain, tensor_pickle
 
 from rtmpose3d.errors import WeightsError
+from rtmpose3d.untrusted.limits import CHECKPOINT_PICKLE, DATASET_PICKLE
 from rtmpose3d.weights import open_torch_file, read_checkpoint
-from rtmpose3d.weights.checkpoints.inert_pickle import MAX_OPCODES, load
+from rtmpose3d.weights.checkpoints.inert_pickle import load
 from rtmpose3d.weights.checkpoints.pickle_values import Opaque, PickleFormatError
 from rtmpose3d.weights.checkpoints.torch_writer import _tensor
 
+MAX_OPCODES = CHECKPOINT_PICKLE.max_steps
 TENSOR = plain("w") + _tensor(0, np.arange(6, dtype=np.float32).reshape(2, 3))
 STORAGE = {"0": np.arange(6, dtype=np.float32).tobytes()}
 
@@ -158,6 +161,7 @@ def test_only_keys_that_are_cheap_to_hash_are_kept(key, kept):
         len(pickled),
         rebuild=lambda called, arguments: Opaque(called),
         persistent=lambda identity: Opaque("x"),
+        limits=DATASET_PICKLE,
     )
     assert list(mapping.values()) == ["value"]
     assert (key in mapping) == kept
@@ -233,13 +237,13 @@ def test_the_work_of_a_bomb_is_bounded_by_its_budget_of_steps(name):
     pickled = b"\x80\x02" + AMPLIFIERS[name] + b"."
     sys.setprofile(count)
     try:
-        with pytest.raises(PickleFormatError, match="more than 10000 steps"):
+        with pytest.raises(PickleFormatError, match="more than 10,000 steps"):
             load(
                 io.BytesIO(pickled),
                 len(pickled),
                 rebuild=lambda called, arguments: Opaque(called),
                 persistent=lambda identity: Opaque("x"),
-                max_opcodes=budget,
+                limits=replace(CHECKPOINT_PICKLE, max_steps=budget),
             )
     finally:
         sys.setprofile(None)
@@ -247,7 +251,7 @@ def test_the_work_of_a_bomb_is_bounded_by_its_budget_of_steps(name):
 
 
 def test_a_checkpoint_has_a_budget_of_steps(save_pickle):
-    with pytest.raises(WeightsError, match=f"more than {MAX_OPCODES} steps"):
+    with pytest.raises(WeightsError, match=f"more than {MAX_OPCODES:,} steps"):
         read_checkpoint(save_pickle(next_to_a_tensor(b"N" * MAX_OPCODES), STORAGE))
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 
@@ -25,6 +23,8 @@ from rtmpose3d.sinks.parsing import (
 from rtmpose3d.sinks.sink import FileSink
 from rtmpose3d.structures.fields import PersonField, person_fields
 from rtmpose3d.structures.result import PoseResult
+from rtmpose3d.untrusted import check_size, parse_json, read_npz_entries, reading
+from rtmpose3d.untrusted.limits import RESULT_JSON, unpacked_limit
 
 
 class NpzSink(FileSink):
@@ -56,7 +56,10 @@ def read_npz(path: Path) -> Iterator[PoseResult]:
     Raises:
         InputError: no .npz file, no result of this package, or a wrong array.
     """
-    yield result_from_npz(path.read_bytes(), str(path), PoseResult)
+    check_size(path, unpacked_limit(0))
+    with reading(path, "result"):
+        data = path.read_bytes()
+    yield result_from_npz(data, str(path), PoseResult)
 
 
 def result_from_npz(data: bytes, name: str, result_type: type[Result]) -> Result:
@@ -70,14 +73,18 @@ def result_from_npz(data: bytes, name: str, result_type: type[Result]) -> Result
     Raises:
         InputError: no .npz file, no result of this package, or a wrong array.
     """
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-        metadata = checked_metadata(json.loads(str(arrays["meta"])), name)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{name} is no result of this package: {error}") from error
+    with reading(name, "result"):
+        arrays = read_npz_entries(io.BytesIO(data), len(data))
+        return _result_from_arrays(arrays, name, result_type)
+
+
+def _result_from_arrays(
+    arrays: Mapping[str, object], name: str, result_type: type[Result]
+) -> Result:
+    meta = arrays.get("meta")
+    if not isinstance(meta, np.ndarray) or meta.dtype.kind != "U" or meta.ndim:
+        raise InputError(f"{name} is no result of this package: it has no text `meta`")
+    metadata = checked_metadata(parse_json(str(meta), f"{name}: meta", limits=RESULT_JSON), name)
     has_3d = metadata["axes"] is not None
     values: dict[str, Value] = {}
     for field in person_fields(result_type):
@@ -90,7 +97,7 @@ def result_from_npz(data: bytes, name: str, result_type: type[Result]) -> Result
 
 def _stored_value(
     field: PersonField,
-    arrays: Mapping[str, np.ndarray],
+    arrays: Mapping[str, object],
     metadata: Mapping[str, object],
     name: str,
 ) -> Value | None:
@@ -104,9 +111,9 @@ def _stored_value(
     if array is None and (field.optional or (field.only_3d and field.key)):
         return None
     bboxes = arrays.get("bboxes")
-    people = len(bboxes) if bboxes is not None and bboxes.ndim else 0
+    people = len(bboxes) if isinstance(bboxes, np.ndarray) and bboxes.ndim else 0
     try:
         field.check(array, people)
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
-    return array
+    return cast("np.ndarray | None", array)

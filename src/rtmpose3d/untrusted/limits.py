@@ -4,9 +4,8 @@
 |---|---|
 | settings: config.json, latest.json, dataset.json, records of downloads | `SETTINGS_JSON` |
 | boxes, results, annotation files | `BOXES_JSON`, `RESULT_JSON`, `ANNOTATION_JSON` |
-| pickle of a checkpoint: steps | `CHECKPOINT_STEPS` |
-| checkpoint: bytes of all arrays | the bytes of the file, each stored value once (`ARRAY_SLACK`) |
-| pickle of a dataset: steps, values after unpacking, nesting | `DATASET_STEPS`, ... |
+| pickles of checkpoints, of datasets | `CHECKPOINT_PICKLE`, `DATASET_PICKLE`, `DATASET_DEPTH` |
+| tensors of a checkpoint | `TENSOR_BASE_BYTES` + `TENSOR_GROWTH` x the file, `MAX_DIMENSIONS` |
 | .npz: bytes after unpacking | `unpacked_limit` of the packed bytes |
 | HDF5: bytes of one array | `HDF5_ARRAY_BYTES` |
 | text of a file in a message | `MESSAGE_CHARACTERS` |
@@ -51,13 +50,52 @@ RESULT_LINES_BYTES = 1024 * GIB  # of a .jsonl file, which is read line by line
 # check of their keys would double the time to read them.
 ANNOTATION_JSON = JsonLimits(max_bytes=8 * GIB, max_depth=64, finite=False, unique_keys=False)
 
-CHECKPOINT_STEPS = (
-    2_000_000  # a training checkpoint of 837 tensors with optimizer has about 200,000
-)
-ARRAY_SLACK = 16 * MIB  # beyond the bytes of the file: tensors that share a storage
 
-DATASET_STEPS = 50_000_000  # H3WB's boxes: 80,000 people of some 30 steps
+@dataclass(frozen=True, kw_only=True)
+class PickleLimits:
+    """Limits of one kind of pickle.
+
+    Attributes:
+        max_steps: opcodes that it may take.
+        base_bytes, bytes_per_byte: memory of its objects, estimated from above: a fixed part, and
+            one for each byte of the pickle.
+        max_tuple_keys: keys that are tuples. Python does not randomise the hash of a tuple of
+            integers, so that thousands can be chosen to collide, which takes quadratic time.
+    """
+
+    max_steps: int
+    base_bytes: int
+    bytes_per_byte: int
+    max_tuple_keys: int
+
+    def max_bytes(self, pickle_bytes: int) -> int:
+        """Memory that the objects of a pickle of so many bytes may take."""
+        return self.base_bytes + self.bytes_per_byte * pickle_bytes
+
+
+# A training checkpoint of 837 tensors with optimizer has about 200,000 steps.
+CHECKPOINT_PICKLE = PickleLimits(
+    max_steps=2_000_000, base_bytes=128 * MIB, bytes_per_byte=8, max_tuple_keys=0
+)
+# H3WB's boxes: 80,000 people of some 30 steps; keys are (subject, camera) in other files.
+DATASET_PICKLE = PickleLimits(
+    max_steps=50_000_000, base_bytes=256 * MIB, bytes_per_byte=4, max_tuple_keys=5_000
+)
+DATASET_FILE_BYTES = 32 * GIB
 DATASET_DEPTH = 12  # dictionaries within dictionaries; H3WB has 4
+
+MAX_DIMENSIONS = 32  # of an array, numpy 1's limit
+# Tensors of a checkpoint: bytes for each byte of the file. Tensors may share storages (RTMDet's
+# three levels share their convolutions), and half precision doubles when it is widened.
+TENSOR_GROWTH = 4
+TENSOR_BASE_BYTES = 64 * MIB
+SAFETENSORS_HEADER = JsonLimits(max_bytes=100 * MIB, max_depth=8)  # the format's own limit
+
+
+def max_items(pickle_bytes: int) -> int:
+    """Items of the tree of a dataset's pickle, those that are shared at each reference."""
+    return max(100_000, 4 * pickle_bytes)
+
 
 _UNPACKED_ALWAYS = 64 * MIB
 _MAX_RATIO = 20  # keypoints of real files shrink to a tenth at best

@@ -44,6 +44,8 @@ def read_head(path: Path) -> tuple[bytes, int]:
     """
     if path.is_dir():
         raise WeightsError(f"{path} is a folder; a checkpoint file is expected")
+    if path.exists() and not path.is_file():
+        raise WeightsError(f"{path} is a pipe, a socket or a device; a checkpoint file is expected")
     try:
         with path.open("rb") as handle:
             return handle.read(HEAD_BYTES), path.stat().st_size

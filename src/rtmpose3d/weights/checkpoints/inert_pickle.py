@@ -4,7 +4,7 @@ A pickle is a program for a stack machine; its danger is that the standard machi
 calls whatever the program names. This machine imports nothing and calls nothing: a name becomes
 a `Name`, a call becomes the value that the caller's `rebuild` returns, or else an `Opaque` that
 holds no state. Opcodes are those of protocols 2 to 5 (torch.save writes 2). Work and memory are
-bounded by the bytes that are there and by `MAX_OPCODES`; nothing recurses, hashes or compares
+bounded by the bytes that are there and by a `PickleLimits`; nothing recurses, hashes or compares
 deeply.
 """
 
@@ -14,6 +14,8 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import BinaryIO
 
+from rtmpose3d.untrusted.limits import CHECKPOINT_PICKLE, PickleLimits
+from rtmpose3d.weights.checkpoints.pickle_budget import PickleBudget
 from rtmpose3d.weights.checkpoints.pickle_values import (
     MAX_NAME,
     Name,
@@ -21,10 +23,11 @@ from rtmpose3d.weights.checkpoints.pickle_values import (
     PickleFormatError,
     decode_python2_text,
     decode_text,
-    hashable_key,
 )
 
-MAX_OPCODES = 2_000_000  # a training checkpoint of 837 tensors with optimizer has about 200,000
+_STEP_BYTES = 64  # a small object and its index in a list
+_CALL_BYTES = 400  # what `rebuild` returns
+_EMPTY_BYTES: Mapping[type, int] = {dict: 64, list: 56, set: 216}
 
 Rebuild = Callable[[Name, tuple[object, ...]], object]
 Persistent = Callable[[object], object]
@@ -38,7 +41,7 @@ def load(
     rebuild: Rebuild,
     persistent: Persistent,
     set_state: SetState | None = None,
-    max_opcodes: int = MAX_OPCODES,
+    limits: PickleLimits = CHECKPOINT_PICKLE,
 ) -> object:
     """Runs one pickle of `stream` to its STOP and returns the value on top.
 
@@ -50,7 +53,7 @@ def load(
         persistent: called with each persistent id (a tensor's storage); returns the value.
         set_state: called with an object that `rebuild` returned and the state that the pickle has
             for it; None: states are dropped.
-        max_opcodes: steps that the pickle may take.
+        limits: steps, memory and keys that the pickle may take.
 
     Returns:
         None, bool, int, float, str, bytes, list, tuple, dict, set, Name, Opaque, or what
@@ -59,7 +62,7 @@ def load(
     Raises:
         PickleFormatError: the pickle is damaged, cut short, or more than this machine accepts.
     """
-    machine = _Machine(stream, size, rebuild, persistent, set_state, max_opcodes)
+    machine = _Machine(stream, size, rebuild, persistent, set_state, limits)
     try:
         return machine.run()
     except (IndexError, UnicodeDecodeError, struct.error) as error:
@@ -76,14 +79,14 @@ class _Machine:
         rebuild: Rebuild,
         persistent: Persistent,
         set_state: SetState | None,
-        max_opcodes: int,
+        limits: PickleLimits,
     ) -> None:
         self._stream = stream
         self._left = size
         self._rebuild = rebuild
         self._persistent = persistent
         self._set_state = set_state
-        self._max_opcodes = self._budget = max_opcodes
+        self._budget = PickleBudget(limits, size)
         self._stack: list[object] = []
         self._below: list[list[object]] = []  # the stacks under each open MARK
         self._memo: dict[int, object] = {}
@@ -93,7 +96,7 @@ class _Machine:
             opcode = self.read(1)
             if opcode == b".":
                 return self._stack[-1]
-            self._spend(1)
+            self._budget.spend(1, _STEP_BYTES)
             if opcode in _CONSTANTS:
                 self._stack.append(_CONSTANTS[opcode])
             elif opcode in _NUMBERS:
@@ -120,7 +123,9 @@ class _Machine:
         return struct.unpack(layout, self.read(struct.calcsize(layout)))[0]
 
     def sized(self, width: int) -> bytes:
-        return self.read(int.from_bytes(self.read(width), "little"))
+        count = int.from_bytes(self.read(width), "little")
+        self._budget.spend(0, min(count, self._left))
+        return self.read(count)
 
     def line(self) -> str:
         data = self._stream.readline(min(MAX_NAME, self._left))
@@ -128,11 +133,6 @@ class _Machine:
         if not data.endswith(b"\n"):
             raise PickleFormatError("a name is cut short or too long")
         return data[:-1].decode("utf-8")
-
-    def _spend(self, items: int) -> None:
-        self._budget -= items
-        if self._budget < 0:
-            raise PickleFormatError(f"more than {self._max_opcodes} steps; no such file needs that")
 
     # -- the stack -------------------------------------------------------------------------
     def _pop_mark(self) -> list[object]:
@@ -178,7 +178,10 @@ class _Machine:
     def long(self, width: int) -> None:
         self._stack.append(int.from_bytes(self.sized(width), "little", signed=True))
 
-    def new(self, make: Callable[[], object]) -> None:
+    def new(
+        self, make: type[dict[object, object]] | type[list[object]] | type[set[object]]
+    ) -> None:
+        self._budget.spend(0, _EMPTY_BYTES[make])
         self._stack.append(make())
 
     def new_tuple(self, count: int) -> None:
@@ -197,11 +200,12 @@ class _Machine:
 
     def marked_set(self) -> None:
         items = self._pop_mark()
-        self._stack.append({hashable_key(item) for item in items})
+        self._budget.spend(0, _EMPTY_BYTES[set])
+        self._stack.append({self._budget.key(item) for item in items})
 
     def marked_dict(self) -> None:
         items = self._pop_mark()
-        self._stack.append({})
+        self.new(dict)
         self._set_items(items)
 
     def append(self) -> None:
@@ -215,7 +219,7 @@ class _Machine:
         if isinstance(target, list):
             target.extend(items)
         elif isinstance(target, set):
-            target.update(hashable_key(item) for item in items)
+            target.update(self._budget.key(item) for item in items)
         elif not isinstance(target, Opaque):
             raise PickleFormatError(f"cannot append to a {type(target).__name__}")
 
@@ -232,7 +236,7 @@ class _Machine:
             raise PickleFormatError("a key has no value")
         if isinstance(target, dict):
             for key, value in zip(items[::2], items[1::2], strict=True):
-                target[hashable_key(key)] = value
+                target[self._budget.key(key)] = value
         elif not isinstance(target, Opaque):
             raise PickleFormatError(f"cannot set an item of a {type(target).__name__}")
 
@@ -280,9 +284,11 @@ class _Machine:
             self._set_state(self._stack[-1], state)
 
     def persistent_id(self) -> None:
+        self._budget.spend(0, _CALL_BYTES)
         self._stack.append(self._persistent(self._stack.pop()))
 
     def _call(self, target: object, arguments: object) -> object:
+        self._budget.spend(0, _CALL_BYTES)
         if not isinstance(target, Name):
             return Opaque("call of a value")
         if not isinstance(arguments, tuple):
@@ -299,18 +305,19 @@ class _Machine:
         pairs = arguments[-1] if arguments else ()
         result: dict[object, object] = {}
         if isinstance(pairs, (list, tuple)):
-            self._spend(len(pairs))  # the same list may be asked for many times
+            # The same list may be asked for many times.
+            self._budget.spend(len(pairs), _EMPTY_BYTES[dict])
             for pair in pairs:
                 if isinstance(pair, (list, tuple)) and len(pair) == 2:
-                    result[hashable_key(pair[0])] = pair[1]
+                    result[self._budget.key(pair[0])] = pair[1]
         return result
 
     def _set(self, arguments: tuple[object, ...]) -> set[object]:
         items = arguments[0] if arguments else ()
         if not isinstance(items, (list, tuple)):
             return set()
-        self._spend(len(items))
-        return {hashable_key(item) for item in items}
+        self._budget.spend(len(items), _EMPTY_BYTES[set])
+        return {self._budget.key(item) for item in items}
 
 
 _MAPPINGS = frozenset(

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
 
 TensorShape: TypeAlias = tuple[int, ...]
 
+WRAPPERS = (
+    "module.",  # torch.nn.DataParallel
+    "_orig_mod.",  # torch.compile
+    "model.",  # Lightning
+    "net.",
+    "network.",
+    "distill.",  # above student. and teacher.
+)
+"""Prefixes that wrappers of a network put before all names."""
+_MAX_WRAPPERS = 6  # module._orig_mod.model.
 _MAX_LISTED = 10
 
 
 def model_names(shapes: Mapping[str, TensorShape]) -> dict[str, str]:
     """The model's name of each tensor that belongs to it -> its name in the file.
 
-    `module.` (DataParallel) is removed if all names have it. A DWPose distillation is recognised by
+    Prefixes of `WRAPPERS` that all names have are removed. A DWPose distillation is recognised by
     `student.` names: stage 1 trained the complete student; stage 2 trained only its head, over the
     frozen backbone and neck of a teacher of the same architecture (reference: pth_transfer.py).
 
     Args:
         shapes: name in the file -> shape, of all tensors of the file.
     """
-    prefix = "module." if all(name.startswith("module.") for name in shapes) else ""
+    prefix = _shared_prefix(shapes)
     stored = {name.removeprefix(prefix): name for name in shapes}
     if not any(name.startswith("student.") for name in stored):
         return stored
@@ -32,6 +42,19 @@ def model_names(shapes: Mapping[str, TensorShape]) -> dict[str, str]:
         for name, in_file in stored.items()
         if name.startswith(wanted)
     }
+
+
+def _shared_prefix(names: Collection[str]) -> str:
+    prefix = ""
+    for _ in range(_MAX_WRAPPERS):
+        wrapper = next((w for w in WRAPPERS if _all_start_with(names, prefix + w)), "")
+        prefix += wrapper
+    return prefix
+
+
+def _all_start_with(names: Collection[str], prefix: str) -> bool:
+    first = next(iter(names), "")
+    return first.startswith(prefix) and all(name.startswith(prefix) for name in names)
 
 
 def _is_second_stage(shapes: Mapping[str, TensorShape]) -> bool:

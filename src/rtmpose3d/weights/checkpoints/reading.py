@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtmpose3d.errors import WeightsError
+from rtmpose3d.untrusted import brief
 from rtmpose3d.weights.checkpoints.file_types import is_safetensors, read_head
 from rtmpose3d.weights.checkpoints.naming import list_names, model_names
 from rtmpose3d.weights.checkpoints.pickle_values import Name, Opaque
@@ -15,19 +16,32 @@ from rtmpose3d.weights.checkpoints.safetensors_file import read_safetensors
 from rtmpose3d.weights.checkpoints.tensor_refs import TensorRef
 from rtmpose3d.weights.checkpoints.torch_file import TorchFile, open_torch_file
 
+ENTRIES = (
+    "state_dict",  # mmengine, Lightning; the averaged weights
+    "model",
+    "model_state_dict",
+    "ema",
+    "ema_state_dict",
+    "net",
+    "params",
+    "module",
+)
+"""Entries of a training checkpoint that may hold the weights; the first that exists is read."""
+_MAX_WRAPPED = 3  # {"ema": {"module": {...}}}
+
 
 def read_checkpoint(path: Path | str) -> dict[str, NDArray[np.generic]]:
     """Reads the weights of a .pth, .pt, .bin or .safetensors file, distinguished by content.
 
-    Of a training checkpoint, its top-level `state_dict` is read (the averaged weights; the raw
-    ones in `ema_state_dict` are skipped), else its `model`, else the mapping itself.
+    Of a training checkpoint, the first of its `ENTRIES` is read: `state_dict` has the averaged
+    weights (the raw ones in `ema_state_dict` are skipped then). Without any, the mapping itself.
 
     Args:
         path: the file.
 
     Returns:
-        Name -> array, in the file's order and element types (bfloat16 as float32), without a
-        `module.` that all names share; of a DWPose distillation, the student alone.
+        Name -> array, in the file's order and element types (bfloat16 as float32), without the
+        prefixes that all names share (`WRAPPERS`); of a DWPose distillation, the student alone.
 
     Raises:
         WeightsError: there is no such file, it is damaged, or it holds no weights.
@@ -58,13 +72,9 @@ def _find_weights(file: TorchFile) -> dict[str, TensorRef]:
         raise WeightsError(
             f"{file.path} holds a {type(root).__name__}; a mapping of names to tensors is expected"
         )
-    holder = next((root[key] for key in ("state_dict", "model") if key in root), root)
-    if not isinstance(holder, dict):
-        raise WeightsError(
-            f"{file.path} has no mapping of names to tensors under state_dict or model"
-        )
+    holder = _weights_mapping(file.path, root)
     lost = [
-        str(name)[:100]
+        brief(name)
         for name, value in holder.items()
         if isinstance(value, Opaque) and "_rebuild" in str(value.what)
     ]
@@ -84,6 +94,24 @@ def _find_weights(file: TorchFile) -> dict[str, TensorRef]:
     return tensors
 
 
+def _weights_mapping(path: Path, root: dict[object, object]) -> dict[object, object]:
+    """The mapping that holds the weights: the first of `ENTRIES` in the root, or the root."""
+    holder = root
+    for _ in range(_MAX_WRAPPED):
+        entry = next((key for key in ENTRIES if key in holder), None)
+        if entry is None:
+            return holder
+        inner = holder[entry]
+        if not isinstance(inner, dict):
+            raise WeightsError(
+                f"{path} has no mapping of names to tensors under {entry} (its entries are "
+                f"{list_names([brief(key) for key in list(holder)[:20]])}); save its "
+                'state_dict() under "state_dict"'
+            )
+        holder = inner
+    return holder
+
+
 def read_meta(path: Path) -> dict[str, str | int | float]:
     """The numbers and texts of a .pth file's `meta`; empty if there is none, as in .safetensors.
 
@@ -97,4 +125,8 @@ def read_meta(path: Path) -> dict[str, str | int | float]:
         meta = root.get("meta") if isinstance(root, dict) else None
         if not isinstance(meta, dict):
             return {}
-        return {str(k): v for k, v in meta.items() if isinstance(v, (str, int, float))}
+        return {
+            key: value
+            for key, value in meta.items()
+            if isinstance(key, str) and isinstance(value, (str, int, float))
+        }

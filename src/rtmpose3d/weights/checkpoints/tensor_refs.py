@@ -13,6 +13,7 @@ from typing import TypeGuard
 
 import numpy as np
 
+from rtmpose3d.untrusted.limits import MAX_DIMENSIONS
 from rtmpose3d.weights.checkpoints.pickle_values import Name, Opaque
 
 BFLOAT16 = "bfloat16"  # numpy has no such type; read as uint16 and widened to float32
@@ -158,7 +159,10 @@ def _laid_out(storage: StorageRef, dtype: str, arguments: tuple[object, ...]) ->
     offset, shape, strides = arguments[1:4]
     if not (_is_size(offset) and isinstance(shape, tuple) and isinstance(strides, tuple)):
         return None
-    if len(shape) != len(strides) or not all(map(_is_size, (*shape, *strides))):
+    # The length first: many tensors may share one endless shape.
+    if len(shape) != len(strides) or len(shape) > MAX_DIMENSIONS:
+        return None
+    if not all(map(_is_size, (*shape, *strides))):
         return None
     return TensorRef(storage, dtype, offset, shape, strides)
 

@@ -11,6 +11,7 @@ import io
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtmpose3d.errors import WeightsError
+from rtmpose3d.untrusted import reading
+from rtmpose3d.untrusted.limits import TENSOR_BASE_BYTES, TENSOR_GROWTH
 from rtmpose3d.weights.checkpoints.file_types import (
     ZIP_MAGIC,
     is_legacy_torch,
@@ -42,13 +45,26 @@ from rtmpose3d.weights.checkpoints.torch_zip import (
     read_bytes,
 )
 
-MAX_DIMENSIONS = 32  # numpy 1's limit
 _LEGACY_PROTOCOL = 1001  # torch.serialization.PROTOCOL_VERSION
-# Tensors may share storages (RTMDet's three levels share their convolutions), half precision
-# doubles when widened; a file that asks for more memory than this is an attack.
-_MAX_GROWTH = 8
 _MAX_ELEMENTS = 2**48
-_SMALL_BYTES = 2**26
+_ADVICE = "download or copy it again"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Parsed:
+    """Tree and storages of a file.
+
+    Attributes:
+        root: tree of plain values.
+        records: bytes of each storage, by key; none overlap.
+        big_endian: whether they are big-endian.
+        exact: whether each has as many bytes as its storage declares (the zip format).
+    """
+
+    root: object
+    records: Mapping[str, Record]
+    big_endian: bool
+    exact: bool
 
 
 class TorchFile:
@@ -64,16 +80,13 @@ class TorchFile:
         path: Path,
         handle: BinaryIO,
         size: int,
-        root: object,
-        records: Mapping[str, Record],
-        big_endian: bool,
+        parsed: _Parsed,
     ) -> None:
         self.path = path
-        self.root = root
+        self.root = parsed.root
         self._handle = handle
-        self._records = records
-        self._big_endian = big_endian
-        self._bytes_left = _MAX_GROWTH * size + _SMALL_BYTES
+        self._parsed = parsed
+        self._bytes_left = TENSOR_GROWTH * size + TENSOR_BASE_BYTES
         self._storages: dict[str, bytearray] = {}
 
     def read(self, tensor: TensorRef, name: str = "a tensor") -> NDArray[np.generic]:
@@ -90,17 +103,18 @@ class TorchFile:
         Raises:
             WeightsError: it reaches beyond its storage, or the storage is short or damaged.
         """
-        try:
-            return self._read(tensor)
-        except (ContainerError, OSError) as error:
-            raise WeightsError(f"{self.path} {_reason(error)} (at {name[:100]})") from error
+        with reading(self.path, "checkpoint", error=WeightsError, advice=_ADVICE):
+            try:
+                return self._read(tensor)
+            except ContainerError as error:
+                raise WeightsError(f"{self.path} {error} (at {name[:100]})") from error
 
     def _read(self, tensor: TensorRef) -> NDArray[np.generic]:
         self._check_layout(tensor)
         dtype = np.dtype("u2" if tensor.dtype == BFLOAT16 else tensor.dtype)
         if math.prod(tensor.shape) == 0:
             return np.empty(tensor.shape, np.float32 if tensor.dtype == BFLOAT16 else dtype)
-        in_file = dtype.newbyteorder(">" if self._big_endian else "<")
+        in_file = dtype.newbyteorder(">" if self._parsed.big_endian else "<")
         array = np.ndarray(
             tensor.shape,
             in_file,
@@ -117,8 +131,6 @@ class TorchFile:
 
     def _check_layout(self, tensor: TensorRef) -> None:
         """Refuses layouts outside the storage, or of far more memory than the file."""
-        if len(tensor.shape) > MAX_DIMENSIONS:
-            raise ContainerError(f"holds a tensor of {len(tensor.shape)} dimensions")
         shown = f"a tensor of shape {str(tensor.shape)[:100]}"
         elements = math.prod(tensor.shape)
         if math.prod(max(count, 1) for count in tensor.shape) >= _MAX_ELEMENTS:
@@ -136,11 +148,17 @@ class TorchFile:
 
     def _storage(self, storage: StorageRef) -> memoryview:
         """The bytes of a storage, read once."""
-        if storage.key not in self._storages:
-            if storage.key not in self._records:
-                raise ContainerError(f"lacks its storage {storage.key[:40]!r}")
-            self._storages[storage.key] = read_bytes(self._handle, self._records[storage.key])
         declared = storage.count * storage.item_bytes
+        if storage.key not in self._storages:
+            if storage.key not in self._parsed.records:
+                raise ContainerError(f"lacks its storage {storage.key[:40]!r}")
+            record = self._parsed.records[storage.key]
+            if self._parsed.exact and not 0 <= record.size - declared < storage.item_bytes:
+                raise ContainerError(
+                    f"is damaged: storage {storage.key[:40]!r} has {record.size} bytes, "
+                    f"{declared} were declared"
+                )
+            self._storages[storage.key] = read_bytes(self._handle, record)
         data = memoryview(self._storages[storage.key])[storage.first * storage.item_bytes :]
         if data.nbytes < declared:
             raise ContainerError(
@@ -168,25 +186,14 @@ def open_torch_file(path: Path | str) -> Iterator[TorchFile]:
     if not (head.startswith(ZIP_MAGIC) or is_legacy_torch(head)):
         raise wrong_file_error(path, head, size)
     with path.open("rb") as handle:
-        try:
-            parse = _open_zip if head.startswith(ZIP_MAGIC) else _open_legacy
-            root, records, big_endian = parse(handle, size)
-        except (ContainerError, PickleFormatError, OSError) as error:
-            raise WeightsError(
-                f"{path} ({size} bytes) {_reason(error)}; download or copy it again"
-            ) from error
-        yield TorchFile(path, handle, size, root, records, big_endian)
-
-
-def _reason(error: ValueError | OSError) -> str:
-    if isinstance(error, ContainerError):
-        return str(error)
-    if isinstance(error, OSError):
-        return f"cannot be read: {error.strerror or error}"
-    return f"is not readable: {error}"
-
-
-_Parsed = tuple[object, Mapping[str, Record], bool]  # the tree, the storages, big-endian?
+        with reading(path, "checkpoint", error=WeightsError, advice=_ADVICE):
+            try:
+                parse = _open_zip if head.startswith(ZIP_MAGIC) else _open_legacy
+                parsed = parse(handle, size)
+            except (ContainerError, PickleFormatError) as error:
+                reason = error if isinstance(error, ContainerError) else f"is not readable: {error}"
+                raise WeightsError(f"{path} ({size} bytes) {reason}; {_ADVICE}") from error
+        yield TorchFile(path, handle, size, parsed)
 
 
 def _open_zip(handle: BinaryIO, size: int) -> _Parsed:
@@ -198,7 +205,8 @@ def _open_zip(handle: BinaryIO, size: int) -> _Parsed:
         for name, record in archive.records.items()
         if name.startswith("data/")
     }
-    return root, records, _is_big_endian(handle, archive)
+    big_endian = _is_big_endian(handle, archive)
+    return _Parsed(root=root, records=records, big_endian=big_endian, exact=True)
 
 
 def _is_big_endian(handle: BinaryIO, archive: Archive) -> bool:
@@ -242,4 +250,4 @@ def _open_legacy(handle: BinaryIO, size: int) -> _Parsed:
             raise ContainerError(f"is cut short: storage {key[:40]!r} is not all there")
         records[key] = record
         position = record.start + record.size
-    return root, records, False
+    return _Parsed(root=root, records=records, big_endian=False, exact=False)

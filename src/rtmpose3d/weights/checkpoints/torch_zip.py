@@ -84,13 +84,24 @@ def read_archive(handle: BinaryIO, size: int) -> Archive:
     top = _top_folder(names)
     if len(set(names)) != len(names):
         raise ContainerError("is damaged: two records have the same name")
+    found = [(entry, _record(handle, entry, size)) for entry in entries]
+    _refuse_overlaps(found)
     return Archive(
         {
-            entry.filename.removeprefix(top): _record(handle, entry, size)
-            for entry in entries
+            entry.filename.removeprefix(top): record
+            for entry, record in found
             if entry.filename.startswith(top)
         }
     )
+
+
+def _refuse_overlaps(found: list[tuple[zipfile.ZipInfo, Record]]) -> None:
+    """Refuses records that share bytes: a thousand of them could each have all of the file."""
+    end = 0
+    for entry, record in sorted(found, key=lambda pair: pair[0].header_offset):
+        if entry.header_offset < end:
+            raise ContainerError(f"is damaged: {entry.filename[:60]!r} overlaps another record")
+        end = record.start + record.size
 
 
 def _top_folder(names: list[str]) -> str:
