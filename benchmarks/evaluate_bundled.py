@@ -90,7 +90,7 @@ def detected_boxes(
     yield from sheet.pck_table(people, mean)
     yield ""
     low, _ = run(model, images, RunOptions(boxes="detected", bbox_thr=DETECTOR_THRESHOLDS[0]))
-    results = [low.results[image.path] for image in images]
+    results = [low.results[image.key] for image in images]
     targets = [
         detection_target(image, result.image_size_wh)
         for image, result in zip(images, results, strict=True)
@@ -132,7 +132,7 @@ def timing(model: RTMPose3D, images: Sequence[AnnotatedImage], *, detect: bool) 
 def save_sheet(predicted: Predicted, path: Path) -> None:
     """Writes the images with the predicted poses as one JPEG."""
     results = list(predicted.results.items())[:SHEET_IMAGES]
-    tiles = [draw_tile(load_image(image), result) for image, result in results]
+    tiles = [draw_tile(load_image(path), result) for (path, _), result in results]
     if not cv2.imwrite(str(path), lay_out(tiles), [cv2.IMWRITE_JPEG_QUALITY, 90]):
         raise SystemExit(f"cannot write {path}")
 

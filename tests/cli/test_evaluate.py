@@ -139,7 +139,7 @@ def test_boxes_of_a_file_bring_their_scores(cli, data: Path, oracle: Oracle) -> 
     (data / "boxes.json").write_text(json.dumps([{**rows[0], "image_id": 5}]))
     outcome = cli(*on(data, "--boxes", data / "boxes.json"))
     assert outcome.exit_code == 2
-    assert "has no box" in outcome.output
+    assert "1 of image that is not annotated" in outcome.output
 
 
 def test_missing_and_broken_images_are_named_and_skipped_on_request(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from evaluation.synthetic_coco import HEIGHT, WIDTH, synthetic_annotations, synthetic_results
-from rtmpose3d.data import AnnotatedImage
+from rtmpose3d.data import AnnotatedImage, ImageKey
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation import CocoWholeBodyProtocol, Rescoring, SkippedItems
 from rtmpose3d.evaluation.metrics import AveragePrecision
@@ -56,14 +56,13 @@ def read(path: Path) -> Images:
     return read_coco_images(path, None, SkippedItems())
 
 
-def by_path(images: Images, poses: dict[int, ImagePoses]) -> dict[Path, ImagePoses]:
-    paths = {image.image_id: image.path for image in images}
-    return {paths[image_id]: found for image_id, found in poses.items()}
+def by_key(images: Images, poses: dict[int, ImagePoses]) -> dict[ImageKey, ImagePoses]:
+    keys = {image.image_id: image.key for image in images}
+    return {keys[image_id]: found for image_id, found in poses.items()}
 
 
-def results(images: Images, path: Path) -> dict[Path, ImagePoses]:
-    ids = [image.image_id for image in images if image.image_id is not None]
-    return by_path(images, read_results(path, ids))
+def results(images: Images, path: Path) -> dict[ImageKey, ImagePoses]:
+    return read_results(path, images)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +92,7 @@ def test_metrics_equal_mmposes_metric(name: str, shared: Path) -> None:
     recording = json.loads((shared / "golden" / "eval" / "coco_wholebody_metric.json").read_text())
     images = read(shared / "samples" / "coco" / "test_coco_wholebody.json")
     poses = _rescored(recording["samples"], Rescoring(**SETTINGS[name]))
-    metrics = coco_wholebody_ap(images, by_path(images, poses))
+    metrics = coco_wholebody_ap(images, by_key(images, poses))
     assert_equal(metrics, recording["results"][name])
 
 
@@ -103,7 +102,7 @@ def test_metrics_equal_the_official_ones_of_perturbed_predictions(shared: Path) 
     official = json.loads((golden / "official_coco_wholebody.json").read_text())
     images = read(shared / "samples" / "coco" / "test_coco_wholebody.json")
     poses = _rescored(recording["samples"], Rescoring(score="bbox", nms="none"))
-    metrics = coco_wholebody_ap(images, by_path(images, poses))
+    metrics = coco_wholebody_ap(images, by_key(images, poses))
     assert_equal(metrics, official["perturbed_no_nms_score_is_bbox_score"])
 
 
@@ -129,9 +128,9 @@ def test_the_order_of_images_and_of_poses_does_not_matter(synthetic, tmp_path: P
     assert coco_wholebody_ap(images[::-1], reversed_poses) == metrics
 
 
-def truth_as_poses(images: Images) -> dict[Path, ImagePoses]:
+def truth_as_poses(images: Images) -> dict[ImageKey, ImagePoses]:
     return {
-        image.path: ImagePoses(
+        image.key: ImagePoses(
             keypoints_px=np.stack([record.keypoints_px for record in image.people]),
             keypoint_scores=np.stack([record.visible for record in image.people]),
             scores=np.ones(len(image.people)),
@@ -157,7 +156,7 @@ def test_detections_in_images_without_people_are_false_positives(synthetic) -> N
     empty = next(image for image in images if not image.people)
     one = next(iter(poses.values()))
     best = replace(one, scores=one.scores + 1)
-    metrics = coco_wholebody_ap(images, {**poses, empty.path: best})
+    metrics = coco_wholebody_ap(images, {**poses, empty.key: best})
     assert metrics["body"].ap < 1
 
 
@@ -195,16 +194,17 @@ def test_crowds_are_not_compared_in_pixels(synthetic) -> None:
 
 
 def test_written_results_are_read_again_unchanged(synthetic, tmp_path: Path) -> None:
-    ids = [image.image_id for image in synthetic[0]]
+    images = synthetic[0]
     document = synthetic_results(synthetic_annotations(), part_scores=True)
-    poses = read_results(write(tmp_path / "a.json", document), ids)
-    again = read_results(write(tmp_path / "b.json", results_document(poses)), ids)
-    assert sorted(again) == sorted(poses)
+    poses = read_results(write(tmp_path / "a.json", document), images)
+    written = results_document(images, poses)
+    again = read_results(write(tmp_path / "b.json", written), images)
+    assert again.keys() == poses.keys()
     for image_id, people in poses.items():
         np.testing.assert_array_equal(again[image_id].keypoints_px, people.keypoints_px)
         np.testing.assert_array_equal(again[image_id].keypoint_scores, people.keypoint_scores)
         np.testing.assert_array_equal(again[image_id].scores_for("foot"), people.scores_for("foot"))
-    assert {row["category_id"] for row in results_document(poses)} == {1}
+    assert {row["category_id"] for row in written} == {1}
 
 
 def test_bad_annotations_are_errors_or_skipped_on_request(tmp_path: Path) -> None:
@@ -253,9 +253,9 @@ def test_a_result_without_a_field_is_named(synthetic, tmp_path: Path) -> None:
 
 def test_other_files_are_errors(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="must hold a list of results, got a dict"):
-        read_results(write(tmp_path / "dt.json", {}), [1])
+        read_results(write(tmp_path / "dt.json", {}), [])
     with pytest.raises(InputError, match="result 0: expected an object"):
-        read_results(write(tmp_path / "dt.json", [3]), [1])
+        read_results(write(tmp_path / "dt.json", [3]), [])
 
 
 def test_detections_are_read_best_first_and_others_skipped(tmp_path: Path) -> None:
@@ -268,9 +268,12 @@ def test_detections_are_read_best_first_and_others_skipped(tmp_path: Path) -> No
         {"image_id": 4, "category_id": 1, "bbox": [5, 6, 30, 40], "score": 0.01},
     ]
     path = write(tmp_path / "boxes.json", rows)
-    boxes = read_detections(path, [4], bbox_thr=0.1)[4]
+    image = AnnotatedImage(path=Path("4.jpg"), people=(), image_id=4)
+    skipped = SkippedItems()
+    boxes = read_detections(path, [image], bbox_thr=0.1, skipped=skipped)[image.key]
+    assert skipped.by_rule.total() == 4
     assert boxes.boxes_xyxy.tolist() == [[5, 6, 35, 46], [1, 2, 31, 42]]
     np.testing.assert_allclose(boxes.scores, [0.8, 0.4])
     path = write(tmp_path / "boxes.json", [{**rows[0], "bbox": [1, 2, 3]}])
     with pytest.raises(InputError, match="detection 0: bbox must be numbers"):
-        read_detections(path, [4])
+        read_detections(path, [image])

@@ -184,7 +184,7 @@ def test_the_batch_size_does_not_change_the_metrics(tmp_path: Path, batch_size: 
 
 def test_given_detections_are_used_as_they_are(images) -> None:
     boxes = images[0].people[1].box_xyxy[None]
-    given = {images[0].path: Detections(boxes_xyxy=boxes, scores=np.ones(1, np.float32))}
+    given = {images[0].key: Detections(boxes_xyxy=boxes, scores=np.ones(1, np.float32))}
     model = Oracle(images)
     evaluation = evaluate(model, images, PROTOCOL, options=RunOptions(boxes=given))
     assert len(model.calls) == 1

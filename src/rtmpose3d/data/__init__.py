@@ -11,6 +11,7 @@ from rtmpose3d.data.reading import BadLabel, OnBad, Reading, read_dataset
 from rtmpose3d.data.records import (
     AnnotatedImage,
     BoxKind,
+    ImageKey,
     PoseRecord,
     group_by_image,
     load_record_image,
@@ -24,6 +25,7 @@ __all__ = [
     "BadLabel",
     "BoxKind",
     "DatasetSpec",
+    "ImageKey",
     "OnBad",
     "PoseRecord",
     "ReadOptions",

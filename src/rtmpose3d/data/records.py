@@ -19,7 +19,7 @@ import numpy as np
 from rtmpose3d.data.ids import FileId
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
-from rtmpose3d.geometry.crop import check_boxes
+from rtmpose3d.geometry.crop import MIN_PERSON_SIDE_PX, check_boxes
 from rtmpose3d.skeletons import NUM_KEYPOINTS, PARTS, WHOLEBODY, Part
 from rtmpose3d.sources import load_image
 from rtmpose3d.structures import BoolArray, FloatArray, Image
@@ -100,6 +100,14 @@ class PoseRecord:
     def oks_area_px2(self) -> float:
         """Area for OKS: annotated, or estimated from the box."""
         return area_from_box(self.box_xyxy) if self.area_px2 is None else self.area_px2
+
+    @property
+    def box_in_image(self) -> bool:
+        """Whether the box covers a pixel of the image or more; True where the size is unknown."""
+        if self.image_size_wh is None:
+            return True
+        inside = np.clip(self.box_xyxy.reshape(2, 2), 0, self.image_size_wh)
+        return bool((inside[1] - inside[0] >= MIN_PERSON_SIDE_PX).all())
 
     @property
     def labelled_parts(self) -> tuple[Part, ...]:
@@ -224,6 +232,7 @@ class AnnotatedImage:
         image_id: id in the dataset, if it has one.
         size_wh: width and height according to the annotations, if they say.
         file_name: its path relative to the folder of the images, with slashes; None: unknown.
+        person_category: id of the category of people in its file, if that has categories.
     """
 
     path: Path
@@ -231,6 +240,7 @@ class AnnotatedImage:
     image_id: FileId | None = None
     size_wh: tuple[int, int] | None = None
     file_name: str | None = None
+    person_category: FileId | None = None
 
     @property
     def key(self) -> ImageKey:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from rtmpose3d.api import RTMPose3D
-from rtmpose3d.data import AnnotatedImage, PoseRecord
+from rtmpose3d.data import AnnotatedImage, ImageKey, PoseRecord
+from rtmpose3d.data.records import is_file
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation.errors import SkippedItems
 from rtmpose3d.geometry import Camera
-from rtmpose3d.pipeline.prefetch import predict_batches
+from rtmpose3d.pipeline.prefetch import Outcome, predict_batches
 from rtmpose3d.skeletons import HIPS
 from rtmpose3d.sources import ImageLocation
 from rtmpose3d.structures import Detections, FloatArray, Image, PoseResult
@@ -32,7 +34,7 @@ class RunOptions:
     """Options of running a model over annotated images.
 
     Attributes:
-        boxes: "annotated" boxes, "detected" ones, or given detections by image file.
+        boxes: "annotated" boxes, "detected" ones, or given detections by `AnnotatedImage.key`.
         root_depth: distance of the hips: "estimated" from bone lengths, the "true" one as
             annotated, or metres for all people.
         bbox_thr: minimum score of a detected person.
@@ -42,7 +44,7 @@ class RunOptions:
         InputError: an impossible value or combination.
     """
 
-    boxes: BoxSource | Mapping[Path, Detections] = "annotated"
+    boxes: BoxSource | Mapping[ImageKey, Detections] = "annotated"
     root_depth: RootDepthMode | float = "estimated"
     bbox_thr: float = DETECTOR_BBOX_THR
     batch_size: int = 4
@@ -64,12 +66,12 @@ class Predicted:
 
     Attributes:
         images: the images that could be used.
-        results: result of each image, without its pixels. Images where boxes are given and there
-            are none have no result.
+        results: result of each image by its key, without its pixels. Images where boxes are given
+            and there are none have no result.
     """
 
     images: tuple[AnnotatedImage, ...]
-    results: Mapping[Path, PoseResult]
+    results: Mapping[ImageKey, PoseResult]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -106,35 +108,57 @@ def predict_records(
         InputError: a bad image that may not be skipped; all images are missing; no person counts.
     """
     existing = _existing(images, skipped)
-    requests = {image.path: _request(image, options, counts) for image in existing}
-    to_run = [path for path, r in requests.items() if r.boxes is None or len(r.boxes)]
+    requests = [_request(image, options, counts) for image in existing]
+    to_run = [request for request in requests if request.boxes is None or len(request.boxes)]
     if not to_run:
         raise InputError("there is no annotated person to evaluate on")
-
-    def estimate(sources: Sequence[ImageLocation], pixels: Sequence[Image]) -> list[PoseResult]:
-        batch = [requests[Path(source)] for source in sources]
-        for request, image in zip(batch, pixels, strict=True):
-            _check_size(request.image, image)
-        return _run_batch(model, batch, pixels, options.bbox_thr)
-
-    results: dict[Path, PoseResult] = {}
-    failed: set[Path] = set()
-    for outcome in predict_batches(estimate, to_run, batch_size=options.batch_size):
-        path = Path(outcome.source)
+    results: dict[ImageKey, PoseResult] = {}
+    failed: set[ImageKey] = set()
+    for request, outcome in _outcomes(model, to_run, options):
         if outcome.result is None:
-            skipped.add(f"{_describe(requests[path].image)}: {outcome.reason}")
-            failed.add(path)
+            skipped.add(f"{_describe(request.image)}: {outcome.reason}")
+            failed.add(request.image.key)
         else:
-            results[path] = outcome.result.without_image()
+            results[request.image.key] = outcome.result.without_image()
         if progress is not None:
             progress(1)
-    usable = tuple(image for image in existing if image.path not in failed)
+    usable = tuple(image for image in existing if image.key not in failed)
     return Predicted(images=usable, results=results)
 
 
+def _outcomes(
+    model: RTMPose3D, requests: Sequence[_Request], options: RunOptions
+) -> Iterator[tuple[_Request, Outcome]]:
+    """Runs all requests; a file of several images is read again for each of them."""
+    rounds: list[dict[Path, _Request]] = []
+    for request in requests:
+        path = request.image.path
+        free = next((one for one in rounds if path not in one), None)
+        if free is None:
+            rounds.append(free := {})
+        free[path] = request
+    for by_path in rounds:
+        estimate = partial(_estimate, model, by_path, options.bbox_thr)
+        outcomes = predict_batches(estimate, by_path, batch_size=options.batch_size)
+        yield from zip(by_path.values(), outcomes, strict=True)
+
+
+def _estimate(
+    model: RTMPose3D,
+    by_path: Mapping[Path, _Request],
+    bbox_thr: float,
+    sources: Sequence[ImageLocation],
+    pixels: Sequence[Image],
+) -> list[PoseResult]:
+    batch = [by_path[Path(source)] for source in sources]
+    for request, image in zip(batch, pixels, strict=True):
+        _check_size(request.image, image)
+    return _run_batch(model, batch, pixels, bbox_thr)
+
+
 def _existing(images: Sequence[AnnotatedImage], skipped: SkippedItems) -> list[AnnotatedImage]:
-    existing = [image for image in images if image.path.is_file()]
-    missing = [image for image in images if not image.path.is_file()]
+    existing = [image for image in images if is_file(image.path)]
+    missing = [image for image in images if not is_file(image.path)]
     if missing and not skipped.allowed:
         count = f"{len(missing)} image is" if len(missing) == 1 else f"{len(missing)} images are"
         first = missing[0]
@@ -149,7 +173,7 @@ def _existing(images: Sequence[AnnotatedImage], skipped: SkippedItems) -> list[A
 
 def _describe(image: AnnotatedImage) -> str:
     """Name of an image in messages: that of its first annotation, or its id."""
-    return image.people[0].source if image.people else f"image {image.image_id}"
+    return image.people[0].source if image.people else f"image {image.image_id} ({image.path})"
 
 
 def _request(image: AnnotatedImage, options: RunOptions, counts: Counts) -> _Request:
@@ -159,7 +183,7 @@ def _request(image: AnnotatedImage, options: RunOptions, counts: Counts) -> _Req
     elif options.boxes == "detected":
         boxes = None
     else:
-        given = options.boxes.get(image.path)
+        given = options.boxes.get(image.key)
         boxes = np.zeros((0, 4), np.float32) if given is None else given.boxes_xyxy
     depth = options.root_depth
     return _Request(

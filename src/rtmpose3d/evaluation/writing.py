@@ -58,12 +58,15 @@ def write_evaluation(
     }
     if reasons:
         all_facts["skipped"] = f"{len(reasons)} bad items"
+    if skipped and skipped.lines:
+        all_facts["not used"] = "; ".join(skipped.lines)
     document = {
         "evaluation": evaluation.title,
         **all_facts,
         "settings": evaluation.settings,
         "metrics": evaluation.metrics,
         "skipped": reasons,
+        "skipped_by_rule": dict(skipped.by_rule) if skipped else {},
     }
     subject = ": ".join(
         [evaluation.title, *([facts["poses"]] if facts and "poses" in facts else [])]

@@ -123,11 +123,11 @@ def coco_wholebody(
     annotated = read_coco_images(annotations, images, skipped)
     facts = {"annotations": str(annotations)}
     if predictions is not None:
-        poses = protocol.read_poses(predictions, annotated)
+        poses = protocol.read_poses(predictions, annotated, skipped)
         evaluation = replace(protocol.score_poses(annotated, poses), predictions=None)
         _report(evaluation, out, facts | {"poses": str(predictions)}, skipped)
         return
-    options = _coco_run_options(boxes, annotated, bbox_thr, batch_size)
+    options = _coco_run_options(boxes, annotated, bbox_thr, batch_size, skipped)
     chosen = model if boxes is None else model.without_detector()
     facts |= _model_facts(chosen, None if boxes == "gt" else boxes)
     facts["scoring"] = f"{score}, keypoints above {keypoint_thr:g}, NMS {nms} at {nms_thr:g}"
@@ -278,7 +278,11 @@ def _skipped_items(skip_bad: bool) -> SkippedItems:
 
 
 def _coco_run_options(
-    boxes: str | None, images: Sequence[AnnotatedImage], bbox_thr: float | None, batch_size: int
+    boxes: str | None,
+    images: Sequence[AnnotatedImage],
+    bbox_thr: float | None,
+    batch_size: int,
+    skipped: SkippedItems,
 ) -> RunOptions:
     from rtmpose3d.evaluation import RunOptions
     from rtmpose3d.evaluation.protocols.coco_results import read_detections
@@ -288,10 +292,8 @@ def _coco_run_options(
     if boxes in (None, "gt"):
         source = "annotated" if boxes else "detected"
         return RunOptions(boxes=source, bbox_thr=thr, batch_size=batch_size)
-    paths = {image.image_id: image.path for image in images if image.image_id is not None}
-    detections = read_detections(Path(boxes), paths, bbox_thr=bbox_thr or 0.0)
-    by_path = {paths[image_id]: found for image_id, found in detections.items()}
-    return RunOptions(boxes=by_path, batch_size=batch_size)
+    detections = read_detections(Path(boxes), images, bbox_thr=bbox_thr or 0.0, skipped=skipped)
+    return RunOptions(boxes=detections, batch_size=batch_size)
 
 
 def _run(
@@ -329,6 +331,8 @@ def _report(
     write_evaluation(evaluation, out, facts=facts, skipped=skipped)
     for table in evaluation.tables[: evaluation.summary]:
         print_table(table)
+    for line in skipped.lines:
+        typer.echo(f"note: {line}", err=True)
     typer.echo(f"results in {out}", err=True)
     if not skipped.reasons:
         return

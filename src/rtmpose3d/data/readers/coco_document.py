@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import TypedDict, cast
@@ -40,12 +40,17 @@ class CocoDocument:
     Attributes:
         images: entries of the images by `id_key` of their ids, in the file's order.
         annotations: as the file has them, not checked.
-        person_categories: `id_key`s of the categories of people; None: all categories are.
+        person_categories: ids of the categories of people by `id_key`; None: all categories are.
     """
 
     images: Mapping[Hashable, ImageEntry]
     annotations: Sequence[object]
-    person_categories: Collection[Hashable] | None
+    person_categories: Mapping[Hashable, FileId] | None
+
+    @property
+    def person_category(self) -> FileId | None:
+        """Id of the first category of people; None where the file does not say."""
+        return next(iter(self.person_categories.values()), None) if self.person_categories else None
 
     def shows_person(self, annotation: Mapping[str, object]) -> bool:
         """Whether an annotation is of a person; one without a category is.
@@ -109,7 +114,7 @@ def _images(file: AnnotationFile, entries: Iterable[object]) -> dict[Hashable, I
 
 def _person_categories(
     categories: object, annotations: Iterable[object]
-) -> frozenset[Hashable] | None:
+) -> dict[Hashable, FileId] | None:
     """Ids of the categories of people; None where the file does not say, so that all count.
 
     People are the categories with a name of `PERSON_NAMES`, otherwise those that declare keypoints,
@@ -121,19 +126,22 @@ def _person_categories(
     named = [row for row in rows if str(row.get("name", "")).strip().lower() in PERSON_NAMES]
     declared = [row for row in rows if isinstance(row.get("keypoints"), list) and row["keypoints"]]
     chosen = named or declared or (rows if len(rows) == 1 else [])
-    people = frozenset(_keys(row.get("id") for row in chosen))
+    people = _ids(row.get("id") for row in chosen)
     if not people:
         return None
-    used = frozenset(_keys(a.get("category_id") for a in annotations if isinstance(a, dict)))
-    one_renumbered = len(rows) == len(used) == 1 and not used & people
+    used = _ids(a.get("category_id") for a in annotations if isinstance(a, dict))
+    one_renumbered = len(rows) == len(used) == 1 and used.keys() != people.keys()
     return None if one_renumbered else people
 
 
-def _keys(values: Iterable[object]) -> Iterable[Hashable]:
-    """The keys of those values that are ids."""
+def _ids(values: Iterable[object]) -> dict[Hashable, FileId]:
+    """Those values that are ids, by their keys."""
+    ids: dict[Hashable, FileId] = {}
     for value in values:
         with contextlib.suppress(InputError):
-            yield id_key(parse_id(value, "id"))
+            one = parse_id(value, "id")
+            ids.setdefault(id_key(one), one)
+    return ids
 
 
 def image_path(folder: Path, name: str) -> Path:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypedDict, cast
@@ -197,10 +197,12 @@ def list_images(
             people.setdefault((record.annotation_file, id_key(record.image_id)), []).append(record)
     images = []
     for file in files:
-        for key, entry in read_document(file).images.items():
+        document = read_document(file)
+        for key, entry in document.images.items():
             own = people.get((file.path, key), [])
             try:
-                images.append(_annotated_image(file, entry, own))
+                image = _annotated_image(file, entry, own)
+                images.append(replace(image, person_category=document.person_category))
             except (InputError, KeyError, TypeError, ValueError, OverflowError) as error:
                 on_bad(f"{file.path}, image {brief(entry['id'])}: {error}")
     return sorted(images, key=lambda image: id_order(image.image_id))

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rtmpose3d.data import AnnotatedImage, PoseRecord, read_dataset
+from rtmpose3d.data import AnnotatedImage, ImageKey, PoseRecord, read_dataset
 from rtmpose3d.data.candidates import ReadOptions, read_json
 from rtmpose3d.data.ids import id_order
 from rtmpose3d.data.readers.coco_files import list_images
-from rtmpose3d.errors import InputError
+from rtmpose3d.data.records import BOX_SHARE
 from rtmpose3d.evaluation.errors import SkippedItems
 from rtmpose3d.evaluation.matching import MatchedPeople, assign_by_oks, collect_matches
 from rtmpose3d.evaluation.metrics import (
@@ -32,13 +32,13 @@ from rtmpose3d.evaluation.metrics import (
 from rtmpose3d.evaluation.metrics.metrics_2d import PARTS_2D, errors_by_part
 from rtmpose3d.evaluation.poses import NO_POSES, ImagePoses
 from rtmpose3d.evaluation.protocols.coco_results import read_results, results_document
+from rtmpose3d.evaluation.protocols.pose_files import read_own_results
 from rtmpose3d.evaluation.protocols.rescoring import Rescoring
 from rtmpose3d.evaluation.reports import tables
 from rtmpose3d.evaluation.reports.histogram import BOX_AXIS
 from rtmpose3d.evaluation.result import Evaluation
 from rtmpose3d.evaluation.running import Predicted, RunOptions
 from rtmpose3d.geometry.crop import center_scale_from_boxes
-from rtmpose3d.sinks import load_result
 from rtmpose3d.skeletons import NUM_KEYPOINTS, PART_INDICES, WHOLEBODY
 from rtmpose3d.structures import Detections, FloatArray, PoseResult
 
@@ -63,7 +63,7 @@ def read_coco_images(
     Args:
         annotations: JSON file as published (V1.0).
         images: folder of the images; None: that of the annotations.
-        skipped: collects bad annotations.
+        skipped: collects bad annotations, and counts those that a rule excludes.
 
     Returns:
         All images, by rising id.
@@ -83,7 +83,18 @@ def read_coco_images(
     records = list(reading)
     for bad in reading.bad:
         skipped.add(bad.text)
+    skipped.add_by_rule("annotations", reading.skipped)
+    note_areas(records, skipped)
     return list_images(reading.files, records, skipped.add)
+
+
+def note_areas(records: Sequence[PoseRecord], skipped: SkippedItems) -> None:
+    """Notes people without an annotated area, which OKS estimates from their boxes."""
+    count = sum(record.area_px2 is None for record in records)
+    if count:
+        skipped.notes.append(
+            f"{count} of {len(records)} people have no area: {BOX_SHARE:g} of their box's is used"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,17 +115,18 @@ class CocoWholeBodyProtocol:
     def counts(self, record: PoseRecord) -> bool:
         """Whether a person is cropped and counts for errors in pixels.
 
-        As in mmpose: no crowd, and some body keypoint is labelled.
+        As in mmpose: no crowd, some body keypoint is labelled, and the box is in the image.
         """
-        return not record.crowd and bool(record.annotated[PART_INDICES["body"]].any())
+        has_body = bool(record.annotated[PART_INDICES["body"]].any())
+        return not record.crowd and has_body and record.box_in_image
 
     def score(self, predicted: Predicted, options: RunOptions) -> Evaluation:
         """Scores the results of a model; see `evaluate.Protocol`."""
         given = options.boxes if isinstance(options.boxes, Mapping) else {}
         poses = {
-            image.path: self.rescore(predicted.results[image.path], given.get(image.path))
+            image.key: self.rescore(predicted.results[image.key], given.get(image.key))
             for image in predicted.images
-            if image.path in predicted.results
+            if image.key in predicted.results
         }
         return self.score_poses(predicted.images, poses)
 
@@ -134,66 +146,45 @@ class CocoWholeBodyProtocol:
             self.rescoring,
         )
 
-    def read_poses(self, path: Path, images: Sequence[AnnotatedImage]) -> dict[Path, ImagePoses]:
+    def read_poses(
+        self,
+        path: Path,
+        images: Sequence[AnnotatedImage],
+        skipped: SkippedItems | None = None,
+    ) -> dict[ImageKey, ImagePoses]:
         """Reads predicted poses from files.
 
         Args:
             path: results JSON in the official format, whose scores are used as they are; or a
                 .json or .npz file of `PoseResult.save`, or a folder of them, which are rescored.
             images: annotated images.
+            skipped: counts the results that are not of people.
 
         Returns:
-            The poses by image file.
+            The poses by key of the image.
 
         Raises:
             InputError: the files are of another format, or of images that are not annotated.
         """
-        if path.is_dir():
-            files = sorted(file for file in path.iterdir() if file.suffix in (".json", ".npz"))
-            if not files:
-                raise InputError(f"{path} holds no .json or .npz file")
-        elif path.suffix == ".npz" or isinstance(read_json(path), dict):
-            files = [path]
-        else:
-            paths = {image.image_id: image.path for image in images if image.image_id is not None}
-            return {paths[i]: poses for i, poses in read_results(path, paths).items()}
-        return self._read_own_results(files, {image.path.name: image for image in images})
-
-    def _read_own_results(
-        self, files: Sequence[Path], by_name: Mapping[str, AnnotatedImage]
-    ) -> dict[Path, ImagePoses]:
-        poses: dict[Path, ImagePoses] = {}
-        for file in files:
-            result = load_result(file)
-            name = result.source.name if result.source else ""
-            if name not in by_name:
-                raise InputError(f"{file}: its image {name!r} is not in the annotations")
-            image = by_name[name]
-            if image.path in poses:
-                raise InputError(f"{file}: another file holds poses of {name!r}, too")
-            if result.image_size_wh not in ((0, 0), image.size_wh):
-                raise InputError(
-                    f"{file}: its image has {result.image_size_wh} (width, height) pixels, the "
-                    f"annotations say {image.size_wh}"
-                )
-            poses[image.path] = self.rescore(result)
-        return poses
+        is_json = not path.is_dir() and path.suffix.lower() != ".npz"
+        if is_json and isinstance(read_json(path), list):
+            return read_results(path, images, skipped)
+        return {image.key: self.rescore(result) for image, result in read_own_results(path, images)}
 
     def score_poses(
-        self, images: Sequence[AnnotatedImage], poses: Mapping[Path, ImagePoses]
+        self, images: Sequence[AnnotatedImage], poses: Mapping[ImageKey, ImagePoses]
     ) -> Evaluation:
         """Scores poses, however they were made.
 
         Args:
             images: annotated images.
-            poses: poses by image file; images that are missing have no detections.
+            poses: poses by key of the image; images that are missing have no detections.
         """
         ap = coco_wholebody_ap(images, poses)
         matches = self.match(images, poses)
         errors = relative_errors(matches.predicted_px, matches.truth_px, matches.boxes_xyxy)
         parts = metrics_2d(errors, matches.annotated)
         keypoints = keypoint_metrics_2d(errors, matches.annotated)
-        by_id = {i.image_id: poses[i.path] for i in images if i.path in poses}
         oks = matches.oks
         return Evaluation(
             title=_TITLE,
@@ -214,18 +205,19 @@ class CocoWholeBodyProtocol:
             case_errors=1 - oks,
             case_captions=[f"OKS {value:.2f}" for value in oks.tolist()],
             facts={
-                "people": f"{len(matches)} with labelled body keypoints in {len(images)} images"
+                "people": f"{len(matches)} with labelled body keypoints in {len(images)} images",
+                "images with poses": f"{sum(i.key in poses for i in images)} of {len(images)}",
             },
             settings={"rescoring": asdict(self.rescoring)},
-            predictions=results_document({i: p for i, p in by_id.items() if i is not None}),
+            predictions=results_document(images, poses),
         )
 
     def match(
-        self, images: Sequence[AnnotatedImage], poses: Mapping[Path, ImagePoses]
+        self, images: Sequence[AnnotatedImage], poses: Mapping[ImageKey, ImagePoses]
     ) -> MatchedPeople:
         """Pairs each person who counts with the pose most similar to them."""
         people = [[record for record in i.people if self.counts(record)] for i in images]
-        predicted = [poses.get(image.path, NO_POSES) for image in images]
+        predicted = [poses.get(image.key, NO_POSES) for image in images]
         assigned = [assign_by_oks(*pair) for pair in zip(people, predicted, strict=True)]
         return collect_matches(people, predicted, assigned)
 
@@ -256,18 +248,18 @@ def rescored_poses(
 
 
 def coco_wholebody_ap(
-    images: Sequence[AnnotatedImage], poses: Mapping[Path, ImagePoses]
+    images: Sequence[AnnotatedImage], poses: Mapping[ImageKey, ImagePoses]
 ) -> dict[str, AveragePrecision]:
     """AP and AR of each part, by its official name.
 
     Args:
         images: annotated images, with crowds.
-        poses: poses by image file; images that are missing have no detections.
+        poses: poses by key of the image; images that are missing have no detections.
     """
     ordered = sorted(images, key=lambda image: id_order(image.image_id))  # of equal scores
     return {
         part: average_precision(
-            [_part_image(image.people, poses.get(image.path, NO_POSES), part) for image in ordered]
+            [_part_image(image.people, poses.get(image.key, NO_POSES), part) for image in ordered]
         )
         for part in COCO_PARTS
     }

@@ -58,7 +58,7 @@ def read_annotated_images(
     Args:
         name: name of the dataset, a key of `DATASETS`.
         folder: folder of the dataset.
-        skipped: collects bad annotations.
+        skipped: collects bad annotations, and counts those that a rule excludes.
         split: name of the split; None: val, test or the only one.
         every: take every n-th image.
         annotations: annotation file to use instead, relative to the folder.
@@ -83,6 +83,7 @@ def read_annotated_images(
     records = list(reading)
     for bad in reading.bad:
         skipped.add(bad.text)
+    skipped.add_by_rule("annotations", reading.skipped)
     return group_by_image(records)
 
 
@@ -97,8 +98,9 @@ class DatasetProtocol:
     title: str
 
     def counts(self, record: PoseRecord) -> bool:
-        """Whether a person counts: neither a crowd nor ignored, and some keypoint is labelled."""
-        return not record.crowd and not record.ignored and bool(record.annotated.any())
+        """Whether a person counts: no crowd, not ignored, with labels, the box in the image."""
+        excluded = record.crowd or record.ignored
+        return not excluded and bool(record.annotated.any()) and record.box_in_image
 
     def score(self, predicted: Predicted, options: RunOptions) -> Evaluation:
         """Scores the results of a model; see `evaluate.Protocol`."""
@@ -119,7 +121,7 @@ class DatasetProtocol:
         """
         people, poses, assigned = [], [], []
         for image in predicted.images:
-            result = predicted.results.get(image.path)
+            result = predicted.results.get(image.key)
             chosen = [i for i, record in enumerate(image.people) if self.counts(record)]
             people.append([image.people[i] for i in chosen])
             poses.append(NO_POSES if result is None else poses_from_result(result))
@@ -238,8 +240,8 @@ def cases_3d(errors_m: FloatArray) -> tuple[FloatArray, list[str]]:
 
 def detector_table(predicted: Predicted) -> Table:
     """Recall and precision of the detector at several score thresholds."""
-    images = [image for image in predicted.images if image.path in predicted.results]
-    results = [predicted.results[image.path] for image in images]
+    images = [image for image in predicted.images if image.key in predicted.results]
+    results = [predicted.results[image.key] for image in images]
     targets = [
         detection_target(image, result.image_size_wh)
         for image, result in zip(images, results, strict=True)

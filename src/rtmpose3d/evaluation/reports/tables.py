@@ -76,9 +76,9 @@ def coco_table(parts: Mapping[str, AveragePrecision]) -> Table:
 
 
 def table_2d(parts: Mapping[str, Metrics2D]) -> Table:
-    """Errors in pixels by part."""
+    """Errors in the image by part, relative to the box."""
     return Table(
-        title="Errors in pixels by part",
+        title="2D errors by part, per cent of the box's longer side",
         columns=("part", *_COLUMNS_2D),
         rows=_rows_2d(parts),
         note="PCK: share of keypoints, in per cent, within that fraction of the annotated box's "
@@ -88,9 +88,9 @@ def table_2d(parts: Mapping[str, Metrics2D]) -> Table:
 
 
 def keypoint_table_2d(keypoints: Mapping[str, Metrics2D]) -> Table:
-    """Errors in pixels of every keypoint."""
+    """Errors in the image of every keypoint, relative to the box."""
     return Table(
-        title="Every keypoint, in pixels",
+        title="2D errors of every keypoint, per cent of the box's longer side",
         columns=("keypoint", *_COLUMNS_2D),
         rows=_rows_2d(keypoints),
     )
@@ -117,7 +117,7 @@ def _row_2d(name: str, metrics: Metrics2D) -> tuple[str, ...]:
 
 
 def document_2d(metrics: Mapping[str, Metrics2D]) -> dict[str, dict[str, object]]:
-    """Errors in pixels as plain data."""
+    """Errors in the image as plain data, relative to the box."""
     return {
         name: {
             **dict(zip(PCK_COLUMNS, row.pck, strict=True)),
