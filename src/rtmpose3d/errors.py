@@ -33,12 +33,20 @@ class UnknownNameError(RTMPose3DError, KeyError):
 
     def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
         names = list(known)
-        close = get_close_matches(str(name), names, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        super().__init__(f"unknown {kind} {name!r}; {hint}Known: {', '.join(names)}")
+        close = _closest(str(name), names)
+        hint = f"did you mean {close!r}? Known" if close else "known"
+        super().__init__(f"unknown {kind} {name!r}; {hint}: {', '.join(names)}")
 
     def __str__(self) -> str:
         return str(self.args[0])  # KeyError would print the repr
+
+
+def _closest(name: str, known: list[str]) -> str | None:
+    """The first known name that starts with this one, else the most similar one."""
+    start = name.strip().lower()
+    prefixed = [one for one in known if start and one.startswith(start)]
+    whole_words = [one for one in prefixed if one.startswith(f"{start}-")]
+    return next(iter([*whole_words, *prefixed, *get_close_matches(name, known, n=1)]), None)
 
 
 class WeightsError(RTMPose3DError):

@@ -58,7 +58,7 @@ def test_without_arguments_it_writes_and_explains_the_packages_image(cli, offlin
         "image    people.jpg, 960x640, a rendered image that comes with the package",
         "model    rtmw3d-n with the detector rtmdet-n (small, for demonstration",
         f"detected {len(result)} p",
-        f"  1. score {result.bbox_scores[0]:.2f}, {result.root_depth_m[0]:.1f} m away",
+        f"  #0  score {result.bbox_scores[0]:.2f}, {result.root_depth_m[0]:.1f} m away",
         "people_pose.jpg  the skeletons on the image, and a view in 3D",
         "people.json      133 keypoints per person, in pixels and metres",
         "rtmpose3d demo photo.jpg ",
@@ -119,7 +119,7 @@ def test_the_demonstration_model_is_never_taken_unasked(cli, offline, monkeypatc
     )
     for command in (("predict", "a.png"), ("demo", "a.png", "--model", "rtmw3d-x")):
         done = cli(*command)
-        assert done.exit_code == 1
+        assert done.exit_code == 2
         words = " ".join(done.output.split())
         assert "cannot fetch rtmw3d-" in words
         assert "rtmw3d-n, a small model in the package, for demonstration" in words
@@ -152,11 +152,11 @@ def test_what_cannot_be_is_said_before_anything_is_written(cli, offline, argumen
 def test_a_folder_that_cannot_be_made_or_written_is_an_error(cli, offline, monkeypatch):
     (offline / "file").touch()
     done = cli("demo", "--out", "file")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "cannot write file: a file of that name exists" in done.output
     (offline / "out" / "people_pose.jpg").mkdir(parents=True)
     done = cli("demo", "--out", "out")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "a folder of that name exists" in done.output
     assert "Traceback" not in done.output
 

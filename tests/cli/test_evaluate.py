@@ -181,7 +181,7 @@ def test_an_interrupted_run_writes_nothing(cli, data: Path, oracle: Oracle) -> N
         (("-p", "x.json"), "x.json does not exist"),
         (("--score", "box"), "'box' is not one of 'bbox-keypoint', 'bbox', 'keypoint'"),
         (("--nms-thr", "2"), "nms_thr must be above 0"),
-        (("--model", "rtmw"), "unknown model 'rtmw'"),
+        (("--model", "rtmw"), "unknown pose model 'rtmw'"),
     ],
 )
 def test_options_that_cannot_be_are_errors(cli, data: Path, options: tuple, said: str) -> None:

@@ -99,7 +99,7 @@ def test_options_reach_the_model(cli, images, stand_in, tmp_path):
     options = (
         "--model rtmw3d-x --detector rtmdet-nano --device cpu --backend onnxruntime "
         "--pose-checkpoint pose.pth --detector-checkpoint det.pth --cache-dir weights "
-        "--bbox-thr 0.5 --single-person --axes camera --height-m 1.8 --root-depth-m 4"
+        "--bbox-thr 0.5 --single-person --axes camera --height-m 1.8"
     )
     assert cli("predict", "a.png", *options.split()).exit_code == 0
     choice, call = stand_in.choice, stand_in.calls[0]
@@ -109,7 +109,7 @@ def test_options_reach_the_model(cli, images, stand_in, tmp_path):
     assert choice.detector_checkpoint == Path("det.pth")
     assert choice.cache_dir == Path("weights")
     assert (call["bbox_thr"], call["single_person"], call["axes"]) == (0.5, True, "camera")
-    assert (call["height_m"], call["root_depth_m"]) == (1.8, 4.0)
+    assert (call["height_m"], call["root_depth_m"]) == (1.8, None)
     assert load_result(tmp_path / "outputs" / "a.json").axes == "camera"
 
 
@@ -196,9 +196,12 @@ def test_an_image_without_boxes_in_the_file_fails_alone(cli, images, stand_in, t
     [
         ("missing.jpg", "error: there is no file or folder 'missing.jpg'"),
         ("nothing/*.jpg", "matches nothing"),
-        ("a.png --model rtmw3d-xl", "unknown model 'rtmw3d-xl'; did you mean 'rtmw3d-x'"),
+        (
+            "a.png --model rtmw3d-xl",
+            "unknown pose model 'rtmw3d-xl'; did you mean 'rtmw3d-x'? Known: rtmw3d-l",
+        ),
         ("a.png --model rtmdet-m", "unknown pose model 'rtmdet-m'"),
-        ("a.png --detector yolo", "unknown model 'yolo'"),
+        ("a.png --detector yolo", "unknown detector 'yolo'; known: rtmdet-m"),
         ("a.png --save yaml", "unknown format for --save 'yaml'"),
         ("a.png --save ,", "--save names no format"),
         ("a.png --axes up", "'up' is not one of 'z-up', 'camera'"),
@@ -212,7 +215,12 @@ def test_an_image_without_boxes_in_the_file_fails_alone(cli, images, stand_in, t
         ("a.png --intrinsics 1,2,3,x", "expected four numbers"),
         ("a.png --intrinsics 90,90,30,20 --fov-deg 50", "exclude each other"),
         ("a.png --exif --fov-deg 50", "exclude each other"),
-        ("a.png --height-m -1", "--height-m must be above 0 m"),
+        ("a.png --height-m -1", "--height-m is a stature in metres, between 0.3 and 2.6; got -1"),
+        ("a.png --height-m 178", "got 178; 178 cm are 1.78 m"),
+        ("a.png --height-m 17", "between 0.3 and 2.6; got 17"),
+        ("a.png --height-m 1.8 --root-depth-m 4", "--height-m has no effect with --root-depth-m"),
+        ("a.png --model rtmw3d", "did you mean 'rtmw3d-l'"),
+        ("a.png --save json,jsonl --skip-existing", "--skip-existing needs a file for each image"),
         ("a.png --root-depth-m nan", "--root-depth-m must be above 0 m"),
         ("a.png --pose-checkpoint gone.pth", "--pose-checkpoint: there is no file gone.pth"),
         ("a.png --boxes 1,2,3", "is no box; expected x1, y1, x2, y2"),
@@ -247,7 +255,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(cli, images, stand_in, tmp_path
     assert not (tmp_path / "outputs").exists()
 
 
-def test_weights_that_cannot_be_downloaded_are_one_line_and_exit_code_1(
+def test_weights_that_cannot_be_downloaded_are_an_error_and_exit_code_2(
     cli, images, stand_in, monkeypatch
 ):
     images(a=1, b=1)
@@ -257,7 +265,7 @@ def test_weights_that_cannot_be_downloaded_are_one_line_and_exit_code_1(
 
     monkeypatch.setattr(type(stand_in), "__call__", fail)
     done = cli("predict", ".")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert done.output.splitlines() == ["rtmpose3d: error: cannot fetch x.pth: no network"]
 
 
@@ -320,7 +328,7 @@ def test_an_output_folder_that_cannot_be_made_is_an_error(cli, images, stand_in,
     (tmp_path / "file").touch()
     for out in ("file", "file/deeper"):
         done = cli("predict", "a.png", "--out", out)
-        assert done.exit_code == 1
+        assert done.exit_code == 2
         assert f"cannot write {Path(out)}" in done.output
 
 
@@ -347,8 +355,8 @@ def test_results_of_equal_names_do_not_overwrite_each_other(cli, images, stand_i
             path.rename(tmp_path / folder / "1.png")
     done = cli("predict", "left", "right", "--save", "json")
     assert done.exit_code == 0
-    assert files(tmp_path / "outputs") == ["left_1.json", "right_1.json"]
-    assert len(load_result(tmp_path / "outputs" / "right_1.json")) == 2
+    assert files(tmp_path / "outputs") == ["left", "left/1.json", "right", "right/1.json"]
+    assert len(load_result(tmp_path / "outputs" / "right" / "1.json")) == 2
 
 
 def test_running_again_replaces_the_results(cli, images, stand_in, tmp_path):
@@ -357,3 +365,80 @@ def test_running_again_replaces_the_results(cli, images, stand_in, tmp_path):
     images(a=2)
     assert cli("predict", "a.png").exit_code == 0
     assert len(json.loads((tmp_path / "outputs" / "a.json").read_text("utf-8"))["people"]) == 2
+
+
+def test_folders_of_the_input_are_kept_and_named_in_the_documents(cli, images, stand_in, tmp_path):
+    for folder in ("photos", "photos/a", "photos/b/c"):
+        (tmp_path / folder).mkdir(parents=True)
+        for path in images(**{"1": 1}):
+            path.rename(tmp_path / folder / "1.png")
+    done = cli("predict", "photos", "-r", "--save", "json,csv")
+    assert done.exit_code == 0, done.output
+    written = [name for name in files(tmp_path / "outputs") if name.endswith(".json")]
+    assert written == ["1.json", "a/1.json", "b/c/1.json"]
+    for name in written:
+        document = json.loads((tmp_path / "outputs" / name).read_text("utf-8"))
+        path = name.replace(".json", ".png")
+        assert document["image"]["path"] == path
+        assert document["image"]["file"] == "1.png"
+        assert load_result(tmp_path / "outputs" / name).source == Path(path)
+
+
+def test_predicting_a_folder_again_takes_no_result_for_an_input(cli, images, stand_in, tmp_path):
+    images(a=1, b=2)
+    for out in ("outputs", "."):
+        for _ in range(3):
+            done = cli("predict", ".", "--recursive", "--out", out)
+            assert done.exit_code == 0, done.output
+            assert "2 of 2 images done" in done.output
+        assert (tmp_path / out / "a_pose.jpg").is_file()
+        for path in (*tmp_path.rglob("*_pose.jpg"), *tmp_path.rglob("*.json")):
+            path.unlink()
+
+
+def test_skip_existing_resumes_an_interrupted_run(cli, images, stand_in, tmp_path):
+    images(a=1, b=1, c=1)
+    assert cli("predict", "a.png", "b.png", "--save", "json,csv").exit_code == 0
+    (tmp_path / "outputs" / "b.csv").unlink()
+    done = cli("predict", ".", "--save", "json,csv", "--skip-existing", "--batch-size", 1)
+    assert done.exit_code == 0, done.output
+    assert len(stand_in.calls) == 1 + 2, "a is done, b lacks a file, c is new"
+    assert "2 of 3 images done, 1 skipped, as their files exist" in done.output
+    done = cli("predict", ".", "--save", "json,csv", "--skip-existing")
+    assert done.exit_code == 0, done.output
+    assert "0 of 3 images done, 3 skipped" in done.output
+
+
+def test_bad_inputs_are_failures_and_the_others_are_done(cli, images, stand_in, tmp_path):
+    images(a=1)
+    done = cli("predict", "gone.png", "a.png", "*.tif", "--save", "json")
+    assert done.exit_code == 1
+    assert files(tmp_path / "outputs") == ["a.json"]
+    assert "1 of 3 images done" in done.output
+    assert "there is no file or folder 'gone.png'" in done.output
+    assert "'*.tif' matches nothing" in done.output
+
+
+def test_a_run_that_writes_nothing_says_so(cli, images, stand_in, tmp_path):
+    (tmp_path / "a.png").write_text("text")
+    done = cli("predict", "a.png")
+    assert done.exit_code == 1
+    assert "failed: a.png is no image" in done.output
+    assert "0 of 1 image done; nothing was written" in done.output
+
+
+def test_many_people_are_summed_up_in_one_line(cli, images, stand_in):
+    images(crowd=100)
+    done = cli("predict", "crowd.png", "--save", "json")
+    assert "100 people (score 0.90 to 0.90; 3.0 to 3.0 m away)" in done.output
+
+
+def test_the_home_folder_is_understood_in_output_paths(
+    cli, images, stand_in, tmp_path, monkeypatch
+):
+    images(a=1)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    assert cli("predict", "a.png", "--out", "~/results").exit_code == 0
+    assert files(tmp_path / "home" / "results") == ["a.json", "a_pose.jpg"]
+    assert not (tmp_path / "~").exists()

@@ -37,7 +37,7 @@ def test_missing_assets_are_named(tmp_path):
 
 def test_a_missing_device_is_an_error(tmp_path):
     result = run("rtmw3d-n", "--assets", tmp_path, "--out", tmp_path, "--device", "cuda:99")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "cuda:99" in result.output
 
 

@@ -299,7 +299,7 @@ def test_noise_for_input_never_gives_nan_or_a_warning():
 @pytest.mark.parametrize(
     ("height_m", "message"),
     [
-        (175, "stature in metres, between 0.3 and 3; got 175"),
+        (175, "stature in metres, between 0.3 and 2.6; got 175; 175 cm are 1.75 m"),
         (0.0, "got 0"),
         ([1.7, 1.8, 1.9], r"one per person, got shape \(3,\) for 2 people"),
     ],

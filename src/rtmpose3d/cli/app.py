@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -16,7 +17,7 @@ from rtmpose3d.cli.commands.models import models
 from rtmpose3d.cli.commands.predict import predict
 from rtmpose3d.cli.commands.synth import SYNTH_EXAMPLES, synth
 from rtmpose3d.cli.commands.train import TRAIN_EXAMPLES, train
-from rtmpose3d.cli.terminal import print_any_name
+from rtmpose3d.cli.terminal import DEBUG_VARIABLE, finish_output, print_any_name, report_error
 
 EXAMPLES = """
 Examples:
@@ -79,4 +80,11 @@ def options(
 def main() -> None:
     """Run the command line; ends the process with its exit code."""
     print_any_name()
-    app(prog_name="rtmpose3d")
+    code: str | int | None = 0
+    try:
+        app(prog_name="rtmpose3d")
+    except SystemExit as end:
+        code = end.code
+    except Exception as error:  # outside of the commands, which report theirs
+        code = report_error(error, debug=bool(os.environ.get(DEBUG_VARIABLE)))
+    raise SystemExit(finish_output() or code)

@@ -44,7 +44,8 @@ class ModelOptions:
         str | None,
         typer.Option(
             "--detector",
-            help="Person detector: a name, a checkpoint file, or auto: the pose model's own.",
+            help="Person detector: a name, a checkpoint file, auto (the pose model's own), or none "
+            "where boxes are given.",
             rich_help_panel=_MODEL,
         ),
     ] = AUTO
@@ -108,6 +109,8 @@ class ModelOptions:
     ] = None
 
     def __post_init__(self) -> None:
+        if self.detector is not None and self.detector.strip().lower() == "none":
+            object.__setattr__(self, "detector", None)
         self._runtime()
         if self.detector_file is not None and self.detector_checkpoint is not None:
             raise InputError("--detector names a file, and so does --detector-checkpoint; give one")

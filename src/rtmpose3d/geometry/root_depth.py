@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry.camera import MIN_DEPTH_M, Camera
 from rtmpose3d.geometry.proportions import BONES, MEAN_STATURE_M, STATURE_STD
+from rtmpose3d.geometry.stature import check_height_m
 from rtmpose3d.skeletons import NUM_KEYPOINTS
 
 DEFAULT_ROOT_DEPTH_M = 5.14388  # RTMPose3D puts every root there (mean of Human3.6M)
@@ -215,9 +216,7 @@ def _stature_prior(
         )
     given = np.broadcast_to(height, (people,))
     known = ~np.isnan(given)
-    bad = given[known & ~((given > 0.3) & (given < 3.0))]
-    if len(bad):
-        raise InputError(f"height_m is a stature in metres, between 0.3 and 3; got {bad[0]:g}")
+    check_height_m(given)
     mean = np.log(np.where(known, given, MEAN_STATURE_M) / MEAN_STATURE_M)
     return mean, np.where(known, _KNOWN_STATURE_STD, STATURE_STD)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.geometry import AXES, Axes, Camera
+from rtmpose3d.geometry.stature import check_height_m
 from rtmpose3d.pipeline.detect import detect_people, select_main_person
 from rtmpose3d.pipeline.lift import lift_people
 from rtmpose3d.pipeline.pose import Poses, estimate_poses
@@ -30,7 +31,7 @@ class PoseOptions:
         axes: frame of `PoseResult.keypoints_3d`.
 
     Raises:
-        InputError: a threshold outside [0, 1].
+        InputError: a threshold outside [0, 1], or a stature that no person has.
         UnknownNameError: unknown axes.
     """
 
@@ -45,6 +46,8 @@ class PoseOptions:
             raise InputError(f"bbox_thr must be between 0 and 1, got {self.bbox_thr!r}")
         if self.axes not in AXES:
             raise UnknownNameError("axes", self.axes, AXES)
+        if self.height_m is not None:
+            check_height_m(self.height_m)
 
 
 DEFAULT_POSE_OPTIONS = PoseOptions()

@@ -14,7 +14,7 @@ from rtmpose3d.sinks.formats import (
     result_suffixes,
     save_result,
 )
-from rtmpose3d.sinks.images import write_image
+from rtmpose3d.sinks.images import is_drawing, write_image
 from rtmpose3d.sinks.parsing import result_from_dict
 from rtmpose3d.sinks.schema import json_schema
 from rtmpose3d.sinks.sink import FileSink, Sink
@@ -25,6 +25,7 @@ __all__ = [
     "FileSink",
     "Format",
     "Sink",
+    "is_drawing",
     "json_schema",
     "load_result",
     "load_results",

@@ -7,6 +7,8 @@ of it). Numbers that are not finite become null. `json_schema` describes every f
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 
 from rtmpose3d.skeletons import WHOLEBODY
@@ -44,7 +46,8 @@ def result_metadata(result: PoseResult) -> dict[str, object]:
     metadata: dict[str, object] = {
         "model": result.model,
         "image": {
-            "file": result.source.name if result.source else None,
+            "file": _file_text(result.source.name) if result.source else None,
+            "path": _file_text(result.source.as_posix()) if result.source else None,
             "width": int(width),
             "height": int(height),
         },
@@ -70,6 +73,14 @@ def rounded(array: NumberArray, decimals: int) -> list[object]:
     nullable = numbers.astype(object)
     nullable[~np.isfinite(numbers)] = None
     return nullable.tolist()
+
+
+def _file_text(name: str) -> str:
+    """A file name as text, also where the locale has no code for its characters."""
+    try:
+        return os.fsencode(name).decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # it is text already
+        return name
 
 
 def _is_written(result: PoseResult, field: PersonField) -> bool:

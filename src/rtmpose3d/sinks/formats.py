@@ -17,6 +17,7 @@ from rtmpose3d.sinks.json_files import JsonLinesSink, JsonSink, read_json_lines,
 from rtmpose3d.sinks.npz_files import NpzSink, read_npz
 from rtmpose3d.sinks.per_result import FilePerResultSink
 from rtmpose3d.sinks.sink import FileSink, Sink
+from rtmpose3d.structures.atomic import expand_home
 from rtmpose3d.structures.result import PoseResult
 
 
@@ -127,9 +128,10 @@ def save_result(result: PoseResult, path: str | Path) -> Path:
         InputError: an unknown suffix; an image format, but no image to draw on.
         OutputError: the file cannot be written; an existing file is unchanged.
     """
+    path = expand_home(path)
     with open_sink(path) as sink:
         sink.write(result)
-    return Path(path)
+    return path
 
 
 def load_results(path: str | Path) -> Iterator[PoseResult]:
@@ -144,7 +146,7 @@ def load_results(path: str | Path) -> Iterator[PoseResult]:
         InputError: no such file, not one of this package, of a newer version, or damaged; the
             message names the field, and the line.
     """
-    path = Path(path)
+    path = expand_home(path)
     read = _find_format(path).read
     if read is None:
         raise InputError(f"cannot read {str(path)!r}: expected a {_readable()} file")

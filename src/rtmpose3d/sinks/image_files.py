@@ -7,7 +7,7 @@ from typing import IO
 
 import numpy as np
 
-from rtmpose3d.sinks.images import encode_image
+from rtmpose3d.sinks.images import encode_image, mark_drawing
 from rtmpose3d.sinks.sink import FileSink
 from rtmpose3d.structures.result import PoseResult
 
@@ -24,4 +24,4 @@ class ImageSink(FileSink):
     def append(self, result: PoseResult) -> None:
         """Draw the result and write the image."""
         drawn = np.asarray(result.plot().convert("RGB"))[..., ::-1]
-        self._file.write(encode_image(drawn, self.path.suffix))
+        self._file.write(mark_drawing(encode_image(drawn, self.path.suffix)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,7 @@ import numpy as np
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures.arrays import Image
-from rtmpose3d.structures.atomic import atomic_write
+from rtmpose3d.structures.atomic import atomic_write, expand_home
 
 QUALITY = 92  # of JPEG and WebP, 0 to 100
 _QUALITY_SETTINGS = {  # OpenCV warns of a setting that is of another format
@@ -19,6 +20,7 @@ _QUALITY_SETTINGS = {  # OpenCV warns of a setting that is of another format
     ".webp": (cv2.IMWRITE_WEBP_QUALITY,),
 }
 IMAGE_SUFFIXES = tuple(_QUALITY_SETTINGS)
+_DRAWING_COMMENT = b"rtmpose3d drawing of a result"
 
 
 def write_image(path: str | Path, image: Image, *, quality: int = QUALITY) -> Path:
@@ -36,7 +38,7 @@ def write_image(path: str | Path, image: Image, *, quality: int = QUALITY) -> Pa
         InputError: an unknown suffix, or an image too large for the format.
         OutputError: the file cannot be written; an existing file is unchanged.
     """
-    path = Path(path)
+    path = expand_home(path)
     data = encode_image(image, path.suffix, quality=quality)
     with atomic_write(path) as file:
         file.write(data)
@@ -66,3 +68,31 @@ def encode_image(image: Image, suffix: str, *, quality: int = QUALITY) -> bytes:
     if not done:
         raise InputError(f"an image of shape {image.shape} cannot be a {suffix} file")
     return data.tobytes()
+
+
+def mark_drawing(data: bytes) -> bytes:
+    """The bytes of a JPEG or PNG file with a comment that it is a drawing of a result.
+
+    `is_drawing` recognizes it, so that drawings in a folder are not taken for photos. Other
+    formats stay as they are.
+    """
+    if data.startswith(b"\xff\xd8\xff\xe0"):  # the comment follows JFIF's first segment
+        start = 4 + int.from_bytes(data[4:6], "big")
+        size = (len(_DRAWING_COMMENT) + 2).to_bytes(2, "big")
+        return data[:start] + b"\xff\xfe" + size + _DRAWING_COMMENT + data[start:]
+    if data.startswith(b"\x89PNG"):
+        start = 33  # behind the header chunk, which comes first
+        text = b"tEXt" + b"Comment\0" + _DRAWING_COMMENT
+        length = (len(text) - 4).to_bytes(4, "big")
+        chunk = length + text + zlib.crc32(text).to_bytes(4, "big")
+        return data[:start] + chunk + data[start:]
+    return data
+
+
+def is_drawing(path: Path) -> bool:
+    """Whether a file is a JPEG or PNG drawing of a result, by its comment."""
+    try:
+        with path.open("rb") as file:
+            return _DRAWING_COMMENT in file.read(256)
+    except OSError:
+        return False

@@ -110,12 +110,15 @@ def build_result(
         raise wrong_field(name, "model", "a string", model)
     if not isinstance(file, (str, type(None))):
         raise wrong_field(name, "image.file", "a string or null", file)
+    path = image.get("path", file)
+    if not isinstance(path, (str, type(None))):
+        raise wrong_field(name, "image.path", "a string or null", path)
     facts: dict[str, object] = {
         "axes": metadata["axes"] or "z-up",
         "camera": _camera(metadata, name),
         "model": model,
         "image_size_wh": (_size(image, "width", name), _size(image, "height", name)),
-        "source": Path(file) if file else None,
+        "source": Path(path) if path else None,
         "frame_index": metadata.get("frame_index"),
         "time_s": metadata.get("time_s"),
     }

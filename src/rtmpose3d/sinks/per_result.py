@@ -8,7 +8,7 @@ from types import TracebackType
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.sinks.sink import Sink
-from rtmpose3d.structures.atomic import make_directory
+from rtmpose3d.structures.atomic import expand_home, make_directory
 from rtmpose3d.structures.result import PoseResult
 
 
@@ -25,7 +25,7 @@ class FilePerResultSink:
     """
 
     def __init__(self, folder: str | Path, ending: str, sink: Callable[[Path], Sink]) -> None:
-        self.folder = Path(folder)
+        self.folder = expand_home(folder)
         self._ending, self._sink = ending, sink
         self._written: set[str] = set()
 

@@ -50,6 +50,12 @@ def _image_fields() -> Schema:
                     "memory.",
                     "type": ["string", "null"],
                 },
+                "path": {
+                    "description": "The file with its folders, separated by /: as given, or below "
+                    "the input folder of rtmpose3d predict, whose outputs mirror it; null if the "
+                    "image came from memory.",
+                    "type": ["string", "null"],
+                },
                 "width": {"description": "Pixels.", **_SIZE},
                 "height": {"description": "Pixels.", **_SIZE},
             },

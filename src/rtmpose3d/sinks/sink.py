@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import ClassVar, Protocol, TypeVar
 
 from rtmpose3d.errors import InputError, RTMPose3DError
-from rtmpose3d.structures.atomic import atomic_path
+from rtmpose3d.structures.atomic import atomic_path, expand_home
 from rtmpose3d.structures.result import PoseResult
 
 Resource = TypeVar("Resource")
@@ -72,7 +72,7 @@ class FileSink(ABC):
     """Whether one file holds several results."""
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = expand_home(path)
         self.count = 0
         self._resources: ExitStack | None = None
 

@@ -75,10 +75,22 @@ def make_directory(path: str | Path) -> Path:
     Raises:
         OutputError: it cannot be created.
     """
-    path = Path(path).expanduser()
+    path = expand_home(path)
     with output_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def expand_home(path: str | Path) -> Path:
+    """The path with `~` replaced by the home directory; unchanged for an unknown user.
+
+    Raises:
+        OutputError: no path of a file can have this name.
+    """
+    text = os.fspath(path)
+    if "\0" in text:
+        raise OutputError(f"{text!r} is no path: it holds a NUL character")
+    return Path(os.path.expanduser(text))  # noqa: PTH111
 
 
 @contextmanager
@@ -90,7 +102,7 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     directly.
 
     Args:
-        path: final name of the file. Its folder must exist.
+        path: final name of the file; `~` is the home directory. Its folder must exist.
 
     Yields:
         The name to write to. It does not exist yet.
@@ -98,7 +110,7 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     Raises:
         OutputError: it could not be written; an existing file is unchanged.
     """
-    path = Path(path)
+    path = expand_home(path)
     with output_errors(path):
         target = path.resolve() if path.is_symlink() else path
         if not target.parent.is_dir():

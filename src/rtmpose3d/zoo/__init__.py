@@ -43,11 +43,10 @@ def resolve(name: str) -> ModelSpec:
     Raises:
         UnknownNameError: no such model; the message lists all.
     """
-    key = name.strip().lower()
-    key = ALIASES.get(key, key)
-    if key not in MODELS:
+    spec = _find(name)
+    if spec is None:
         raise UnknownNameError("model", name, MODELS)
-    return MODELS[key]
+    return spec
 
 
 def resolve_pose(name: str) -> PoseSpec:
@@ -56,7 +55,7 @@ def resolve_pose(name: str) -> PoseSpec:
     Raises:
         UnknownNameError: no such pose model.
     """
-    spec = resolve(name)
+    spec = _find(name)
     if not isinstance(spec, PoseSpec):
         raise UnknownNameError("pose model", name, _names(PoseSpec))
     return spec
@@ -68,7 +67,7 @@ def resolve_detector(name: str) -> DetectorSpec:
     Raises:
         UnknownNameError: no such detector.
     """
-    spec = resolve(name)
+    spec = _find(name)
     if not isinstance(spec, DetectorSpec):
         raise UnknownNameError("detector", name, _names(DetectorSpec))
     return spec
@@ -78,6 +77,11 @@ def default_confidence_thr(model: str) -> float:
     """Minimum confidence of drawn keypoints, by the name of the model; 0.3 if it is unknown."""
     spec = MODELS.get(model)
     return spec.default_confidence_thr if isinstance(spec, PoseSpec) else DEFAULT_CONFIDENCE_THR
+
+
+def _find(name: str) -> ModelSpec | None:
+    key = name.strip().lower() if isinstance(name, str) else ""
+    return MODELS.get(ALIASES.get(key, key))
 
 
 def _names(kind: type[ModelSpec]) -> list[str]:

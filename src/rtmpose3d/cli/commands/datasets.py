@@ -45,6 +45,7 @@ datasets = typer.Typer(
 
 
 @datasets.callback(invoke_without_command=True)
+@reports_errors
 def listing(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, with all splits.")] = False,

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtmpose3d.cli.commands.predict_options import OutputFolder
+from rtmpose3d.cli.inputs import CommandInput, list_inputs
 from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.cli.options import expand_options
-from rtmpose3d.cli.outputs import plan_outputs
+from rtmpose3d.cli.outputs import parse_save, plan_outputs
 from rtmpose3d.cli.terminal import DebugOption, plural, reports_errors
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures.atomic import make_directory
@@ -59,11 +60,12 @@ def demo(
     all numbers. The model is a small one in the package, for demonstration: for real work use
     `rtmpose3d predict`, whose models are downloaded once.
     """
-    from rtmpose3d.sources import expand_inputs, load_image
+    from rtmpose3d.sources import load_image
 
-    source = DEMO_IMAGE if image is None else _single_source(expand_inputs([image]), image)
-    drawing, document = plan_outputs([source], out, ("image", "json"))[0]
+    given = CommandInput(location=DEMO_IMAGE) if image is None else _single_input(image)
+    source = given.location
     make_directory(out)
+    drawing, document = plan_outputs([given], out, parse_save("image,json"))[0].files
     pixels = load_image(source)  # an unreadable image is reported before a download
     loaded = model.load()
     start_s = time.perf_counter()
@@ -83,13 +85,14 @@ def demo(
     typer.echo("\n".join(lines))
 
 
-def _single_source(sources: list[ImageLocation], given: str) -> ImageLocation:
-    if len(sources) != 1:
+def _single_input(text: str) -> CommandInput:
+    inputs, _ = list_inputs([text])
+    if len(inputs) != 1:
         raise InputError(
-            f"demo takes one image, {given!r} are {len(sources)}; "
-            f"for all of them: rtmpose3d predict {given}"
+            f"demo takes one image, {text!r} are {len(inputs)}; "
+            f"for all of them: rtmpose3d predict {text}"
         )
-    return sources[0]
+    return inputs[0]
 
 
 def _describe_run(
@@ -115,7 +118,7 @@ def _describe_people(result: PoseResult) -> list[str]:
     lines = []
     for i in range(len(result)):
         visible = int((result.confidence[i] >= threshold).sum())
-        text = f"  {i + 1}. score {result.bbox_scores[i]:.2f}"
+        text = f"  #{i}  score {result.bbox_scores[i]:.2f}"
         if result.root_depth_m is not None and result.root_depth_std_m is not None:
             away, std = result.root_depth_m[i], result.root_depth_std_m[i]
             text += f", {away:.1f} m away (give or take {std:.1f} m)"

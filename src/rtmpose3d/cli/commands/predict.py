@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rtmpose3d.cli.commands.predict_options import OutputOptions, PredictOptions
+from rtmpose3d.cli.inputs import list_inputs, without_folder
 from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.cli.options import expand_options
-from rtmpose3d.cli.outputs import parse_save, plan_outputs, plan_shared_outputs
+from rtmpose3d.cli.outputs import PlannedOutput, plan_outputs, plan_shared_outputs
 from rtmpose3d.cli.terminal import FAILED, INTERRUPTED, DebugOption, plural, reports_errors
-from rtmpose3d.errors import OutputError
+from rtmpose3d.errors import InputError, OutputError
 from rtmpose3d.progress import progress_bar
 from rtmpose3d.structures.atomic import make_directory
 
 if TYPE_CHECKING:
     from rtmpose3d.pipeline import Outcome
     from rtmpose3d.sinks import Sink
-    from rtmpose3d.sources import ImageLocation
-    from rtmpose3d.structures import PoseResult
+    from rtmpose3d.structures import FloatArray, PoseResult
+
+_MAX_LISTED = 5  # people whose scores and distances are listed one by one
 
 
 @reports_errors
@@ -46,79 +50,134 @@ def predict(
     """Detect the people in images and write their 133 keypoints in 2D and 3D.
 
     Each image gives OUT/NAME.json and OUT/NAME_pose.jpg, or what --save asks for; jsonl gives
-    OUT/results.jsonl with the results of all images. Images that cannot be read are skipped,
-    listed at the end, and make the exit code 1.
+    OUT/results.jsonl with the results of all images. The folders in OUT mirror those of the input.
+    Images that cannot be read are skipped, listed at the end, and make the exit code 1. Images in
+    OUT and drawings of an earlier run are inputs only if they are named themselves.
     """
     from rtmpose3d.pipeline import predict_batches
-    from rtmpose3d.sources import expand_inputs
 
-    sources = expand_inputs(inputs, recursive=output.recursive)
-    formats = parse_save(output.save)
-    plans = plan_outputs(sources, output.out, formats)
-    shared = plan_shared_outputs(output.out, formats)
+    formats = output.formats
+    listed, failures = list_inputs(inputs, recursive=output.recursive)
+    used, results = without_folder(listed, output.out)
+    if results:
+        count = plural(len(results), "image", "images")
+        typer.echo(f"rtmpose3d: {count} in {output.out}, the output folder, not used", err=True)
+    if not used:
+        raise InputError(f"all images of the inputs are in {output.out}, the output folder")
+    plans = plan_outputs(used, output.out, formats)
+    wanted = [plan for plan in plans if not (output.skip_existing and plan.exists)]
+    run = _Run(
+        out=output.out,
+        plans=wanted,
+        shared=plan_shared_outputs(output.out, formats),
+        total=len(plans) + len(failures),
+        existing=len(plans) - len(wanted),
+        reasons=failures,
+    )
     make_directory(output.out)
-    loaded = (model if options.boxes is None else model.without_detector()).load()
-    estimate = functools.partial(options.estimate, loaded)
-    outcomes = predict_batches(estimate, sources, batch_size=output.batch_size)
-    code = _write_all(outcomes, sources, output.out, plans, shared)
-    if code:
-        raise typer.Exit(code)
+    if wanted:
+        loaded = (model if options.boxes is None else model.without_detector()).load()
+        estimate = functools.partial(options.estimate, loaded)
+        sources = [plan.source.location for plan in wanted]
+        run.write_all(predict_batches(estimate, sources, batch_size=output.batch_size))
+    run.print_summary()
+    if run.code:
+        raise typer.Exit(run.code)
 
 
-def _write_all(
-    outcomes: Iterable[Outcome],
-    sources: Sequence[ImageLocation],
-    out: Path,
-    plans: Sequence[tuple[Path, ...]],
-    shared: Sequence[Path],
-) -> int:
-    """Write each result as soon as it is available; returns the exit code.
+@dataclass(kw_only=True)
+class _Run:
+    """A run of the command: what is to be written, and what has been done of it.
 
     Lines are printed, not echoed: rich puts what is printed above its bar.
 
-    Args:
-        outcomes: one for each source.
-        sources: the inputs.
+    Attributes:
         out: folder of the results.
-        plans: files of each source's own.
-        shared: files that hold the results of all sources.
+        plans: the inputs with their files.
+        shared: files that hold the results of all inputs.
+        total: number of inputs, those without images and those with results included.
+        existing: number of inputs that have their results already.
+        reasons: of all failures so far.
     """
-    from rtmpose3d.sinks import open_sink
 
-    reasons: list[str] = []
-    done = people = 0
-    code = 0
-    try:
-        with ExitStack() as stack, progress_bar(len(sources), "images") as bar:
-            sinks = [stack.enter_context(open_sink(path)) for path in shared]
-            try:
-                for outcome, paths in zip(outcomes, plans, strict=True):
-                    if outcome.result is None:
-                        print(f"{outcome.source}: failed", flush=True)
-                        reasons.append(outcome.reason)
-                    else:
-                        _write(outcome.result, paths, sinks)
-                        print(f"{outcome.source}: {describe_result(outcome.result)}", flush=True)
-                        people += len(outcome.result)
-                        done += 1
-                    bar.advance()
-            # Both are caught before the sinks are closed: shared files keep what is done.
-            except KeyboardInterrupt:
-                typer.echo("rtmpose3d: interrupted; what is written stays", err=True)
-                code = INTERRUPTED
-            except OutputError as error:  # a full disk, most likely: the next would fail, too
-                reasons.append(str(error))
-    except OutputError as error:  # of opening or closing a shared file
-        reasons.append(str(error))
-    _print_summary(done, len(sources), people, out, reasons)
-    return code or (FAILED if reasons else 0)
+    out: Path
+    plans: Sequence[PlannedOutput]
+    shared: Sequence[Path]
+    total: int
+    existing: int
+    reasons: list[str]
+    done: int = 0
+    people: int = 0
+    interrupted: bool = False
 
+    @property
+    def code(self) -> int:
+        """The exit code."""
+        return INTERRUPTED if self.interrupted else FAILED if self.reasons else 0
 
-def _write(result: PoseResult, paths: Sequence[Path], sinks: Sequence[Sink]) -> None:
-    for path in paths:
-        result.save(path)
-    for sink in sinks:
-        sink.write(result)
+    def write_all(self, outcomes: Iterable[Outcome]) -> None:
+        """Write each result as soon as it is available.
+
+        Args:
+            outcomes: one for each plan.
+        """
+        from rtmpose3d.sinks import open_sink
+
+        try:
+            with ExitStack() as stack, progress_bar(len(self.plans), "images") as bar:
+                sinks = [stack.enter_context(open_sink(path)) for path in self.shared]
+                try:
+                    for outcome, plan in zip(outcomes, self.plans, strict=True):
+                        self._write(outcome, plan, sinks)
+                        bar.advance()
+                # Both are caught before the sinks are closed: shared files keep what is done.
+                except KeyboardInterrupt:
+                    typer.echo("rtmpose3d: interrupted; what is written stays", err=True)
+                    self.interrupted = True
+                except OutputError as error:  # a full disk, most likely: the next would fail, too
+                    self.reasons.append(str(error))
+        except OutputError as error:  # of opening or closing a shared file
+            self.reasons.append(str(error))
+
+    def _write(self, outcome: Outcome, plan: PlannedOutput, sinks: Sequence[Sink]) -> None:
+        if outcome.result is None:
+            self.reasons.append(outcome.reason)
+            self._print(f"failed: {outcome.reason}")
+            return
+        result = outcome.result
+        if result.source is not None:
+            result = replace(result, source=Path(plan.image_path))
+        for path in plan.files:
+            make_directory(path.parent)
+            result.save(path)
+        for sink in sinks:
+            sink.write(result)
+        self._print(f"{outcome.source}: {describe_result(result)}")
+        self.people += len(result)
+        self.done += 1
+
+    def _print(self, line: str) -> None:
+        """Print a line; a full disk behind stdout does not stop the run."""
+        try:
+            print(line, flush=True)
+        except OSError as error:
+            reason = f"standard output: {error.strerror}"
+            if error.errno != errno.EPIPE and reason not in self.reasons:
+                self.reasons.append(reason)
+
+    def print_summary(self) -> None:
+        """Print the number of results and the failures with their reasons to stderr."""
+        parts = [f"{self.done} of {plural(self.total, 'image', 'images')} done"]
+        if self.existing:
+            parts.append(f"{self.existing} skipped, as their files exist")
+        if self.done:
+            parts.append(plural(self.people, "person", "people"))
+        written = f"results in {self.out}" if self.done + self.existing else "nothing was written"
+        typer.echo(f"{', '.join(parts)}; {written}", err=True)
+        if self.reasons:
+            typer.echo(f"{len(self.reasons)} failed:", err=True)
+        for reason in self.reasons:
+            typer.echo(f"  {reason}", err=True)
 
 
 def describe_result(result: PoseResult) -> str:
@@ -126,20 +185,14 @@ def describe_result(result: PoseResult) -> str:
     text = plural(len(result), "person", "people")
     if not len(result):
         return text
-    details = [f"score {', '.join(f'{score:.2f}' for score in result.bbox_scores)}"]
+    details = [f"score {_listed(result.bbox_scores, 2)}"]
     if result.root_depth_m is not None:
-        details.append(f"{', '.join(f'{depth:.1f}' for depth in result.root_depth_m)} m away")
+        details.append(f"{_listed(result.root_depth_m, 1)} m away")
     return f"{text} ({'; '.join(details)})"
 
 
-def _print_summary(done: int, total: int, people: int, out: Path, reasons: Sequence[str]) -> None:
-    """Print the number of results and the failures with their reasons to stderr."""
-    typer.echo(
-        f"{done} of {plural(total, 'image', 'images')} done, "
-        f"{plural(people, 'person', 'people')}; results in {out}",
-        err=True,
-    )
-    if reasons:
-        typer.echo(f"{len(reasons)} failed:", err=True)
-    for reason in reasons:
-        typer.echo(f"  {reason}", err=True)
+def _listed(values: FloatArray, decimals: int) -> str:
+    """The values, or their range if they are many."""
+    if len(values) > _MAX_LISTED:
+        return f"{values.min():.{decimals}f} to {values.max():.{decimals}f}"
+    return ", ".join(f"{value:.{decimals}f}" for value in values)

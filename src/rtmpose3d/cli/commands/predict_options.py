@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rtmpose3d.cli.outputs import SaveFormat, parse_save
 from rtmpose3d.cli.parsing import BoxesByImage, find_boxes, parse_boxes, parse_intrinsics
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry.axes import Axes
 from rtmpose3d.geometry.camera import DEFAULT_FOV_DEG, Camera
+from rtmpose3d.geometry.stature import check_height_m
 
 if TYPE_CHECKING:
     from rtmpose3d.api import RTMPose3D
@@ -44,13 +46,21 @@ class OutputOptions:
             "--save",
             "-s",
             help="Files to write: json, npz, csv, image (for each image), jsonl (one for all "
-            "images).",
+            "images); png, jpg or webp instead of image chooses its format.",
             rich_help_panel=_OUTPUT,
         ),
     ] = "json,image"
     recursive: Annotated[
         bool,
         typer.Option("--recursive", "-r", help="Search subfolders, too.", rich_help_panel=_OUTPUT),
+    ] = False
+    skip_existing: Annotated[
+        bool,
+        typer.Option(
+            "--skip-existing",
+            help="Skip images whose files all exist, to resume an interrupted run.",
+            rich_help_panel=_OUTPUT,
+        ),
     ] = False
     batch_size: Annotated[
         int,
@@ -61,6 +71,22 @@ class OutputOptions:
             rich_help_panel=_OUTPUT,
         ),
     ] = 4
+
+    @cached_property
+    def formats(self) -> tuple[SaveFormat, ...]:
+        """The formats of --save.
+
+        Raises:
+            UnknownNameError: an unknown format.
+            InputError: no format, or with --skip-existing one that is written only at the end.
+        """
+        formats = parse_save(self.save)
+        if self.skip_existing and any(row.one_file for row in formats):
+            raise InputError(
+                "--skip-existing needs a file for each image; jsonl is one file for all, which is "
+                "written at the end"
+            )
+        return formats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,9 +168,15 @@ class PredictOptions:
             raise InputError("--fov-deg, --intrinsics and --exif exclude each other; give one")
         if self.fov_deg is not None:
             Camera.from_fov(width=1, height=1, fov_deg=self.fov_deg)  # raises if out of range
-        for option, value in (("--height-m", self.height_m), ("--root-depth-m", self.root_depth_m)):
-            if value is not None and not 0 < value < float("inf"):
-                raise InputError(f"{option} must be above 0 m, got {value:g}")
+        if self.height_m is not None:
+            check_height_m(self.height_m, "--height-m")
+            if self.root_depth_m is not None:
+                raise InputError(
+                    "--height-m has no effect with --root-depth-m, which is the distance that it "
+                    "would be estimated for; give one of them"
+                )
+        if self.root_depth_m is not None and not 0 < self.root_depth_m < float("inf"):
+            raise InputError(f"--root-depth-m must be above 0 m, got {self.root_depth_m:g}")
         _ = self.boxes_by_image, self.focal_and_center
 
     @cached_property
