@@ -14,6 +14,7 @@ import hypothesis
 import numpy as np
 import pytest
 
+from raw_server import RawServer
 from rtmpose3d.runtime.graph_files import graph_file
 from rtmpose3d.weights import write_torch_file
 from rtmpose3d.zoo import resolve
@@ -48,6 +49,15 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("getaddrinfo", "create_connection"):
         monkeypatch.setattr(socket, name, refuse)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+
+
+@pytest.fixture
+def raw_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[RawServer]:
+    """A server whose `answer` the test sets."""
+    monkeypatch.setenv("no_proxy", "*")
+    server = RawServer()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")

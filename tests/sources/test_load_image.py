@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import threading
 import warnings
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import cv2
@@ -15,7 +14,7 @@ import pytest
 from PIL import ImageOps
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.sources import download, load_image
+from rtmpose3d.sources import load_image
 
 HEIGHT, WIDTH = 60, 84
 
@@ -160,8 +159,6 @@ def test_what_is_no_image_at_all_is_named():
         load_image(None)
     with pytest.raises(InputError, match=r"Tensor.*permute"):
         load_image(Tensor())
-    with pytest.raises(InputError, match=r"is a bytes.*PIL\.Image\.open"):
-        load_image(b"\xff\xd8")
     with pytest.raises(InputError, match=r"is a list.*numpy\.array"):
         load_image([[1, 2], [3, 4]])
     with pytest.raises(InputError, match="is a int"):
@@ -341,7 +338,7 @@ def test_a_hundred_megapixels_are_read_without_a_warning(tmp_path):
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path):
     data = encoded(PIL.Image.new("1", (30_000, 30_000)), "PNG")
     assert len(data) < 1_000_000
-    with pytest.raises(InputError, match=r"too large.*900000000 pixels.*MAX_IMAGE_PIXELS"):
+    with pytest.raises(InputError, match=r"too large.*900000000 pixels"):
         load_image(write(tmp_path, "a.png", data))
 
 
@@ -423,10 +420,10 @@ def test_missing_files_and_folders_are_named(tmp_path, monkeypatch):
 def test_a_file_that_may_not_be_read_is_named(tmp_path, bgr, monkeypatch):
     path = write(tmp_path, "a.png", encoded(pillow(bgr), "PNG"))
 
-    def refuse(self):
+    def refuse(self, mode):
         raise PermissionError(13, "Permission denied", str(self))
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(InputError, match=r"a\.png may not be read"):
         load_image(path)
 
@@ -441,55 +438,3 @@ def test_many_threads_read_at_once(tmp_path, bgr):
         thread.join()
     assert len(images) == 8
     assert all(np.array_equal(image, bgr) for image in images)
-
-
-# -- addresses ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def server(bgr):
-    image = encoded(pillow(bgr), "PNG")
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            if self.path.startswith("/cut"):
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(image)))
-                self.end_headers()
-                self.wfile.write(image[:50])
-                return
-            self.send_response(200 if self.path.startswith("/a.png") else 404)
-            self.end_headers()
-            self.wfile.write(image)
-
-        def log_message(self, *args):
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as http:
-        thread = threading.Thread(target=http.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{http.server_port}"
-        http.shutdown()
-        thread.join(5)
-
-
-def test_an_image_at_an_address_is_read(server, bgr):
-    assert np.array_equal(load_image(f"{server}/a.png?size=large"), bgr)
-
-
-def test_addresses_that_give_no_image_are_errors(server, monkeypatch):
-    with pytest.raises(InputError, match="the server answered 404"):
-        load_image(f"{server}/b.png")
-    with pytest.raises(InputError, match="cannot be"):
-        load_image(f"{server}/cut")
-    with pytest.raises(InputError, match="cannot be reached"):
-        load_image("http://127.0.0.1:1/a.png")
-    with pytest.raises(InputError, match="cannot be"):
-        load_image("http://")
-    monkeypatch.setattr(download, "MAX_BYTES", 64)
-    with pytest.raises(InputError, match="is larger than"):
-        load_image(f"{server}/a.png")
-    monkeypatch.setattr(download, "MAX_BYTES", 2**20)
-    monkeypatch.setattr(download, "DEADLINE_S", -1.0)
-    with pytest.raises(InputError, match="did not arrive within"):
-        load_image(f"{server}/a.png")

@@ -1,4 +1,4 @@
-"""Decoding of images (JPEG, PNG, ...) and Pillow images to upright BGR pixels.
+"""Decoding of image files (JPEG, PNG, ...) to upright BGR pixels.
 
 Pillow reads the header and decides; OpenCV decodes the files that both decode equally, since it is
 faster and equals `cv2.imread`; Pillow decodes the rest (CMYK, animations, TIFF, palettes, ...).
@@ -8,18 +8,25 @@ The pixels do not depend on OpenCV's version: orientation and truncation are han
 from __future__ import annotations
 
 import io
-import struct
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
 
 import cv2
 import numpy as np
 import PIL.Image
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.sources.pixels import uint8_from_array
+from rtmpose3d.sources import limits
+from rtmpose3d.sources.contents import RAW_PHOTO, describe_content
+from rtmpose3d.sources.memory import DECODING
+from rtmpose3d.sources.pillow_images import (
+    bgr_from_pillow,
+    decoder_errors,
+    is_deep,
+    read_orientation,
+    upright,
+)
+from rtmpose3d.sources.raw_photos import is_raw_photo
+from rtmpose3d.sources.repair import repaired
 from rtmpose3d.structures.arrays import Image
 
 # Formats that Pillow may try, most frequent first. Others are excluded: some of its readers run
@@ -27,38 +34,18 @@ from rtmpose3d.structures.arrays import Image
 _COMMON = ("JPEG", "PNG", "BMP", "GIF", "PPM")
 _RARE = ("WEBP", "TIFF", "MPO", "JPEG2000", "AVIF", "HEIF", "TGA")
 
-_ORIENTATION_TAG = 0x0112  # EXIF 2.32, table 4
 _DECODED_BY_OPENCV = {"JPEG": ("L", "RGB"), "MPO": ("RGB",), "PNG": ("L", "LA", "RGB", "RGBA")}
 _PNG_END = b"IEND\xaeB`\x82"  # the chunk and its checksum
-_WARNINGS_LOCK = threading.Lock()  # warnings.catch_warnings is not safe between threads
-
-_SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
-    (4, b"ftyphei", "a HEIC image; `pip install pillow-heif` and call its register_heif_opener()"
-                    " before, or save it as JPEG"),
-    (4, b"ftypmif1", "a HEIF image; save it as JPEG or PNG"),
-    (4, b"ftypavi", "an AVIF image, which needs Pillow 11.3 or newer; or save it as JPEG or PNG"),
-    (4, b"ftyp", "a video (MP4 or MOV); take its frames with cv2.VideoCapture"),
-    (0, b"\x1aE\xdf\xa3", "a video (WebM or MKV); take its frames with cv2.VideoCapture"),
-    (8, b"AVI ", "a video (AVI); take its frames with cv2.VideoCapture"),
-    (0, b"\xff\xd8\xff", "a JPEG whose header is damaged or cut short"),
-    (0, b"\x89PNG", "a PNG whose header is damaged or cut short"),
-    (0, b"II*\0", "a TIFF that is damaged or of a type that Pillow cannot read; save it as PNG"),
-    (0, b"MM\0*", "a TIFF that is damaged or of a type that Pillow cannot read; save it as PNG"),
-    (0, b"%PDF", "a PDF document; export its page as PNG"),
-    (0, b"%!PS", "a PostScript document; export it as PNG"),
-    (0, b"<svg", "an SVG drawing; export it as PNG"),
-    (0, b"version https://git-lfs", "a Git LFS pointer; run `git lfs pull` to get the file itself"),
-    (0, b"<!DOCTYPE", "a web page, not an image; check where it was downloaded from"),
-    (0, b"<html", "a web page, not an image; check where it was downloaded from"),
-)  # fmt: skip
+_TILE_WIDTH, _TILE_LENGTH = 322, 323  # TIFF 6.0
 
 
-def decode_image(data: bytes, name: str) -> Image:
+def decode_image(data: bytes, name: str, *, exif_orientation: bool = True) -> Image:
     """Decode an image.
 
     Args:
         data: the whole file.
-        name: of the image in messages.
+        name: of the image in messages; its ending counts only for camera raw files.
+        exif_orientation: whether the EXIF orientation is applied.
 
     Returns:
         (H, W, 3) uint8, BGR, contiguous, upright (EXIF). Of an animation the first frame, of
@@ -69,76 +56,85 @@ def decode_image(data: bytes, name: str) -> Image:
     """
     if not data:
         raise InputError(f"{name} is empty (0 bytes)")
-    with _open(data, name) as image:
-        if _opencv_decodes(image, data):
-            orientation = 1 if image.format == "PNG" else _orientation(image)
-            pixels = _decode_with_opencv(data)
-            if pixels is not None:
-                return _upright(pixels, orientation)
-        return bgr_from_pillow(image, name)
+    try:
+        return _decode(data, name, exif_orientation)
+    except InputError:
+        with DECODING.reserve(limits.MAX_DECODING_BYTES):
+            other = repaired(data)
+        if other is None:
+            raise
+    return _decode(other, name, exif_orientation)
 
 
-def bgr_from_pillow(image: PIL.Image.Image, name: str) -> Image:
-    """The current frame of a Pillow image as (H, W, 3) uint8 BGR, upright, contiguous.
-
-    16-bit grey (modes I;16 and I) gives its upper eight bits; mode F must lie in [0, 1].
+def open_header(data: bytes, name: str) -> PIL.Image.Image:
+    """Read the header of an image with the readers that are used here; no pixel is decoded yet.
 
     Raises:
-        InputError: damaged, closed, cut short, or of a mode that cannot be shown as RGB.
+        InputError: no image, of a type that cannot be read, or damaged.
     """
-    try:
-        with _no_warnings():
-            image.load()
-    except (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError) as error:
-        raise InputError(f"{name} cannot be decoded: {_reason(error)}") from error
-    if image.mode.startswith("I") or image.mode == "F":
-        grey = np.ascontiguousarray(_grey_levels(image, name))
-        pixels = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
-    else:
-        pixels = cv2.cvtColor(np.asarray(_rgb(image, name)), cv2.COLOR_RGB2BGR)
-    return _upright(np.asarray(pixels, np.uint8), _orientation(image))
-
-
-def _open(data: bytes, name: str) -> PIL.Image.Image:
-    """Read the header; no pixel is decoded yet."""
-    with _no_warnings():  # Pillow warns from 89 megapixels on; above 179 it refuses: our limit
-        try:
+    if is_raw_photo(data, name):
+        raise InputError(f"{name} is {RAW_PHOTO}")
+    for formats, register in ((_COMMON, PIL.Image.preinit), (_RARE, PIL.Image.init)):
+        with decoder_errors(name):
+            register()
+            installed = [one for one in formats if one in PIL.Image.OPEN]
             try:
-                PIL.Image.preinit()
-                return PIL.Image.open(io.BytesIO(data), formats=_known(_COMMON))
+                return PIL.Image.open(io.BytesIO(data), formats=installed)
             except PIL.UnidentifiedImageError:
-                PIL.Image.init()
-                return PIL.Image.open(io.BytesIO(data), formats=_known(_RARE))
-        except PIL.Image.DecompressionBombError as error:
-            raise InputError(
-                f"{name} is too large: {error}. Make it smaller, or, if you trust it, set "
-                "PIL.Image.MAX_IMAGE_PIXELS higher"
-            ) from None
-        except (PIL.UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-            raise InputError(f"{name} is {_describe_content(data)}") from error
+                continue
+            except PIL.Image.DecompressionBombError as error:
+                raise InputError(f"{name} is too large: {error}; make it smaller") from None
+            except MemoryError:
+                raise
+            except Exception as error:
+                raise InputError(f"{name} is {_described(data)}") from error
+    raise InputError(f"{name} is {_described(data)}")
 
 
-@contextmanager
-def _no_warnings() -> Iterator[None]:
-    """Silence Pillow's warnings about large images and damaged EXIF or TIFF tags."""
-    with _WARNINGS_LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+def _described(data: bytes) -> str:
+    return describe_content(data, reads_avif="AVIF" in PIL.Image.OPEN)
 
 
-def _known(formats: tuple[str, ...]) -> list[str]:
-    return [name for name in formats if name in PIL.Image.OPEN]
+def _decode(data: bytes, name: str, exif_orientation: bool) -> Image:
+    with open_header(data, name) as image:
+        by_opencv = _opencv_decodes(image, data)
+        _check_memory(image, len(data), name, by_opencv=by_opencv)
+        with DECODING.reserve(_memory_bytes(image, by_opencv=by_opencv)):
+            pixels = _decode_with_opencv(data) if by_opencv else None
+            if pixels is None:
+                return bgr_from_pillow(image, name, exif_orientation=exif_orientation)
+            rotate = exif_orientation and image.format != "PNG"  # PNGs with EXIF are Pillow's
+            return upright(pixels, read_orientation(image) if rotate else 1)
 
 
-def _describe_content(data: bytes) -> str:
-    head = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
-    for offset, signature, what in _SIGNATURES:
-        if head[offset:].startswith(signature):
-            return what
-    return (
-        f"no image, or a damaged one ({len(data)} bytes, beginning with {data[:12]!r}); "
-        "expected JPEG, PNG, WebP, BMP, TIFF, GIF, ..."
-    )
+def _check_memory(image: PIL.Image.Image, encoded: int, name: str, *, by_opencv: bool) -> None:
+    """Refuse an image that would take too much memory.
+
+    Raises:
+        InputError: the image is too large.
+    """
+    needed = encoded + _memory_bytes(image, by_opencv=by_opencv)
+    if needed > limits.MAX_DECODING_BYTES:
+        raise InputError(
+            f"{name} is too large: {image.width} x {image.height} px ({image.format}) take "
+            f"{needed / 2**20:.0f} MiB to decode; at most {limits.MAX_DECODING_BYTES // 2**20} are "
+            "used. Make it smaller"
+        )
+
+
+def _memory_bytes(image: PIL.Image.Image, *, by_opencv: bool) -> int:
+    pixels = image.width * image.height
+    tags = getattr(image, "tag_v2", None)
+    if tags is not None:  # a tile may be larger than the image that it is part of
+        with decoder_errors("the TIFF"):
+            sides = (int(tags.get(tag, 1)) for tag in (_TILE_WIDTH, _TILE_LENGTH))
+            pixels = max(pixels, math.prod(sides))
+    if by_opencv:
+        return pixels * limits.OPENCV_BYTES_PER_PIXEL
+    if is_deep(image):
+        return pixels * limits.BYTES_PER_PIXEL_OF_DEEP_MODES
+    usual = limits.PILLOW_BYTES_PER_PIXEL
+    return pixels * limits.BYTES_PER_PIXEL_BY_FORMAT.get(image.format or "", usual)
 
 
 def _opencv_decodes(image: PIL.Image.Image, data: bytes) -> bool:
@@ -159,55 +155,3 @@ def _decode_with_opencv(data: bytes) -> Image | None:
     except cv2.error:  # Pillow reports the cause
         return None
     return None if pixels is None else np.asarray(pixels, np.uint8)
-
-
-def _rgb(image: PIL.Image.Image, name: str) -> PIL.Image.Image:
-    """Convert to mode RGB, without alpha."""
-    try:
-        if image.mode in ("PA", "RGBa", "P"):  # the detour that Pillow asks for, with a warning
-            image = image.convert("RGBA")
-        elif image.mode == "La":
-            image = image.convert("LA")
-        return image.convert("RGB")
-    except ValueError as error:
-        raise InputError(
-            f"{name} has the Pillow mode {image.mode!r}, which has no conversion to RGB; "
-            "convert it before"
-        ) from error
-
-
-def _grey_levels(image: PIL.Image.Image, name: str) -> np.ndarray:
-    """(H, W) uint8 of the modes with more than eight bits: I;16 and its variants, I, F."""
-    levels = np.asarray(image)
-    if image.mode == "I":  # 32 bits, in which older Pillow holds 16-bit PNGs
-        low, high = int(levels.min()), int(levels.max())
-        if low < 0 or high > 0xFFFF:
-            raise InputError(
-                f"{name} has the Pillow mode 'I' and levels from {low} to {high}; "
-                "expected 16-bit grey, 0 to 65535"
-            )
-        levels = levels.astype(np.uint16)
-    return uint8_from_array(levels, name)
-
-
-def _orientation(image: PIL.Image.Image) -> int:
-    """EXIF orientation, 1 to 8; 1 if there is none or the EXIF block is damaged."""
-    try:
-        with _no_warnings():
-            orientation = image.getexif().get(_ORIENTATION_TAG, 1)
-    except (OSError, SyntaxError, ValueError, KeyError, TypeError, IndexError, struct.error):
-        return 1  # a damaged note about the camera does not make the image unusable
-    return orientation if orientation in range(1, 9) else 1
-
-
-def _upright(pixels: Image, orientation: int) -> Image:
-    """Rotate and flip the stored pixels as the EXIF orientation specifies."""
-    if orientation in (5, 6, 7, 8):
-        pixels = np.asarray(cv2.transpose(pixels), np.uint8)
-    flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)  # cv2.flip's codes
-    return pixels if flip is None else np.asarray(cv2.flip(pixels, flip), np.uint8)
-
-
-def _reason(error: Exception) -> str:
-    text = str(error) or type(error).__name__
-    return f"it is cut short ({text})" if "truncated" in text.lower() else text

@@ -2,54 +2,70 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
 
 from rtmpose3d.errors import InputError
+from rtmpose3d.sources import limits
+from rtmpose3d.web.addresses import is_url, without_password
+from rtmpose3d.web.opening import TimeLimit, open_address
 
-MAX_BYTES = 100 * 2**20
-RESPONSE_TIMEOUT_S = 20.0  # of each read
-DEADLINE_S = 120.0  # for the whole file
+__all__ = ["is_url", "read_url"]
+
 _CHUNK = 2**18
-
-
-def is_url(text: str) -> bool:
-    """Whether a text starts as an http or https address does."""
-    return text[:8].lower().startswith(("http://", "https://"))
 
 
 def read_url(url: str) -> bytes:
     """Read the file at an http(s) address into memory.
 
     Raises:
-        InputError: no answer, an error of the server, too large or too slow.
+        InputError: no address, no answer, an error of the server, too large or too slow.
     """
-    try:
-        request = Request(url, headers={"User-Agent": "rtmpose3d"})
-        with urlopen(request, timeout=RESPONSE_TIMEOUT_S) as response:
-            return _read_within_bounds(response.read, url)
-    except HTTPError as error:
-        with error:
-            raise InputError(f"{url}: the server answered {error.code} {error.reason}") from None
-    except URLError as error:
-        raise InputError(f"{url} cannot be reached: {error.reason}") from error
-    except (OSError, HTTPException, ValueError) as error:
-        what = str(error) or type(error).__name__
-        raise InputError(f"{url} cannot be read: {what}") from error
+    shown = without_password(url.strip())
+    with TimeLimit(limits.DOWNLOAD_TIMEOUT_S) as limit:
+        try:
+            with open_address(url, limit=limit, timeout_s=limits.RESPONSE_TIMEOUT_S) as response:
+                data = _read_within_bounds(response, shown)
+            if not limit.expired:
+                return data
+        except InputError:
+            if not limit.expired:
+                raise
+        except (OSError, HTTPException, ValueError, AttributeError) as error:
+            # Shutting a connection down interrupts it anywhere.
+            if not limit.expired:
+                raise InputError(_explained(shown, error)) from error
+    raise InputError(f"{shown} did not arrive within {limit.seconds:.0f} s")
 
 
-def _read_within_bounds(read: Callable[[int], bytes], url: str) -> bytes:
-    deadline = time.monotonic() + DEADLINE_S
+def _read_within_bounds(response: HTTPResponse, shown: str) -> bytes:
+    expected = response.length
+    _check_size(expected or 0, shown)
     parts: list[bytes] = []
     size = 0
-    while part := read(_CHUNK):
+    while part := response.read1(_CHUNK):
         parts.append(part)
         size += len(part)
-        if size > MAX_BYTES:
-            raise InputError(f"{url} is larger than {MAX_BYTES // 2**20} MiB")
-        if time.monotonic() > deadline:
-            raise InputError(f"{url} did not arrive within {DEADLINE_S:.0f} s ({size} bytes did)")
+        _check_size(size, shown)
+    if expected is not None and size < expected:
+        raise InputError(
+            f"{shown} cannot be read: the connection was lost after {size} of {expected} bytes"
+        )
     return b"".join(parts)
+
+
+def _check_size(size: int, shown: str) -> None:
+    if size > limits.MAX_DOWNLOAD_BYTES:
+        raise InputError(f"{shown} is larger than {limits.MAX_DOWNLOAD_BYTES // 2**20} MiB")
+
+
+def _explained(shown: str, error: Exception) -> str:
+    if isinstance(error, HTTPError):
+        with error:
+            hint = ""
+            if error.code == 401:
+                hint = "; it asks for a user and password: https://user:password@host/..."
+            return f"{shown}: the server answered {error.code} {error.reason}{hint}"
+    if isinstance(error, URLError):
+        return f"{shown} cannot be reached: {error.reason}"
+    return f"{shown} cannot be read: {str(error) or type(error).__name__}"

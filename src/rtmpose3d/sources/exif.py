@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-import struct
-import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
-import PIL.Image
+from rtmpose3d.errors import InputError
+from rtmpose3d.sources.decode import open_header
+from rtmpose3d.sources.pillow_images import decoder_errors
+from rtmpose3d.sources.reading import read_file
+
+_EXIF_DIRECTORY = 0x8769  # EXIF 2.32, table 4
 
 
-def read_exif(path: Path) -> PIL.Image.Exif:
-    """Read the EXIF block of a file; empty if there is none, or it is damaged or unreadable."""
+def read_exif(path: Path) -> Mapping[int, object]:
+    """Read the EXIF tags of a file by number, those of the Exif directory included.
+
+    Returns:
+        The tags; none if there are none, or they or the file are damaged.
+    """
+    name = str(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with PIL.Image.open(path) as image:
-                return image.getexif()
-    except (OSError, SyntaxError, ValueError, KeyError, TypeError, IndexError, struct.error):
-        return PIL.Image.Exif()
+        with open_header(read_file(path), name) as image, decoder_errors(name):
+            exif = image.getexif()
+            tags: dict[int, object] = dict(exif)
+            with decoder_errors(name):
+                tags |= exif.get_ifd(_EXIF_DIRECTORY)
+            return tags
+    except InputError:
+        return {}

@@ -1,7 +1,8 @@
 """Loading of images for the pipeline.
 
-In: a path, an http(s) address, a numpy array or a Pillow image. Out: a contiguous (H, W, 3) uint8
-array, BGR. Nothing is guessed: an array whose values are ambiguous is an error.
+In: a path, an http(s) address, the bytes of a file, an open file, a numpy array or a Pillow image.
+Out: a contiguous (H, W, 3) uint8 array, BGR. Nothing is guessed: an array whose values are
+ambiguous is an error.
 """
 
 from __future__ import annotations
@@ -15,28 +16,41 @@ import numpy as np
 import PIL.Image
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.sources.decode import bgr_from_pillow, decode_image
+from rtmpose3d.sources.decode import decode_image
 from rtmpose3d.sources.download import is_url, read_url
+from rtmpose3d.sources.pillow_images import bgr_from_pillow
 from rtmpose3d.sources.pixels import uint8_from_array
+from rtmpose3d.sources.reading import (
+    ReadableFile,
+    check_size,
+    file_name,
+    read_file,
+    read_open_file,
+)
 from rtmpose3d.structures.arrays import Image
 
-ImageSource: TypeAlias = "str | os.PathLike[str] | np.ndarray | PIL.Image.Image"
+EncodedImage: TypeAlias = "bytes | bytearray | memoryview | ReadableFile"
+"""The content of an image file."""
+
+ImageSource: TypeAlias = "str | os.PathLike[str] | np.ndarray | PIL.Image.Image | EncodedImage"
 
 _EXPECTED = (
     "expected an array (H, W, 3) uint8 in OpenCV's order (BGR), a Pillow image, "
-    "or the path or address of an image"
+    "the path or address of an image, its bytes, or an open binary file"
 )
 
 
-def load_image(source: ImageSource) -> Image:
+def load_image(source: ImageSource, *, exif_orientation: bool = True) -> Image:
     """Load an image.
 
     Args:
-        source: a path; an http(s) address; a Pillow image of any mode, its EXIF orientation is
-            applied; or an array:
+        source: a path; an http(s) address; the bytes of an image file, or an open binary file,
+            which is read from its position on; a Pillow image of any mode; or an array:
             (H, W, 3) BGR, (H, W, 4) BGRA, (H, W, 1) or (H, W) grey;
             uint8, uint16 (the upper eight bits are taken, as OpenCV does) or floats in [0, 1].
             Alpha is dropped, not composited: `load_image(path)` then equals `cv2.imread(path)`.
+        exif_orientation: whether files and Pillow images are rotated upright as their EXIF block
+            says; False for labels that were made on the stored pixels.
 
     Returns:
         (H, W, 3) uint8, BGR, contiguous, upright. An array that has this form already is not
@@ -50,14 +64,31 @@ def load_image(source: ImageSource) -> Image:
     if isinstance(source, PIL.Image.Image):
         if source.width == 0 or source.height == 0:
             raise InputError(f"the Pillow image is empty: {source.width} x {source.height} px")
-        return bgr_from_pillow(source, "the Pillow image")
+        return bgr_from_pillow(source, "the Pillow image", exif_orientation=exif_orientation)
+    data, name = _encoded(source)
+    return decode_image(data, name, exif_orientation=exif_orientation)
+
+
+def _encoded(source: object) -> tuple[bytes, str]:
+    """The bytes of an encoded image, and its name in messages.
+
+    Raises:
+        InputError: they cannot be read, or the source is no image.
+    """
     if isinstance(source, str) and is_url(source):
-        return decode_image(read_url(source), source)
+        return read_url(source), source.strip()
     if isinstance(source, str) and not source.strip():
         raise InputError("the path of the image is empty; give the name of an image file")
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
-        return decode_image(_read_file(path), str(path))
+        return read_file(path), str(path)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        size = source.nbytes if isinstance(source, memoryview) else len(source)
+        name = f"the image of {size} bytes"
+        check_size(size, name)
+        return bytes(source), name
+    if isinstance(source, ReadableFile):
+        return read_open_file(source), file_name(source)
     raise InputError(_explain_unusable(source))
 
 
@@ -84,26 +115,13 @@ def _check_shape(shape: tuple[int, ...]) -> None:
     if len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4)):
         return
     hint = ""
-    if len(shape) == 4:
+    if len(shape) == 1:
+        hint = "; for the bytes of an image file pass array.tobytes()"
+    elif len(shape) == 4:
         hint = "; for several images pass a list of arrays: list(images)"
     elif len(shape) == 3 and shape[0] in (1, 3, 4):
         hint = "; channels come last here: image.transpose(1, 2, 0)"
     raise InputError(f"the image has the shape {shape}; expected (H, W, 3), BGR{hint}")
-
-
-def _read_file(path: Path) -> bytes:
-    """The bytes of a file, read by Python so that any file name works on any system."""
-    try:
-        return path.expanduser().read_bytes()
-    except FileNotFoundError:
-        where = "" if path.is_absolute() else f" (looked in {Path.cwd()})"
-        raise InputError(f"there is no file {str(path)!r}{where}") from None
-    except (IsADirectoryError, PermissionError) as error:
-        if path.expanduser().is_dir():  # Windows says "permission denied" of a folder
-            raise InputError(f"{path} is a folder; give an image file, or its files") from None
-        raise InputError(f"{path} may not be read ({error.strerror}); check its rights") from None
-    except (OSError, ValueError, RuntimeError) as error:  # a NUL in the name; ~unknown user
-        raise InputError(f"{str(path)!r} cannot be read: {error}") from error
 
 
 def _explain_unusable(source: object) -> str:
@@ -115,8 +133,6 @@ def _explain_unusable(source: object) -> str:
         hint = (
             "; from a torch tensor: tensor.permute(1, 2, 0).cpu().numpy(), with the channels as BGR"
         )
-    elif isinstance(source, bytes):
-        hint = "; for an encoded file in memory: PIL.Image.open(io.BytesIO(data))"
     elif isinstance(source, (list, tuple)):
         hint = "; for one image as nested lists: numpy.array(rows, dtype=numpy.uint8)"
     return f"the image is a {kind}; {_EXPECTED}{hint}"

@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.sources.download import is_url
+from rtmpose3d.sources.reading import looked_in
 
 _ENDINGS = (
     "jpg jpeg jpe jfif png webp bmp dib tif tiff gif ppm pgm pnm jp2 j2k mpo tga avif heic heif"
@@ -48,7 +49,7 @@ def expand_inputs(inputs: Sequence[str], *, recursive: bool = False) -> list[Ima
     found: dict[str, ImageLocation] = {}
     for text in inputs:
         if is_url(text):
-            found.setdefault(text, text)
+            found.setdefault(text.strip(), text.strip())
             continue
         for path in _expand(text, recursive=recursive):
             found.setdefault(os.path.normcase(os.path.realpath(path)), path)
@@ -67,8 +68,7 @@ def _expand(text: str, *, recursive: bool) -> list[Path]:
         return [path]
     if glob.has_magic(text):
         return _images_matching(str(path), text, recursive=recursive)
-    where = "" if path.is_absolute() else f" (looked in {Path.cwd()})"
-    raise InputError(f"there is no file or folder {text!r}{where}")
+    raise InputError(f"there is no file or folder {text!r}{looked_in(path)}")
 
 
 def _images_in(folder: Path, *, recursive: bool) -> list[Path]:
