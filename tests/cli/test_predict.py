@@ -7,6 +7,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import PIL.Image
 import pytest
 
@@ -16,6 +17,8 @@ from rtmpose3d.errors import DownloadError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.pipeline import prefetch
 from rtmpose3d.sinks import FORMATS, load_result, load_results
+from rtmpose3d.weights import write_torch_file
+from rtmpose3d.zoo import MODELS
 
 
 def files(folder: Path) -> list[str]:
@@ -222,6 +225,10 @@ def test_an_image_without_boxes_in_the_file_fails_alone(cli, images, stand_in, t
         ("a.png --model rtmw3d", "did you mean 'rtmw3d-l'"),
         ("a.png --save json,jsonl --skip-existing", "--skip-existing needs a file for each image"),
         ("a.png --root-depth-m nan", "--root-depth-m must be above 0 m"),
+        ("a.png --model gone.pth", "--model: there is no file gone.pth"),
+        ("a.png --model plain.pth", "give both: --model NAME --pose-checkpoint plain.pth"),
+        ("a.png --model text.pth", "text.pth (7 bytes) is"),
+        ("a.png --model x.pth --pose-checkpoint y.pth", "--model names a file, and so does"),
         ("a.png --pose-checkpoint gone.pth", "--pose-checkpoint: there is no file gone.pth"),
         ("a.png --boxes 1,2,3", "is no box; expected x1, y1, x2, y2"),
         ("a.png --boxes 10,20,5,30", "is empty"),
@@ -247,6 +254,8 @@ def test_wrong_usage_is_one_line_and_exit_code_2(cli, images, stand_in, tmp_path
     (tmp_path / "rows.csv").write_text("1,2,3,4\na.png,1,2\n")
     for name in ("x.jpg", "x_pose.jpg"):
         (tmp_path / name).touch()
+    write_torch_file(tmp_path / "plain.pth", {"a": np.zeros(3, np.float32)}, {})
+    (tmp_path / "text.pth").write_text("no file")
     done = cli("predict", *arguments.split())
     assert done.exit_code == 2
     assert words in done.output
@@ -442,3 +451,22 @@ def test_the_home_folder_is_understood_in_output_paths(
     assert cli("predict", "a.png", "--out", "~/results").exit_code == 0
     assert files(tmp_path / "home" / "results") == ["a.json", "a_pose.jpg"]
     assert not (tmp_path / "~").exists()
+
+
+def test_a_weights_file_that_names_its_model_is_a_model(cli, images, stand_in, tmp_path):
+    images(a=1)
+    weights = {"a": np.zeros(3, np.float32)}
+    write_torch_file(tmp_path / "best.pth", weights, {"meta": {"model": "rtmw3d-x"}})
+    for file, name in (("best.pth", "rtmw3d-x"), (MODELS["rtmw3d-n"].file.path, "rtmw3d-n")):
+        done = cli("predict", "a.png", "--model", file)
+        assert done.exit_code == 0, done.output
+        assert (stand_in.choice.model, stand_in.choice.pose_checkpoint) == (name, Path(file))
+
+
+def test_detector_none_is_for_given_boxes(cli, images, stand_in):
+    images(a=1)
+    done = cli("predict", "a.png", "--detector", "none", "--boxes", "1,2,30,40")
+    assert done.exit_code == 0, done.output
+    done = cli("predict", "a.png", "--detector", "none")
+    assert done.exit_code == 2
+    assert "--detector none needs --boxes" in done.output

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Axes, Camera
@@ -20,13 +21,17 @@ if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
 
+CameraLike: TypeAlias = "Camera | float | NDArray[np.floating]"
+"""A camera, a field of view over the longer side in degrees, or a 3x3 matrix K in pixels."""
+
+
 class CallOptions(TypedDict, total=False):
     """Keyword arguments of `RTMPose3D.__call__`, which describes them."""
 
     bbox_thr: float | None
     single_person: bool
     boxes: ArrayLike | Sequence[ArrayLike | None] | None
-    camera: Camera | Sequence[Camera] | None
+    camera: CameraLike | Sequence[CameraLike | None] | None
     root_depth_m: float | FloatArray | None
     height_m: float | FloatArray | None
     axes: Axes
@@ -40,29 +45,70 @@ def is_batch(
 
 
 def load_frames(
-    images: Sequence[ImageSource], camera: Camera | Sequence[Camera] | None
+    images: Sequence[ImageSource],
+    camera: CameraLike | Sequence[CameraLike | None] | None,
 ) -> list[Frame]:
     """Load images as frames.
 
     Args:
         images: files, addresses, arrays or Pillow images.
-        camera: one for all images, one for each, or None where it is unknown.
+        camera: one for all images, one for each, or None where it is unknown: a `Camera`, a field
+            of view in degrees or a 3x3 matrix.
 
     Raises:
         InputError: an unusable image, another number of cameras than images, or a camera for
             another image size.
     """
     pixels = [load_image(image) for image in images]
-    if camera is None or isinstance(camera, Camera):
-        cameras: list[Camera | None] = [camera] * len(images)
+    if _is_one_camera(camera):
+        cameras: Sequence[object] = [camera] * len(images)
     else:
+        assert isinstance(camera, (list, tuple, np.ndarray))
         cameras = [*camera]
     if len(cameras) != len(images):
         raise InputError(f"camera: {len(cameras)} cameras for {len(images)} images")
     return [
-        Frame(image=image, camera=camera, source=source_path(source))
+        Frame(
+            image=image,
+            camera=_camera(camera, (image.shape[1], image.shape[0])),
+            source=source_path(source),
+        )
         for image, camera, source in zip(pixels, cameras, images, strict=True)
     ]
+
+
+def _is_one_camera(camera: object) -> bool:
+    """Whether a value is for all images, rather than a list with one for each."""
+    if isinstance(camera, (list, tuple)):
+        return _is_matrix(camera)
+    return not isinstance(camera, np.ndarray) or camera.ndim < 3
+
+
+def _is_matrix(rows: Sequence[object]) -> bool:
+    return len(rows) == 3 and all(
+        isinstance(row, (list, tuple)) or (isinstance(row, np.ndarray) and row.ndim == 1)
+        for row in rows
+    )
+
+
+def _camera(camera: object, size_wh: tuple[int, int]) -> Camera | None:
+    """A camera from one, from a field of view in degrees or from a matrix.
+
+    Raises:
+        InputError: none of these.
+    """
+    if camera is None or isinstance(camera, Camera):
+        return camera
+    width, height = size_wh
+    if isinstance(camera, Real) and not isinstance(camera, bool):
+        return Camera.from_fov(width=width, height=height, fov_deg=float(camera))
+    if isinstance(camera, (np.ndarray, list, tuple)):
+        return Camera.from_matrix(camera, width=width, height=height)
+    hint = "; for EXIF: Camera.from_exif(image, width=..., height=...)" if camera == "exif" else ""
+    raise InputError(
+        "camera must be a rtmpose3d.Camera, the field of view over the longer side in degrees, or "
+        f"a 3x3 matrix K in pixels, got {camera!r}{hint}"
+    )
 
 
 def source_path(source: ImageSource) -> Path | None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+import os
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import ClassVar, get_args, get_type_hints
 
+from rtmpose3d.api.weights_names import explain_no_model, find_file_model, find_folder_model
 from rtmpose3d.errors import InputError, UnknownNameError, WeightsError
 from rtmpose3d.runtime import RuntimeOptions
 from rtmpose3d.runtime.options import AUTO
 from rtmpose3d.sources import is_url
-from rtmpose3d.structures.atomic import atomic_write, make_directory
+from rtmpose3d.structures.atomic import atomic_write, expand_home, make_directory
 from rtmpose3d.untrusted import brief, read_json, reading
-from rtmpose3d.zoo import resolve_detector, resolve_pose
+from rtmpose3d.zoo import PoseSpec, resolve, resolve_detector, resolve_pose
 
 CONFIG_FILE = "config.json"
 MODELS_BY_SIZE = {"n": "rtmw3d-n", "l": "rtmw3d-l", "x": "rtmw3d-x"}
+SIZELESS_NAMES = ("rbarac/rtmpose3d", "rtmpose3d")  # names of the RTMPose3D package for all sizes
 
 
 @dataclass(frozen=True)
@@ -121,30 +124,78 @@ class RTMPose3DConfig(RuntimeOptions):
         """The configuration of a saved folder, of a model's name, or of a hub name.
 
         Args:
-            pretrained_model_name_or_path: folder with a config.json or with published checkpoint
-                files, or a name such as "rbarac/rtmpose3d" or "rtmw-x".
+            pretrained_model_name_or_path: folder with a config.json or with the published file of
+                one pose model; a weights file that names its model; or a name such as
+                "rbarac/rtmpose3d" or "rtmw-x".
             changes: fields to set; None leaves a field as it is.
 
         Raises:
-            UnknownNameError: neither a folder nor a known name; or an unknown field.
-            WeightsError: the folder's config.json cannot be read.
+            UnknownNameError: neither a folder nor a file nor a known name; or an unknown field.
+            InputError: no name, a weights file that does not name its model, or settings that
+                contradict each other.
+            WeightsError: the folder's config.json cannot be read, or it has neither that nor
+                published weights.
         """
         known = {field.name for field in fields(cls)}
         for name in changes:
             if name not in known:
                 raise UnknownNameError("setting", name, sorted(known))
         given = {name: value for name, value in changes.items() if value is not None}
-        if "model_size" in given:
-            given.setdefault("model", _model_by_size(str(given["model_size"])))
-        elif "model" in given:
+        if "model" in given and "model_size" not in given:
             given["model_size"] = ""
-        folder = Path(pretrained_model_name_or_path)
-        if folder.is_dir():
-            if not (folder / CONFIG_FILE).exists():  # a folder of published files
-                return cls(**{"cache_dir": str(folder), **given})  # type: ignore[arg-type]
-            return cls(**{**_read_settings(folder, set(given)), **given})  # type: ignore[arg-type]
-        name = str(pretrained_model_name_or_path)
+        name = _checked_name(pretrained_model_name_or_path)
+        path = expand_home(name)
+        if path.is_dir():
+            if (path / CONFIG_FILE).exists():
+                return cls(**{**_read_settings(path, set(given)), **given})  # type: ignore[arg-type]
+            config = cls(**{"cache_dir": str(path), **given})  # type: ignore[arg-type]
+            asked = config.model if {"model", "model_size"} & set(given) else None
+            return replace(config, model=find_folder_model(path, asked), model_size="")
+        if path.is_file():
+            return cls(**{**_file_settings(path), **given})  # type: ignore[arg-type]
+        if name.strip().lower() in SIZELESS_NAMES and "model_size" in given:
+            return cls(**given)  # type: ignore[arg-type]
+        error = explain_no_model(name)
+        if error is not None:
+            raise error
         return cls(**{"model": name, **given})  # type: ignore[arg-type]
+
+
+def _checked_name(name: object) -> str:
+    """The name or path of a model as text.
+
+    Raises:
+        InputError: neither text nor a path, or empty.
+    """
+    if not isinstance(name, (str, os.PathLike)):
+        raise InputError(
+            f"expected the name of a model, such as 'rtmw3d-l', or a folder, got {name!r}"
+        )
+    text = os.fspath(name)
+    if not isinstance(text, str) or not text.strip():
+        raise InputError(f"the name of the model is empty ({text!r}); give one such as 'rtmw3d-l'")
+    return text
+
+
+def _file_settings(file: Path) -> dict[str, str]:
+    """Model and checkpoint of a weights file.
+
+    Raises:
+        InputError: the file does not name its model, or it is that of a detector.
+        WeightsError: the file is no checkpoint.
+    """
+    model = find_file_model(file)
+    if model is None:
+        raise InputError(
+            f"{file} is a weights file that does not say of which model; name the model and pass "
+            f"the file: from_pretrained('rtmw3d-l', pose_checkpoint={str(file)!r})"
+        )
+    if not isinstance(resolve(model), PoseSpec):
+        raise InputError(
+            f"{file} holds the weights of the detector {model}; name a pose model and pass the "
+            f"file: from_pretrained('rtmw3d-l', detector_checkpoint={str(file)!r})"
+        )
+    return {"model": model, "pose_checkpoint": str(file)}
 
 
 def _read_settings(folder: Path, given: set[str]) -> dict[str, object]:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from rtmpose3d.api.arguments import (
     CallOptions,
+    CameraLike,
     check_people,
     is_batch,
     load_frames,
@@ -23,7 +24,7 @@ from rtmpose3d.api.checkpoints import checkpoint_path, copy_checkpoint
 from rtmpose3d.api.config import RTMPose3DConfig
 from rtmpose3d.api.opening import open_estimator
 from rtmpose3d.errors import InputError, import_extra
-from rtmpose3d.geometry import Axes, Camera
+from rtmpose3d.geometry import Axes
 from rtmpose3d.pipeline import PoseOptions
 from rtmpose3d.runtime import RuntimeOptions
 from rtmpose3d.sources import ImageSource
@@ -42,7 +43,8 @@ Tensors: TypeAlias = "dict[str, torch.Tensor]"
 class RTMPose3D:
     """Whole-body pose estimation; `from_pretrained` loads a model.
 
-    It can be pickled: the copy opens its checkpoints again.
+    `RTMPose3D(name)` is short for `RTMPose3D.from_pretrained(name)` without further options. A
+    model can be pickled: the copy opens its checkpoints again.
 
     Example:
         >>> model = RTMPose3D.from_pretrained("rbarac/rtmpose3d")
@@ -54,7 +56,9 @@ class RTMPose3D:
         config: model, detector, checkpoints, runtime.
     """
 
-    def __init__(self, config: RTMPose3DConfig) -> None:
+    def __init__(self, config: RTMPose3DConfig | str | Path) -> None:
+        if not isinstance(config, RTMPose3DConfig):
+            config = RTMPose3DConfig.from_pretrained(config)
         self.config = config
         self._estimator = open_estimator(config)
 
@@ -82,14 +86,17 @@ class RTMPose3D:
 
         Args:
             pretrained_model_name_or_path: a model's name (`rtmpose3d models` lists them), a hub
-                name, or a folder that `save_pretrained` made or that holds published files.
+                name, a folder that `save_pretrained` made or that holds the published file of one
+                model, or a weights file that names its model: a published one, one of
+                `rtmpose3d train`, or an exported .onnx file.
             device: "auto" (default), "cpu", "cuda", "cuda:N" or "mps".
             backend: "auto" (default: ONNX Runtime where it has the device), or the name of a
                 backend such as "torch".
             precision: precision of the arithmetic, "fp32" by default.
             threads: number of CPU threads; default: one per core.
             runtime: these four options in one object; those given separately take precedence.
-            model_size: "n", "l" or "x", for rtmw3d-n, rtmw3d-l and rtmw3d-x.
+            model_size: "n", "l" or "x", for rtmw3d-n, rtmw3d-l and rtmw3d-x; must not contradict
+                the name.
             pose_checkpoint: weights to use instead of the published ones: a .pth, .safetensors or
                 .onnx file, or an address.
             detector_checkpoint: the same for the detector.
@@ -161,7 +168,7 @@ class RTMPose3D:
         return_tensors: Literal["np", "pt"] = "np",
         *,
         boxes: ArrayLike | Sequence[ArrayLike | None] | None = None,
-        camera: Camera | Sequence[Camera] | None = None,
+        camera: CameraLike | Sequence[CameraLike | None] | None = None,
         root_depth_m: float | FloatArray | None = None,
         height_m: float | FloatArray | None = None,
         axes: Axes = "z-up",
@@ -177,8 +184,9 @@ class RTMPose3D:
                 tensors with the same keys, on the model's device.
             boxes: (N, 4) x1, y1, x2, y2 in pixels of the image, instead of detecting; for a list
                 of images a list of them, None where people are to be detected.
-            camera: of the image; default: 55 degrees of view over its longer side. For a list of
-                images one for all, or a list.
+            camera: of the image: a `Camera`, a field of view over the longer side in degrees, or
+                a 3x3 matrix K in pixels; default: 55 degrees. For a list of images one for all, or
+                a list with None where it is unknown.
             root_depth_m: distance of the people's hips along the optical axis, if known: one
                 number, or one per person. Otherwise solved from bone lengths.
             height_m: the people's statures, if known; makes the solved depth more accurate.
@@ -195,7 +203,7 @@ class RTMPose3D:
             BackendError: the runtime failed.
             MissingDependencyError: tensors are requested, but torch is not installed.
         """
-        if return_tensors not in ("np", "pt"):
+        if not isinstance(return_tensors, str) or return_tensors not in ("np", "pt"):
             raise InputError(f"return_tensors must be 'np' or 'pt', got {return_tensors!r}")
         options = PoseOptions(
             bbox_thr=self.config.bbox_thr if bbox_thr is None else bbox_thr,

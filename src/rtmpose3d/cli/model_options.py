@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rtmpose3d.cli.options import Choices
-from rtmpose3d.errors import DownloadError, InputError
+from rtmpose3d.errors import DownloadError, InputError, WeightsError
 from rtmpose3d.runtime import BACKENDS, RuntimeOptions
 from rtmpose3d.runtime.options import AUTO, PRECISIONS
 from rtmpose3d.zoo import OFFLINE_MODEL, PoseSpec, resolve_detector, resolve_pose
@@ -28,7 +28,8 @@ class ModelOptions:
 
     Raises:
         UnknownNameError: no such model, detector or device.
-        InputError: two checkpoints for the detector, or a checkpoint that does not exist.
+        InputError: two checkpoints for one network, or a checkpoint that does not exist.
+        WeightsError: --model names a file that is no checkpoint.
     """
 
     model: Annotated[
@@ -36,7 +37,8 @@ class ModelOptions:
         typer.Option(
             "--model",
             "-m",
-            help="Pose model; see `rtmpose3d models`. rtmw3d-n comes with the package.",
+            help="Pose model; see `rtmpose3d models`. rtmw3d-n comes with the package. Or a "
+            "weights file that names its model: exported, or of `rtmpose3d train`.",
             rich_help_panel=_MODEL,
         ),
     ] = "rtmw3d-l"
@@ -112,6 +114,8 @@ class ModelOptions:
         if self.detector is not None and self.detector.strip().lower() == "none":
             object.__setattr__(self, "detector", None)
         self._runtime()
+        if _is_checkpoint(self.model):
+            self._take_model_file(Path(self.model).expanduser())
         if self.detector_file is not None and self.detector_checkpoint is not None:
             raise InputError("--detector names a file, and so does --detector-checkpoint; give one")
         _ = self.pose_spec, self.detector_name
@@ -170,6 +174,32 @@ class ModelOptions:
             )
         except DownloadError as error:
             raise DownloadError(f"{error} (--model {OFFLINE_MODEL})") from error
+        except WeightsError as error:  # the library names its own argument
+            text = str(error).replace("pose_checkpoint=FILE", "--pose-checkpoint FILE")
+            raise WeightsError(text) from error
+
+    def _take_model_file(self, file: Path) -> None:
+        """Take model and weights from a file that --model names.
+
+        Raises:
+            InputError: there is no such file, it does not name its model, or --pose-checkpoint
+                names another one.
+            WeightsError: it is no weights file.
+        """
+        from rtmpose3d.api.weights_names import find_file_model
+
+        if self.pose_checkpoint is not None:
+            raise InputError("--model names a file, and so does --pose-checkpoint; give one")
+        if not file.is_file():
+            raise InputError(f"--model: there is no file {file}")
+        name = find_file_model(file)
+        if name is None:
+            raise InputError(
+                f"--model: {file} does not say of which model it is; give both: "
+                f"--model NAME --pose-checkpoint {file}"
+            )
+        object.__setattr__(self, "model", name)
+        object.__setattr__(self, "pose_checkpoint", file)
 
     def _runtime(self) -> RuntimeOptions:
         return RuntimeOptions(

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from rtmpose3d.errors import InputError
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
 DEFAULT_FOV_DEG = 55.0  # over the longer side; a common phone's main camera has 60 to 70
+_MAX_SKEW = 1e-3  # of fx: calibrations with a free skew find such values for rectangular pixels
 MIN_DEPTH_M = 0.05  # nearer than this nothing is visible; keeps lifted points before the camera
 
 _FULL_FRAME_DIAGONAL_MM = 43.2666  # 36 x 24 mm; CIPA DCG-001 compares focal lengths by diagonals
@@ -80,13 +81,43 @@ class Camera:
         Raises:
             InputError: an impossible angle or size.
         """
-        if not 0 < fov_deg < 180:
+        if not isinstance(fov_deg, (int, float, np.integer, np.floating)) or not 0 < fov_deg < 180:
             raise InputError(
                 f"fov_deg is the angle over the image's longer side and must lie between 0 and "
                 f"180 degrees, got {fov_deg!r}"
             )
         focal = max(width, height) / 2 / math.tan(math.radians(fov_deg) / 2)
         return cls._square(focal, width, height)
+
+    @classmethod
+    def from_matrix(cls, matrix: ArrayLike, *, width: int, height: int) -> Camera:
+        """The camera of OpenCV's matrix K = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]].
+
+        Args:
+            matrix: (3, 3) px, as calibration gives it, of an undistorted image of this size.
+            width: of the image, px.
+            height: of the image, px.
+
+        Raises:
+            InputError: another shape or form, or a skew between the axes.
+        """
+        try:
+            k = np.asarray(matrix, np.float64)
+        except (TypeError, ValueError):
+            raise InputError(f"camera: no matrix of numbers: {matrix!r}") from None
+        if k.shape != (3, 3) or not np.isfinite(k).all():
+            raise InputError(
+                "camera: expected a finite 3x3 matrix [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] in "
+                f"pixels, got shape {k.shape}"
+            )
+        if not np.array_equal(k[2], (0, 0, 1)):
+            hint = ", which looks transposed" if np.array_equal(k[:, 2], (0, 0, 1)) else ""
+            raise InputError(
+                f"camera: the last row of the matrix must be 0, 0, 1; got {k.tolist()}{hint}"
+            )
+        if k[1, 0] != 0 or abs(k[0, 1]) > _MAX_SKEW * abs(k[0, 0]):
+            raise InputError(f"camera: a matrix with skew is not supported, got {k.tolist()}")
+        return cls(fx=k[0, 0], fy=k[1, 1], cx=k[0, 2], cy=k[1, 2], width=width, height=height)
 
     @classmethod
     def from_exif(

@@ -17,6 +17,7 @@ from rtmpose3d.pipeline.lift import lift_people
 from rtmpose3d.pipeline.pose import Poses, estimate_poses
 from rtmpose3d.runtime import DetectorSession, PoseSession
 from rtmpose3d.structures import Detections, FloatArray, Frame, PoseResult
+from rtmpose3d.structures.field_types import check_field_types
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,7 +32,8 @@ class PoseOptions:
         axes: frame of `PoseResult.keypoints_3d`.
 
     Raises:
-        InputError: a threshold outside [0, 1], or a stature that no person has.
+        InputError: a value of another type, a threshold outside [0, 1], or a stature that no
+            person has.
         UnknownNameError: unknown axes.
     """
 
@@ -42,6 +44,7 @@ class PoseOptions:
     axes: Axes = "z-up"
 
     def __post_init__(self) -> None:
+        check_field_types(self)
         if not 0 <= self.bbox_thr <= 1:
             raise InputError(f"bbox_thr must be between 0 and 1, got {self.bbox_thr!r}")
         if self.axes not in AXES:

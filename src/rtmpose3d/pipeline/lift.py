@@ -74,7 +74,10 @@ def expand_per_person(name: str, value: float | FloatArray, people: int) -> Floa
     Raises:
         InputError: not a positive finite number, or another count.
     """
-    array = np.asarray(value, dtype=np.float64)
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be metres, got {value!r}") from None
     if array.shape not in ((), (1,), (people,)):
         raise InputError(
             f"{name} must be one number or one per person ({people} here), got shape {array.shape}"

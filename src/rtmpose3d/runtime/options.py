@@ -8,8 +8,10 @@ from pathlib import Path
 from rtmpose3d.errors import BackendError, InputError, MissingDependencyError, UnknownNameError
 from rtmpose3d.runtime.backends import BACKENDS, Backend
 from rtmpose3d.runtime.devices import Device, parse_device
+from rtmpose3d.structures.field_types import check_field_types
 
 AUTO = "auto"
+PATH_FIELDS = ("cache_dir", "detector_checkpoint", "pose_checkpoint")  # of RTMPose3DConfig
 PRECISIONS: tuple[str, ...] = tuple(
     dict.fromkeys(name for backend in BACKENDS.values() for name in backend.precisions)
 )
@@ -38,6 +40,8 @@ class RuntimeOptions:
     threads: int | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "device", str(self.device))  # torch.device is one, too
+        check_field_types(self, paths=PATH_FIELDS)
         if self.backend != AUTO and self.backend not in BACKENDS:
             raise UnknownNameError("backend", self.backend, (AUTO, *BACKENDS))
         parse_device(self.device)

@@ -87,6 +87,11 @@ def check_image_size(image: Image, result: PoseResult) -> Image:
     Raises:
         InputError: it is not (H, W, 3) uint8, or of another size than the poses are in.
     """
+    if not isinstance(image, np.ndarray):
+        raise InputError(
+            f"image must be an array (H, W, 3) uint8 BGR, got {type(image).__name__}; "
+            'from a Pillow image: numpy.asarray(image.convert("RGB"))[..., ::-1]'
+        )
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise InputError(
             f"image must be (H, W, 3) uint8 BGR, got shape {image.shape} of {image.dtype}"

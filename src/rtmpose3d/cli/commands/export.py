@@ -9,7 +9,9 @@ import typer
 
 from rtmpose3d.cli.options import expand_options
 from rtmpose3d.cli.terminal import DebugOption, reports_errors
+from rtmpose3d.errors import InputError
 from rtmpose3d.export.layouts import OPSET, Layout
+from rtmpose3d.structures.atomic import make_directory
 
 
 @reports_errors
@@ -26,7 +28,9 @@ def export(
     ],
     checkpoint: Annotated[
         Path | None,
-        typer.Option("--checkpoint", help="Weights file instead of the published one."),
+        typer.Option(
+            "--checkpoint", "--pose-checkpoint", help="Weights file instead of the published one."
+        ),
     ] = None,
     layout: Annotated[
         Layout,
@@ -49,8 +53,11 @@ def export(
     from rtmpose3d.zoo import resolve
 
     resolve(model)  # a wrong name is reported before torch is imported
+    if checkpoint is not None and not checkpoint.is_file():
+        raise InputError(f"--checkpoint: there is no file {checkpoint}")
     from rtmpose3d.export import export_onnx
 
+    make_directory(out.parent)
     report = export_onnx(
         model, out, checkpoint=checkpoint, layout=layout, opset=opset, cache_dir=cache_dir
     )

@@ -57,6 +57,8 @@ def predict(
     from rtmpose3d.pipeline import predict_batches
 
     formats = output.formats
+    if model.detector is None and options.boxes is None:
+        raise InputError("--detector none needs --boxes")
     listed, failures = list_inputs(inputs, recursive=output.recursive)
     used, results = without_folder(listed, output.out)
     if results:
