@@ -22,8 +22,6 @@ from rtmpose3d.geometry.crop import (
 
 RECORDED = Path(__file__).resolve().parents[1] / "fixtures" / "geometry" / "topdown_affine.npz"
 SIZES = [(288, 384), (192, 256)]
-# OpenCV 4.11 to 4.14 warp alike to the bit; 5.0 differs by up to 6 grey levels in some pixels.
-SAME_WARP = cv2.__version__.startswith("4.")
 
 
 def _load(path):
@@ -35,14 +33,6 @@ def _image(height, width, seed=0):
     """Smooth, coloured and nowhere symmetric."""
     random = np.random.default_rng(seed).integers(0, 256, (height // 8 + 2, width // 8 + 2, 3))
     return cv2.resize(random.astype(np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
-
-
-def _assert_same_image(ours, recorded):
-    difference = np.abs(ours.astype(int) - recorded)
-    if SAME_WARP:
-        assert difference.max() == 0
-    assert difference.mean() < 0.5
-    assert difference.max() <= 8
 
 
 # -- the reference's numbers -------------------------------------------------------------------
@@ -77,7 +67,7 @@ def test_warped_images_equal_the_recorded_ones(shared, name, box, rotation_deg, 
     image = cv2.imread(str(shared / "samples" / "coco" / "000000000785.jpg"))
     center, scale = center_scale_from_boxes(recorded["boxes"], size_wh)
     matrix = crop_from_image(center, scale, size_wh, rotation_deg)[box]
-    _assert_same_image(warp_crop(image, matrix, size_wh), recorded[name])
+    np.testing.assert_array_equal(warp_crop(image, matrix, size_wh), recorded[name])
 
 
 @pytest.mark.parametrize("image_id", ["785", "40083"])
@@ -93,7 +83,7 @@ def test_recorded_crops_of_all_boxes_are_reproduced(shared, image_id, crops, res
     boxes = _load(folder / f"{results}.npz")[f"{image_id}.bboxes"]
     image = cv2.imread(str(shared / "samples" / "coco" / f"{int(image_id):012d}.jpg"))
     pixels, _ = crop_people(image, boxes, size_wh)
-    _assert_same_image(pixels, _load(folder / f"{crops}.npz")[f"{image_id}.crops"])
+    np.testing.assert_array_equal(pixels, _load(folder / f"{crops}.npz")[f"{image_id}.crops"])
 
 
 @pytest.mark.parametrize("image_id", ["785", "40083"])
@@ -167,16 +157,6 @@ def test_a_batch_of_people_equals_each_alone():
         np.testing.assert_array_equal(matrices[i], matrix[0])
 
 
-def test_the_warp_lands_in_the_batch_as_opencv_returns_it():
-    image = _image(480, 640)
-    boxes = check_boxes([[30, 50, 200, 400], [310, 20, 500, 300]])
-    matrices = crop_from_image(*center_scale_from_boxes(boxes, (192, 256)), (192, 256))
-    pixels, _ = crop_people(image, boxes, (192, 256))
-    for crop, matrix in zip(pixels, matrices, strict=True):
-        plain = cv2.warpAffine(image, matrix, (192, 256), flags=cv2.INTER_LINEAR)
-        np.testing.assert_array_equal(crop, plain)
-
-
 def test_an_image_that_is_a_view_gives_the_same_crops():
     image = _image(300, 500)
     flipped = image[:, ::-1]
@@ -239,6 +219,7 @@ def test_an_image_wider_than_opencv_can_warp_gives_the_same_crop():
     shift = np.array([36_000, 0, 36_000, 0])
     a, _ = crop_people(ordinary, box, (192, 256))
     b, matrix = crop_people(wide, box + shift, (192, 256))
+    # float32 boxes and matrices are coarser at 37,000 px
     assert np.abs(a.astype(int) - b).mean() < 0.5
     assert matrix[0, 0, 2] > 37_000
 
@@ -319,5 +300,6 @@ def test_what_is_no_image_is_an_error(image):
 
 
 def test_a_matrix_that_cannot_be_inverted_is_an_error():
-    with pytest.raises(InputError, match="invertible"):
-        warp_crop(_image(40, 60), np.zeros((2, 3)), (192, 256))
+    for matrix in (np.zeros((2, 3)), [[1e-9, 0, 5], [0, 1e-9, 5]], [[1, 0, np.nan], [0, 1, 0]]):
+        with pytest.raises(InputError, match="invertible"):
+            warp_crop(_image(40, 60), matrix, (192, 256))

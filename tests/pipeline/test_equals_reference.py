@@ -1,7 +1,7 @@
 """The pipeline against the reference's recordings, in ONNX Runtime and in torch alike.
 
-Pose from the recorded crops (random weights amplify small differences between OpenCV versions in
-the crops' pixels), detection from the recorded letterboxed images and from the image files.
+Pose from the recorded crops and from the image files, detection from the recorded letterboxed
+images and from the image files.
 Keypoints are compared wherever the two highest logits are more than 5e-4 apart.
 """
 
@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-import cv2
 import numpy as np
 import pytest
 
@@ -127,10 +126,6 @@ def test_keypoints_in_2d_and_3d_equal_the_recording(
     )
 
 
-@pytest.mark.skipif(
-    int(cv2.__version__.split(".")[0]) >= 5,
-    reason="the recording was made with OpenCV 4.11, whose warp OpenCV 5 does not repeat",
-)
 @pytest.mark.parametrize("image", IMAGES)
 def test_keypoints_from_the_image_file_equal_the_recording(
     image: str, golden: Path, shared: Path, pose_session

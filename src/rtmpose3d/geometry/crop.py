@@ -7,21 +7,18 @@ builds of three points (not UDP). Inference and training use these same function
 
 from __future__ import annotations
 
-import math
-
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rtmpose3d.errors import InputError
+from rtmpose3d.geometry.warp import warp_into
 
 PADDING = 1.25  # mmpose, GetBBoxCenterScale: every published pose model
 MAX_COORDINATE_PX = 500_000  # OpenCV's fixed-point coordinates overflow at about 2,000,000
 MIN_PERSON_SIDE_PX = 1.0  # of a box that somebody gives or annotates; smaller ones are mistakes
 MIN_SIDE_PX = 0.1  # below it float32 corners of a box in a large image coincide
-_MAX_SOURCE_PX = 32_766  # cv2.warpAffine wants every side below SHRT_MAX
-_REDUCED_SOURCE_PX = 4_096
-_MARGIN_PX = 2  # neighbours that bilinear sampling reads, and rounding
+MIN_DETERMINANT = 1e-12  # of a crop's matrix: a crop pixel shows 1,000,000 px of the image
 
 
 def check_boxes(boxes_xyxy: ArrayLike) -> NDArray[np.float32]:
@@ -196,7 +193,7 @@ def crop_people(
     pixels = np.empty((len(boxes), height, width, 3), np.uint8)
     image = np.ascontiguousarray(image)  # once, not in every call of OpenCV
     for matrix, crop in zip(crop_from_image(center, scale, input_size_wh), pixels, strict=True):
-        _warp_into(image, matrix, crop)
+        warp_into(image, matrix, crop)
     return pixels, image_from_crop(center, scale, input_size_wh)
 
 
@@ -218,11 +215,15 @@ def warp_crop(
     """
     _check_image(image)
     matrix = np.asarray(matrix, np.float64)
-    if matrix.shape != (2, 3) or not abs(np.linalg.det(matrix[:, :2])) > 0:
+    if (
+        matrix.shape != (2, 3)
+        or not np.isfinite(matrix).all()
+        or abs(np.linalg.det(matrix[:, :2])) < MIN_DETERMINANT
+    ):
         raise InputError(f"matrix must be an invertible (2, 3) affine map, got {matrix.tolist()}")
     width, height = input_size_wh
     crop = np.empty((height, width, 3), np.uint8)
-    _warp_into(image, matrix, crop)
+    warp_into(image, matrix, crop)
     return crop
 
 
@@ -236,43 +237,3 @@ def _check_image(image: NDArray[np.uint8]) -> None:
     ):
         got = f"{image.shape} {image.dtype}" if isinstance(image, np.ndarray) else type(image)
         raise InputError(f"image must be a non-empty (H, W, 3) uint8 array, got {got}")
-
-
-def _warp_into(
-    image: NDArray[np.uint8], matrix: NDArray[np.float64], crop: NDArray[np.uint8]
-) -> None:
-    """Warp a crop into its slot of the batch."""
-    height, width = crop.shape[:2]
-    if max(image.shape[:2]) > _MAX_SOURCE_PX:
-        image, matrix = _source_region(image, matrix, (width, height))
-        if image.size == 0:
-            crop[...] = 0
-            return
-    warped = cv2.warpAffine(image, matrix, (width, height), dst=crop, flags=cv2.INTER_LINEAR)
-    if not np.shares_memory(warped, crop):
-        crop[...] = warped
-
-
-def _source_region(
-    image: NDArray[np.uint8], matrix: NDArray[np.float64], size_wh: tuple[int, int]
-) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The part of a very large image that a crop shows, and the matrix from that part."""
-    width, height = size_wh
-    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float64)
-    back = np.linalg.inv(matrix[:, :2])
-    in_image = (corners - matrix[:, 2]) @ back.T
-    limit = image.shape[1], image.shape[0]
-    x1, y1 = (max(0, math.floor(low) - _MARGIN_PX) for low in in_image.min(axis=0))
-    x2, y2 = (
-        min(side, math.ceil(high) + _MARGIN_PX + 1)
-        for high, side in zip(in_image.max(axis=0), limit, strict=True)
-    )
-    region = image[y1 : max(y1, y2), x1 : max(x1, x2)]
-    matrix = matrix.copy()
-    matrix[:, 2] += matrix[:, :2] @ np.array([x1, y1])
-    longest = max(region.shape[:2])
-    if longest > _MAX_SOURCE_PX:  # far more source pixels than crop pixels: subsample
-        step = math.ceil(longest / _REDUCED_SOURCE_PX)
-        region = region[::step, ::step]
-        matrix[:, :2] *= step
-    return np.ascontiguousarray(region), matrix
