@@ -89,7 +89,7 @@ def test_a_crop_of_more_than_8192_px_equals_opencv_4() -> None:
     np.testing.assert_array_equal(warped_by_tables(image, matrix, (25, 31)), expected)
 
 
-def test_an_image_beside_the_crop_leaves_it_black() -> None:
+def test_a_crop_outside_the_image_is_black() -> None:
     for box in ([5000, 100, 5100, 400], [-400_000, -400_000, -399_000, -399_000]):
         assert not warped_by_tables(noise(30, 50), matrix_of(box, (24, 32)), (24, 32)).any()
 

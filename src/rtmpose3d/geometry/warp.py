@@ -87,7 +87,7 @@ def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 def _summands(
     inverse: NDArray[np.float64], source: _Source, size_wh: tuple[int, int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What column and row of a pixel of the crop add to its coordinates x and y in the source.
+    """Summands of the coordinates x and y in the source, one for each column and row of the crop.
 
     Returns:
         (2, w) and (2, h), pixels of `source.pixels`.
