@@ -46,8 +46,8 @@ def test_the_list_names_every_dataset_with_its_page():
     assert all(row["licence"] and row["splits"] for row in rows)
 
 
-def test_the_paper_s_seventeen_datasets_three_to_evaluate_on_and_rendered_people_are_listed():
-    assert len(DATASETS) == 17 + 3 + 1
+def test_the_paper_s_datasets_three_to_evaluate_on_rendered_people_and_own_ones_are_listed():
+    assert len(DATASETS) == 17 + 3 + 2
     assert {name for name, spec in DATASETS.items() if spec.has_3d} == {
         *("interhand2.6m", "h3wb", "ubody3d", "dna-rendering", "h36m", "mpi-inf-3dhp", "rendered")
     }
@@ -84,7 +84,7 @@ def test_without_a_split_all_existing_splits_are_checked(synthetic):
         (["nothing", "."], "unknown dataset 'nothing'"),
         (["wflw", "."], "there is no annotation file"),
         (["wflw", ".", "--split", "x"], "unknown split of wflw 'x'"),
-        (["wflw", ".", "--images", "some"], "expected a number of images, or all"),
+        (["wflw", ".", "--open", "some"], "expected a number of images, or all"),
         (["wflw", "no-folder"], "no-folder is no folder"),
     ],
 )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from rtmpose3d.data.candidates import AnnotationFile, Candidate, Reader, ReadOptions, Skipped
+from rtmpose3d.data.own import COCO_STYLE
 from rtmpose3d.data.records import PoseRecord, is_file
 from rtmpose3d.data.specs import DatasetSpec
 from rtmpose3d.data.table import DATASETS
@@ -49,6 +50,7 @@ class Reading:
         options: options of reading.
         on_bad: "raise" at the first bad annotation, or "skip" it and continue.
         records: number of records yielded so far.
+        with_3d: number of those with 3D labels.
         skipped: number of annotations skipped by rule, by reason.
         bad: bad annotations that were skipped.
     """
@@ -59,6 +61,7 @@ class Reading:
     options: ReadOptions
     on_bad: OnBad
     records: int = 0
+    with_3d: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     bad: list[BadLabel] = field(default_factory=list)
 
@@ -69,7 +72,7 @@ class Reading:
             InputError: a file is missing, broken or empty; an annotation is bad and `on_bad` is
                 "raise"; no annotation could be used.
         """
-        self.records = 0
+        self.records = self.with_3d = 0
         self.skipped.clear()
         self.bad.clear()
         exists: dict[Path, bool] = {}
@@ -78,6 +81,7 @@ class Reading:
                 record = self._build(candidate, exists)
                 if record is not None:
                     self.records += 1
+                    self.with_3d += record.has_3d
                     yield record
         if not self.records:
             raise InputError(self._no_records_text())
@@ -147,7 +151,8 @@ def read_dataset(
 
     Args:
         name: name of the dataset, a key of `DATASETS`.
-        folder: folder of the dataset.
+        folder: folder of the dataset, named as in the table or as mmpose names it, or the folder
+            around it.
         split: name of the split.
         on_bad: what to do at a bad annotation: "raise", or "skip" it and continue.
         options: how to read; None: the default, for training.
@@ -162,7 +167,7 @@ def read_dataset(
         InputError: its files do not exist; `on_bad` is neither.
 
     Example:
-        >>> reading = read_dataset("coco-wholebody", "data/coco", "val")
+        >>> reading = read_dataset("coco-wholebody", "data/coco-wholebody", "val")
         >>> records = list(reading)
     """
     if name not in DATASETS:
@@ -176,4 +181,41 @@ def read_dataset(
         reader=spec.split(split).reader or spec.reader,
         options=options or ReadOptions(),
         on_bad=on_bad,
+    )
+
+
+def read_coco_style(
+    annotations: Path | str,
+    images: Path | str | None = None,
+    *,
+    on_bad: OnBad = "raise",
+    options: ReadOptions | None = None,
+) -> Reading:
+    """Opens one's own annotations for reading: a COCO-style file of any name.
+
+    Args:
+        annotations: the file, with 133 keypoints or the 17 of the body (docs/datasets.md).
+        images: folder that its file names are relative to; None: the folder of the file.
+        on_bad: what to do at a bad annotation: "raise", or "skip" it and continue.
+        options: how to read; None: the default, for training.
+
+    Raises:
+        InputError: there is no such file or folder.
+
+    Example:
+        >>> records = list(read_coco_style("mine.json", "photos"))
+    """
+    file = Path(annotations).expanduser()
+    folder = file.parent if images is None else Path(images).expanduser()
+    if not is_file(file):
+        raise InputError(f"there is no annotation file {file}")
+    if not folder.is_dir():
+        raise InputError(f"the image folder {folder} of {file} is no folder")
+    return read_dataset(
+        COCO_STYLE.name,
+        file.parent,
+        on_bad=on_bad,
+        options=options,
+        annotations=str(file.absolute()),
+        images=str(folder.absolute()),
     )

@@ -12,6 +12,17 @@ from rtmpose3d.data.records import BoxKind
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.skeletons import Part
 
+MMPOSE_FOLDERS = {
+    "coco-wholebody": "coco",
+    "ubody": "UBody",
+    "ubody3d": "UBody",
+    "human-art": "HumanArt",
+    "sub-jhmdb": "jhmdb",
+    "lapa": "LaPa",
+    "h3wb": "h36m",
+}
+"""Folder names in mmpose's documentation and configurations, where they differ from ours."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
@@ -72,6 +83,28 @@ class DatasetSpec:
         """Parts that it labels."""
         return self.keypoint_map.parts
 
+    @property
+    def folder_names(self) -> tuple[str, ...]:
+        """Names that its folder may have: its own, and mmpose's."""
+        other = MMPOSE_FOLDERS.get(self.name)
+        return (self.name,) if other is None else (self.name, other)
+
+    def find_folder(self, folder: Path, pattern: str = "*") -> Path:
+        """The dataset's folder: the given one, one of another known name, or one inside of it.
+
+        Args:
+            folder: folder of the dataset, under its own name or mmpose's, or the folder around it.
+            pattern: annotation file that it must hold, relative to it; may be a pattern.
+
+        Returns:
+            The first that holds such a file; the given one if none does.
+        """
+        names = self.folder_names
+        siblings = [folder.parent / name for name in names] if folder.name in names else []
+        candidates = [folder, *siblings, *(folder / name for name in names)]
+        fitting = (one for one in candidates if one.is_dir() and any(one.glob(pattern)))
+        return next(fitting, folder)
+
     def split(self, name: str) -> Split:
         """A split by name.
 
@@ -93,7 +126,7 @@ class DatasetSpec:
         """Annotation files of a split.
 
         Args:
-            folder: folder of the dataset.
+            folder: folder of the dataset, or the folder around it (`find_folder`).
             split: name of the split.
             annotations: annotation file to use instead, relative to the folder; may be a pattern.
             images: image folder to use instead, relative to the folder.
@@ -102,11 +135,14 @@ class DatasetSpec:
             UnknownNameError: there is no such split.
             InputError: the folder or its annotation files do not exist.
         """
-        if not folder.is_dir():
-            raise InputError(f"{self.name}: {folder} is no folder; see {self.page}")
         chosen = self.split(split)
         pattern = annotations or chosen.annotations
-        paths = sorted(folder.glob(pattern)) if "*" in pattern else [folder / pattern]
+        several = "*" in pattern and not Path(pattern).is_absolute()
+        if not Path(pattern).is_absolute():
+            folder = self.find_folder(folder, pattern)
+        if not folder.is_dir():
+            raise InputError(f"{self.name}: {folder} is no folder; see {self.page}")
+        paths = sorted(folder.glob(pattern)) if several else [folder / pattern]
         if not paths or not paths[0].is_file():
             raise InputError(
                 f"{self.name}: there is no annotation file {folder / pattern}; see "

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from rtmpose3d.data.maps import body_maps, part_maps
+from rtmpose3d.data.own import COCO_STYLE
 from rtmpose3d.data.readers.body import read_humanart, read_jhmdb, read_mpii
 from rtmpose3d.data.readers.coco_files import read_plain
 from rtmpose3d.data.readers.dna_rendering import ANNOTATIONS_ENDING, read_dna_rendering
@@ -388,6 +389,6 @@ _SPACE = (
 )
 
 DATASETS: dict[str, DatasetSpec] = {
-    spec.name: spec for spec in (*_WHOLEBODY, *_BODY, *_FACES, *_HANDS, *_SPACE)
+    spec.name: spec for spec in (*_WHOLEBODY, *_BODY, *_FACES, *_HANDS, *_SPACE, COCO_STYLE)
 }
 """Every dataset that this package reads, by name."""

@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from rtmpose3d.cli.commands.evaluate_options import (
+    DatasetAnnotationsOption,
+    DatasetImagesOption,
+    dataset_files,
+)
 from rtmpose3d.cli.options import expand_options
 from rtmpose3d.cli.terminal import FAILED, DebugOption, plural, reports_errors
 from rtmpose3d.errors import InputError
@@ -18,6 +23,7 @@ from rtmpose3d.progress import ProgressBar, progress_bar
 if TYPE_CHECKING:
     from rtmpose3d.data import DatasetSpec, PoseRecord
     from rtmpose3d.data.checking import DatasetCheck
+    from rtmpose3d.data.specs import Split
 
 MAX_LISTED = 20
 _PREVIEW_PEOPLE = 12
@@ -25,15 +31,16 @@ _PAGE_WIDTH, _FILE_WIDTH = 28, 120  # characters: URL column, and table if not o
 CHECK_EXAMPLES = """
 Examples:
 
-- rtmpose3d datasets check coco-wholebody data/coco --split val
-- rtmpose3d datasets check wflw data/wflw --images all --preview wflw.jpg
+- rtmpose3d datasets check coco-wholebody data/coco-wholebody --split val
+- rtmpose3d datasets check wflw data/wflw --open all --preview wflw.jpg
 - rtmpose3d datasets check mpii data/mpii --annotations annotations/mpii_val.json
+- rtmpose3d datasets check coco-style --annotations mine.json --images photos/ --preview sheet.jpg
 """
 
 UNPACK_EXAMPLES = """
 Examples:
 
-- rtmpose3d datasets unpack ubody data/UBody
+- rtmpose3d datasets unpack ubody data/ubody
 - rtmpose3d datasets unpack dna-rendering data/dna-rendering --every 15
 """
 
@@ -114,13 +121,20 @@ def _print_table(specs: list[DatasetSpec]) -> None:
 @reports_errors
 def check(
     name: Annotated[str, typer.Argument(help="Dataset name.", show_default=False)],
-    folder: Annotated[Path, typer.Argument(help="Dataset folder.", show_default=False)],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FOLDER]",
+            help="Dataset folder; not needed with --annotations.",
+            show_default=False,
+        ),
+    ] = None,
     split: Annotated[
         str | None,
         typer.Option("--split", help="Split to check; without it, all splits that exist."),
     ] = None,
-    images: Annotated[
-        str, typer.Option("--images", metavar="N", help="Number of images to open, or `all`.")
+    open_images: Annotated[
+        str, typer.Option("--open", metavar="N", help="Number of images to open, or `all`.")
     ] = "200",
     preview: Annotated[
         Path | None,
@@ -132,14 +146,8 @@ def check(
     every: Annotated[
         int, typer.Option("--every", min=1, help="Take every n-th image, for video frames.")
     ] = 1,
-    annotations: Annotated[
-        str | None,
-        typer.Option("--annotations", help="Annotation file to use instead, relative to FOLDER."),
-    ] = None,
-    images_folder: Annotated[
-        str | None,
-        typer.Option("--images-folder", help="Image folder to use instead, relative to FOLDER."),
-    ] = None,
+    annotations: DatasetAnnotationsOption = None,
+    images: DatasetImagesOption = None,
     debug: DebugOption = False,
 ) -> None:
     """Check a download: files, labels, images, and the published counts.
@@ -150,11 +158,12 @@ def check(
     from rtmpose3d.data.checking import check_dataset
     from rtmpose3d.errors import UnknownNameError
 
-    count = parse_count(images)
+    count = parse_count(open_images)
     if name not in DATASETS:
         raise UnknownNameError("dataset", name, DATASETS)
     spec = DATASETS[name]
     failed = False
+    folder, images = dataset_files(folder, annotations, images)
     splits = _find_splits(spec, folder, split, annotations)
     for chosen in splits:
         with progress_bar(None) as bar:
@@ -165,7 +174,7 @@ def check(
                 open_images=count,
                 options=ReadOptions(every=every),
                 annotations=annotations,
-                images=images_folder,
+                images=images,
                 progress=partial(_show_step, bar),
                 keep=_PREVIEW_PEOPLE if preview else 0,
             )
@@ -187,7 +196,7 @@ def parse_count(text: str) -> int | None:
     if text == "all":
         return None
     if not text.isdecimal():
-        raise InputError(f"--images is {text!r}; expected a number of images, or all")
+        raise InputError(f"--open is {text!r}; expected a number of images, or all")
     return int(text)
 
 
@@ -200,8 +209,12 @@ def _find_splits(
         return [split]
     if annotations is not None:
         return [next(iter(spec.splits))]
-    existing = [name for name, one in spec.splits.items() if any(folder.glob(one.annotations))]
+    existing = [name for name, one in spec.splits.items() if _has(spec, folder, one)]
     return existing or [next(iter(spec.splits))]  # its error says what is missing
+
+
+def _has(spec: DatasetSpec, folder: Path, split: Split) -> bool:
+    return any(spec.find_folder(folder, split.annotations).glob(split.annotations))
 
 
 def _print_check(result: DatasetCheck) -> None:
@@ -263,6 +276,9 @@ def unpack(
     val_annotations.json; needs ffmpeg. Both come with `pip install "rtmpose3d[data]"`. An
     interrupted run resumes: existing files are kept.
     """
+    from rtmpose3d.data import DATASETS
+
+    folder = DATASETS[name].find_folder(folder)
     if name == "ubody":
         _unpack_ubody(folder, every, split_by)
     else:

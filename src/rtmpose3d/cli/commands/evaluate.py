@@ -44,6 +44,7 @@ Examples:
 - rtmpose3d evaluate dataset rendered held_out/ --model rtmw3d-n
 - rtmpose3d evaluate dataset h36m data/h36m --every 64 --root-depth true
 - rtmpose3d evaluate dataset crowdpose data/crowdpose --split test --model rtmw-l-384x288
+- rtmpose3d evaluate dataset coco-style --annotations mine.json --images photos/
 """
 
 evaluate = typer.Typer(
@@ -205,26 +206,15 @@ def dataset(
         ),
     ],
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Dataset folder.", show_default=False)
-    ],
-    annotations: Annotated[
-        str | None,
-        typer.Option(
-            "--annotations",
-            help="Annotation file to use instead, relative to FOLDER.",
+        Path | None,
+        typer.Argument(
+            metavar="[FOLDER]",
+            help="Dataset folder; not needed with --annotations.",
             show_default=False,
-            rich_help_panel="Data",
         ),
     ] = None,
-    images: Annotated[
-        str | None,
-        typer.Option(
-            "--images-folder",
-            help="Image folder to use instead, relative to FOLDER.",
-            show_default=False,
-            rich_help_panel="Data",
-        ),
-    ] = None,
+    annotations: option.DatasetAnnotationsOption = None,
+    images: option.DatasetImagesOption = None,
     options: option.DatasetOptions = DATASET_OPTIONS,
     model: ModelOptions = MODEL_OPTIONS,
     debug: DebugOption = False,
@@ -236,7 +226,8 @@ def dataset(
     from rtmpose3d.evaluation import DatasetProtocol
 
     protocol = DatasetProtocol(title=name)
-    _evaluate_dataset(name, folder, model, protocol, options, annotations, images)
+    chosen, images = option.dataset_files(folder, annotations, images)
+    _evaluate_dataset(name, chosen, model, protocol, options, annotations, images)
 
 
 def _evaluate_dataset(
@@ -266,7 +257,8 @@ def _evaluate_dataset(
     )
     make_directory(options.out)
     evaluation = _run(chosen, images, protocol, run_options, skipped)
-    facts = {"data": f"{name} in {folder}", "root depth": options.root_depth}
+    where = folder if annotations is None else folder / annotations
+    facts = {"data": f"{name} in {where}", "root depth": options.root_depth}
     facts |= _model_facts(chosen, boxes_file=None)
     _report(evaluation, options.out, facts, skipped)
 

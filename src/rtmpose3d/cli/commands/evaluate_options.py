@@ -25,6 +25,28 @@ ImagesOption = Annotated[
         rich_help_panel=_DATA,
     ),
 ]
+DatasetAnnotationsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--annotations",
+        "-a",
+        help="Annotation file to use instead, relative to FOLDER if that is given. For coco-style: "
+        "your own annotations.",
+        show_default=False,
+        rich_help_panel=_DATA,
+    ),
+]
+DatasetImagesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--images",
+        "--images-folder",
+        "-i",
+        help="Image folder to use instead, relative to FOLDER if that is given.",
+        show_default="that of --annotations, without FOLDER",
+        rich_help_panel=_DATA,
+    ),
+]
 OutOption = Annotated[
     Path,
     typer.Option(
@@ -143,6 +165,23 @@ class DatasetOptions:
             bbox_thr=DETECTOR_BBOX_THR if self.bbox_thr is None else self.bbox_thr,
             batch_size=self.batch_size,
         )
+
+
+def dataset_files(
+    folder: Path | None, annotations: str | None, images: str | None
+) -> tuple[Path, str | None]:
+    """The folder of a dataset, and of its images, as the options say.
+
+    Raises:
+        InputError: neither FOLDER nor --annotations is given, or --annotations is no file.
+    """
+    if folder is not None:
+        return folder, images
+    if annotations is None:
+        raise InputError("FOLDER is missing: the dataset's folder; or give --annotations")
+    if not Path(annotations).is_file():
+        raise InputError(f"--annotations: there is no file {annotations}")
+    return Path(), str(Path(annotations).parent) if images is None else images
 
 
 def parse_root_depth(text: str) -> Literal["estimated", "true"] | float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
@@ -10,12 +11,16 @@ from rtmpose3d.cli.commands import train_options as options
 from rtmpose3d.cli.options import expand_options
 from rtmpose3d.cli.terminal import DebugOption, reports_errors
 from rtmpose3d.errors import InputError, import_extra
+from rtmpose3d.zoo import PoseSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
+    from rtmpose3d.training import TrainingResult
     from rtmpose3d.training.recipes.mixtures import DatasetEntry
     from rtmpose3d.training.recipes.pose import NetworkPart
+    from rtmpose3d.zoo import DetectorSpec
 
 TRAIN_EXAMPLES = """
 Examples:
@@ -23,6 +28,7 @@ Examples:
 - rtmpose3d train rtmw3d-l --data data/ --out runs/l --init dwpose-l.pth --init-parts backbone
 - rtmpose3d train dwpose-m-256x192 --data data/ --out runs/s1 --distill stage1 --teacher l.pth --teacher-model rtmpose-l-256x192
 - rtmpose3d train rtmw-l-384x288 --data data/ --out runs/w --dry-run
+- rtmpose3d train rtmw3d-n --annotations mine.json --images photos/ --out runs/mine --init rtmw3d-n.pth
 - rtmpose3d train rtmw3d-n --assets makehuman/ --backdrops photos/ --out runs/n --minutes 60 --resume
 - torchrun --nproc-per-node 8 -m rtmpose3d train rtmw3d-l --data data/ --out runs/l
 """  # noqa: E501
@@ -35,6 +41,9 @@ def train(
     recipe: options.RecipeOption,
     out: options.OutOption,
     data: options.DataOption = None,
+    annotations: options.AnnotationsOption = None,
+    images: options.ImagesOption = None,
+    validation_annotations: options.ValidationAnnotationsOption = None,
     datasets: options.DatasetsOption = None,
     validation_datasets: options.ValidationDatasetsOption = None,
     allow_missing: options.AllowMissingOption = False,
@@ -75,20 +84,30 @@ def train(
     import_extra("torch", "train", "training")
     from rtmpose3d.training import InitialWeights, planning
 
-    if (data is None) == (assets is None):
-        raise InputError("a training needs either --data (datasets) or --assets (rendering)")
+    if (data is None and annotations is None) == (assets is None):
+        raise InputError(
+            "a training needs either --data (datasets), --annotations (your own) or both, or "
+            "--assets (rendering)"
+        )
+    if annotations is None and (images is not None or validation_annotations is not None):
+        raise InputError("--images and --validation-annotations need --annotations")
     source: planning.DataOptions | planning.RenderOptions
-    if data is not None:
+    if assets is None:
+        entries, own = _with_own(_entries(datasets, "train"), annotations, images)
+        held_out, own_held_out = _with_own(
+            _entries(validation_datasets, "val"), validation_annotations, images, "val"
+        )
         source = planning.DataOptions(
             folder=data,
-            datasets=_entries(datasets, "train"),
-            validation=_entries(validation_datasets, "val"),
+            datasets=entries,
+            validation=held_out,
+            own=own,
+            own_validation=own_held_out,
             allow_missing=allow_missing,
             on_bad=on_bad,
             workers=workers,
         )
     else:
-        assert assets is not None
         source = planning.RenderOptions(
             assets=assets,
             backdrops=backdrops,
@@ -125,7 +144,19 @@ def train(
         device=device,
         threads=threads,
     )
-    planning.run_plan(plan, run, typer.echo, dry_run=dry_run)
+    result = planning.run_plan(plan, run, typer.echo, dry_run=dry_run)
+    if result is not None and result.weights.is_file():
+        _print_next_steps(plan.recipe.model, result)
+
+
+def _print_next_steps(model: PoseSpec | DetectorSpec, result: TrainingResult) -> None:
+    """Prints what can be done with the file of a training, finished or not."""
+    role = "model" if isinstance(model, PoseSpec) else "detector"
+    prefix = "pose" if role == "model" else role
+    options = f"--{role} {model.name} --{prefix}-checkpoint {result.weights}"
+    typer.echo(f"use it now: rtmpose3d predict IMAGE {options}")
+    if not result.finished:
+        typer.echo("continue:   the same command with --resume")
 
 
 def _entries(text: str | None, split: str) -> Sequence[DatasetEntry] | None:
@@ -140,6 +171,30 @@ def _entries(text: str | None, split: str) -> Sequence[DatasetEntry] | None:
         return None
     names = [] if text == _NO_DATASETS else text.split(",")
     return [parse_entry(name.strip(), split) for name in names if name.strip()]
+
+
+def _with_own(
+    entries: Sequence[DatasetEntry] | None,
+    annotations: Path | None,
+    images: Path | None,
+    split: str = "train",
+) -> tuple[Sequence[DatasetEntry] | None, Sequence[DatasetEntry]]:
+    """Datasets, and the entries of one's own file that is not among them.
+
+    An entry `coco-style` stands for the file, so that it may be given a REPEAT.
+    """
+    if annotations is None:
+        return entries, ()
+    from rtmpose3d.data.own import COCO_STYLE
+    from rtmpose3d.training.recipes.mixtures import DatasetEntry
+
+    own = DatasetEntry(dataset=COCO_STYLE.name, split=split, annotations=annotations, images=images)
+    if not any(entry.dataset == own.dataset for entry in entries or ()):
+        return entries, (own,)
+    return [
+        replace(own, repeat=entry.repeat) if entry.dataset == own.dataset else entry
+        for entry in entries or ()
+    ], ()
 
 
 def _parts(text: str) -> tuple[NetworkPart, ...]:

@@ -37,12 +37,39 @@ DataOption = Annotated[
         rich_help_panel=_FILES,
     ),
 ]
+AnnotationsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--annotations",
+        help="Your own annotations to train on: a COCO-style file of 133 or 17 keypoints; with "
+        "--data, in addition to the datasets.",
+        rich_help_panel=_FILES,
+    ),
+]
+ImagesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--images",
+        help="Folder of the images that --annotations and --validation-annotations name.",
+        show_default="that of the file",
+        rich_help_panel=_FILES,
+    ),
+]
+ValidationAnnotationsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--validation-annotations",
+        help="Your own annotations to validate on, of images in --images.",
+        rich_help_panel=_FILES,
+    ),
+]
 DatasetsOption = Annotated[
     str | None,
     typer.Option(
         "--datasets",
         metavar="NAME[@SPLIT][:REPEAT],...",
-        help="Datasets to train on; REPEAT: times that an epoch contains each person.",
+        help="Datasets to train on; REPEAT: times that an epoch contains each person. "
+        "coco-style:REPEAT is --annotations.",
         show_default="the recipe's",
         rich_help_panel=_FILES,
     ),

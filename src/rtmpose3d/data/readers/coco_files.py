@@ -49,7 +49,7 @@ from rtmpose3d.data.readers.coco_document import (
 from rtmpose3d.data.records import AnnotatedImage, BoxKind, PoseRecord
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
-from rtmpose3d.geometry.crop import MIN_PERSON_SIDE_PX
+from rtmpose3d.geometry.crop import MAX_COORDINATE_PX, MIN_PERSON_SIDE_PX
 from rtmpose3d.structures import FloatArray
 from rtmpose3d.untrusted import brief
 
@@ -231,8 +231,12 @@ def image_size_wh(entry: ImageEntry) -> tuple[int, int]:
     width, height = (
         parse_number(entry[name], f"the image's {name}", minimum=1) for name in ("width", "height")
     )
-    if not width.is_integer() or not height.is_integer():
-        raise InputError(f"the image's width and height must be whole, got {width} and {height}")
+    whole = width.is_integer() and height.is_integer()
+    if not whole or max(width, height) > MAX_COORDINATE_PX:
+        raise InputError(
+            f"the image's width and height must be whole numbers up to {MAX_COORDINATE_PX}, got "
+            f"{width:g} and {height:g}"
+        )
     return int(width), int(height)
 
 

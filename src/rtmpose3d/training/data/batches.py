@@ -62,11 +62,13 @@ class TrainingData(Generic[B_co]):
             (see `load_batches`).
         validation: fixed batches, the same throughout the training.
         workers: number of processes that make batches; 0: a thread.
+        skipped: labels that were not used, as text for the log.
     """
 
     open_stage: Callable[[int], BatchSource[B_co]]
     validation: Sequence[B_co] = ()
     workers: int = 0
+    skipped: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -7,11 +7,19 @@ are read first; images are read when batches need them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from rtmpose3d.data import DATASETS, OnBad, ReadOptions, RecordTable, read_dataset
+from rtmpose3d.data import (
+    DATASETS,
+    OnBad,
+    Reading,
+    ReadOptions,
+    RecordTable,
+    read_coco_style,
+    read_dataset,
+)
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.training.data.batches import TrainingData
 from rtmpose3d.training.data.mixture import MixtureSource
@@ -20,16 +28,6 @@ from rtmpose3d.training.recipes.augmentation import NO_AUGMENTATION
 from rtmpose3d.training.recipes.mixtures import DatasetEntry, parse_entry
 from rtmpose3d.training.recipes.pose import PoseRecipe
 
-# Folder names in mmpose's documentation and configurations.
-MMPOSE_FOLDERS = {
-    "coco-wholebody": "coco",
-    "ubody": "UBody",
-    "ubody3d": "UBody",
-    "human-art": "HumanArt",
-    "sub-jhmdb": "jhmdb",
-    "lapa": "LaPa",
-    "h3wb": "h36m",
-}
 # UBody's labels come in one file, or in one for each scene.
 _OTHER_ANNOTATIONS = {"ubody": "annotations/*/{split}_annotations.json"}
 
@@ -42,15 +40,25 @@ class LoadedDataset:
         entry: the mixture's entry.
         folder: folder of the dataset, or the one that was looked for.
         records: its annotated people; None if it is missing.
-        skipped: number of labels that were skipped because they are invalid.
+        bad: error messages of the labels that were skipped because they are invalid.
+        by_rule: number of labels that are valid and not used, by reason.
+        with_3d: number of people with 3D labels.
         missing: why it is missing, or "".
     """
 
     entry: DatasetEntry
     folder: Path
     records: RecordTable | None
-    skipped: int = 0
+    bad: Sequence[str] = ()
+    by_rule: Mapping[str, int] = field(default_factory=dict)
+    with_3d: int = 0
     missing: str = ""
+
+    @property
+    def skipped(self) -> list[str]:
+        """Labels that are not used, as text: each invalid one, the others counted by reason."""
+        rules = [f"{self.entry.title}: {n} x {reason}" for reason, n in self.by_rule.items()]
+        return [*self.bad, *rules]
 
     @property
     def epoch_samples(self) -> int:
@@ -58,46 +66,62 @@ class LoadedDataset:
         return 0 if self.records is None else self.entry.epoch_samples(len(self.records))
 
 
-def load_dataset(entry: DatasetEntry, folder: Path, *, on_bad: OnBad = "raise") -> LoadedDataset:
+def load_dataset(
+    entry: DatasetEntry, folder: Path | None, *, on_bad: OnBad = "raise"
+) -> LoadedDataset:
     """Read the labels of a dataset; no image is opened.
 
     Args:
         entry: dataset and split.
-        folder: folder that contains the datasets' folders.
+        folder: folder that contains the datasets' folders; None: there is none, which only an
+            entry with its own annotation file does not need.
         on_bad: what happens at an invalid label: "raise", or "skip" and count it.
 
     Raises:
         UnknownNameError: there is no such dataset or split.
         InputError: a label is invalid, or all are.
     """
-    name = entry.dataset
-    if name not in DATASETS:
-        raise UnknownNameError("dataset", name, DATASETS)
-    names = [name, *([MMPOSE_FOLDERS[name]] if name in MMPOSE_FOLDERS else [])]
-    own = next((folder / n for n in names if (folder / n).is_dir()), folder / name)
-    pattern = _OTHER_ANNOTATIONS.get(name, "").format(split=entry.split)
+    if entry.dataset not in DATASETS:
+        raise UnknownNameError("dataset", entry.dataset, DATASETS)
+    options = ReadOptions(every=entry.sample_interval)
+    if entry.annotations is not None:
+        own = entry.annotations.parent if entry.images is None else entry.images
+        reading = read_coco_style(entry.annotations, own, on_bad=on_bad, options=options)
+        return _loaded(entry, own, reading)
+    if folder is None:
+        missing = f"{entry.dataset}: the folder of the datasets is not given"
+        return LoadedDataset(entry=entry, folder=Path(), records=None, missing=missing)
+    spec = DATASETS[entry.dataset]
+    own = spec.find_folder(folder / spec.name)
+    pattern = _OTHER_ANNOTATIONS.get(spec.name, "").format(split=entry.split)
     annotations = None
     try:
-        DATASETS[name].files(own, entry.split)
+        spec.files(own, entry.split)
     except InputError as error:
         if not pattern or not own.is_dir() or not any(own.glob(pattern)):
             return LoadedDataset(entry=entry, folder=own, records=None, missing=str(error))
         annotations = pattern
     reading = read_dataset(
-        name,
-        own,
-        entry.split,
-        on_bad=on_bad,
-        options=ReadOptions(every=entry.sample_interval),
-        annotations=annotations,
+        spec.name, own, entry.split, on_bad=on_bad, options=options, annotations=annotations
     )
+    return _loaded(entry, own, reading)
+
+
+def _loaded(entry: DatasetEntry, folder: Path, reading: Reading) -> LoadedDataset:
     records = RecordTable(reading)
-    return LoadedDataset(entry=entry, folder=own, records=records, skipped=len(reading.bad))
+    return LoadedDataset(
+        entry=entry,
+        folder=folder,
+        records=records,
+        bad=tuple(label.text for label in reading.bad),
+        by_rule=dict(reading.skipped),
+        with_3d=reading.with_3d,
+    )
 
 
 def load_datasets(
     recipe: PoseRecipe,
-    folder: str | Path,
+    folder: str | Path | None,
     datasets: Sequence[DatasetEntry | str],
     validation: Sequence[DatasetEntry | str] = (),
     *,
@@ -108,7 +132,8 @@ def load_datasets(
 
     Args:
         recipe: recipe of the training: crop size, batch size, augmentation and seed.
-        folder: folder that contains the datasets' folders.
+        folder: folder that contains the datasets' folders; None where all entries name their own
+            annotation files.
         datasets: datasets to train on, as entries or as text (`NAME[@SPLIT][:REPEAT]`).
         validation: datasets to validate on, of split "val" if a text names none.
         on_bad: what happens at an invalid label or image: "raise" an error that names it, or
@@ -120,9 +145,10 @@ def load_datasets(
         InputError: a dataset is missing, or a label is invalid.
     """
     loaded = []
+    parent = None if folder is None else Path(folder)
     for split, entries in (("train", datasets), ("val", validation)):
         parsed = [parse_entry(e, split) if isinstance(e, str) else e for e in entries]
-        loaded.append([load_dataset(entry, Path(folder), on_bad=on_bad) for entry in parsed])
+        loaded.append([load_dataset(entry, parent, on_bad=on_bad) for entry in parsed])
     missing = [dataset.missing for dataset in (*loaded[0], *loaded[1]) if dataset.missing]
     if missing:
         raise InputError(f"{len(missing)} datasets are missing: {'; '.join(missing)}")
@@ -169,6 +195,7 @@ def mixture_data(
         open_stage=partial(_stage_source, sources),
         validation=_validation_batches(recipe, validation, validation_crops),
         workers=workers,
+        skipped=tuple(text for dataset in (*datasets, *validation) for text in dataset.skipped),
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures.atomic import atomic_write, output_errors
 
+_LABELS = "labels"
 STEP_LOG, VALIDATION_LOG = "steps.csv", "validation.csv"
 
 
@@ -51,27 +53,33 @@ class CsvLog:
 
 
 class SkippedLog:
-    """Log of the samples that were skipped because of errors: `skipped.txt`.
+    """Log of what was skipped: `skipped.txt`.
 
-    One line each: the step, a tab, the error with dataset, file and index. The file exists only if
-    samples were skipped.
+    First the labels that were not used, one line each: `labels`, a tab, the error with dataset,
+    file and index, or how many a rule excludes. Then the samples that were skipped because of
+    errors: the step, a tab, the error. The file exists only if something was skipped.
 
     Args:
         folder: folder of the training.
         rank: index of this process; each has a file of its own.
         step: lines of later steps are dropped.
+        labels: labels that were skipped when the datasets were read.
 
     Raises:
         OutputError: the file cannot be written.
     """
 
-    def __init__(self, folder: Path, rank: int = 0, step: int = 0) -> None:
+    def __init__(
+        self, folder: Path, rank: int = 0, step: int = 0, labels: Sequence[str] = ()
+    ) -> None:
         self.path = folder / (f"skipped_process{rank}.txt" if rank else "skipped.txt")
+        lines = [_skipped_line(_LABELS, text) for text in labels]
         if self.path.exists():
-            lines = self.path.read_text("utf-8").splitlines(keepends=True)
-            kept = [line for line in lines if int(line.split("\t")[0]) < step]
+            old = self.path.read_text("utf-8", errors="replace").splitlines(keepends=True)
+            lines += [line for line in old if line.endswith("\n") and _step(line) < step]
+        if lines or self.path.exists():
             with atomic_write(self.path, "w") as file:
-                file.writelines(kept)
+                file.writelines(lines)
 
     def add(self, step: int, texts: Sequence[str]) -> None:
         """Add the errors of the skipped samples of a step's batch.
@@ -81,7 +89,17 @@ class SkippedLog:
         """
         if texts:
             with output_errors(self.path), self.path.open("a", encoding="utf-8") as file:
-                file.writelines(f"{step}\t{' '.join(text.split())}\n" for text in texts)
+                file.writelines(_skipped_line(str(step), text) for text in texts)
+
+
+def _skipped_line(step: str, text: str) -> str:
+    return f"{step}\t{' '.join(text.split())}\n"
+
+
+def _step(line: str) -> float:
+    """The step of a line of skipped samples; infinite for any other line."""
+    step = line.split("\t")[0]
+    return int(step) if step.isdecimal() else math.inf
 
 
 def read_log(path: Path) -> list[dict[str, float]]:

@@ -150,7 +150,8 @@ class _Trainer(Generic[B]):
         self.run_log: RunLogger[B] | None = None
         if engine.is_main:
             self.run_log = RunLogger(recipe, task, out, data.validation, tensorboard=tensorboard)
-        self.skipped = SkippedLog(out, engine.rank, self.state.step)
+        labels = data.skipped if engine.is_main else ()
+        self.skipped = SkippedLog(out, engine.rank, self.state.step, labels)
         self.stop_requested = self.time_over = False
 
     def run(self, minutes: float | None, progress: bool) -> TrainingResult:
@@ -241,7 +242,8 @@ class _Trainer(Generic[B]):
     def _after_step(self, meter: Meter) -> None:
         recipe, step = self.recipe, self.state.step
         if self.run_log is not None:
-            if step % recipe.log_every == 0 or step == recipe.schedule.steps:
+            last = step == recipe.schedule.steps or self._stopping
+            if step % recipe.log_every == 0 or last:
                 self.run_log.log_step(meter.means())
             if step % recipe.validate_every == 0 and step < recipe.schedule.steps:
                 self.run_log.validate()

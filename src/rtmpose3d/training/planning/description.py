@@ -17,6 +17,7 @@ def describe_plan(plan: TrainingPlan, engine: Engine) -> list[str]:
     lines += [_dataset_line("validation", dataset) for dataset in plan.validation]
     if plan.datasets:
         lines.append(f"epoch      {sum(d.epoch_samples for d in plan.datasets):,} people")
+    lines += _depth_lines(plan)
     lines += _recipe_lines(plan.recipe, engine)
     distillation = plan.recipe.distillation if isinstance(plan.recipe, PoseRecipe) else None
     if plan.published is not None:
@@ -70,11 +71,24 @@ def _published_line(published: PublishedRecipe) -> str:
 
 
 def _dataset_line(title: str, dataset: LoadedDataset) -> str:
-    name = f"{dataset.entry.dataset}@{dataset.entry.split}"
+    name = dataset.entry.title
     if dataset.records is None:
         return f"{title:<10} {name}: MISSING: {dataset.missing}"
-    skipped = f", {dataset.skipped:,} invalid labels skipped" if dataset.skipped else ""
+    skipped = f", {len(dataset.bad):,} invalid labels skipped" if dataset.bad else ""
     counts = f"{len(dataset.records):,} people{skipped}"
     if title == "data":
         counts += f", {dataset.epoch_samples:,} per epoch"
-    return f"{title:<10} {name}: {counts}; {dataset.folder}"
+    rules = "".join(f"\n           skipped: {n:,} x {why}" for why, n in dataset.by_rule.items())
+    return f"{title:<10} {name}: {counts}; {dataset.folder}{rules}"
+
+
+def _depth_lines(plan: TrainingPlan) -> list[str]:
+    """A warning if a 3D model is trained without any label of depth."""
+    recipe = plan.recipe
+    loaded = [dataset for dataset in plan.datasets if dataset.records is not None]
+    if not isinstance(recipe, PoseRecipe) or not recipe.model.codec.has_depth or not loaded:
+        return []
+    teacher = None if recipe.distillation is None else recipe.distillation.teacher
+    if any(dataset.with_3d for dataset in loaded) or (teacher and teacher.codec.has_depth):
+        return []
+    return ["warning    no person has 3D labels, so depth (z) is not trained; add a 3D dataset"]

@@ -79,10 +79,12 @@ def run_plan(
     try:
         if engine.is_main:
             report("\n".join([*describe_plan(plan, engine), *_run_lines(run)]))
+        plan.check_data()
         if dry_run:
             return None
-        plan.check_data()
         check_run(recipe, run.out, engine, resume=run.resume)  # before minutes of rendering
+        if engine.is_main and isinstance(plan.source, RenderOptions):
+            report("           images to validate on are rendered first")
         result = train(
             recipe,
             _load_data(plan, run.out, engine),

@@ -56,19 +56,39 @@ class DataOptions:
     """Datasets in files.
 
     Attributes:
-        folder: folder that contains the datasets' folders.
+        folder: folder that contains the datasets' folders; None: only `own` is used.
         datasets, validation: datasets to train and to validate on; None: the recipe's.
+        own, own_validation: entries of one's own annotation files, in addition.
         allow_missing: whether to train without the datasets that are missing.
         on_bad: what happens at an invalid label or image: "raise", or "skip" it.
         workers: number of processes that make batches; 0: a thread.
     """
 
-    folder: Path
+    folder: Path | None = None
     datasets: Sequence[DatasetEntry] | None = None
     validation: Sequence[DatasetEntry] | None = None
+    own: Sequence[DatasetEntry] = ()
+    own_validation: Sequence[DatasetEntry] = ()
     allow_missing: bool = False
     on_bad: OnBad = "raise"
     workers: int = 0
+
+    def entries(
+        self, published: PublishedRecipe | None
+    ) -> tuple[Sequence[DatasetEntry], Sequence[DatasetEntry]]:
+        """Datasets to train and to validate on.
+
+        Args:
+            published: the recipe's own datasets; None: rendered people.
+        """
+        mixture: Sequence[DatasetEntry] = ()
+        held_out: Sequence[DatasetEntry] = ()
+        if self.folder is not None:
+            mixture = _RENDERED if published is None else published.datasets
+            held_out = () if published is None else published.validation
+        mixture = mixture if self.datasets is None else self.datasets
+        held_out = held_out if self.validation is None else self.validation
+        return (*mixture, *self.own), (*held_out, *self.own_validation)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +154,7 @@ class TrainingPlan:
         """Check that all data is available.
 
         Raises:
-            InputError: datasets are missing, or a folder for rendering is.
+            InputError: datasets or folders for rendering are missing, or labels are invalid.
         """
         if isinstance(self.source, RenderOptions):
             for name, folder in (
@@ -144,12 +164,17 @@ class TrainingPlan:
                 if folder is not None and not folder.is_dir():
                     raise InputError(f"{name}: {folder} is not a folder")
             return
-        missing = [d.missing for d in (*self.datasets, *self.validation) if d.missing]
+        missing = [d for d in (*self.datasets, *self.validation) if d.missing]
         if missing and not self.source.allow_missing:
+            names = ", ".join(d.entry.title for d in missing)
             raise InputError(
-                f"{len(missing)} of the datasets are missing: {'; '.join(missing)}. Allow missing "
-                "datasets to train without them, or choose other datasets"
+                f"{len(missing)} of the datasets are missing: {names}. The first: "
+                f"{missing[0].missing}. Allow missing datasets to train without them, or choose "
+                "other datasets"
             )
+        bad = [text for d in (*self.datasets, *self.validation) for text in d.bad]
+        if bad and self.source.on_bad == "raise":  # counted for a dry run, which reads them all
+            raise InputError(f"{len(bad)} labels are invalid, the first: {bad[0]}")
 
 
 def plan_training(
@@ -181,12 +206,10 @@ def plan_training(
     datasets: list[LoadedDataset] = []
     validation: list[LoadedDataset] = []
     if isinstance(source, DataOptions):
-        if not source.folder.is_dir():
+        if source.folder is not None and not source.folder.is_dir():
             raise InputError(f"{source.folder} is not a folder")
         on_bad: OnBad = "skip" if dry_run else source.on_bad
-        own = (_RENDERED, ()) if published is None else (published.datasets, published.validation)
-        entries = own[0] if source.datasets is None else source.datasets
-        held_out = own[1] if source.validation is None else source.validation
+        entries, held_out = source.entries(published)
         datasets = [load_dataset(entry, source.folder, on_bad=on_bad) for entry in entries]
         validation = [load_dataset(entry, source.folder, on_bad=on_bad) for entry in held_out]
     recipe = resolve_recipe(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from rtmpose3d.errors import InputError
 
@@ -23,6 +24,8 @@ class DatasetEntry:
             each epoch.
         box_scale: minimum and maximum factor on the box before everything else, for datasets of
             faces or hands, whose crops should show more; None: 1.
+        annotations, images: annotation file and image folder of `coco-style`, one's own
+            annotations; None: the folder is that of the file.
     """
 
     dataset: str
@@ -30,6 +33,8 @@ class DatasetEntry:
     sample_interval: int = 1
     repeat: float = 1.0
     box_scale: tuple[float, float] | None = None
+    annotations: Path | None = None
+    images: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.repeat > 0 or self.sample_interval < 1:
@@ -37,6 +42,12 @@ class DatasetEntry:
                 f"{self.dataset}: repeat must be above 0 and sample_interval at least 1, got "
                 f"{self.repeat} and {self.sample_interval}"
             )
+
+    @property
+    def title(self) -> str:
+        """Name in the plan of a training."""
+        own = f" ({self.annotations.name})" if self.annotations is not None else ""
+        return f"{self.dataset}@{self.split}{own}"
 
     def epoch_samples(self, records: int) -> int:
         """Number of samples that an epoch takes from so many records; at least 1."""
