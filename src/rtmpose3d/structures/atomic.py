@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from typing import IO, BinaryIO, Literal, TextIO, overload
 from rtmpose3d.errors import OutputError, RTMPose3DError
 
 _MAX_STEM_LENGTH = 100  # file systems allow 255 bytes a name; UTF-8 takes up to four a character
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp(\.[^.]*)?", re.DOTALL)
 _REASONS: dict[int, tuple[str, str]] = {
     errno.ENOSPC: ("the disk is full", "free some space or choose another disk"),
     errno.EACCES: ("permission denied", "choose a folder you may write to, or close the file"),
@@ -136,6 +138,18 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+def remove_temporary_files(folder: Path) -> list[Path]:
+    """Remove the temporary files that killed processes left in a folder; returns them.
+
+    Only for a folder that no other process writes to: theirs look the same.
+    """
+    found = [path for path in folder.iterdir() if _TEMPORARY.fullmatch(path.name)]
+    for path in found:
+        with suppress(OSError):
+            path.unlink()
+    return found
 
 
 @overload

@@ -13,7 +13,7 @@ augmentation, mixtures), `recipes` (configurations).
 
 from rtmpose3d.training.data.batches import BatchSource, TrainingData
 from rtmpose3d.training.data.datasets import load_datasets
-from rtmpose3d.training.loop.engines import open_engine
+from rtmpose3d.training.loop.distributed import open_engine
 from rtmpose3d.training.loop.trainer import TrainingResult
 from rtmpose3d.training.pose.initialization import InitialWeights
 from rtmpose3d.training.recipes import (

@@ -8,10 +8,11 @@ from typing import cast
 from rtmpose3d.errors import InputError
 from rtmpose3d.training.data.batches import B, TrainingData
 from rtmpose3d.training.detector.task import DetectorTask, prepare_detector
+from rtmpose3d.training.loop.distributed import open_engine
 from rtmpose3d.training.loop.engine import Engine
-from rtmpose3d.training.loop.engines import open_engine
+from rtmpose3d.training.loop.run_folder import open_run
 from rtmpose3d.training.loop.task import TrainingTask
-from rtmpose3d.training.loop.trainer import TrainingResult, check_run, run_training
+from rtmpose3d.training.loop.trainer import TrainingResult, run_training
 from rtmpose3d.training.pose.initialization import InitialWeights
 from rtmpose3d.training.pose.task import PoseTask, prepare_pose
 from rtmpose3d.training.recipes.detector import DetectorRecipe
@@ -64,19 +65,19 @@ def train(
             precision=recipe.precision, channels_last=recipe.channels_last
         )
     try:
-        check_run(recipe, Path(out), engine, resume=resume)
-        task = prepare_task(recipe, engine, initial, teacher)
-        return run_training(
-            recipe,
-            cast("TrainingTask[B]", task),
-            data,
-            Path(out),
-            engine=engine,
-            minutes=minutes,
-            resume=resume,
-            progress=progress,
-            tensorboard=tensorboard,
-        )
+        with open_run(recipe, Path(out), engine, resume=resume):
+            task = prepare_task(recipe, engine, initial, teacher)
+            return run_training(
+                recipe,
+                cast("TrainingTask[B]", task),
+                data,
+                Path(out),
+                engine=engine,
+                minutes=minutes,
+                resume=resume,
+                progress=progress,
+                tensorboard=tensorboard,
+            )
     finally:
         if own_engine is not None:
             own_engine.close()

@@ -3,11 +3,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
 
-from rtmpose3d.errors import InputError, OutputError
+from rtmpose3d.errors import BackendError, InputError, OutputError
+from rtmpose3d.structures.folder_lock import folder_lock
 from rtmpose3d.synth import (
     DatasetPlan,
     ShotSettings,
@@ -166,3 +168,39 @@ def test_impossible_settings_are_errors(world_settings: WorldSettings) -> None:
         replace(world_settings, people=(4, 2))
     with pytest.raises(InputError, match="seed"):
         replace(world_settings, seed=-1)
+
+
+def test_a_failed_run_does_not_block_the_corrected_one(plan: DatasetPlan) -> None:
+    """Its assets are missing: only the description has been written."""
+
+    def broken(settings: WorldSettings) -> NoReturn:
+        raise InputError("no assets")
+
+    with pytest.raises((InputError, BackendError)):
+        write_dataset(replace(plan, world=replace(plan.world, make_people=broken)))
+    for seed in (5, 6):  # another dataset each time; neither is the first one
+        other = replace(plan, world=replace(plan.world, make_people=broken, seed=seed))
+        with pytest.raises((InputError, BackendError), match=r"no assets|OpenGL"):
+            write_dataset(other)
+    assert [path.name for path in plan.out.iterdir()] == ["dataset.json"]
+
+
+def test_a_second_run_in_the_same_folder_is_refused(plan: DatasetPlan) -> None:
+    plan.out.mkdir()
+    partial = plan.out / ".shard-00000.123.tmp"
+    partial.mkdir()
+    with (
+        folder_lock(plan.out, "rendering"),
+        pytest.raises(InputError, match="in use by another rendering"),
+    ):
+        write_dataset(plan)
+    assert partial.is_dir()
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "{", "[" * 100_000])
+def test_a_damaged_description_is_an_error_of_ours(plan: DatasetPlan, text: str) -> None:
+    plan.folder(0).mkdir(parents=True)
+    (plan.folder(0) / "annotations.json").write_text("{}")
+    (plan.out / "dataset.json").write_text(text)
+    with pytest.raises(InputError, match=r"dataset\.json.*delete it"):
+        write_dataset(plan)

@@ -24,7 +24,7 @@ from rtmpose3d.training.data.batches import PartSource
 from rtmpose3d.training.loop.distributed import DistributedEngine
 from rtmpose3d.training.loop.engine import Engine
 from rtmpose3d.training.loop.log import read_log
-from rtmpose3d.training.loop.trainer import check_run
+from rtmpose3d.training.loop.run_folder import open_run
 from rtmpose3d.weights import read_checkpoint
 
 SCRIPT = Path(__file__).parents[1] / "process_script.py"
@@ -173,7 +173,7 @@ def test_a_batch_that_cannot_be_divided_is_refused(tmp_path):
     engine = Engine("cpu")
     engine.world_size = 3
     with pytest.raises(InputError, match="8 images cannot be divided among 3 processes"):
-        check_run(recipe(), tmp_path, engine, resume=False)
+        open_run(recipe(), tmp_path, engine, resume=False).__enter__()
 
 
 def test_several_processes_select_no_device_by_number():

@@ -186,6 +186,8 @@ def test_it_writes_logs_curves_sheets_and_a_published_checkpoint(tmp_path):
     checkpoints = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert checkpoints == [
         "latest.json",
+        "step_00000004.pth",
+        "step_00000004.state.safetensors",
         "step_00000006.pth",
         "step_00000006.state.safetensors",
     ]

@@ -17,11 +17,9 @@ from pathlib import Path
 
 import cv2
 
-from rtmpose3d.errors import (
-    InputError,
-    RTMPose3DError,
-)
-from rtmpose3d.structures.atomic import atomic_write, output_errors
+from rtmpose3d.errors import InputError, RTMPose3DError
+from rtmpose3d.structures.atomic import atomic_write, make_directory, remove_temporary_files
+from rtmpose3d.structures.folder_lock import LOCK_FILES, folder_lock
 from rtmpose3d.synth.output.processes import (
     error_from_text,
     error_to_text,
@@ -30,6 +28,7 @@ from rtmpose3d.synth.output.processes import (
 from rtmpose3d.synth.output.shards import ANNOTATIONS, write_shard
 from rtmpose3d.synth.output.shots import IMAGES_AT_ONCE, ShotSettings, SynthSample, make_shots
 from rtmpose3d.synth.world import World, WorldSettings
+from rtmpose3d.untrusted import brief, read_json
 
 DATASET_VERSION = 1
 _DATASET = "dataset.json"
@@ -100,15 +99,20 @@ def write_dataset(
         Number of shards written by this call.
 
     Raises:
-        InputError: the directory holds another dataset, or assets are missing or broken.
+        InputError: the directory holds another dataset or another process renders into it; assets
+            are missing or broken.
         OutputError: the directory cannot be written.
         BackendError, MissingDependencyError: there is no OpenGL.
     """
     if workers < 1:
         raise InputError(f"workers must be 1 or more, got {workers}")
+    with folder_lock(make_directory(plan.out), "rendering"):
+        return _write_missing(plan, workers, progress or (lambda _: None))
+
+
+def _write_missing(plan: DatasetPlan, workers: int, report: ReportImages) -> int:
     _prepare(plan)
     missing = [s for s in range(plan.shards) if not (plan.folder(s) / ANNOTATIONS).is_file()]
-    report = progress or (lambda _: None)
     for shard in sorted(set(range(plan.shards)) - set(missing)):
         report(plan.images_in(shard))
     if workers == 1 or len(missing) <= 1:
@@ -204,29 +208,33 @@ def _render_samples(world: World, plan: DatasetPlan, shard: int) -> list[SynthSa
 
 
 def _prepare(plan: DatasetPlan) -> None:
-    """Creates the directory or checks that it holds this dataset; removes partial shards."""
-    with output_errors(plan.out):
-        plan.out.mkdir(parents=True, exist_ok=True)
+    """Checks that the directory is empty or holds this dataset; removes partial shards.
+
+    A description without any shard is of a run that failed, and is replaced.
+    """
     description = plan.out / _DATASET
     wanted = _describe(plan)
-    if description.is_file():
-        try:
-            existing = json.loads(description.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{description} cannot be read: {error}; delete it") from error
+    shards = any((path / ANNOTATIONS).is_file() for path in plan.out.glob("shard-*"))
+    if description.exists() and not shards:
+        pass
+    elif description.exists():
+        existing = read_json(description, "description", advice="delete it")
+        if not isinstance(existing, dict):
+            raise InputError(f"{description} does not describe a dataset; delete it")
         different = [key for key in wanted if key != "count" and existing.get(key) != wanted[key]]
         if different:
             pairs = "; ".join(
-                f"{key}: existing {existing.get(key)!r}, requested {wanted[key]!r}"
+                f"{key}: existing {brief(existing.get(key))}, requested {brief(wanted[key])}"
                 for key in different
             )
             raise InputError(
                 f"{plan.out} holds another dataset ({pairs}); choose another folder or delete it"
             )
-    elif any(plan.out.iterdir()):
+    elif any(path.name not in LOCK_FILES for path in plan.out.iterdir()):
         raise InputError(f"{plan.out} is not empty and holds no dataset; choose another folder")
     for partial_shard in plan.out.glob(".shard-*.tmp"):
         shutil.rmtree(partial_shard, ignore_errors=True)
+    remove_temporary_files(plan.out)
     with atomic_write(description, "w") as handle:
         json.dump(wanted, handle, indent=1)
 

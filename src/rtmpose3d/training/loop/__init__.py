@@ -4,16 +4,17 @@
 behind `Engine`.
 """
 
+from rtmpose3d.training.loop.distributed import open_engine
 from rtmpose3d.training.loop.engine import Engine
-from rtmpose3d.training.loop.engines import open_engine
+from rtmpose3d.training.loop.run_folder import open_run
 from rtmpose3d.training.loop.task import TrainingTask
-from rtmpose3d.training.loop.trainer import TrainingResult, check_run, run_training
+from rtmpose3d.training.loop.trainer import TrainingResult, run_training
 
 __all__ = [
     "Engine",
     "TrainingResult",
     "TrainingTask",
-    "check_run",
     "open_engine",
+    "open_run",
     "run_training",
 ]

@@ -2,31 +2,38 @@
 
 `step_00001000.pth` has the averaged weights under `state_dict`, as published files do; its
 `.state.safetensors` has raw weights, optimizer state, the average's counter and the random state,
-so that a resumed training continues bit for bit. `latest.json` names the pair and is written last,
-so it always names a complete one. Nothing read here is ever executed.
+so that a resumed training continues bit for bit. Two are kept (`checkpoint_folder`): if the last
+one is damaged, the one before is loaded. Nothing read here is ever executed.
 """
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from rtmpose3d.errors import WeightsError
 from rtmpose3d.models import load_arrays
-from rtmpose3d.structures.atomic import atomic_write
+from rtmpose3d.training.loop.checkpoint_folder import (
+    SavedCheckpoint,
+    find_checkpoints,
+    record_checkpoint,
+    state_path,
+)
 from rtmpose3d.training.loop.ema import WeightAverage
+from rtmpose3d.untrusted import reading
 from rtmpose3d.weights import match_weights, read_checkpoint, write_safetensors, write_torch_file
 
+logger = logging.getLogger(__name__)
+
 RandomState = Mapping[str, Tensor]
-LATEST = "latest.json"
+_ADVICE = "Put back an undamaged copy, or start in another folder"
 _RAW, _AUXILIARY, _OPTIMIZER = "raw.", "aux.", "optimizer."
 _CPU_RANDOM, _CUDA_RANDOM = "random.cpu", "random.cuda."
 _RANK_RANDOM = "random.rank"  # of the other processes: random.rank1.cpu, ...
@@ -43,6 +50,7 @@ class TrainingState:
         auxiliary: modules that only the training uses; not part of the model's file.
         step: number of finished steps, which is the index of the next batch.
         minutes: time trained so far, over all pieces.
+        saved: checkpoints that were written or loaded, newest first.
     """
 
     network: nn.Module
@@ -51,6 +59,7 @@ class TrainingState:
     auxiliary: nn.Module = field(default_factory=nn.Identity)
     step: int = 0
     minutes: float = 0.0
+    saved: Sequence[SavedCheckpoint] = ()
 
     def trained(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Trainable parameters with their names in the checkpoint."""
@@ -66,7 +75,7 @@ def save_checkpoint(
     metadata: Mapping[str, str | float],
     others: Sequence[RandomState] = (),
 ) -> Path:
-    """Write a checkpoint atomically, then remove the previous one.
+    """Write a checkpoint atomically; the one before is kept, older ones are removed.
 
     Args:
         folder: folder of the checkpoints; it must exist.
@@ -78,23 +87,16 @@ def save_checkpoint(
         Path of the .pth file.
 
     Raises:
-        OutputError: it cannot be written; the previous one is untouched.
+        OutputError: it cannot be written; the previous ones are untouched.
     """
-    previous = _latest_files(folder)
     path = folder / f"step_{state.step:08d}.pth"
-    state_path = _state_path(path)
     tensors, header = _training_tensors(state)
     for rank, numbers in enumerate(others, start=1):
         for name, value in numbers.items():
             tensors[f"{_RANK_RANDOM}{rank}.{name}"] = _array(value)
-    write_safetensors(state_path, tensors, header)
+    write_safetensors(state_path(path), tensors, header)
     save_weights(path, state.average, {"step": state.step, **metadata})
-    with atomic_write(folder / LATEST, "w") as file:
-        json.dump({"weights": path.name, "step": state.step}, file)
-    for old in previous:
-        if old not in (path, state_path):
-            with suppress(OSError):
-                old.unlink()
+    state.saved = record_checkpoint(folder, path, state.step, state.saved)
     return path
 
 
@@ -119,6 +121,8 @@ def random_state(device: torch.device) -> RandomState:
 def load_checkpoint(folder: Path, state: TrainingState, rank: int = 0) -> bool:
     """Load the latest checkpoint of a folder into a training, with the random state.
 
+    If it is damaged, the one before is loaded, which is logged as a warning.
+
     Args:
         folder: folder of the checkpoints.
         state: state of the same architecture and optimizer; changed in place.
@@ -129,23 +133,48 @@ def load_checkpoint(folder: Path, state: TrainingState, rank: int = 0) -> bool:
         Whether there is a checkpoint.
 
     Raises:
-        WeightsError: it is damaged, or of another model or optimizer.
+        WeightsError: all are damaged, or of another model or optimizer.
     """
-    files = _latest_files(folder)
-    if not files:
-        return False
-    path, state_path = files
-    tensors, header = _read_state(state_path)
-    _load_raw(state, tensors, state_path)
-    _load_optimizer(state, tensors, state_path)
-    averages = {key: torch.from_numpy(value) for key, value in read_checkpoint(path).items()}
+    damaged: list[WeightsError] = []
+    for saved in find_checkpoints(folder):
+        try:
+            saved.verify()
+            tensors, header = _read_state(saved.state)
+            averages = read_checkpoint(saved.weights)
+        except WeightsError as error:
+            damaged.append(error)
+            continue
+        for error in damaged:
+            logger.warning("%s; resuming from the checkpoint before it, %s", error, saved.weights)
+        with reading(saved.state, "state of the training", error=WeightsError, advice=_ADVICE):
+            _load(state, tensors, header, averages, saved)
+            _load_random(tensors, rank)
+        state.saved = (saved,)
+        return True
+    if damaged:
+        raise WeightsError(f"{damaged[0]}; the training cannot be resumed. {_ADVICE}")
+    return False
+
+
+def _load(
+    state: TrainingState,
+    tensors: Mapping[str, np.ndarray],
+    header: Mapping[str, str],
+    averages: Mapping[str, np.ndarray],
+    saved: SavedCheckpoint,
+) -> None:
+    _load_raw(state, tensors, saved.state)
+    _load_optimizer(state, tensors, saved.state)
     missing = [key for key in state.average.state_dict() if key not in averages]
     if missing:
-        raise WeightsError(f"{path} lacks {missing[0]} and {len(missing) - 1} more tensors")
-    state.average.load_state_dict(averages, int(header["updates"]))
+        raise WeightsError(
+            f"{saved.weights} lacks {missing[0]} and {len(missing) - 1} more tensors"
+        )
+    average = {key: torch.from_numpy(value) for key, value in averages.items()}
+    state.average.load_state_dict(average, int(header["updates"]))
     state.step, state.minutes = int(header["step"]), float(header["minutes"])
-    _load_random(tensors, rank)
-    return True
+    if state.step < 0 or not state.minutes >= 0:
+        raise ValueError(f"step {state.step} after {state.minutes} minutes")
 
 
 def load_network_weights(network: nn.Module, model: str, path: Path) -> None:
@@ -161,26 +190,6 @@ def load_network_weights(network: nn.Module, model: str, path: Path) -> None:
     """
     expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     load_arrays(network, match_weights(read_checkpoint(path), expected, model=model, path=path))
-
-
-def _state_path(path: Path) -> Path:
-    return path.with_suffix(".state.safetensors")
-
-
-def _latest_files(folder: Path) -> list[Path]:
-    """Paths of weights and state that `latest.json` names; none without such a file."""
-    pointer = folder / LATEST
-    if not pointer.exists():
-        return []
-    try:
-        name = json.loads(pointer.read_text("utf-8"))["weights"]
-        path = folder / Path(name).name
-    except (ValueError, KeyError, TypeError) as error:
-        raise WeightsError(
-            f"{pointer} is damaged ({error}); write the name of a checkpoint into it, as "
-            '{"weights": "step_00001000.pth"}, or remove it to start again'
-        ) from error
-    return [path, _state_path(path)]
 
 
 def _training_tensors(state: TrainingState) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -208,14 +217,12 @@ def _array(tensor: Tensor) -> np.ndarray:
 
 
 def _read_state(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    try:
-        with safe_open(path, framework="np") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata()  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(
-            f"{path} is missing, damaged or unreadable: {error}; a training cannot be resumed "
-            "without it. Start in another folder"
-        ) from error
+    with (
+        reading(path, "state of the training", error=WeightsError, advice=_ADVICE),
+        safe_open(path, framework="np") as file,
+    ):
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        return tensors, file.metadata() or {}
 
 
 def _load_raw(state: TrainingState, tensors: Mapping[str, np.ndarray], path: Path) -> None:

@@ -2,7 +2,7 @@
 
 The training loop calls it for everything that differs between one process and several. `Engine` is
 one process on one device; `training.loop.distributed` has the engine of one of several processes.
-`training.loop.engines.open_engine` chooses between them.
+`training.loop.distributed.open_engine` chooses between them.
 """
 
 from __future__ import annotations

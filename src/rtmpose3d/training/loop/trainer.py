@@ -21,7 +21,7 @@ from torch import nn
 
 from rtmpose3d.errors import InputError, RTMPose3DError
 from rtmpose3d.progress import ProgressBar, progress_bar
-from rtmpose3d.structures.atomic import atomic_write, output_errors
+from rtmpose3d.structures.atomic import atomic_write
 from rtmpose3d.training.data.batches import B, TrainingData, open_part
 from rtmpose3d.training.data.loading import load_batches
 from rtmpose3d.training.loop.checkpoint import TrainingState, load_checkpoint, random_state
@@ -43,12 +43,14 @@ class TrainingResult:
         weights: the last checkpoint, or the file of the finished model.
         step: number of finished steps.
         finished: whether all steps of the recipe are finished.
+        new_steps: number of steps of this piece; 0 if the training was finished before.
         metrics: metrics of the last validation.
     """
 
     weights: Path
     step: int
     finished: bool
+    new_steps: int
     metrics: Mapping[str, float]
 
 
@@ -70,7 +72,7 @@ def run_training(
         recipe: recipe of the training.
         task: what is trained, in its initial state.
         data: batches to train and to validate on.
-        out: folder of all output; prepared by `check_run`.
+        out: folder of all output; opened with `open_run`.
         engine: device and processes.
         minutes: time limit, after which the training stops with a checkpoint. The learning rate
             schedule depends on the recipe's steps only.
@@ -96,26 +98,6 @@ def run_training(
     finally:
         if trainer.run_log is not None:
             trainer.run_log.close()
-
-
-def check_run(recipe: Recipe, out: Path, engine: Engine, *, resume: bool) -> None:
-    """Check that a training can start, before anything costly happens; makes its folder.
-
-    Raises:
-        InputError: `out` has a training that is not to be resumed; the batch cannot be divided
-            among the processes.
-        OutputError: the folder cannot be made.
-    """
-    if recipe.batch_size % engine.world_size:
-        raise InputError(
-            f"a batch of {recipe.batch_size} images cannot be divided among {engine.world_size} "
-            "processes; choose a multiple of their number"
-        )
-    checkpoints = out / CHECKPOINTS
-    with output_errors(checkpoints):
-        checkpoints.mkdir(parents=True, exist_ok=True)
-    if not resume and any(checkpoints.iterdir()):
-        raise InputError(f"there is a training in {out}; resume it, or choose another folder")
 
 
 def _resume(state: TrainingState, out: Path, engine: Engine) -> None:
@@ -153,10 +135,13 @@ class _Trainer(Generic[B]):
         labels = data.skipped if engine.is_main else ()
         self.skipped = SkippedLog(out, engine.rank, self.state.step, labels)
         self.stop_requested = self.time_over = False
+        # Processes other than the main one load checkpoints and write none.
+        self._saved_step = self.state.step if self.state.saved else None
 
     def run(self, minutes: float | None, progress: bool) -> TrainingResult:
         """Train until the last step, the time limit or a stop signal."""
         total = self.recipe.schedule.steps
+        first = self.state.step
         clock = _Clock(self.state.minutes, minutes)
         visible = progress and self.engine.is_main
         with (
@@ -167,6 +152,8 @@ class _Trainer(Generic[B]):
                 self._run_stage(bar, stop, clock)
         path = self._checkpoint()
         finished = self.state.step >= total
+        if finished and first >= total:
+            logger.warning("the training in %s is finished; no step is left to train", self.out)
         if finished and not self.stop_requested and self.run_log is not None:
             path = self.run_log.finish()
         self.engine.barrier()  # no process exits while the main one writes
@@ -176,6 +163,7 @@ class _Trainer(Generic[B]):
             weights=path,
             step=self.state.step,
             finished=finished,
+            new_steps=self.state.step - first,
             metrics={} if self.run_log is None else self.run_log.metrics,
         )
 
@@ -251,7 +239,14 @@ class _Trainer(Generic[B]):
             self._checkpoint()
 
     def _checkpoint(self) -> Path:
-        """Write a checkpoint in the main process, with the random state of all."""
+        """Write a checkpoint in the main process, with the random state of all.
+
+        Not if this step has one already.
+        """
+        if self.state.step == self._saved_step:
+            saved = self.state.saved
+            return saved[0].weights if saved else self.out / CHECKPOINTS
+        self._saved_step = self.state.step
         own = random_state(self.engine.device)
         gathered = {name: self.engine.all_gather(value) for name, value in own.items()}
         if self.run_log is None:

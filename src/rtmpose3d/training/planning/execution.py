@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 
@@ -14,13 +14,15 @@ from rtmpose3d.training.data.batches import TrainingData
 from rtmpose3d.training.data.datasets import mixture_data
 from rtmpose3d.training.data.pose_batches import VALIDATION_CROPS, PoseBatch
 from rtmpose3d.training.detector.images import DetectorBatch
+from rtmpose3d.training.loop.distributed import open_engine
 from rtmpose3d.training.loop.engine import Engine
-from rtmpose3d.training.loop.engines import open_engine
-from rtmpose3d.training.loop.trainer import TrainingResult, check_run
+from rtmpose3d.training.loop.run_folder import open_run
+from rtmpose3d.training.loop.task import TrainingTask
+from rtmpose3d.training.loop.trainer import TrainingResult, run_training
 from rtmpose3d.training.planning.description import describe_plan
 from rtmpose3d.training.planning.plan import DataOptions, RenderOptions, TrainingPlan
 from rtmpose3d.training.recipes.pose import PoseRecipe
-from rtmpose3d.training.running import train
+from rtmpose3d.training.running import prepare_task
 
 if TYPE_CHECKING:
     from rtmpose3d.synth import WorldSettings
@@ -82,26 +84,31 @@ def run_plan(
         plan.check_data()
         if dry_run:
             return None
-        check_run(recipe, run.out, engine, resume=run.resume)  # before minutes of rendering
-        if engine.is_main and isinstance(plan.source, RenderOptions):
-            report("           images to validate on are rendered first")
-        result = train(
-            recipe,
-            _load_data(plan, run.out, engine),
-            run.out,
-            engine=engine,
-            initial=plan.initial,
-            teacher=plan.teacher,
-            minutes=run.minutes,
-            resume=run.resume,
-            progress=True,
-            tensorboard=run.tensorboard,
-        )
+        with open_run(recipe, run.out, engine, resume=run.resume):  # before minutes of rendering
+            if engine.is_main and isinstance(plan.source, RenderOptions):
+                report("           images to validate on are rendered first")
+            result = _train(plan, run, engine)
         if engine.is_main:
             report(_result_text(result))
         return result
     finally:
         engine.close()
+
+
+def _train(plan: TrainingPlan, run: TrainingOptions, engine: Engine) -> TrainingResult:
+    data = _load_data(plan, run.out, engine)
+    task = prepare_task(plan.recipe, engine, plan.initial, plan.teacher)
+    return run_training(
+        plan.recipe,
+        cast("TrainingTask[PoseBatch | DetectorBatch]", task),
+        cast("TrainingData[PoseBatch | DetectorBatch]", data),
+        run.out,
+        engine=engine,
+        minutes=run.minutes,
+        resume=run.resume,
+        progress=True,
+        tensorboard=run.tensorboard,
+    )
 
 
 def _load_data(
@@ -184,6 +191,8 @@ def _run_lines(run: TrainingOptions) -> list[str]:
 
 def _result_text(result: TrainingResult) -> str:
     state = "finished" if result.finished else "stopped, to be resumed"
+    if result.finished and not result.new_steps:
+        state = "was finished already"
     metrics = ", ".join(
         f"{name} {value:.3g}"
         for name, value in result.metrics.items()
