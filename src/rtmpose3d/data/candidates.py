@@ -140,6 +140,7 @@ class Labels:
         visible: (K,) in [0, 1].
         points_camera_m: (K, 3) metres, nan where unknown; None for 2D datasets.
         occluded: (K,) bool; None where the dataset does not label occlusion.
+        weight: (K,) in [0, 1], weight of each label in training; None: 1 for all.
         unclipped_box_xyxy: (4,) px, box as annotated, where evaluation needs it.
     """
 
@@ -148,6 +149,7 @@ class Labels:
     visible: FloatArray
     points_camera_m: FloatArray | None = None
     occluded: BoolArray | None = None
+    weight: FloatArray | None = None
     unclipped_box_xyxy: FloatArray | None = None
 
 
@@ -186,6 +188,7 @@ def make_record(
         keypoints, visible = (chosen.to_wholebody(v) for v in (labels.points, labels.visible))
         metres, occluded = labels.points_camera_m, labels.occluded
         mapped = None if metres is None else chosen.to_wholebody(metres, fill=np.nan)
+        weight = None if labels.weight is None else chosen.to_wholebody(labels.weight, fill=1.0)
         hidden = None if occluded is None else chosen.to_wholebody(occluded.astype(np.float32)) > 0
     except InputError as error:
         raise InputError(f"{ref}: {error}") from error
@@ -210,6 +213,7 @@ def make_record(
         crowd=crowd,
         ignored=ignored,
         occluded=hidden,
+        label_weight=weight,
         unclipped_box_xyxy=labels.unclipped_box_xyxy,
     )
 

@@ -29,8 +29,9 @@ _NO_ID = -(2**62)  # ids below it are indices of the list of texts and of other 
 class RecordTable(Sequence[PoseRecord]):
     """Records of image files, packed.
 
-    Records come back equal, except that keypoints neither visible nor known in 3D are at (0, 0),
-    and that `occluded` and `unclipped_box_xyxy`, which only evaluation needs, are None.
+    Records come back equal, except that keypoints neither visible nor known in 3D are at (0, 0)
+    with a label weight of 1, and that `occluded` and `unclipped_box_xyxy`, which only evaluation
+    needs, are None.
 
     Args:
         records: records of image files with annotation file and index, as readers yield them.
@@ -46,7 +47,7 @@ class RecordTable(Sequence[PoseRecord]):
         self._texts = packer.texts
         self._first = np.frombuffer(packer.first, np.int64)
         self._which = np.frombuffer(packer.which, np.uint8)
-        self._points = np.frombuffer(packer.points, np.float32).reshape(-1, 3)
+        self._points = np.frombuffer(packer.points, np.float32).reshape(-1, 4)
         self._first_3d = np.frombuffer(packer.first_3d, np.int64)
         self._metres = np.frombuffer(packer.metres, np.float32).reshape(-1, 3)
         self._floats = np.frombuffer(packer.floats, np.float64).reshape(-1, 9)
@@ -82,7 +83,7 @@ class RecordTable(Sequence[PoseRecord]):
         box_kind, image_id, annotation_id, crowd, ignored = rest
         path = Path(self._texts[file])
         size = None if width == _NONE else (width, height)
-        keypoints, visible, metres = self._keypoints(i)
+        keypoints, visible, weight, metres = self._keypoints(i)
         floats = self._floats[i]
         start = int(self._name_ends[i - 1]) if i else 0
         return PoseRecord(
@@ -104,6 +105,7 @@ class RecordTable(Sequence[PoseRecord]):
             area_px2=None if np.isnan(floats[4]) else float(floats[4]),
             crowd=bool(crowd),
             ignored=bool(ignored),
+            label_weight=None if (weight == 1).all() else weight,
         )
 
     def _id(self, code: int) -> FileId | None:
@@ -111,18 +113,20 @@ class RecordTable(Sequence[PoseRecord]):
             return None
         return code if code > _NO_ID else self._other_ids[_NO_ID - 1 - code]
 
-    def _keypoints(self, i: int) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+    def _keypoints(self, i: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray | None]:
+        """Positions, visibility, label weights and metres."""
         which = self._which[self._first[i] : self._first[i + 1]]
         points = self._points[self._first[i] : self._first[i + 1]]
         keypoints = np.zeros((NUM_KEYPOINTS, 2), np.float32)
         visible = np.zeros(NUM_KEYPOINTS, np.float32)
-        keypoints[which], visible[which] = points[:, :2], points[:, 2]
+        weight = np.ones(NUM_KEYPOINTS, np.float32)
+        keypoints[which], visible[which], weight[which] = points[:, :2], points[:, 2], points[:, 3]
         start, end = self._first_3d[i : i + 2]
         if start == end:
-            return keypoints, visible, None
+            return keypoints, visible, weight, None
         metres = np.full((NUM_KEYPOINTS, 3), np.nan, np.float32)
         metres[which] = self._metres[start:end]
-        return keypoints, visible, metres
+        return keypoints, visible, weight, metres
 
 
 def _camera(intrinsics: FloatArray, size: tuple[int, int] | None) -> Camera | None:
@@ -181,7 +185,10 @@ class _Packer:
             keep = keep | ~np.isnan(metres).all(axis=1)
         which = cast("IntArray", np.flatnonzero(keep))
         self.which += which.astype(np.uint8).tobytes()
-        points = np.concatenate([record.keypoints_px, record.visible[:, None]], axis=1)[which]
+        weight = record.label_weight
+        weight = np.ones(NUM_KEYPOINTS, np.float32) if weight is None else weight
+        columns = [record.keypoints_px, record.visible[:, None], weight[:, None]]
+        points = np.concatenate(columns, axis=1)[which]
         self.points.frombytes(points.astype(np.float32).tobytes())
         self.first.append(self.first[-1] + len(which))
         count = 0 if metres is None else len(which)

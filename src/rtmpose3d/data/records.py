@@ -53,6 +53,8 @@ class PoseRecord:
         box_kind: what the box encloses: a person, a face, or one hand or both.
         image_id, annotation_id: ids in the dataset, if it has them.
         area_px2: annotated area of the person; None: `oks_area_px2` estimates it from the box.
+        label_weight: (133,) float32 in [0, 1], weight of each label in training: less than 1 for
+            pseudo-labels, such as another model's predictions; None: 1 for all.
         unclipped_box_xyxy: (4,) box as annotated, which OKS uses for people without keypoints; None
             if it is `box_xyxy`.
         crowd: COCO's iscrowd: a region with many people, never trained on.
@@ -84,6 +86,7 @@ class PoseRecord:
     crowd: bool = False
     ignored: bool = False
     occluded: BoolArray | None = None
+    label_weight: FloatArray | None = None
     unclipped_box_xyxy: FloatArray | None = None
 
     @property
@@ -129,8 +132,13 @@ class PoseRecord:
         }
         if self.keypoints_camera_m is not None:
             arrays["keypoints_camera_m"] = (self.keypoints_camera_m, (NUM_KEYPOINTS, 3))
+        if self.label_weight is not None:
+            arrays["label_weight"] = (self.label_weight, (NUM_KEYPOINTS,))
         for name, (array, shape) in arrays.items():
             self._check_array(name, array, shape)
+        weight = self.label_weight
+        if weight is not None and not ((weight >= 0) & (weight <= 1)).all():
+            raise InputError(f"{self.source}: label_weight must be in 0 to 1, got {weight}")
         if not ((self.visible >= 0) & (self.visible <= 1)).all():  # NaN fails too
             raise InputError(f"{self.source}: visible must be in 0 to 1, got {self.visible}")
         self._check_labelled()

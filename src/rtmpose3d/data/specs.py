@@ -20,6 +20,7 @@ MMPOSE_FOLDERS = {
     "sub-jhmdb": "jhmdb",
     "lapa": "LaPa",
     "h3wb": "h36m",
+    "faces68": "faces",
 }
 """Folder names in mmpose's documentation and configurations, where they differ from ours."""
 

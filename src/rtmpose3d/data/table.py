@@ -10,24 +10,22 @@ from functools import partial
 
 from rtmpose3d.data.maps import body_maps, part_maps
 from rtmpose3d.data.own import COCO_STYLE
+from rtmpose3d.data.part_datasets import ON_PAGE, PART_DATASETS, RESEARCH
 from rtmpose3d.data.readers.body import read_humanart, read_jhmdb, read_mpii
 from rtmpose3d.data.readers.coco_files import read_plain
 from rtmpose3d.data.readers.dna_rendering import ANNOTATIONS_ENDING, read_dna_rendering
+from rtmpose3d.data.readers.label_arrays import read_lspet
 from rtmpose3d.data.readers.motion_capture import read_h36m, read_mpi_inf_3dhp
-from rtmpose3d.data.readers.parts import read_faces, read_interhand, read_square_faces
 from rtmpose3d.data.readers.wholebody import read_coco_wholebody, read_rendered
 from rtmpose3d.data.readers.wholebody_3d import H3WB_VAL, read_h3wb, read_ubody3d
 from rtmpose3d.data.specs import DatasetSpec, Split
-
-_RESEARCH = "research, not commercial"
-_ON_PAGE = "terms on its page; take it for research only until you have read them"
 
 _WHOLEBODY = (
     DatasetSpec(
         name="coco-wholebody",
         title="COCO-WholeBody V1.0: photographs, 133 keypoints",
         page="https://github.com/jin-s13/COCO-WholeBody",
-        licence=f"labels CC BY-NC 4.0, {_RESEARCH}; images under Flickr's terms",
+        licence=f"labels CC BY-NC 4.0, {RESEARCH}; images under Flickr's terms",
         keypoint_map=body_maps.COCO_WHOLEBODY,
         reader=read_coco_wholebody,
         splits={
@@ -51,7 +49,7 @@ _WHOLEBODY = (
         name="ubody",
         title="UBody: upper bodies in video scenes, 133 keypoints",
         page="https://osx-ubody.github.io",
-        licence=_ON_PAGE,
+        licence=ON_PAGE,
         keypoint_map=body_maps.COCO_WHOLEBODY,
         reader=read_coco_wholebody,
         splits={
@@ -64,7 +62,7 @@ _WHOLEBODY = (
         name="halpe",
         title="Halpe Full-Body: people with objects, 136 keypoints",
         page="https://github.com/Fang-Haoshu/Halpe-FullBody",
-        licence=f"{_ON_PAGE}; images of HICO-DET and COCO",
+        licence=f"{ON_PAGE}; images of HICO-DET and COCO",
         keypoint_map=body_maps.HALPE,
         reader=read_plain,
         splits={
@@ -82,7 +80,7 @@ _BODY = (
         name="aic",
         title="AI Challenger: everyday photographs, 14 keypoints",
         page="https://github.com/AIChallenger/AI_Challenger_2017",
-        licence=_ON_PAGE,
+        licence=ON_PAGE,
         keypoint_map=body_maps.AIC,
         reader=read_plain,
         splits={
@@ -104,7 +102,7 @@ _BODY = (
         name="crowdpose",
         title="CrowdPose: crowds, 14 keypoints",
         page="https://github.com/Jeff-sjtu/CrowdPose",
-        licence=_ON_PAGE,
+        licence=ON_PAGE,
         keypoint_map=body_maps.CROWDPOSE,
         reader=read_plain,
         splits={
@@ -127,7 +125,7 @@ _BODY = (
         name="mpii",
         title="MPII Human Pose: activities, 16 keypoints",
         page="http://human-pose.mpi-inf.mpg.de",
-        licence=_ON_PAGE,
+        licence=ON_PAGE,
         keypoint_map=body_maps.MPII,
         reader=read_mpii,
         splits={
@@ -138,10 +136,21 @@ _BODY = (
         counted_by="the JSON files of HRNet and mmpose",
     ),
     DatasetSpec(
+        name="lspet",
+        title="LSP Extended: sport, 14 joints by hand, the others by a teacher",
+        page="https://github.com/axelcarlier/lsp",
+        licence=f"{RESEARCH}; photographs of Flickr",
+        keypoint_map=body_maps.COCO_WHOLEBODY,
+        reader=read_lspet,
+        splits={
+            name: Split(annotations=f"{name}/labels.npz", images=name) for name in ("train", "test")
+        },
+    ),
+    DatasetSpec(
         name="sub-jhmdb",
         title="sub-JHMDB: frames of action videos, whole bodies, 15 keypoints",
         page="http://jhmdb.is.tue.mpg.de/dataset",
-        licence=_ON_PAGE,
+        licence=ON_PAGE,
         keypoint_map=body_maps.JHMDB,
         reader=read_jhmdb,
         splits={
@@ -157,7 +166,7 @@ _BODY = (
         name="posetrack18",
         title="PoseTrack18: people in videos, 15 keypoints",
         page="https://posetrack.net",
-        licence=_ON_PAGE,
+        licence=ON_PAGE,
         keypoint_map=body_maps.POSETRACK18,
         reader=read_plain,
         splits={
@@ -182,7 +191,7 @@ _BODY = (
         name="ochuman",
         title="OCHuman: people who occlude each other, 17 keypoints; for evaluation",
         page="https://github.com/liruilong940607/OCHumanApi",
-        licence=_ON_PAGE,
+        licence=ON_PAGE,
         keypoint_map=body_maps.COCO,
         reader=read_plain,
         splits={
@@ -195,116 +204,12 @@ _BODY = (
     ),
 )
 
-_FACES = (
-    DatasetSpec(
-        name="wflw",
-        title="WFLW: faces in the wild, 98 keypoints",
-        page="https://wywu.github.io/projects/LAB/WFLW.html",
-        licence=_ON_PAGE,
-        keypoint_map=part_maps.WFLW,
-        reader=read_square_faces,
-        splits={
-            "train": Split(
-                annotations="annotations/face_landmarks_wflw_train.json",
-                images="images",
-                people=7_500,
-            ),
-            "val": Split(
-                annotations="annotations/face_landmarks_wflw_test.json",
-                images="images",
-                people=2_500,
-            ),
-        },
-        box_kind="face",
-        counted_by="its page",
-    ),
-    DatasetSpec(
-        name="300w",
-        title="300W: faces, 68 keypoints",
-        page="https://ibug.doc.ic.ac.uk/resources/300-W",
-        licence=_ON_PAGE,
-        keypoint_map=part_maps.W300,
-        reader=read_square_faces,
-        splits={
-            name: Split(
-                annotations=f"annotations/face_landmarks_300w_{file}.json",
-                images="images",
-                people=people,
-            )
-            for name, file, people in (
-                ("train", "train", 3_148),
-                ("val", "valid", 689),
-                ("test", "test", 600),
-            )
-        },
-        box_kind="face",
-        counted_by="the usual split: 3,148 and 554 + 135; challenge 300 + 300",
-    ),
-    DatasetSpec(
-        name="cofw",
-        title="COFW: occluded faces, 29 keypoints",
-        page="http://www.vision.caltech.edu/xpburgos/ICCV13",
-        licence=_ON_PAGE,
-        keypoint_map=part_maps.COFW,
-        reader=read_faces,
-        splits={
-            "train": Split(
-                annotations="annotations/cofw_train.json", images="images", people=1_345
-            ),
-            "val": Split(annotations="annotations/cofw_test.json", images="images", people=507),
-        },
-        box_kind="face",
-        counted_by="Burgos-Artizzu et al., ICCV 2013",
-    ),
-    DatasetSpec(
-        name="lapa",
-        title="LaPa: faces, 106 keypoints",
-        page="https://github.com/JDAI-CV/lapa-dataset",
-        licence=_ON_PAGE,
-        keypoint_map=part_maps.LAPA,
-        reader=read_faces,
-        splits={
-            name: Split(annotations=f"annotations/lapa_{name}.json", images=".", people=people)
-            for name, people in (
-                ("train", 18_168),
-                ("val", 2_000),
-                ("trainval", 20_168),
-                ("test", 2_000),
-            )
-        },
-        box_kind="face",
-        counted_by="Liu et al., AAAI 2020",
-    ),
-)
-
-_HANDS = (
-    DatasetSpec(
-        name="interhand2.6m",
-        title="InterHand2.6M v1.0, 5 fps: one or two hands, 42 keypoints, 3D",
-        page="https://mks0601.github.io/InterHand2.6M",
-        licence="CC BY-NC 4.0",
-        keypoint_map=part_maps.INTERHAND,
-        reader=read_interhand,
-        splits={
-            name: Split(
-                annotations=f"annotations/all/InterHand2.6M_{name}_data.json",
-                images=f"images/{name}",
-                image_count=image_count,
-            )
-            for name, image_count in (("train", 1_361_062), ("val", 380_125), ("test", 849_160))
-        },
-        box_kind="hands",
-        has_3d=True,
-        counted_by="its page, H + M of 5 fps",
-    ),
-)
-
 _SPACE = (
     DatasetSpec(
         name="h3wb",
         title="H3WB: Human3.6M with 133 keypoints, 3D",
         page="https://github.com/wholebody3d/wholebody3d",
-        licence=f"labels MIT; images of Human3.6M, {_RESEARCH}",
+        licence=f"labels MIT; images of Human3.6M, {RESEARCH}",
         keypoint_map=body_maps.COCO_WHOLEBODY,
         reader=read_h3wb,
         splits={
@@ -321,7 +226,7 @@ _SPACE = (
         name="ubody3d",
         title="UBody3D: UBody with SMPL-X fits, depth relative to the pelvis",
         page="https://osx-ubody.github.io",
-        licence=f"{_ON_PAGE}; SMPL-X has its own licence",
+        licence=f"{ON_PAGE}; SMPL-X has its own licence",
         keypoint_map=body_maps.UBODY3D,
         reader=read_ubody3d,
         splits={
@@ -336,7 +241,7 @@ _SPACE = (
         name="dna-rendering",
         title="DNA-Rendering: actors seen by 60 cameras, 133 of 190 keypoints, 3D",
         page="https://dna-rendering.github.io",
-        licence=f"{_RESEARCH}, after a signed agreement",
+        licence=f"{RESEARCH}, after a signed agreement",
         keypoint_map=part_maps.DNA_RENDERING,
         reader=read_dna_rendering,
         splits={"train": Split(annotations=f"annotations/*{ANNOTATIONS_ENDING}", images="images")},
@@ -347,7 +252,7 @@ _SPACE = (
         name="h36m",
         title="Human3.6M: motion capture of actors, 17 joints, 3D",
         page="http://vision.imar.ro/human3.6m",
-        licence=_RESEARCH,
+        licence=RESEARCH,
         keypoint_map=body_maps.H36M,
         reader=read_h36m,
         splits={
@@ -361,7 +266,7 @@ _SPACE = (
         name="mpi-inf-3dhp",
         title="MPI-INF-3DHP: motion capture in a studio and outdoors, 17 joints, 3D",
         page="https://vcai.mpi-inf.mpg.de/3dhp-dataset",
-        licence=_RESEARCH,
+        licence=RESEARCH,
         keypoint_map=body_maps.MPI_INF_3DHP,
         reader=partial(read_mpi_inf_3dhp, split="train"),
         splits={
@@ -389,6 +294,6 @@ _SPACE = (
 )
 
 DATASETS: dict[str, DatasetSpec] = {
-    spec.name: spec for spec in (*_WHOLEBODY, *_BODY, *_FACES, *_HANDS, *_SPACE, COCO_STYLE)
+    spec.name: spec for spec in (*_WHOLEBODY, *_BODY, *PART_DATASETS, *_SPACE, COCO_STYLE)
 }
 """Every dataset that this package reads, by name."""

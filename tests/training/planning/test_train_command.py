@@ -13,8 +13,10 @@ from coco_folder import write_coco_wholebody
 from typer.testing import CliRunner
 
 from rtmpose3d.cli.app import app
+from rtmpose3d.errors import InputError
 from rtmpose3d.training.data.datasets import load_dataset, mixture_data
 from rtmpose3d.training.loop.log import read_log
+from rtmpose3d.training.planning import DataOptions, JointOptions, RenderOptions
 from rtmpose3d.training.recipes import PUBLISHED_RECIPES, RECIPES
 from rtmpose3d.weights import read_checkpoint
 
@@ -227,7 +229,6 @@ def test_commands_of_the_documentation_have_only_options_that_there_are(command)
         (["--datasets", "cocoa"], "coco-wholebody"),
         (["--on-bad", "hide"], "skip"),
         (["--init", "nothing.pth"], "nothing.pth"),
-        (["--assets", "."], "either --data"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(folder, tmp_path, arguments, message):
@@ -235,3 +236,30 @@ def test_options_that_do_not_fit_are_refused(folder, tmp_path, arguments, messag
     result = run("dwpose-t-256x192", folder, tmp_path / "out", *few, *arguments)
     assert result.exit_code in (1, 2)
     assert message in result.output
+
+
+def test_a_training_without_data_is_refused(tmp_path):
+    result = RUNNER.invoke(app, ["train", "rtmw3d-n", "--out", str(tmp_path / "out")])
+    assert result.exit_code == 2
+    assert "--data" in result.output
+    assert "--assets" in result.output
+
+
+@pytest.mark.parametrize(("fraction", "rendered"), [(0.4, 13), (0.001, 1), (0.999, 31)])
+def test_a_joint_batch_has_rendered_and_other_people(fraction, rendered):
+    joint = JointOptions(
+        data=DataOptions(folder=Path()),
+        rendering=RenderOptions(assets=Path()),
+        rendered_fraction=fraction,
+    )
+    assert joint.rendered_crops(32) == rendered
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.0, float("nan")])
+def test_a_joint_training_without_one_of_its_sources_is_refused(fraction):
+    with pytest.raises(InputError, match="rendered_fraction"):
+        JointOptions(
+            data=DataOptions(folder=Path()),
+            rendering=RenderOptions(assets=Path()),
+            rendered_fraction=fraction,
+        )

@@ -51,6 +51,7 @@ def train(
     workers: options.WorkersOption = 2,
     assets: options.AssetsOption = None,
     backdrops: options.BackdropsOption = None,
+    rendered_fraction: options.RenderedFractionOption = 0.4,
     rendered_per_batch: options.RenderedPerBatchOption = 4,
     pool_size: options.PoolSizeOption = 100_000,
     render_workers: options.RenderWorkersOption = 1,
@@ -84,20 +85,20 @@ def train(
     import_extra("torch", "train", "training")
     from rtmpose3d.training import InitialWeights, planning
 
-    if (data is None and annotations is None) == (assets is None):
+    if data is None and annotations is None and assets is None:
         raise InputError(
-            "a training needs either --data (datasets), --annotations (your own) or both, or "
-            "--assets (rendering)"
+            "a training needs --data (datasets), --annotations (your own), --assets (rendering), or "
+            "several of them"
         )
     if annotations is None and (images is not None or validation_annotations is not None):
         raise InputError("--images and --validation-annotations need --annotations")
-    source: planning.DataOptions | planning.RenderOptions
-    if assets is None:
+    in_files, rendering = None, None
+    if data is not None or annotations is not None:
         entries, own = _with_own(_entries(datasets, "train"), annotations, images)
         held_out, own_held_out = _with_own(
             _entries(validation_datasets, "val"), validation_annotations, images, "val"
         )
-        source = planning.DataOptions(
+        in_files = planning.DataOptions(
             folder=data,
             datasets=entries,
             validation=held_out,
@@ -107,14 +108,21 @@ def train(
             on_bad=on_bad,
             workers=workers,
         )
-    else:
-        source = planning.RenderOptions(
+    if assets is not None:
+        rendering = planning.RenderOptions(
             assets=assets,
             backdrops=backdrops,
             rendered_per_batch=rendered_per_batch,
             pool_size=pool_size,
             workers=render_workers,
         )
+    if in_files is not None and rendering is not None:
+        source = planning.JointOptions(
+            data=in_files, rendering=rendering, rendered_fraction=rendered_fraction
+        )
+    else:
+        source = in_files or rendering
+        assert source is not None
     parts = _parts(init_parts)
     plan = planning.plan_training(
         recipe,

@@ -125,6 +125,14 @@ BackdropsOption = Annotated[
         rich_help_panel=_RENDERED,
     ),
 ]
+RenderedFractionOption = Annotated[
+    float,
+    typer.Option(
+        "--rendered-fraction",
+        help="Fraction of each batch that is rendered, where --data gives the other part.",
+        rich_help_panel=_RENDERED,
+    ),
+]
 RenderedPerBatchOption = Annotated[
     int,
     typer.Option(

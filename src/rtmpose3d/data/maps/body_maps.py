@@ -47,6 +47,16 @@ MPII = map_by_name(
         *("left_shoulder", "left_elbow", "left_wrist"),
     ),
 )
+LSP = map_by_name(
+    "LSP",
+    "Johnson and Everingham, BMVC 2010; README of lspet_dataset",
+    (
+        *("right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle"),
+        *("right_wrist", "right_elbow", "right_shoulder"),
+        *("left_shoulder", "left_elbow", "left_wrist"),
+        *("neck", "head_top"),
+    ),
+)
 JHMDB = map_by_name(
     "sub-JHMDB",
     "jhmdb.is.tue.mpg.de, README of joint_positions",

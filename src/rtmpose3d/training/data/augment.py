@@ -20,6 +20,7 @@ from rtmpose3d.geometry.crop import (
 )
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.structures import FloatArray, Image
+from rtmpose3d.training.data.degradation import degrade
 from rtmpose3d.training.data.pose_batches import PoseSample
 from rtmpose3d.training.recipes.augmentation import (
     Augmentation,
@@ -30,6 +31,7 @@ from rtmpose3d.training.recipes.augmentation import (
 )
 
 UPPER_BODY = tuple(range(11))  # coco_wholebody.py, upper_body_ids
+MIN_KEYPOINTS_LEFT = 4  # of a person who is cut off
 LOWER_BODY = tuple(range(11, 23))  # coco_wholebody.py, lower_body_ids
 
 
@@ -44,6 +46,7 @@ def crop_person(
     rng: np.random.Generator,
     *,
     box_scale: tuple[float, float] | None = None,
+    label_weight: FloatArray | None = None,
 ) -> PoseSample:
     """Crop a person out of an image.
 
@@ -58,7 +61,12 @@ def crop_person(
         rng: source of randomness.
         box_scale: minimum and maximum factor on the box before everything else
             (`DatasetEntry.box_scale`); used with `geometric` only.
+        label_weight: (K,) factor on the loss; None: 1 for all.
     """
+    if geometric is not None and geometric.cut_prob and rng.random() < geometric.cut_prob:
+        image, box_xyxy, visible = cut_off(
+            image, box_xyxy, keypoints_px, visible, geometric.cut_fraction, rng
+        )
     center, scale = center_scale_from_boxes(box_xyxy[None], input_size_wh)
     rotation_deg, flipped = 0.0, False
     if geometric is not None:
@@ -79,9 +87,41 @@ def crop_person(
         keypoints_px=apply_affine(matrix, keypoints_px[None])[0].astype(np.float32),
         visible=visible,
         keypoints_camera_m=unknown if keypoints_camera_m is None else keypoints_camera_m,
+        label_weight=label_weight,
         rotated=rotation_deg != 0,
     )
     return flip_crop(sample) if flipped else sample
+
+
+def cut_off(
+    image: Image,
+    box_xyxy: FloatArray,
+    keypoints_px: FloatArray,
+    visible: FloatArray,
+    fraction: tuple[float, float],
+    rng: np.random.Generator,
+) -> tuple[Image, FloatArray, FloatArray]:
+    """Cut the image through the person's box, from a random side, from below as often as not.
+
+    Too few keypoints must not remain: then nothing is cut.
+
+    Returns:
+        The image, black beyond the cut, the box up to the cut, and the remaining visibility.
+    """
+    axis, upper = ((1, True), (1, True), (0, True), (0, False), (1, False))[int(rng.integers(5))]
+    low, high = float(box_xyxy[axis]), float(box_xyxy[axis + 2])
+    share = float(rng.uniform(*fraction))
+    border = high - share * (high - low) if upper else low + share * (high - low)
+    gone = keypoints_px[:, axis] > border if upper else keypoints_px[:, axis] < border
+    left = np.where(gone, 0.0, visible).astype(np.float32)
+    if (left > 0).sum() < MIN_KEYPOINTS_LEFT:
+        return image, box_xyxy, visible
+    pixel = int(np.clip(np.floor(border) + 1, 0, image.shape[1 - axis]))
+    beyond = slice(pixel, None) if upper else slice(None, pixel)
+    image, box_xyxy = image.copy(), box_xyxy.copy()
+    image[(beyond, slice(None)) if axis else (slice(None), beyond)] = 0
+    box_xyxy[axis + 2 if upper else axis] = border
+    return image, box_xyxy, left
 
 
 def half_body_box(
@@ -149,6 +189,7 @@ def flip_crop(sample: PoseSample) -> PoseSample:
         keypoints_px=keypoints,
         visible=sample.visible[index],
         keypoints_camera_m=metres,
+        label_weight=None if sample.label_weight is None else sample.label_weight[index],
         rotated=sample.rotated,
     )
 
@@ -166,6 +207,7 @@ def recrop(sample: PoseSample, jitter: Jitter, rng: np.random.Generator) -> Pose
         keypoints_px=apply_affine(matrix, sample.keypoints_px[None])[0].astype(np.float32),
         visible=sample.visible,
         keypoints_camera_m=sample.keypoints_camera_m,
+        label_weight=sample.label_weight,
         rotated=True,
     )
 
@@ -207,6 +249,8 @@ def augment_photometric(
         crop = np.asarray(cv2.blur(crop, (size, size)), np.uint8)
     if rng.random() < settings.median_blur_prob:
         crop = np.asarray(cv2.medianBlur(crop, int(rng.integers(1, 4)) * 2 + 1), np.uint8)
+    if settings.degradation is not None:
+        crop = degrade(crop, settings.degradation, rng)
     if rng.random() < settings.dropout_prob:
         crop = _drop_rectangle(crop, settings.dropout_size, rng)
     return crop

@@ -135,6 +135,7 @@ class MixtureSource:
             self.augmentation.geometric,
             rng,
             box_scale=entry.box_scale,
+            label_weight=record.label_weight,
         )
         side = crop_box_side_px(record, sample)
         photometric = self.augmentation.photometric

@@ -27,6 +27,7 @@ class PoseSample:
         visible: (K,) float32.
         keypoints_camera_m: (K, 3) float32, metres, nan where unknown. Flipped with the crop, left
             and right exchanged; not rotated with it.
+        label_weight: (K,) float32 in [0, 1], factor on the loss; None: 1 for all.
         rotated: whether crop and camera space differ by a rotation.
     """
 
@@ -34,6 +35,7 @@ class PoseSample:
     keypoints_px: FloatArray
     visible: FloatArray
     keypoints_camera_m: FloatArray
+    label_weight: FloatArray | None = None
     rotated: bool = False
 
 
@@ -44,9 +46,11 @@ class PoseBatch:
     Attributes:
         crops: (B, h, w, 3) uint8 BGR.
         keypoints_px: (B, 133, 2) float32, pixels of the crop; finite where visible.
-        visible: (B, 133) float32 in [0, 1], the weight of each keypoint.
+        visible: (B, 133) float32 in [0, 1]; a keypoint below 0.5 has no label.
         keypoints_camera_m: (B, 133, 3) float32, metres in camera space; nan where unknown.
         box_side_px: (B,) float32, longer side of the person's box in pixels of the crop.
+        label_weight: (B, 133) float32 in [0, 1], factor on the loss of each keypoint, for labels of
+            less trust; None: 1 for all.
         skipped: error messages of the samples that were replaced by others.
 
     Raises:
@@ -58,6 +62,7 @@ class PoseBatch:
     visible: FloatArray
     keypoints_camera_m: FloatArray
     box_side_px: FloatArray
+    label_weight: FloatArray | None = None
     skipped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -68,6 +73,8 @@ class PoseBatch:
             "keypoints_camera_m": (self.keypoints_camera_m.shape, (batch, 133, 3)),
             "box_side_px": (self.box_side_px.shape, (batch,)),
         }
+        if self.label_weight is not None:
+            shapes["label_weight"] = (self.label_weight.shape, (batch, 133))
         for name, (got, expected) in shapes.items():
             if got != expected:
                 raise InputError(f"a batch's {name} must be {expected}, got shape {got}")
@@ -91,7 +98,14 @@ class PoseBatch:
             visible=self.visible[chosen],
             keypoints_camera_m=self.keypoints_camera_m[chosen],
             box_side_px=self.box_side_px[chosen],
+            label_weight=None if self.label_weight is None else self.label_weight[chosen],
         )
+
+    def weights(self) -> FloatArray:
+        """(B, 133) factors on the loss of each keypoint."""
+        if self.label_weight is None:
+            return np.ones(self.visible.shape, np.float32)
+        return self.label_weight
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All arrays, to be saved for inspection."""
@@ -100,6 +114,7 @@ class PoseBatch:
             "keypoints_px": self.keypoints_px,
             "visible": self.visible,
             "keypoints_camera_m": self.keypoints_camera_m,
+            "label_weight": self.weights(),
         }
 
     def samples(self) -> list[PoseSample]:
@@ -110,6 +125,7 @@ class PoseBatch:
                 keypoints_px=self.keypoints_px[i],
                 visible=self.visible[i],
                 keypoints_camera_m=self.keypoints_camera_m[i],
+                label_weight=None if self.label_weight is None else self.label_weight[i],
             )
             for i in range(len(self))
         ]
@@ -161,8 +177,16 @@ def stack_samples(
             np.float32, copy=False
         ),
         box_side_px=box_side_px.astype(np.float32, copy=False),
+        label_weight=_stack_weights(samples),
         skipped=skipped,
     )
+
+
+def _stack_weights(samples: Sequence[PoseSample]) -> FloatArray | None:
+    if all(sample.label_weight is None for sample in samples):
+        return None
+    rows = [np.ones(len(s.visible)) if s.label_weight is None else s.label_weight for s in samples]
+    return np.stack(rows).astype(np.float32)
 
 
 def join_batches(batches: Sequence[PoseBatch]) -> PoseBatch:
@@ -173,6 +197,12 @@ def join_batches(batches: Sequence[PoseBatch]) -> PoseBatch:
         visible=np.concatenate([b.visible for b in batches]),
         keypoints_camera_m=np.concatenate([b.keypoints_camera_m for b in batches]),
         box_side_px=np.concatenate([b.box_side_px for b in batches]),
+        label_weight=(
+            None
+            if all(b.label_weight is None for b in batches)
+            else np.concatenate([b.weights() for b in batches])
+        ),
+        skipped=tuple(text for b in batches for text in b.skipped),
     )
 
 

@@ -8,19 +8,23 @@ from rtmpose3d.training.planning.description import describe_plan
 from rtmpose3d.training.planning.execution import TrainingOptions, run_plan
 from rtmpose3d.training.planning.plan import (
     DataOptions,
+    JointOptions,
     RecipeOverrides,
     RenderOptions,
     TrainingPlan,
+    TrainingSource,
     WeightOptions,
     plan_training,
 )
 
 __all__ = [
     "DataOptions",
+    "JointOptions",
     "RecipeOverrides",
     "RenderOptions",
     "TrainingOptions",
     "TrainingPlan",
+    "TrainingSource",
     "WeightOptions",
     "describe_plan",
     "plan_training",

@@ -12,6 +12,7 @@ import torch
 from rtmpose3d.errors import InputError, import_extra
 from rtmpose3d.training.data.batches import TrainingData
 from rtmpose3d.training.data.datasets import mixture_data
+from rtmpose3d.training.data.joint import joint_data
 from rtmpose3d.training.data.pose_batches import VALIDATION_CROPS, PoseBatch
 from rtmpose3d.training.detector.images import DetectorBatch
 from rtmpose3d.training.loop.distributed import open_engine
@@ -20,7 +21,12 @@ from rtmpose3d.training.loop.run_folder import open_run
 from rtmpose3d.training.loop.task import TrainingTask
 from rtmpose3d.training.loop.trainer import TrainingResult, run_training
 from rtmpose3d.training.planning.description import describe_plan
-from rtmpose3d.training.planning.plan import DataOptions, RenderOptions, TrainingPlan
+from rtmpose3d.training.planning.plan import (
+    DataOptions,
+    JointOptions,
+    RenderOptions,
+    TrainingPlan,
+)
 from rtmpose3d.training.recipes.pose import PoseRecipe
 from rtmpose3d.training.running import prepare_task
 
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
     from rtmpose3d.synth import WorldSettings
 
 _INITIAL_POOL = 2_000  # crops that are rendered before the first step
+_INITIAL_JOINT_POOL = 640  # the same, where datasets are a part of the batches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +128,9 @@ def _load_data(
         MissingDependencyError: the extra `synth` is not installed.
     """
     recipe, source = plan.recipe, plan.source
+    if isinstance(source, JointOptions):
+        assert isinstance(recipe, PoseRecipe)
+        return _joint_data(recipe, plan, source, out, engine)
     if isinstance(source, DataOptions):
         assert isinstance(recipe, PoseRecipe)
         return mixture_data(
@@ -145,8 +155,38 @@ def _load_data(
     )
 
 
+def _joint_data(
+    recipe: PoseRecipe, plan: TrainingPlan, source: JointOptions, out: Path, engine: Engine
+) -> TrainingData[PoseBatch]:
+    """Batches of which a part is rendered and the other part comes from datasets."""
+    rendered = source.rendered_crops(recipe.batch_size)
+    return joint_data(
+        recipe,
+        [
+            _rendered_crops(
+                replace(recipe, batch_size=rendered),
+                source.rendering,
+                out,
+                engine,
+                _INITIAL_JOINT_POOL,
+            ),
+            mixture_data(
+                replace(recipe, batch_size=recipe.batch_size - rendered),
+                plan.datasets,
+                plan.validation,
+                on_bad=source.data.on_bad,
+                validation_crops=VALIDATION_CROPS if engine.is_main else 0,
+            ),
+        ],
+    )
+
+
 def _rendered_crops(
-    recipe: PoseRecipe, source: RenderOptions, out: Path, engine: Engine
+    recipe: PoseRecipe,
+    source: RenderOptions,
+    out: Path,
+    engine: Engine,
+    initial_pool: int = _INITIAL_POOL,
 ) -> TrainingData[PoseBatch]:
     from rtmpose3d.training.data.rendered import PoolSettings, rendered_crops
 
@@ -159,7 +199,7 @@ def _rendered_crops(
         train_world,
         validation_world,
         out,
-        pool=PoolSettings(rendered_per_batch=new, size=size, initial_size=min(_INITIAL_POOL, size)),
+        pool=PoolSettings(rendered_per_batch=new, size=size, initial_size=min(initial_pool, size)),
         render_workers=source.workers,
         validation_crops=VALIDATION_CROPS if engine.is_main else 0,
     )

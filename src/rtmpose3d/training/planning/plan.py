@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from rtmpose3d.data import OnBad
 from rtmpose3d.errors import InputError
@@ -15,7 +15,7 @@ from rtmpose3d.training.recipes import PUBLISHED_RECIPES, resolve_recipe
 from rtmpose3d.training.recipes.base import Precision, Recipe
 from rtmpose3d.training.recipes.detector import DetectorRecipe
 from rtmpose3d.training.recipes.distillation import DistillationStage, first_stage, second_stage
-from rtmpose3d.training.recipes.mixtures import DatasetEntry
+from rtmpose3d.training.recipes.mixtures import REAL_PEOPLE, DatasetEntry
 from rtmpose3d.training.recipes.pose import NetworkPart, PoseRecipe
 from rtmpose3d.training.recipes.published import PublishedRecipe
 from rtmpose3d.zoo import resolve_pose
@@ -74,17 +74,18 @@ class DataOptions:
     workers: int = 0
 
     def entries(
-        self, published: PublishedRecipe | None
+        self, published: PublishedRecipe | None, default: Sequence[DatasetEntry] = _RENDERED
     ) -> tuple[Sequence[DatasetEntry], Sequence[DatasetEntry]]:
         """Datasets to train and to validate on.
 
         Args:
-            published: the recipe's own datasets; None: rendered people.
+            published: the recipe's own datasets.
+            default: datasets without a published recipe.
         """
         mixture: Sequence[DatasetEntry] = ()
         held_out: Sequence[DatasetEntry] = ()
         if self.folder is not None:
-            mixture = _RENDERED if published is None else published.datasets
+            mixture = default if published is None else published.datasets
             held_out = () if published is None else published.validation
         mixture = mixture if self.datasets is None else self.datasets
         held_out = held_out if self.validation is None else self.validation
@@ -108,6 +109,37 @@ class RenderOptions:
     rendered_per_batch: int = 4
     pool_size: int = 100_000
     workers: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class JointOptions:
+    """Datasets in files and rendering at once; pose models only.
+
+    Attributes:
+        data: datasets, a part of each batch.
+        rendering: rendering, the other part.
+        rendered_fraction: fraction of each batch that is rendered, new or kept.
+
+    Raises:
+        InputError: a fraction that leaves one of them nothing.
+    """
+
+    data: DataOptions
+    rendering: RenderOptions
+    rendered_fraction: float = 0.4
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rendered_fraction < 1:
+            raise InputError(
+                f"rendered_fraction must be between 0 and 1, got {self.rendered_fraction}"
+            )
+
+    def rendered_crops(self, batch_size: int) -> int:
+        """Number of crops of a batch that are rendered, at least 1 and not all."""
+        return min(max(round(batch_size * self.rendered_fraction), 1), batch_size - 1)
+
+
+TrainingSource: TypeAlias = DataOptions | RenderOptions | JointOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,12 +175,24 @@ class TrainingPlan:
     """
 
     recipe: PoseRecipe | DetectorRecipe
-    source: DataOptions | RenderOptions
+    source: TrainingSource
     published: PublishedRecipe | None = None
     datasets: Sequence[LoadedDataset] = ()
     validation: Sequence[LoadedDataset] = ()
     initial: InitialWeights | None = None
     teacher: Path | None = None
+
+    @property
+    def data(self) -> DataOptions | None:
+        """Datasets in files, if they are part of the training."""
+        return _data(self.source)
+
+    @property
+    def rendering(self) -> RenderOptions | None:
+        """Rendering, if it is part of the training."""
+        if isinstance(self.source, JointOptions):
+            return self.source.rendering
+        return self.source if isinstance(self.source, RenderOptions) else None
 
     def check_data(self) -> None:
         """Check that all data is available.
@@ -156,16 +200,13 @@ class TrainingPlan:
         Raises:
             InputError: datasets or folders for rendering are missing, or labels are invalid.
         """
-        if isinstance(self.source, RenderOptions):
-            for name, folder in (
-                ("assets", self.source.assets),
-                ("backdrops", self.source.backdrops),
-            ):
+        rendering, data = self.rendering, self.data
+        if rendering is not None:
+            for name, folder in (("assets", rendering.assets), ("backdrops", rendering.backdrops)):
                 if folder is not None and not folder.is_dir():
                     raise InputError(f"{name}: {folder} is not a folder")
-            return
         missing = [d for d in (*self.datasets, *self.validation) if d.missing]
-        if missing and not self.source.allow_missing:
+        if missing and data is not None and not data.allow_missing:
             names = ", ".join(d.entry.title for d in missing)
             raise InputError(
                 f"{len(missing)} of the datasets are missing: {names}. The first: "
@@ -173,13 +214,15 @@ class TrainingPlan:
                 "other datasets"
             )
         bad = [text for d in (*self.datasets, *self.validation) for text in d.bad]
-        if bad and self.source.on_bad == "raise":  # counted for a dry run, which reads them all
+        if (
+            bad and data is not None and data.on_bad == "raise"
+        ):  # counted for a dry run, which reads them all
             raise InputError(f"{len(bad)} labels are invalid, the first: {bad[0]}")
 
 
 def plan_training(
     name: str,
-    source: DataOptions | RenderOptions,
+    source: TrainingSource,
     *,
     overrides: RecipeOverrides | None = None,
     weights: WeightOptions | None = None,
@@ -205,20 +248,22 @@ def plan_training(
         resolve_recipe(name, steps=overrides.steps, batch_size=overrides.batch_size)
     datasets: list[LoadedDataset] = []
     validation: list[LoadedDataset] = []
-    if isinstance(source, DataOptions):
-        if source.folder is not None and not source.folder.is_dir():
-            raise InputError(f"{source.folder} is not a folder")
-        on_bad: OnBad = "skip" if dry_run else source.on_bad
-        entries, held_out = source.entries(published)
-        datasets = [load_dataset(entry, source.folder, on_bad=on_bad) for entry in entries]
-        validation = [load_dataset(entry, source.folder, on_bad=on_bad) for entry in held_out]
+    data = _data(source)
+    if data is not None:
+        if data.folder is not None and not data.folder.is_dir():
+            raise InputError(f"{data.folder} is not a folder")
+        on_bad: OnBad = "skip" if dry_run else data.on_bad
+        mixture = REAL_PEOPLE if isinstance(source, JointOptions) else _RENDERED
+        entries, held_out = data.entries(published, mixture)
+        datasets = [load_dataset(entry, data.folder, on_bad=on_bad) for entry in entries]
+        validation = [load_dataset(entry, data.folder, on_bad=on_bad) for entry in held_out]
     recipe = resolve_recipe(
         name,
         epoch_samples=sum(dataset.epoch_samples for dataset in datasets),
         distillation_stage=weights.distillation_stage,
         **lengths,
     )
-    if isinstance(recipe, DetectorRecipe) and isinstance(source, DataOptions):
+    if isinstance(recipe, DetectorRecipe) and data is not None:
         raise InputError(f"{name} is trained on rendered scenes only, not on datasets")
     return TrainingPlan(
         recipe=_with_weights(overrides.apply(recipe), weights),
@@ -229,6 +274,12 @@ def plan_training(
         initial=weights.initial,
         teacher=weights.teacher,
     )
+
+
+def _data(source: TrainingSource) -> DataOptions | None:
+    if isinstance(source, JointOptions):
+        return source.data
+    return source if isinstance(source, DataOptions) else None
 
 
 def _with_weights(

@@ -32,6 +32,7 @@ class DeviceBatch:
         crops: (B, h, w, 3) uint8.
         keypoints_px: (B, K, 2), finite.
         visible: (B, K).
+        label_weight: (B, K) factor on the loss of each keypoint.
         relative_depth_m: (B, K), nan where unknown.
         metres_per_px: (B,), nan without 3D labels.
     """
@@ -39,6 +40,7 @@ class DeviceBatch:
     crops: Tensor
     keypoints_px: Tensor
     visible: Tensor
+    label_weight: Tensor
     relative_depth_m: Tensor
     metres_per_px: Tensor
 
@@ -53,6 +55,7 @@ def to_device(batch: PoseBatch, device: torch.device) -> DeviceBatch:
         crops=tensor(batch.crops),
         keypoints_px=tensor(np.nan_to_num(batch.keypoints_px)),
         visible=tensor(batch.visible),
+        label_weight=tensor(batch.weights()),
         relative_depth_m=tensor(batch.relative_depth_m()),
         metres_per_px=tensor(batch.metres_per_px()),
     )
@@ -97,7 +100,9 @@ class PoseCriterion:
                 distilled = self.teacher.losses(
                     batch.crops, outputs.logits, outputs.last_feature, outputs.features
                 )
-        targets = self.tables.encode(batch.keypoints_px, batch.visible, batch.relative_depth_m)
+        targets = self.tables.encode(
+            batch.keypoints_px, batch.visible, batch.relative_depth_m, batch.label_weight
+        )
         keypoint_loss = self.tables.loss(outputs.logits, targets, self.factors) / len(batch.crops)
         bone_weight = recipe.bone_weight_at(step)
         bone_loss = keypoint_loss.new_zeros(())

@@ -75,6 +75,7 @@ class LabelTables:
         keypoints_px: Tensor,
         visible: Tensor,
         relative_depth_m: Tensor | None = None,
+        label_weight: Tensor | None = None,
     ) -> SimCCTargets:
         """Encode the labels of a batch.
 
@@ -83,6 +84,7 @@ class LabelTables:
             visible: (N, K) in [0, 1].
             relative_depth_m: (N, K) metres behind the root, nan where unknown; None for 2D.
                 People and keypoints without it keep their x and y, and get no label in z.
+            label_weight: (N, K) factors on the weights; None: 1.
 
         Returns:
             On the tables' device.
@@ -103,6 +105,7 @@ class LabelTables:
             near = (bins[..., axis] - reach < size) & (bins[..., axis] + reach + 1 >= 0)
             in_range &= near
         weight = torch.where(labelled & ~in_range, torch.zeros_like(visible), visible)
+        weight = weight if label_weight is None else weight * label_weight
         return SimCCTargets(
             rows=self._rows(bins, labelled & in_range),
             weights=torch.stack([weight, weight, weight * known][: self.spec.axes], dim=2),

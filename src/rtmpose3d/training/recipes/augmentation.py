@@ -23,6 +23,9 @@ class GeometricAugmentation:
         rotation_prob: probability of a rotation.
         shift: maximum shift, as a fraction of the box's sides.
         shift_prob: probability of a shift.
+        cut_prob: probability that a border cuts the person off, as the border of an image does;
+            the box ends there.
+        cut_fraction: minimum and maximum fraction of the box that is cut off.
     """
 
     flip_prob: float = 0.5
@@ -34,6 +37,8 @@ class GeometricAugmentation:
     rotation_prob: float = 0.6
     shift: float = 0.16
     shift_prob: float = 0.3
+    cut_prob: float = 0.0
+    cut_fraction: tuple[float, float] = (0.15, 0.6)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +61,33 @@ class PhotometricDistortion:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Degradation:
+    """Loss of quality, as in small, distant and compressed images and in video.
+
+    Attributes:
+        low_resolution_prob: probability of a reduction and enlargement of the crop.
+        low_resolution: minimum and maximum factor of the reduction.
+        motion_blur_prob: probability of a blur along a random direction.
+        motion_blur_px: maximum length of it.
+        noise_prob: probability of Gaussian noise.
+        noise: maximum standard deviation, in grey levels.
+        jpeg_prob: probability of a JPEG compression.
+        jpeg_quality: minimum and maximum quality of it.
+        grey_prob: probability of a grey image.
+    """
+
+    low_resolution_prob: float = 0.3
+    low_resolution: tuple[float, float] = (0.12, 0.6)
+    motion_blur_prob: float = 0.1
+    motion_blur_px: int = 13
+    noise_prob: float = 0.2
+    noise: float = 15.0
+    jpeg_prob: float = 0.3
+    jpeg_quality: tuple[int, int] = (15, 80)
+    grey_prob: float = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
 class PhotometricAugmentation:
     """Colours, blur and occlusion (YOLOXHSVRandomAug; Albumentations: Blur, CoarseDropout, ...).
 
@@ -65,6 +97,9 @@ class PhotometricAugmentation:
         blur_prob, median_blur_prob: probability of a blur over 3, 5 or 7 px.
         dropout_prob: probability of a black rectangle.
         dropout_size: minimum and maximum side of it, as fractions of the crop's sides.
+        degradation: loss of quality after the colour changes; None: none.
+        patch_prob: probability of a patch of another crop of the batch, of that size, as an
+            occlusion.
     """
 
     distortion: PhotometricDistortion | None = None
@@ -75,6 +110,8 @@ class PhotometricAugmentation:
     median_blur_prob: float = 0.1
     dropout_prob: float = 1.0
     dropout_size: tuple[float, float] = (0.2, 0.4)
+    degradation: Degradation | None = None
+    patch_prob: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

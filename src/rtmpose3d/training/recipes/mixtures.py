@@ -10,6 +10,8 @@ from rtmpose3d.errors import InputError
 # Factors on the boxes of faces and hands before cropping: RandomBBoxTransform's 1.5 to 2.0, times
 # 1.25, because both of the configurations' GetBBoxCenterScale pad.
 PART_BOX_SCALE = (1.875, 2.5)
+# Boxes that enclose the landmarks, as users give them: closer crops than the published ones.
+FACE_BOX_SCALE = (0.9, 1.5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +88,10 @@ COCKTAIL_3D = (
     DatasetEntry(dataset="ubody3d", repeat=0.1),  # configurations: subset_frac
     DatasetEntry(dataset="h3wb"),
 )
+REAL_PEOPLE = (  # with rendered people: the bundled rtmw3d-n
+    DatasetEntry(dataset="lspet"),
+    DatasetEntry(dataset="faces68", box_scale=FACE_BOX_SCALE),
+)
 VALIDATION_2D = (DatasetEntry(dataset="coco-wholebody", split="val"),)
 VALIDATION_3D = (*VALIDATION_2D, DatasetEntry(dataset="h3wb", split="val"))
 
@@ -106,7 +112,7 @@ def parse_entry(text: str, split: str = "train") -> DatasetEntry:
         times = float(repeat) if repeat else 1.0
     except ValueError:
         raise InputError(f"dataset {text!r}: {repeat!r} is not a number") from None
-    scales = {entry.dataset: entry.box_scale for entry in COCKTAIL14}
+    scales = {entry.dataset: entry.box_scale for entry in (*COCKTAIL14, *REAL_PEOPLE)}
     return DatasetEntry(
         dataset=name, split=own_split or split, repeat=times, box_scale=scales.get(name)
     )

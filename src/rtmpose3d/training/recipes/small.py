@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from rtmpose3d.training.recipes.augmentation import (
     Augmentation,
+    Degradation,
     GeometricAugmentation,
     Jitter,
     PhotometricAugmentation,
@@ -16,6 +17,11 @@ from rtmpose3d.training.recipes.augmentation import (
 from rtmpose3d.training.recipes.pose import PoseRecipe
 from rtmpose3d.training.recipes.schedule import FlatCosine
 from rtmpose3d.zoo import resolve_pose
+
+_GEOMETRIC = GeometricAugmentation(rotation_deg=100.0, cut_prob=0.25)
+_PHOTOGRAPHS = PhotometricAugmentation(
+    hue=5, blur_prob=0.05, median_blur_prob=0.05, degradation=Degradation()
+)
 
 
 def nano(steps: int = 60_000, batch_size: int = 32) -> PoseRecipe:
@@ -40,13 +46,14 @@ def nano(steps: int = 60_000, batch_size: int = 32) -> PoseRecipe:
         ema_gamma=1000,
         precision="bf16",
         stage1=Augmentation(
-            geometric=GeometricAugmentation(),
-            photometric=PhotometricAugmentation(hue=8, dropout_prob=0.1),
+            geometric=_GEOMETRIC,
+            photometric=replace(_PHOTOGRAPHS, hue=8, dropout_prob=0.1, patch_prob=0.3),
             jitter=Jitter(rotation_deg=10.0),
         ),
         stage2=Augmentation(
-            geometric=GeometricAugmentation(),
-            photometric=PhotometricAugmentation(hue=0, saturation=0, value=0, dropout_prob=0.0),
+            geometric=replace(_GEOMETRIC, cut_prob=0.15),
+            photometric=replace(_PHOTOGRAPHS, dropout_prob=0.0, patch_prob=0.15),
+            jitter=Jitter(scale=(0.9, 1.05), rotation_deg=5.0, shift=0.02),
         ),
         stage2_fraction=0.3,
     )
