@@ -87,8 +87,8 @@ def train(
 
     if data is None and annotations is None and assets is None:
         raise InputError(
-            "a training needs --data (datasets), --annotations (your own), --assets (rendering), or "
-            "several of them"
+            "a training needs --data (datasets), --annotations (your own) or --assets (rendering); "
+            "they may be combined"
         )
     if annotations is None and (images is not None or validation_annotations is not None):
         raise InputError("--images and --validation-annotations need --annotations")
