@@ -32,7 +32,7 @@ from rtmpose3d.structures import FloatArray
 
 PSEUDO_LABEL_WEIGHT = 0.5  # of the teacher's keypoints, times its score where it gives one
 _BODY_AND_FEET = PART_INDICES["body_with_feet"]  # the teacher scores these only
-_MIN_TEACHER_WEIGHT = 0.05  # pseudo-labels below this are left out
+_MIN_TEACHER_WEIGHT = 0.05  # pseudo-labels below this are skipped
 _BOX_MARGIN = 0.05  # of the longer side, on every side: joints are not the outline of a person
 _MIN_JOINTS = 4
 _FACE_POINTS = 68
