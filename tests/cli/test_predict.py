@@ -34,7 +34,7 @@ def test_each_image_gets_its_files_and_a_line(cli, images, stand_in, tmp_path):
         for name in ("empty", "many", "one", "two")
         for ending in (".csv", ".json", ".npz", "_pose.jpg")
     ]
-    assert "two.png: 2 people (score 0.90, 0.90; 3.0, 3.0 m away)" in done.output
+    assert "two.png: 2 people (score 0.90, 0.90; 3.0, 3.0 m away; camera assumed)" in done.output
     assert "one.png: 1 person" in done.output
     assert "empty.png: no people" in done.output
     assert "4 of 4 images done, 7 people; results in outputs" in done.output
@@ -345,10 +345,10 @@ def test_an_image_that_does_not_fit_into_memory_fails_alone(cli, images, stand_i
     images(a=1, b=1)
     load = prefetch.load_image
 
-    def load_or_fail(source):
+    def load_or_fail(source, **options):
         if Path(source).name == "b.png":
             raise MemoryError
-        return load(source)
+        return load(source, **options)
 
     monkeypatch.setattr(prefetch, "load_image", load_or_fail)
     done = cli("predict", ".")
@@ -439,7 +439,7 @@ def test_a_run_that_writes_nothing_says_so(cli, images, stand_in, tmp_path):
 def test_many_people_are_summed_up_in_one_line(cli, images, stand_in):
     images(crowd=100)
     done = cli("predict", "crowd.png", "--save", "json")
-    assert "100 people (score 0.90 to 0.90; 3.0 to 3.0 m away)" in done.output
+    assert "100 people (score 0.90 to 0.90; 3.0 to 3.0 m away; camera assumed)" in done.output
 
 
 def test_the_home_folder_is_understood_in_output_paths(

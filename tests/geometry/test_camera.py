@@ -1,6 +1,7 @@
 """Cameras that are not square, not centred and have two focal lengths, both ways."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import PIL.Image
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera, camera_from_relative
-from rtmpose3d.geometry.camera import MIN_DEPTH_M
+from rtmpose3d.geometry.camera import DEFAULT_FOV_DEG, MIN_DEPTH_M
 
 CAMERA = Camera(fx=1145.0, fy=1000.5, cx=700.25, cy=310.5, width=1280, height=720)
 
@@ -184,6 +185,50 @@ def test_focal_length_and_sensor_resolution_give_the_camera_of_a_resized_upright
 )
 def test_photos_without_a_focal_length_have_no_camera(tags):
     assert Camera.from_exif(tags, width=640, height=480) is None
+
+
+@pytest.mark.parametrize("film_mm", [65535, 1, 4, 2**32, 1e-9])
+def test_an_impossible_focal_length_is_not_believed(film_mm):
+    assert Camera.from_exif({0xA405: film_mm}, width=640, height=427) is None
+
+
+@pytest.mark.parametrize("film_mm", [6, 13, 26, 600, 800])
+def test_lenses_that_exist_are_believed(film_mm):
+    assert Camera.from_exif({0xA405: film_mm}, width=640, height=427) is not None
+
+
+def test_an_impossible_film_equivalent_gives_way_to_the_sensors_resolution():
+    tags = {0xA405: 65535, 0x920A: (50, 1), 0xA20E: 6000 / 3.6, 0xA210: 3, 0xA002: 6000}
+    camera = Camera.from_exif(tags, width=1000, height=1500)
+    assert camera is not None
+    assert camera.fx == pytest.approx(50 / 36 * 1500)
+
+
+def test_a_camera_knows_where_its_focal_length_comes_from():
+    size = {"width": 64, "height": 48}
+    assert Camera.from_fov(**size).source == "assumed"
+    assert Camera.from_fov(**size, fov_deg=DEFAULT_FOV_DEG).source == "given"
+    assert CAMERA.source == "given"
+    camera = Camera.from_exif(photo({0xA405: 26}), **size)
+    assert camera is not None
+    assert camera.source == camera.scaled(128, 96).source == "exif"
+    assert Camera.from_fov(**size) == Camera.from_fov(**size, fov_deg=DEFAULT_FOV_DEG)
+    with pytest.raises(InputError, match="camera: source must be given or exif or assumed"):
+        replace(camera, source="guessed")
+
+
+class Broken(PIL.Image.Exif):
+    """Tags of which the Exif directory cannot be read, as Pillow's in damaged files."""
+
+    def get_ifd(self, tag):
+        raise RuntimeError("damaged")
+
+
+def test_damaged_tags_are_no_camera():
+    image = PIL.Image.new("RGB", (64, 48))
+    image.getexif = Broken
+    assert Camera.from_exif(image, width=64, height=48) is None
+    assert Camera.from_exif(Broken(), width=64, height=48) is None
 
 
 def test_relative_points_are_lifted_to_the_true_ones():

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 
 from example_results import example_result
 from rtmpose3d.errors import BackendError, DownloadError, InputError
-from rtmpose3d.pipeline import predict_batches
+from rtmpose3d.pipeline import predict_batches, prefetch
+from rtmpose3d.sources import load_image
 
 WIDTHS = (5, 6, 7, 8, 9, 10, 11)
 
@@ -94,6 +97,44 @@ def test_results_come_while_later_images_are_unread(tmp_path):
 
     outcomes = predict_batches(Estimate(), sources(), batch_size=1)
     assert next(outcomes).source == first
+
+
+def test_large_images_are_neither_read_far_ahead_nor_batched(paths, monkeypatch):
+    loaded = []
+
+    def load(source, **options):
+        loaded.append(source)
+        return load_image(source, **options)
+
+    monkeypatch.setattr(prefetch, "MAX_WAITING_BYTES", 4 * max(WIDTHS) * 3 * 2)
+    monkeypatch.setattr(prefetch, "load_image", load)
+    estimate = Estimate()
+    outcomes = predict_batches(estimate, paths * 5, batch_size=50)
+    for done, _ in enumerate(outcomes):
+        assert len(loaded) <= done + 10
+    assert len(loaded) == done + 1 == 35
+    assert max(len(call) for call in estimate.calls) <= 4  # the small ones
+
+
+def test_readers_end_when_the_caller_stops(paths, monkeypatch):
+    monkeypatch.setattr(prefetch, "MAX_WAITING_BYTES", 1)
+    outcomes = predict_batches(Estimate(), paths * 5, batch_size=1)
+    next(outcomes)
+    outcomes.close()
+    for thread in threading.enumerate():
+        if thread.name.startswith("rtmpose3d-read"):
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def test_the_exif_orientation_can_be_ignored(tmp_path):
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    PIL.Image.new("RGB", (6, 4)).save(tmp_path / "6.jpg", exif=exif)
+    options = {"batch_size": 1, "exif_orientation": False}
+    (outcome,) = predict_batches(Estimate(), [tmp_path / "6.jpg"], **options)
+    assert outcome.result is not None
+    assert len(outcome.result) == 6
 
 
 def test_no_inputs_give_no_outcomes():

@@ -262,6 +262,15 @@ def test_the_schema_refuses_a_wrong_value(name, value):
     assert not validator.is_valid(document)
 
 
+@pytest.mark.parametrize("source", ["given", "exif", "assumed"])
+@pytest.mark.parametrize("ending", ["json", "npz"])
+def test_the_origin_of_the_camera_is_kept(tmp_path, source, ending):
+    result = example_result(2)
+    camera = replace(result.camera, source=source)
+    replace(result, camera=camera).save(tmp_path / f"a.{ending}")
+    assert load_result(tmp_path / f"a.{ending}").camera.source == source
+
+
 def test_a_document_describes_its_numbers():
     result = example_result(2, axes="root")
     document = result.to_dict()
@@ -275,7 +284,7 @@ def test_a_document_describes_its_numbers():
     }
     assert document["camera"] == {
         **{"fx": 601.25, "fy": 599.1, "cx": 318.7, "cy": 215.3},
-        **{"width": 640, "height": 427},
+        **{"width": 640, "height": 427, "source": "given"},
     }
     assert document["units"] == {"keypoints_2d": "px", "boxes": "px", "keypoints_3d": "m"}
     assert document["keypoint_names"] == list(WHOLEBODY.keypoint_names)

@@ -35,6 +35,7 @@ class CallOptions(TypedDict, total=False):
     root_depth_m: float | FloatArray | None
     height_m: float | FloatArray | None
     axes: Axes
+    exif_orientation: bool
 
 
 def is_batch(
@@ -47,19 +48,22 @@ def is_batch(
 def load_frames(
     images: Sequence[ImageSource],
     camera: CameraLike | Sequence[CameraLike | None] | None,
+    *,
+    exif_orientation: bool = True,
 ) -> list[Frame]:
     """Load images as frames.
 
     Args:
-        images: files, addresses, arrays or Pillow images.
+        images: files, addresses, bytes, open files, arrays or Pillow images.
         camera: one for all images, one for each, or None where it is unknown: a `Camera`, a field
             of view in degrees or a 3x3 matrix.
+        exif_orientation: whether files and Pillow images are rotated upright.
 
     Raises:
         InputError: an unusable image, another number of cameras than images, or a camera for
             another image size.
     """
-    pixels = [load_image(image) for image in images]
+    pixels = [load_image(image, exif_orientation=exif_orientation) for image in images]
     if _is_one_camera(camera):
         cameras: Sequence[object] = [camera] * len(images)
     else:

@@ -172,12 +172,14 @@ class RTMPose3D:
         root_depth_m: float | FloatArray | None = None,
         height_m: float | FloatArray | None = None,
         axes: Axes = "z-up",
+        exif_orientation: bool = True,
     ) -> PoseResult | list[PoseResult] | Tensors | list[Tensors]:
         """Estimate the poses of the people in an image, or in several.
 
         Args:
-            image: a file, an address, a (H, W, 3) array in OpenCV's channel order (BGR) or a Pillow
-                image; or a list of them, whose people are estimated together.
+            image: a file, an address, the bytes of a file, an open binary file, a (H, W, 3) array
+                in OpenCV's channel order (BGR) or a Pillow image; or a list of them, whose people
+                are estimated together.
             bbox_thr: people must be detected with a score above this (default: the config's).
             single_person: keep only the person with the largest area times score.
             return_tensors: "np" for a `PoseResult` of numpy arrays, "pt" for a dict of torch
@@ -192,6 +194,8 @@ class RTMPose3D:
             height_m: the people's statures, if known; makes the solved depth more accurate.
             axes: frame of `keypoints_3d`: "z-up", "camera", "root" or "rtmpose3d"; see
                 `rtmpose3d.geometry`.
+            exif_orientation: whether files and Pillow images are rotated upright as their EXIF
+                block says.
 
         Returns:
             A result for one image, a list of results for a list.
@@ -213,7 +217,9 @@ class RTMPose3D:
             axes=axes,
         )
         single = not is_batch(image)
-        frames = load_frames([image] if single else image, camera)
+        frames = load_frames(
+            [image] if single else image, camera, exif_orientation=exif_orientation
+        )
         people = check_people([boxes] if single else boxes, len(frames))
         results = self._estimator.run(frames, options, people=people)
         if return_tensors == "pt":

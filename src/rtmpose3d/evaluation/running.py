@@ -39,6 +39,8 @@ class RunOptions:
             annotated, or metres for all people.
         bbox_thr: minimum score of a detected person.
         batch_size: images per batch; images with a known root depth are run one by one.
+        exif_orientation: whether images are rotated upright as their EXIF block says; False for
+            annotations of the stored pixels.
 
     Raises:
         InputError: an impossible value or combination.
@@ -48,6 +50,7 @@ class RunOptions:
     root_depth: RootDepthMode | float = "estimated"
     bbox_thr: float = DETECTOR_BBOX_THR
     batch_size: int = 4
+    exif_orientation: bool = True
 
     def __post_init__(self) -> None:
         if isinstance(self.root_depth, float) and not 0 < self.root_depth < float("inf"):
@@ -139,7 +142,12 @@ def _outcomes(
         free[path] = request
     for by_path in rounds:
         estimate = partial(_estimate, model, by_path, options.bbox_thr)
-        outcomes = predict_batches(estimate, by_path, batch_size=options.batch_size)
+        outcomes = predict_batches(
+            estimate,
+            by_path,
+            batch_size=options.batch_size,
+            exif_orientation=options.exif_orientation,
+        )
         yield from zip(by_path.values(), outcomes, strict=True)
 
 

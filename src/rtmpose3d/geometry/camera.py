@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,9 +21,17 @@ from rtmpose3d.errors import InputError
 if TYPE_CHECKING:
     import PIL.Image
 
+CameraSource = Literal["given", "exif", "assumed"]
+"""Origin of a camera's focal length: known to the caller, the EXIF block of a photo, or none."""
+
+CAMERA_SOURCES: tuple[CameraSource, ...] = get_args(CameraSource)
 DEFAULT_FOV_DEG = 55.0  # over the longer side; a common phone's main camera has 60 to 70
 _MAX_SKEW = 1e-3  # of fx: calibrations with a free skew find such values for rectangular pixels
 MIN_DEPTH_M = 0.05  # nearer than this nothing is visible; keeps lifted points before the camera
+
+# Over the longer side. Lenses for people lie between 1000 mm on film (2 degrees) and 5 mm (150);
+# other values in EXIF are errors, such as 65535 or 1 for "unknown".
+EXIF_FOV_DEG = (2.0, 150.0)
 
 _FULL_FRAME_DIAGONAL_MM = 43.2666  # 36 x 24 mm; CIPA DCG-001 compares focal lengths by diagonals
 # Exif 2.32 tags
@@ -43,6 +51,7 @@ class Camera:
         cy: principal point in y, px; it may lie outside the image (crops).
         width: of the image, px.
         height: of the image, px.
+        source: "given", "exif", or "assumed" for the default field of view; not compared.
 
     Raises:
         InputError: a number is not finite, or a focal length or size is not positive.
@@ -54,8 +63,13 @@ class Camera:
     cy: float
     width: int
     height: int
+    source: CameraSource = field(default="given", compare=False)
 
     def __post_init__(self) -> None:
+        if self.source not in CAMERA_SOURCES:
+            raise InputError(
+                f"camera: source must be {' or '.join(CAMERA_SOURCES)}, got {self.source!r}"
+            )
         for name in ("width", "height", "fx", "fy", "cx", "cy"):
             value = getattr(self, name)
             if not isinstance(value, (int, float, np.integer, np.floating)) or not np.isfinite(
@@ -70,17 +84,21 @@ class Camera:
             object.__setattr__(self, name, int(value) if whole else float(value))
 
     @classmethod
-    def from_fov(cls, *, width: int, height: int, fov_deg: float = DEFAULT_FOV_DEG) -> Camera:
-        """A camera with square pixels whose field of view is known or guessed.
+    def from_fov(cls, *, width: int, height: int, fov_deg: float | None = None) -> Camera:
+        """A camera with square pixels whose field of view is known or assumed.
 
         Args:
             width: of the image, px.
             height: of the image, px.
-            fov_deg: angle seen over the longer side of the image, in (0, 180).
+            fov_deg: angle seen over the longer side of the image, in (0, 180); None for
+                `DEFAULT_FOV_DEG`, which makes `source` "assumed".
 
         Raises:
             InputError: an impossible angle or size.
         """
+        if fov_deg is None:
+            assumed = cls.from_fov(width=width, height=height, fov_deg=DEFAULT_FOV_DEG)
+            return replace(assumed, source="assumed")
         if not isinstance(fov_deg, (int, float, np.integer, np.floating)) or not 0 < fov_deg < 180:
             raise InputError(
                 f"fov_deg is the angle over the image's longer side and must lie between 0 and "
@@ -134,22 +152,14 @@ class Camera:
             height: of the same, px.
 
         Returns:
-            The camera with square pixels, or None where the tags do not specify it.
+            The camera with square pixels, or None where the tags do not specify it, or specify a
+            field of view beyond `EXIF_FOV_DEG`.
         """
         tags = _exif_tags(source)
-        film_mm = _positive(tags.get(_FOCAL_LENGTH_35MM))
-        if film_mm is not None:
-            focal = film_mm / _FULL_FRAME_DIAGONAL_MM * math.hypot(width, height)
-            return cls._square(focal, width, height)
-        focal_mm = _positive(tags.get(_FOCAL_LENGTH))
-        resolution = _positive(tags.get(_FOCAL_PLANE_X_RESOLUTION))
-        sides = [_positive(tags.get(tag)) for tag in (_PIXELS_X, _PIXELS_Y)]
-        unit_mm = _UNIT_MM.get(int(_positive(tags.get(_FOCAL_PLANE_UNIT)) or 2))
-        longer = max((side for side in sides if side is not None), default=None)
-        if focal_mm is None or resolution is None or longer is None or unit_mm is None:
-            return None
-        focal = focal_mm * resolution / unit_mm * max(width, height) / longer
-        return cls._square(focal, width, height)
+        for focal in (_focal_on_film(tags, width, height), _focal_on_sensor(tags, width, height)):
+            if focal is not None and _is_plausible(focal, width, height):
+                return replace(cls._square(focal, width, height), source="exif")
+        return None
 
     @classmethod
     def _square(cls, focal_px: float, width: int, height: int) -> Camera:
@@ -171,6 +181,7 @@ class Camera:
             cy=self.cy * y,
             width=width,
             height=height,
+            source=self.source,
         )
 
     @property
@@ -252,12 +263,41 @@ def _dtype(array: NDArray[np.floating]) -> np.dtype[np.floating]:
 
 
 def _exif_tags(source: PIL.Image.Image | Mapping[int, object]) -> dict[int, object]:
-    """All tags by number, those of the Exif sub-directory included."""
-    exif = source if isinstance(source, Mapping) else source.getexif()
-    tags: dict[int, object] = dict(exif)
-    directory = getattr(exif, "get_ifd", tags.get)  # Pillow's Exif reads the sub-directory
-    nested = directory(_EXIF_IFD)
-    return tags | dict(nested) if isinstance(nested, Mapping) else tags
+    """All tags by number, those of the Exif sub-directory included; those before a damaged one."""
+    tags: dict[int, object] = {}
+    try:
+        exif = source if isinstance(source, Mapping) else source.getexif()
+        tags |= dict(exif)
+        directory = getattr(exif, "get_ifd", tags.get)  # Pillow's Exif reads the sub-directory
+        nested = directory(_EXIF_IFD)
+        return tags | dict(nested) if isinstance(nested, Mapping) else tags
+    except Exception:  # Pillow raises whatever comes (KeyError, struct.error, ...)
+        return tags
+
+
+def _focal_on_film(tags: Mapping[int, object], width: int, height: int) -> float | None:
+    """The focal length in px by that on 35 mm film."""
+    film_mm = _positive(tags.get(_FOCAL_LENGTH_35MM))
+    if film_mm is None:
+        return None
+    return film_mm / _FULL_FRAME_DIAGONAL_MM * math.hypot(width, height)
+
+
+def _focal_on_sensor(tags: Mapping[int, object], width: int, height: int) -> float | None:
+    """The focal length in px by that in mm and the sensor's resolution."""
+    focal_mm = _positive(tags.get(_FOCAL_LENGTH))
+    resolution = _positive(tags.get(_FOCAL_PLANE_X_RESOLUTION))
+    sides = [_positive(tags.get(tag)) for tag in (_PIXELS_X, _PIXELS_Y)]
+    unit_mm = _UNIT_MM.get(int(_positive(tags.get(_FOCAL_PLANE_UNIT)) or 2))
+    longer = max((side for side in sides if side is not None), default=None)
+    if focal_mm is None or resolution is None or longer is None or unit_mm is None:
+        return None
+    return focal_mm * resolution / unit_mm * max(width, height) / longer
+
+
+def _is_plausible(focal_px: float, width: int, height: int) -> bool:
+    fov_deg = 2 * math.degrees(math.atan(max(width, height) / 2 / focal_px))
+    return EXIF_FOV_DEG[0] <= fov_deg <= EXIF_FOV_DEG[1]
 
 
 def _positive(value: object) -> float | None:

@@ -99,7 +99,7 @@ def _person_values(result: PoseResult, field: PersonField) -> list[object]:
     return values.tolist() if isinstance(values, np.ndarray) else list(values)
 
 
-def _camera(result: PoseResult) -> dict[str, float] | None:
+def _camera(result: PoseResult) -> dict[str, float | str] | None:
     camera = result.camera
     if camera is None or not result.has_3d:
         return None
@@ -110,4 +110,5 @@ def _camera(result: PoseResult) -> dict[str, float] | None:
         "cy": float(camera.cy),
         "width": int(camera.width),
         "height": int(camera.height),
+        "source": camera.source,
     }

@@ -214,6 +214,7 @@ def _camera(metadata: Mapping[str, object], name: str) -> Camera | None:
         cy=cy,
         width=_size(camera, "width", name),
         height=_size(camera, "height", name),
+        source=camera.get("source", "given"),
     )
 
 

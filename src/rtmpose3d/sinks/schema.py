@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rtmpose3d.geometry.axes import AXES
+from rtmpose3d.geometry.camera import CAMERA_SOURCES
 from rtmpose3d.sinks.document import FORMAT, FORMAT_VERSION
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.structures.fields import PersonField, person_fields
@@ -110,11 +111,16 @@ def _camera() -> Schema:
         **{"fx": focal, "fy": focal, "cx": principal, "cy": principal},
         **{"width": _SIZE, "height": _SIZE},
     }
+    source: Schema = {
+        "description": "Origin of the focal length: given, the EXIF block of the photo, or assumed "
+        "(the default field of view).",
+        "enum": list(CAMERA_SOURCES),
+    }
     return {
         "description": "Pinhole camera used for 3D, in pixels; null if the model gives 2D only.",
         "type": ["object", "null"],
         "required": list(properties),
-        "properties": properties,
+        "properties": {**properties, "source": source},
     }
 
 

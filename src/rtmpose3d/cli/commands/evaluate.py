@@ -99,6 +99,7 @@ def coco_wholebody(
     nms: option.NmsOption = "oks",
     nms_thr: option.NmsThrOption = 0.9,
     batch_size: option.BatchSizeOption = 4,
+    ignore_exif_orientation: option.IgnoreExifOption = False,
     debug: DebugOption = False,
 ) -> None:
     """AP and AR of whole body, body, feet, face and hands on COCO-WholeBody.
@@ -129,6 +130,7 @@ def coco_wholebody(
         _report(evaluation, out, facts | {"poses": str(predictions)}, skipped)
         return
     options = _coco_run_options(boxes, annotated, bbox_thr, batch_size, skipped)
+    options = replace(options, exif_orientation=not ignore_exif_orientation)
     chosen = model if boxes is None else model.without_detector()
     facts |= _model_facts(chosen, None if boxes == "gt" else boxes)
     facts["scoring"] = f"{score}, keypoints above {keypoint_thr:g}, NMS {nms} at {nms_thr:g}"

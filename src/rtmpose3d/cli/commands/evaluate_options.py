@@ -70,6 +70,14 @@ BatchSizeOption = Annotated[
     int,
     typer.Option("--batch-size", min=1, help="Images per batch.", rich_help_panel=_RUNNING),
 ]
+IgnoreExifOption = Annotated[
+    bool,
+    typer.Option(
+        "--ignore-exif-orientation",
+        help="Take images as they are stored, where the annotations were made on those pixels.",
+        rich_help_panel=_RUNNING,
+    ),
+]
 BboxThrOption = Annotated[
     float | None,
     typer.Option(
@@ -149,6 +157,7 @@ class DatasetOptions:
     skip_bad: SkipBadOption = False
     bbox_thr: BboxThrOption = None
     batch_size: BatchSizeOption = 4
+    ignore_exif_orientation: IgnoreExifOption = False
 
     def run_options(self) -> RunOptions:
         """Options of running the model.
@@ -164,6 +173,7 @@ class DatasetOptions:
             root_depth=parse_root_depth(self.root_depth),
             bbox_thr=DETECTOR_BBOX_THR if self.bbox_thr is None else self.bbox_thr,
             batch_size=self.batch_size,
+            exif_orientation=not self.ignore_exif_orientation,
         )
 
 

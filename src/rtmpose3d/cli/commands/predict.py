@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rtmpose3d.sinks import Sink
     from rtmpose3d.structures import FloatArray, PoseResult
 
+CAMERA_SOURCES = {"exif": "camera from EXIF", "assumed": "camera assumed"}
 _MAX_LISTED = 5  # people whose scores and distances are listed one by one
 
 
@@ -81,7 +82,13 @@ def predict(
         loaded = (model if options.boxes is None else model.without_detector()).load()
         estimate = functools.partial(options.estimate, loaded)
         sources = [plan.source.location for plan in wanted]
-        run.write_all(predict_batches(estimate, sources, batch_size=output.batch_size))
+        outcomes = predict_batches(
+            estimate,
+            sources,
+            batch_size=output.batch_size,
+            exif_orientation=not output.ignore_exif_orientation,
+        )
+        run.write_all(outcomes)
     run.print_summary()
     if run.code:
         raise typer.Exit(run.code)
@@ -183,13 +190,15 @@ class _Run:
 
 
 def describe_result(result: PoseResult) -> str:
-    """One line about a result: number of people, scores, distances."""
+    """One line about a result: number of people, scores, distances, origin of the camera."""
     text = plural(len(result), "person", "people")
     if not len(result):
         return text
     details = [f"score {_listed(result.bbox_scores, 2)}"]
     if result.root_depth_m is not None:
         details.append(f"{_listed(result.root_depth_m, 1)} m away")
+    if result.camera is not None and result.camera.source != "given":
+        details.append(CAMERA_SOURCES[result.camera.source])
     return f"{text} ({'; '.join(details)})"
 
 

@@ -54,6 +54,14 @@ class OutputOptions:
         bool,
         typer.Option("--recursive", "-r", help="Search subfolders, too.", rich_help_panel=_OUTPUT),
     ] = False
+    ignore_exif_orientation: Annotated[
+        bool,
+        typer.Option(
+            "--ignore-exif-orientation",
+            help="Take images as they are stored, not rotated upright as their EXIF block says.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False
     skip_existing: Annotated[
         bool,
         typer.Option(
@@ -224,5 +232,4 @@ class PredictOptions:
         camera = None
         if self.exif and isinstance(source, Path):
             camera = Camera.from_exif(read_exif(source), width=width, height=height)
-        fov_deg = self.fov_deg or DEFAULT_FOV_DEG
-        return camera or Camera.from_fov(width=width, height=height, fov_deg=fov_deg)
+        return camera or Camera.from_fov(width=width, height=height, fov_deg=self.fov_deg)
