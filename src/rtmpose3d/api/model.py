@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
@@ -23,11 +24,20 @@ from rtmpose3d.api.arguments import (
 from rtmpose3d.api.checkpoints import checkpoint_path, copy_checkpoint
 from rtmpose3d.api.config import RTMPose3DConfig
 from rtmpose3d.api.opening import open_estimator
+from rtmpose3d.api.streaming import open_stream
 from rtmpose3d.errors import InputError, import_extra
 from rtmpose3d.geometry import Axes
-from rtmpose3d.pipeline import PoseOptions
+from rtmpose3d.pipeline import (
+    DETECT_EVERY,
+    CameraRule,
+    PoseOptions,
+    PoseStream,
+    Smoothing,
+    StreamOptions,
+)
 from rtmpose3d.runtime import RuntimeOptions
 from rtmpose3d.sources import ImageSource
+from rtmpose3d.sources.video import FrameSource, open_frames
 from rtmpose3d.structures import FloatArray, PoseResult
 from rtmpose3d.structures.atomic import make_directory
 from rtmpose3d.weights import locate
@@ -228,6 +238,95 @@ class RTMPose3D:
         return results[0] if single else results
 
     forward = __call__
+
+    def stream(
+        self,
+        source: FrameSource,
+        *,
+        track: bool = True,
+        smooth: Smoothing | None = None,
+        detect_every: int | None = None,
+        max_people: int | None = None,
+        start: float = 0.0,
+        end: float | None = None,
+        every: int = 1,
+        fps: float | None = None,
+        bbox_thr: float | None = None,
+        single_person: bool = False,
+        camera: CameraLike | CameraRule | None = None,
+        root_depth_m: float | None = None,
+        height_m: float | None = None,
+        axes: Axes = "z-up",
+        batch_size: int | None = None,
+        flip_test: bool | None = None,
+        timeout_s: float = 10.0,
+        reconnects: int = 0,
+    ) -> PoseStream:
+        """Estimate the poses of the people in a video or before a camera, frame by frame.
+
+        Example:
+            >>> for result in model.stream("walk.mp4"):
+            ...     print(result.time_s, result.track_ids, result.keypoints_3d.shape)
+
+        Args:
+            source: a video file; a folder or glob of images; the number of a webcam; an address
+                (rtsp, rtmp, http, ...); or an iterable of images or `Frame`s.
+            track: give people identities (`track_ids`) that last over frames.
+            smooth: "live" (default), "offline", which reads the source twice and knows the
+                future, or "off", the default without tracks.
+            detect_every: the detector runs at least every this many frames; in between boxes
+                follow from the poses. Default: `DETECT_EVERY`, 1 without tracks.
+            max_people: people per frame.
+            start: time of the first frame, seconds.
+            end: frames from this time on are not used.
+            every: the first of this many frames is used.
+            fps: at most this many frames per second are used; of images: their frame rate.
+            bbox_thr: people must be detected with a score above this (default: the config's).
+            single_person: keep only the person with the largest area times score.
+            camera: of all frames, or a function that gives that of a `Frame`; default: what the
+                video's metadata state, else 55 degrees of view over the longer side.
+            root_depth_m: distance of the people's hips along the optical axis, if known.
+            height_m: the people's stature, if known.
+            axes: frame of `keypoints_3d`, see `rtmpose3d.geometry`.
+            batch_size: frames that are estimated together (default: 1 on a CPU, else 8; live
+                sources always 1).
+            flip_test: also run flipped crops; default: as for images, but not where people are
+                tracked.
+            timeout_s: seconds without a frame after which a camera or an address has failed.
+            reconnects: attempts to connect to it again.
+
+        Returns:
+            An iterator over results with `frame_index`, `time_s` and `track_ids`; a `with` block
+            or `close()` releases the source early.
+
+        Raises:
+            InputError: an unusable source or argument.
+            UnknownNameError: unknown axes or smoothing.
+            MissingDependencyError: PyAV is not installed (videos and addresses).
+        """
+        selection = {"start_s": start, "end_s": end, "every": every, "fps": fps}
+        patience = {"timeout_s": timeout_s, "reconnects": reconnects}
+        return open_stream(
+            self._estimator,
+            partial(open_frames, source, **selection, **patience),
+            StreamOptions(
+                track=track,
+                smooth=smooth or ("live" if track else "off"),
+                detect_every=detect_every or (DETECT_EVERY if track else 1),
+                max_people=max_people,
+            ),
+            PoseOptions(
+                bbox_thr=self.config.bbox_thr if bbox_thr is None else bbox_thr,
+                single_person=single_person,
+                root_depth_m=root_depth_m,
+                height_m=height_m,
+                axes=axes,
+            ),
+            camera=camera,
+            batch_size=batch_size,
+            flip_test=flip_test,
+            once=hasattr(source, "__next__"),
+        )
 
     def _to_tensors(self, result: PoseResult) -> Tensors:
         import_extra("torch", "torch", "return_tensors='pt'")

@@ -92,7 +92,7 @@ class PoseEstimator:
             InputError: an unusable box or option, or no detector where one is needed.
             BackendError: the runtime failed.
         """
-        detections = self._detect(frames, options, people or [None] * len(frames))
+        detections = self.detect(frames, options, known=people)
         poses = estimate_poses(
             self.pose,
             [frame.image for frame in frames],
@@ -104,10 +104,25 @@ class PoseEstimator:
             for parts in zip(frames, detections, poses, strict=True)
         ]
 
-    def _detect(
-        self, frames: Sequence[Frame], options: PoseOptions, known: Sequence[Detections | None]
+    def detect(
+        self,
+        frames: Sequence[Frame],
+        options: PoseOptions = DEFAULT_POSE_OPTIONS,
+        *,
+        known: Sequence[Detections | None] | None = None,
     ) -> list[Detections]:
-        """The people of each frame: the known ones, the others from one run of the detector."""
+        """The people of each frame: the known ones, the others from one run of the detector.
+
+        Args:
+            frames: images of any sizes.
+            options: selection of people.
+            known: known people of each frame, None where they are to be detected.
+
+        Raises:
+            InputError: no detector where one is needed.
+            BackendError: the runtime failed.
+        """
+        known = known or [None] * len(frames)
         unknown = [
             frame.image for frame, people in zip(frames, known, strict=True) if people is None
         ]

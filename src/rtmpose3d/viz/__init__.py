@@ -10,10 +10,12 @@ from rtmpose3d.viz.overlay import draw_2d
 from rtmpose3d.viz.scene import Projection
 from rtmpose3d.viz.space import draw_3d
 from rtmpose3d.viz.synthetic_person import standing_person
+from rtmpose3d.viz.video import VideoFigure
 
 __all__ = [
     "FigureView",
     "Projection",
+    "VideoFigure",
     "draw_2d",
     "draw_3d",
     "draw_result",

@@ -13,7 +13,8 @@ from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.structures.arrays import BoolArray, FloatArray, Image, IntArray
 from rtmpose3d.structures.result import PoseResult
 from rtmpose3d.viz.capsules import Capsules, capsules, concatenate, outlined, paint_capsules
-from rtmpose3d.viz.palette import RGB, mix
+from rtmpose3d.viz.identity import person_name, person_rgb
+from rtmpose3d.viz.palette import OUTLINE, RGB, mix
 from rtmpose3d.viz.skeleton_lines import GROUPS, LINKS, Group, add_neck, drawable, opacity
 from rtmpose3d.viz.text import draw_label, label_size_wh
 
@@ -38,7 +39,6 @@ _MIN_RADIUS_PX = 0.5  # radius; thinner lines are paler instead
 _RIM = 0.42  # width of the dark rim, times the radius
 _DOT_LIGHTER = 0.3  # share of white in the dots
 _FACE = WHOLEBODY.parts["face"]
-_BOX_RGB: RGB = (255, 255, 255)
 
 
 def draw_2d(
@@ -56,7 +56,8 @@ def draw_2d(
         result: poses of N people; 2D is enough.
         confidence_thr: keypoints below it are not drawn.
         boxes: whether to draw each person's box.
-        labels: whether to write each person's number (as in `result[number]`) and box score.
+        labels: whether to write each person's number (as in `result[number]`), or the id of the
+            track, and the box score.
 
     Returns:
         (H, W, 3) uint8 BGR, a new array.
@@ -68,7 +69,7 @@ def draw_2d(
     order = _far_to_near(result)
     if boxes:
         for i in order:
-            _draw_box(canvas, result.bboxes[i])
+            _draw_box(canvas, result.bboxes[i], person_rgb(result, i))
     for i in order:
         size = person_size_px(result, i, confidence_thr)
         shapes = skeleton_capsules(
@@ -208,7 +209,7 @@ def _far_to_near(result: PoseResult) -> IntArray:
     return np.argsort(width * height, kind="stable")
 
 
-def _draw_box(canvas: Image, box: FloatArray) -> None:
+def _draw_box(canvas: Image, box: FloatArray, rgb: RGB) -> None:
     if not np.isfinite(box).all():
         return
     x1, y1, x2, y2 = box.astype(float).tolist()
@@ -216,7 +217,7 @@ def _draw_box(canvas: Image, box: FloatArray) -> None:
     size = float(np.sqrt(max(x2 - x1, 0) * max(y2 - y1, 0)))
     longest = max(canvas.shape[:2])
     radius = float(np.clip(0.0022 * size, 0.0003 * longest, 0.002 * longest))
-    lines = capsules(corners, np.roll(corners, -1, axis=0), max(radius, 0.5), _BOX_RGB, 0.85)
+    lines = capsules(corners, np.roll(corners, -1, axis=0), max(radius, 0.5), rgb, 0.85)
     paint_capsules(canvas, outlined(lines, max(0.5 * radius, 0.5), 0.5), supersample=2)
 
 
@@ -231,11 +232,13 @@ def _draw_person_label(canvas: Image, result: PoseResult, i: int) -> None:
     text_px = float(np.clip(0.06 * size, 9, 0.02 * (width + height) / 2 + 6))
     score = float(result.bbox_scores[i])
     given = score == 1  # a box of the caller, not of the detector
-    for text in [f"#{i}"] if given else [f"#{i}  {score:.2f}", f"#{i}"]:
+    name, rgb = person_name(result, i), person_rgb(result, i)
+    colours = {} if result.track_ids is None else {"rgb": OUTLINE, "back_rgb": rgb}
+    for text in [name] if given else [f"{name}  {score:.2f}", name]:
         tag_wh = label_size_wh(text, text_px)
         if tag_wh[0] <= 1.3 * box_width and tag_wh[0] <= width and tag_wh[1] <= height:
             left, top = _label_position(box, tag_wh, (width, height), 0.15 * text_px)
-            draw_label(canvas, left, top, text, text_px)
+            draw_label(canvas, left, top, text, text_px, **colours)
             return
 
 

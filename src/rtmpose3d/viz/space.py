@@ -13,6 +13,7 @@ from rtmpose3d.structures.result import PoseResult
 from rtmpose3d.viz.bodies import Body, draw_bodies, draw_shadows, visible_bodies
 from rtmpose3d.viz.capsules import capsules, paint_capsules
 from rtmpose3d.viz.ground import INK, draw_axes, draw_grid, draw_scale, scale_bar
+from rtmpose3d.viz.identity import person_name
 from rtmpose3d.viz.palette import mix
 from rtmpose3d.viz.scene import Projection, View, fit_view
 from rtmpose3d.viz.text import draw_label, draw_text, label_size_wh
@@ -36,6 +37,8 @@ def draw_3d(
     projection: Projection = "perspective",
     confidence_thr: float = 0.3,
     labels: bool = True,
+    extent: FloatArray | None = None,
+    ground_m: float | None = None,
 ) -> Image:
     """View of all people in 3D, with their shadows on the ground.
 
@@ -47,7 +50,11 @@ def draw_3d(
         elevation_deg: elevation of the eye: 0 level, 90 straight above; None chooses.
         projection: "perspective" or "orthographic" (parallel edges stay parallel).
         confidence_thr: keypoints below it are not drawn.
-        labels: whether to write each person's number and distance from the camera.
+        labels: whether to write each person's number, or the id of the track, and distance from
+            the camera.
+        extent: (P, 3) metres, z up, further points that must be visible: views of several results
+            with the same ones are equal.
+        ground_m: height of the ground; None for the lowest point of the people.
 
     Returns:
         (height, width, 3) uint8 BGR.
@@ -62,10 +69,13 @@ def draw_3d(
     canvas = _background(width, height)
     line_px = max(0.5, 0.0009 * min(width, height))
     text_px = float(np.clip(0.022 * min(width, height), 9, 60))
-    ground_m = _ground_m(people)
+    ground_m = _ground_m(people) if ground_m is None else ground_m
     footprint = np.stack([p.middle_xy for p in people]) if people else np.zeros((1, 2))
     direction_deg, margin_px = (azimuth_deg, elevation_deg), 3.2 * text_px
-    view, bar = _view(people, footprint, ground_m, size_wh, margin_px, direction_deg, projection)
+    fixed = np.zeros((0, 3)) if extent is None else np.asarray(extent, float).reshape(-1, 3)
+    view, bar = _view(
+        people, footprint, ground_m, size_wh, margin_px, direction_deg, projection, fixed
+    )
     draw_grid(canvas, view, footprint, ground_m, line_px)
     draw_shadows(canvas, view, people, ground_m)
     _draw_stems(canvas, view, people, ground_m, line_px)
@@ -104,6 +114,7 @@ def _view(
     margin_px: float,
     direction_deg: tuple[float | None, float | None],
     projection: Projection,
+    extent: FloatArray,
 ) -> tuple[View, FloatArray]:
     """The view of all people, their shadows and the scale bar, and the bar: (2, 3) metres."""
     pad = _PAD_M * np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)])
@@ -111,8 +122,8 @@ def _view(
     shadows = [np.column_stack([p[:, :2], np.full(len(p), ground_m)]) for p in visible_points]
     floor = np.column_stack([footprint, np.full(len(footprint), ground_m)])
     corners = [(p + offset) for p in (*visible_points, floor) for offset in pad]
-    content = [*corners, *shadows]
-    if not people:
+    content = [*corners, *shadows, *(point + pad for point in extent)]
+    if not people and not len(extent):
         content.append(np.array([[-1.0, -1, 0], [1, 1, 1.7]]))
 
     def fit(extra: list[FloatArray]) -> View:
@@ -150,7 +161,7 @@ def _draw_labels(
     """Draw number and distance above each person, or numbers only where labels would overlap."""
     tops = [p.points[p.visible][p.points[p.visible, 2].argmax()] + [0, 0, 0.12] for p in people]
     anchors = [view.project(top)[0] for top in tops]
-    numbers = [f"#{person.number}" for person in people]
+    numbers = [person_name(result, person.number) for person in people]
     for texts in (
         [n + _distance_text(result, p) for n, p in zip(numbers, people, strict=True)],
         numbers,

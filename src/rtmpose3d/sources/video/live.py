@@ -115,11 +115,11 @@ class LiveStream(FrameStream):
             if self._selector.accepts(time_s):
                 return Frame(image=captured.image(), index=index, time_s=time_s)
 
-    def latency_s(self, frame: Frame) -> float | None:
+    def latency_s(self, time_s: float) -> float | None:
         """Seconds since a frame was captured, estimated from the frame that arrived fastest."""
-        if self._zero_s is None or frame.time_s is None:
+        if self._zero_s is None:
             return None
-        return max(0.0, time.monotonic() - self._zero_s - frame.time_s)
+        return max(0.0, time.monotonic() - self._zero_s - time_s)
 
     def close(self) -> None:
         """Stop capturing and release the source."""

@@ -64,8 +64,8 @@ class FrameStream(ABC):
         if text not in self._notes:
             self._notes.append(text)
 
-    def latency_s(self, frame: Frame) -> float | None:
-        """Seconds since a frame of a live source was captured; None if it is not live."""
+    def latency_s(self, time_s: float) -> float | None:
+        """Seconds since the frame of a time was captured; None if the source is not live."""
         return None
 
     @abstractmethod
