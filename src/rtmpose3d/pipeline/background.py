@@ -43,12 +43,10 @@ class BackgroundIterator(Generic[Item]):
 
     def __next__(self) -> Item:
         """The next item, as soon as it is there."""
-        while self._end is None:
+        while self._end is None and not self._stop.is_set():
             try:
                 item = self._queue.get(timeout=_POLL_S)
             except queue.Empty:
-                if self._stop.is_set():
-                    break
                 continue
             if not isinstance(item, _End):
                 return item
@@ -58,6 +56,10 @@ class BackgroundIterator(Generic[Item]):
         if error is not None:
             raise error
         raise StopIteration
+
+    def stop(self) -> None:
+        """Request the end; may be called by any thread and by a signal handler."""
+        self._stop.set()
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Stop the thread after the item that it computes, and wait for it.

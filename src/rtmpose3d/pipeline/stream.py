@@ -116,6 +116,13 @@ class PoseStream:
         self._time_s = result.time_s
         return result
 
+    def stop(self) -> None:
+        """Request an early end: no result follows the present one.
+
+        May be called by any thread and by a signal handler; `close()` then waits for the threads.
+        """
+        self._estimating.stop()
+
     def close(self) -> None:
         """Stop reading and estimating; results that were not taken are lost."""
         if self._reading is not None:

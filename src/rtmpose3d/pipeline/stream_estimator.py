@@ -14,10 +14,10 @@ import numpy as np
 
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.geometry import Camera
-from rtmpose3d.geometry.boxes import iou_matrix
+from rtmpose3d.geometry.boxes import box_areas, intersection_areas, iou_matrix
 from rtmpose3d.pipeline.early_ids import EarlyIds
 from rtmpose3d.pipeline.estimator import DEFAULT_POSE_OPTIONS, PoseEstimator, PoseOptions
-from rtmpose3d.structures import Detections, FloatArray, Frame, PoseResult
+from rtmpose3d.structures import BoolArray, Detections, FloatArray, Frame, IntArray, PoseResult
 from rtmpose3d.tracking import LiveSmoother, Tracker, TrackerOptions
 from rtmpose3d.tracking.options import DEFAULT_TRACKER_OPTIONS
 
@@ -27,6 +27,8 @@ CameraRule = Callable[[Frame], "Camera | None"]
 
 DETECT_EVERY = 5  # frames; measured in docs/results.md
 _SAME_PERSON_IOU = 0.3
+_SAME_PERSON_OVERLAP = 0.6  # of the smaller box
+_NO_SCORES = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,13 +114,11 @@ class StreamEstimator:
             BackendError: the runtime failed.
         """
         frames = [self._with_camera(frame) for frame in frames]
-        predicted = self._predict(frames)
-        known = self._complete(frames, predicted)
-        results = self._estimator.run(frames, self._pose_options, people=known)
+        people, is_detected = self._find_people(frames)
+        results = self._estimator.run(frames, self._pose_options, people=people)
         ready: list[PoseResult] = []
-        for result, boxes in zip(results, predicted, strict=True):
-            tracked = self._track(result, detected=boxes is None)
-            ready += self._early_ids.add(tracked)
+        for result, detected in zip(results, is_detected, strict=True):
+            ready += self._early_ids.add(self._track(result, detected))
         return [self._finish(result) for result in ready]
 
     def flush(self) -> list[PoseResult]:
@@ -134,27 +134,43 @@ class StreamEstimator:
 
     # -- people --------------------------------------------------------------------------------
 
-    def _predict(self, frames: Sequence[Frame]) -> list[Detections | None]:
-        """People whose boxes follow from their tracks; None for frames to be detected in."""
-        people: list[Detections | None] = []
-        for position, frame in enumerate(frames):
-            tracks = None if self._is_due(position) else self._predicted_people(frame)
-            if tracks is None or not len(tracks):  # no one to follow
-                self._since_detection = 0
-                tracks = None
-                self.detections += 1
-            self._since_detection += 1
-            people.append(tracks)
-        return people
+    def _find_people(self, frames: Sequence[Frame]) -> tuple[list[Detections], list[BoolArray]]:
+        """The people of each frame, and whether each of them comes from the detector.
 
-    def _is_due(self, position: int) -> bool:
+        In a frame with detection, people whose track no detection overlaps are added: the
+        detector misses some that the pose network recognises.
+        """
+        predicted = [self._predict_people(frame) for frame in frames]
+        due = [self._is_due(i, people) for i, people in enumerate(predicted)]
+        known = [None if is_due else people for is_due, people in zip(due, predicted, strict=True)]
+        detected = self._estimator.detect(frames, self._pose_options, known=known)
+        everyone, is_detected = [], []
+        for frame, people, tracked, is_due in zip(frames, detected, predicted, due, strict=True):
+            added = _not_overlapping(tracked, people) if is_due else people.select(slice(0))
+            boxes = np.concatenate([people.boxes_xyxy, added.boxes_xyxy])
+            scores = np.concatenate([people.scores, added.scores])
+            mask = np.arange(len(boxes)) < (len(people) if is_due else 0)
+            chosen = self._choose(Detections(boxes_xyxy=boxes, scores=scores), frame)
+            everyone.append(Detections(boxes_xyxy=boxes[chosen], scores=scores[chosen]))
+            is_detected.append(mask[chosen])
+        return everyone, is_detected
+
+    def _is_due(self, position: int, predicted: Detections) -> bool:
         """Whether the detector runs in a frame, by its position among those of one call."""
-        if self._tracker is None or self._since_detection >= self._options.detect_every:
-            return True
-        return position == 0 and self._tracker.needs_detection
+        due = (
+            self._tracker is None
+            or not len(predicted)
+            or self._since_detection >= self._options.detect_every
+            or (position == 0 and self._tracker.needs_detection)
+        )
+        self._since_detection = 1 if due else self._since_detection + 1
+        self.detections += due
+        return due
 
-    def _predicted_people(self, frame: Frame) -> Detections:
-        assert self._tracker is not None
+    def _predict_people(self, frame: Frame) -> Detections:
+        """The people of the last frame where they are expected in this one."""
+        if self._tracker is None:
+            return Detections(boxes_xyxy=np.zeros((0, 4), np.float32), scores=_NO_SCORES)
         boxes, ids = self._tracker.predict_boxes(_time_s(frame))
         inside = _touches_image(boxes, frame.size_wh)
         scores = [self._scores.get(int(one), self._pose_options.bbox_thr) for one in ids[inside]]
@@ -162,21 +178,15 @@ class StreamEstimator:
             boxes_xyxy=np.asarray(boxes[inside], np.float32), scores=np.array(scores, np.float32)
         )
 
-    def _complete(
-        self, frames: Sequence[Frame], predicted: Sequence[Detections | None]
-    ) -> list[Detections]:
-        """The people of all frames, detected where they are not predicted; at most max_people."""
-        everyone = self._estimator.detect(frames, self._pose_options, known=predicted)
-        limit = self._options.max_people
-        if limit is None:
-            return everyone
-        return [
-            self._select_people(people, frame, limit) if len(people) > limit else people
-            for frame, people in zip(frames, everyone, strict=True)
-        ]
+    def _choose(self, people: Detections, frame: Frame) -> IntArray:
+        """Indices of the people to estimate, at most `max_people`."""
+        limit = 1 if self._pose_options.single_person else self._options.max_people
+        if limit is None or len(people) <= limit:
+            return np.arange(len(people))
+        return self._select_people(people, frame, limit)
 
-    def _select_people(self, people: Detections, frame: Frame, limit: int) -> Detections:
-        """People with a track first, then by area times score, in their order."""
+    def _select_people(self, people: Detections, frame: Frame, limit: int) -> IntArray:
+        """Indices of people: those with a track first, then by area times score."""
         size = np.prod(people.boxes_xyxy[:, 2:] - people.boxes_xyxy[:, :2], axis=1) * people.scores
         followed = np.zeros(len(people), bool)
         if self._tracker is not None:
@@ -185,9 +195,9 @@ class StreamEstimator:
                 overlap = iou_matrix(people.boxes_xyxy, boxes)
                 followed = overlap.max(axis=1) >= _SAME_PERSON_IOU
         best = np.lexsort((-size, ~followed))[:limit]
-        return people.select(np.sort(best))
+        return np.sort(best)
 
-    def _track(self, result: PoseResult, *, detected: bool) -> PoseResult:
+    def _track(self, result: PoseResult, detected: BoolArray) -> PoseResult:
         if self._tracker is None:
             return result
         if result.time_s is None:
@@ -200,7 +210,7 @@ class StreamEstimator:
             result.time_s,
             detected=detected,
         )
-        if detected:
+        if detected.any():
             known = zip(ids.tolist(), result.bbox_scores.tolist(), strict=True)
             self._scores = {one: score for one, score in known if one > 0}
         return replace(result, track_ids=ids)
@@ -216,6 +226,21 @@ def _time_s(frame: Frame) -> float:
     if frame.time_s is None:
         raise InputError("people can be tracked in frames with times only")
     return frame.time_s
+
+
+def _not_overlapping(tracked: Detections, detected: Detections) -> Detections:
+    """People with a track that no detection covers; a detection covers one of them."""
+    if not len(tracked) or not len(detected):
+        return tracked
+    inner, outer = tracked.boxes_xyxy[:, None], detected.boxes_xyxy[None]
+    smaller = np.maximum(np.minimum(box_areas(inner), box_areas(outer)), 1e-6)
+    overlap = intersection_areas(inner, outer) / smaller
+    left = np.ones(len(tracked), bool)
+    while overlap.max(initial=0.0) >= _SAME_PERSON_OVERLAP:
+        person, detection = np.unravel_index(int(overlap.argmax()), overlap.shape)
+        left[person] = False
+        overlap[person], overlap[:, detection] = 0.0, 0.0
+    return tracked.select(np.flatnonzero(left))
 
 
 def _touches_image(boxes: FloatArray, size_wh: tuple[int, int]) -> np.ndarray:

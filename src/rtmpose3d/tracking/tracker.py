@@ -16,7 +16,7 @@ import numpy as np
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry.boxes import iou_matrix
 from rtmpose3d.skeletons import NUM_KEYPOINTS
-from rtmpose3d.structures import FloatArray, IntArray
+from rtmpose3d.structures import BoolArray, FloatArray, IntArray
 from rtmpose3d.tracking.association import associate, stacked
 from rtmpose3d.tracking.options import DEFAULT_TRACKER_OPTIONS, TrackerOptions
 from rtmpose3d.tracking.similarity import TRACKED, pose_similarity
@@ -60,7 +60,7 @@ class Tracker:
         keypoint_scores: FloatArray,
         time_s: float,
         *,
-        detected: bool = True,
+        detected: bool | BoolArray = True,
     ) -> IntArray:
         """Assign the people of the next frame to tracks.
 
@@ -70,8 +70,8 @@ class Tracker:
             keypoints: (N, 133, 2) px.
             keypoint_scores: (N, 133) confidence, 0 to 1.
             time_s: time of the frame, above that of the frame before.
-            detected: whether the boxes are a detector's; False for those of `predict_boxes`:
-                then motion is measured from the poses, and no track starts.
+            detected: whether the boxes are a detector's, one for all or (N,); False for those of
+                `predict_boxes`: then motion is measured from the poses, and no track starts.
 
         Returns:
             (N,) int64 identifiers from 1, never reused; -1 for people who are not confirmed yet
@@ -85,19 +85,22 @@ class Tracker:
         for track in self._tracks:
             track.advance(time_s)
         matches = associate(self._tracks, people, self.options)
-        if not detected:
-            matches = {i: t for i, t in matches.items() if not _dropped(people[i], t, _GONE)}
+        is_detected = np.broadcast_to(np.asarray(detected, bool), (len(people),))
+        matches = {
+            i: track
+            for i, track in matches.items()
+            if is_detected[i] or not _dropped(people[i], track, _GONE)
+        }
         duplicates = self._duplicates(people, matches)
         matches = {i: track for i, track in matches.items() if i not in duplicates}
         uncertain = any(
             _left_box(people[i]) or _dropped(people[i], track, _DROP)
             for i, track in matches.items()
         )
-        lost = self._continue_tracks(people, matches, detected=detected)
-        if detected:
-            for i in range(len(people)):
-                if i not in matches and i not in duplicates:
-                    self._start_track(people[i], float(scores[i]), matches, i)
+        lost = self._continue_tracks(people, matches, is_detected)
+        for i in range(len(people)):
+            if is_detected[i] and i not in matches and i not in duplicates:
+                self._start_track(people[i], float(scores[i]), matches, i)
         self._needs_detection = lost or uncertain or all(t.is_lost for t in self._tracks)
         ids = np.full(len(people), NO_ID, np.int64)
         for i, track in matches.items():
@@ -182,21 +185,22 @@ class Tracker:
         return set(order) - set(kept)
 
     def _continue_tracks(
-        self, people: list[Sighting], matches: dict[int, Track], *, detected: bool
+        self, people: list[Sighting], matches: dict[int, Track], is_detected: BoolArray
     ) -> bool:
         """Update all tracks, end old ones; whether one that was seen until now is lost."""
         options = self.options
-        person_of_track = {id(track): people[i] for i, track in matches.items()}
+        index_by_track = {id(track): i for i, track in matches.items()}
         lost, alive = False, []
         for track in self._tracks:
-            person = person_of_track.get(id(track))
-            if person is None:
+            index = index_by_track.get(id(track))
+            if index is None:
                 lost |= not track.is_lost
                 track.miss(self._time_s)
                 tentative = track.track_id == NO_ID
                 if tentative or self._time_s - track.seen.time_s > options.max_lost_s:
                     continue
             else:
+                person, detected = people[index], bool(is_detected[index])
                 if not detected:
                     person = replace(person, box_xyxy=track.pose_box(person))
                 track.see(person, memory_s=options.momentum_s, detected=detected)

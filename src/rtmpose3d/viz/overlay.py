@@ -39,6 +39,7 @@ _MIN_RADIUS_PX = 0.5  # radius; thinner lines are paler instead
 _RIM = 0.42  # width of the dark rim, times the radius
 _DOT_LIGHTER = 0.3  # share of white in the dots
 _FACE = WHOLEBODY.parts["face"]
+_WHITE: RGB = (255, 255, 255)
 
 
 def draw_2d(
@@ -233,12 +234,13 @@ def _draw_person_label(canvas: Image, result: PoseResult, i: int) -> None:
     score = float(result.bbox_scores[i])
     given = score == 1  # a box of the caller, not of the detector
     name, rgb = person_name(result, i), person_rgb(result, i)
-    colours = {} if result.track_ids is None else {"rgb": OUTLINE, "back_rgb": rgb}
+    tracked = result.track_ids is not None
+    text_rgb, tag_rgb = (OUTLINE, rgb) if tracked else (_WHITE, OUTLINE)
     for text in [name] if given else [f"{name}  {score:.2f}", name]:
         tag_wh = label_size_wh(text, text_px)
         if tag_wh[0] <= 1.3 * box_width and tag_wh[0] <= width and tag_wh[1] <= height:
             left, top = _label_position(box, tag_wh, (width, height), 0.15 * text_px)
-            draw_label(canvas, left, top, text, text_px, **colours)
+            draw_label(canvas, left, top, text, text_px, rgb=text_rgb, back_rgb=tag_rgb)
             return
 
 
