@@ -133,12 +133,14 @@ def test_single_person_follows_one():
         assert [len(result) for result in stream] == [1] * 8
 
 
-def test_the_camera_may_be_one_or_a_rule():
-    fixed = Camera.from_fov(width=160, height=120, fov_deg=70)
-    rule = lambda frame: replace(fixed, fx=100 + frame.index)  # noqa: E731
-    for camera, expected in ((fixed, [fixed.fx] * 3), (rule, [100, 101, 102])):
-        with open_stream(make_frames(3), estimator(3), PLAIN, camera=camera) as stream:
-            assert [result.camera.fx for result in stream] == expected
+def test_the_camera_follows_from_the_frame():
+    def camera(frame: Frame) -> Camera | None:
+        fixed = Camera.from_fov(width=160, height=120)
+        return None if frame.index == 1 else replace(fixed, fx=100 + frame.index)
+
+    with open_stream(make_frames(3), estimator(3), PLAIN, camera=camera) as stream:
+        default = Camera.from_fov(width=160, height=120).fx
+        assert [result.camera.fx for result in stream] == [100, default, 102]
 
 
 def test_offline_results_are_those_of_smooth_offline_with_their_images():

@@ -325,7 +325,7 @@ def labels(monkeypatch) -> list[tuple[str, float, float]]:
         monkeypatch.setattr(
             module,
             "draw_label",
-            lambda image, left, top, text, *_: drawn.append((text, left, top)),
+            lambda image, left, top, text, *_, **__: drawn.append((text, left, top)),
         )
     return drawn
 

@@ -74,7 +74,7 @@ def load_frames(
     return [
         Frame(
             image=image,
-            camera=_camera(camera, (image.shape[1], image.shape[0])),
+            camera=to_camera(camera, (image.shape[1], image.shape[0])),
             source=source_path(source),
         )
         for image, camera, source in zip(pixels, cameras, images, strict=True)
@@ -95,7 +95,7 @@ def _is_matrix(rows: Sequence[object]) -> bool:
     )
 
 
-def _camera(camera: object, size_wh: tuple[int, int]) -> Camera | None:
+def to_camera(camera: object, size_wh: tuple[int, int]) -> Camera | None:
     """A camera from one, from a field of view in degrees or from a matrix.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from rtmpose3d.geometry import Camera
+from rtmpose3d.api.arguments import CameraLike, to_camera
 from rtmpose3d.pipeline import (
     CameraRule,
     PoseEstimator,
@@ -25,7 +25,7 @@ def open_stream(
     stream_options: StreamOptions,
     pose_options: PoseOptions,
     *,
-    camera: Camera | CameraRule | None = None,
+    camera: CameraLike | CameraRule | None = None,
     batch_size: int | None = None,
     flip_test: bool | None = None,
     once: bool = False,
@@ -55,7 +55,11 @@ def open_stream(
     frames = open_source()
     try:
         stream_estimator = StreamEstimator(
-            estimator, stream_options, pose_options, camera=camera, is_live=frames.is_live
+            estimator,
+            stream_options,
+            pose_options,
+            camera=_camera_rule(camera),
+            is_live=frames.is_live,
         )
         return PoseStream(
             frames,
@@ -67,3 +71,10 @@ def open_stream(
     except BaseException:
         frames.close()
         raise
+
+
+def _camera_rule(camera: CameraLike | CameraRule | None) -> CameraRule | None:
+    """A function that gives the camera of a frame; None where none is given."""
+    if camera is None or callable(camera):
+        return camera
+    return lambda frame: to_camera(camera, frame.size_wh)

@@ -74,8 +74,8 @@ class StreamEstimator:
         estimator: detector and pose network.
         options: treatment of consecutive frames.
         pose_options: selection of people, and known facts for 3D.
-        camera: of all frames, or a function that gives that of a frame; None for that which the
-            frame has, or the default field of view.
+        camera: gives the camera of a frame; None, or where it gives None: that which the frame
+            has, or the default field of view.
         is_live: whether results must not wait for later frames.
     """
 
@@ -85,7 +85,7 @@ class StreamEstimator:
         options: StreamOptions,
         pose_options: PoseOptions = DEFAULT_POSE_OPTIONS,
         *,
-        camera: Camera | CameraRule | None = None,
+        camera: CameraRule | None = None,
         is_live: bool = False,
     ) -> None:
         self._estimator, self._options, self._pose_options = estimator, options, pose_options
@@ -128,8 +128,6 @@ class StreamEstimator:
     def _with_camera(self, frame: Frame) -> Frame:
         if self._camera is None:
             return frame
-        if isinstance(self._camera, Camera):
-            return replace(frame, camera=self._camera)
         return replace(frame, camera=self._camera(frame) or frame.camera)
 
     # -- people --------------------------------------------------------------------------------
