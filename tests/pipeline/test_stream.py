@@ -102,8 +102,8 @@ def test_the_detector_runs_every_few_frames_and_when_no_one_is_followed():
         for frame in make_frames(12):
             process.run([frame])
         assert process.detections == expected
-    nobody = {number + 1: (np.zeros((0, 4), np.float32), np.zeros(0)) for number in range(5)}
-    poses = replace(estimator(5), detector=open_people(nobody, SIZE_WH)[0])
+    no_people = {number + 1: (np.zeros((0, 4), np.float32), np.zeros(0)) for number in range(5)}
+    poses = replace(estimator(5), detector=open_people(no_people, SIZE_WH)[0])
     process = StreamEstimator(poses, TRACKED)
     results = [result for frame in make_frames(5) for result in process.run([frame])]
     assert process.detections == 5
