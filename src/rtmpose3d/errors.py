@@ -14,14 +14,42 @@ Each message names what was expected, what was received, where, and the remedy.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib import import_module
 from types import ModuleType
 
+# Control characters, separators of lines, lone surrogates, and marks that reorder a line.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def printable(text: str, *, keep_lines: bool = False) -> str:
+    """The text with control characters escaped, so that it cannot steer a terminal.
+
+    Names of files, of tensors and of servers may hold any characters.
+
+    Args:
+        text: any text.
+        keep_lines: whether the ends of lines and tabs stay as they are.
+    """
+
+    def escape(match: re.Match[str]) -> str:
+        character = match.group()
+        if keep_lines and character in "\n\t":
+            return character
+        return character.encode("unicode_escape", "backslashreplace").decode("ascii")
+
+    return _UNPRINTABLE.sub(escape, text)
+
 
 class RTMPose3DError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of this package; its text is `printable`."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__(), keep_lines=True)
 
 
 class InputError(RTMPose3DError, ValueError):
@@ -38,7 +66,7 @@ class UnknownNameError(RTMPose3DError, KeyError):
         super().__init__(f"unknown {kind} {name!r}; {hint}: {', '.join(names)}")
 
     def __str__(self) -> str:
-        return str(self.args[0])  # KeyError would print the repr
+        return printable(str(self.args[0]), keep_lines=True)  # KeyError would print the repr
 
 
 def _closest(name: str, known: list[str]) -> str | None:

@@ -125,6 +125,26 @@ def test_a_folder_that_may_not_be_listed_is_named(folder, monkeypatch):
         expand_inputs(["sub"])
 
 
+def test_a_subfolder_that_may_not_be_listed_is_reported_and_the_others_are_searched(
+    folder, monkeypatch
+):
+    scan = os.scandir
+
+    def refuse(path, *args):
+        if Path(os.fspath(path)).name == "sub":
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return scan(path, *args)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    reasons = []
+    everything = expand_inputs([str(folder)], recursive=True, on_unlisted=reasons.append)
+    assert everything
+    assert len(reasons) == 1
+    assert "sub cannot be listed: Permission denied" in reasons[0]
+    with pytest.raises(InputError, match="sub cannot be listed"):
+        expand_inputs([str(folder)], recursive=True)
+
+
 def test_a_link_that_leads_back_does_not_loop(folder):
     try:
         (folder / "sub" / "back").symlink_to(folder, target_is_directory=True)

@@ -17,7 +17,14 @@ from rtmpose3d.cli.commands.models import models
 from rtmpose3d.cli.commands.predict import predict
 from rtmpose3d.cli.commands.synth import SYNTH_EXAMPLES, synth
 from rtmpose3d.cli.commands.train import TRAIN_EXAMPLES, train
-from rtmpose3d.cli.terminal import DEBUG_VARIABLE, finish_output, print_any_name, report_error
+from rtmpose3d.cli.terminal import (
+    DEBUG_VARIABLE,
+    echo,
+    finish_output,
+    log_to_terminal,
+    print_any_name,
+    report_error,
+)
 
 EXAMPLES = """
 Examples:
@@ -61,7 +68,7 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         from rtmpose3d import __version__
 
-        typer.echo(f"rtmpose3d {__version__}")
+        echo(f"rtmpose3d {__version__}")
         raise typer.Exit
 
 
@@ -80,6 +87,7 @@ def options(
 def main() -> None:
     """Run the command line; ends the process with its exit code."""
     print_any_name()
+    log_to_terminal()
     code: str | int | None = 0
     try:
         app(prog_name="rtmpose3d")

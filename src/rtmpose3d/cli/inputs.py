@@ -58,7 +58,7 @@ def list_inputs(
     reasons: list[str] = []
     for text in texts or [""]:
         try:
-            locations = expand_inputs([text], recursive=recursive)
+            locations = expand_inputs([text], recursive=recursive, on_unlisted=reasons.append)
         except InputError as error:
             reasons.append(str(error))
             continue

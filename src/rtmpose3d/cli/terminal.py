@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import logging
 import os
 import sys
 import traceback
@@ -17,7 +18,7 @@ from typing import Annotated, ParamSpec, TextIO
 
 import typer
 
-from rtmpose3d.errors import RTMPose3DError
+from rtmpose3d.errors import RTMPose3DError, printable
 from rtmpose3d.structures.atomic import expand_home
 
 FAILED, CANNOT_RUN, INTERRUPTED = 1, 2, 130
@@ -45,7 +46,7 @@ def reports_errors(command: Callable[_P, None]) -> Callable[_P, None]:
                     kwargs[name] = expand_home(value)
             command(*args, **kwargs)
         except KeyboardInterrupt:
-            typer.echo("rtmpose3d: interrupted", err=True)
+            echo("rtmpose3d: interrupted", err=True)
             raise typer.Exit(INTERRUPTED) from None
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
@@ -66,7 +67,7 @@ def report_error(error: Exception, *, debug: bool) -> int:
     """
     if debug:
         traceback.print_exception(error)
-    typer.echo(f"rtmpose3d: error: {describe_error(error)}", err=True)
+    echo(f"rtmpose3d: error: {describe_error(error)}", err=True)
     return CANNOT_RUN
 
 
@@ -96,6 +97,31 @@ def _has_working_directory() -> bool:
     return True
 
 
+def echo(text: str, *, err: bool = False) -> None:
+    """Print lines of text; the only way in which commands print names that may come from files.
+
+    Args:
+        text: lines; control characters in them are escaped, which could steer the terminal.
+        err: whether to print on stderr.
+    """
+    typer.echo(printable(text, keep_lines=True), err=err)
+
+
+def log_to_terminal() -> None:
+    """Print the warnings that the package logs on stderr, a line each."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_PrintableFormatter("rtmpose3d: %(message)s"))
+    package = logging.getLogger("rtmpose3d")
+    if not package.handlers:
+        package.addHandler(handler)
+        package.propagate = False
+
+
+class _PrintableFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record), keep_lines=True)
+
+
 def print_any_name() -> None:
     """Print characters that the terminal's encoding does not have as `?`, not as an error."""
     for stream in (sys.stdout, sys.stderr):
@@ -111,7 +137,7 @@ def finish_output() -> int:
     """
     reasons = {name: _flush(stream) for name, stream in (("output", sys.stdout), ("", sys.stderr))}
     if reasons["output"]:
-        typer.echo(f"rtmpose3d: error: standard output: {reasons['output']}", err=True)
+        echo(f"rtmpose3d: error: standard output: {reasons['output']}", err=True)
     return CANNOT_RUN if any(reasons.values()) else 0
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.sources.download import is_url
@@ -25,9 +25,15 @@ IMAGE_ENDINGS = frozenset(f".{ending}" for ending in _ENDINGS.split())
 
 ImageLocation: TypeAlias = "Path | str"
 """A file, or an http(s) address."""
+ReportProblem: TypeAlias = Callable[[str], object]
 
 
-def expand_inputs(inputs: Sequence[str], *, recursive: bool = False) -> list[ImageLocation]:
+def expand_inputs(
+    inputs: Sequence[str],
+    *,
+    recursive: bool = False,
+    on_unlisted: ReportProblem | None = None,
+) -> list[ImageLocation]:
     """List the images of the inputs.
 
     A folder gives the images in it, in natural order (2 before 10), without hidden files and,
@@ -37,6 +43,8 @@ def expand_inputs(inputs: Sequence[str], *, recursive: bool = False) -> list[Ima
     Args:
         inputs: paths, globs and http(s) addresses, `~` is the home folder.
         recursive: search subfolders, too.
+        on_unlisted: called with the reason for each subfolder that cannot be listed, and the
+            others are searched; None: that is an error.
 
     Returns:
         Paths in the order of the inputs; addresses stay strings.
@@ -44,6 +52,7 @@ def expand_inputs(inputs: Sequence[str], *, recursive: bool = False) -> list[Ima
     Raises:
         InputError: an input without images; the message names it.
     """
+    report = on_unlisted or _refuse
     if not inputs:
         raise InputError("no input; give image files, folders or globs")
     found: dict[str, ImageLocation] = {}
@@ -51,27 +60,31 @@ def expand_inputs(inputs: Sequence[str], *, recursive: bool = False) -> list[Ima
         if is_url(text):
             found.setdefault(text.strip(), text.strip())
             continue
-        for path in _expand(text, recursive=recursive):
+        for path in _expand(text, recursive, report):
             found.setdefault(os.path.normcase(os.path.realpath(path)), path)
     return list(found.values())
 
 
-def _expand(text: str, *, recursive: bool) -> list[Path]:
+def _refuse(reason: str) -> NoReturn:
+    raise InputError(reason)
+
+
+def _expand(text: str, recursive: bool, report: ReportProblem) -> list[Path]:
     if not text.strip():
         raise InputError("an input is empty; give image files, folders or globs")
     if "\0" in text:
         raise InputError(f"{text!r} is no path: it holds a NUL character")
     path = Path(os.path.expanduser(text))
     if os.path.isdir(path):
-        return _images_in(path, recursive=recursive)
+        return _images_in(path, recursive, report)
     if os.path.exists(path):  # also a file whose name holds [ or *
         return [path]
     if glob.has_magic(text):
-        return _images_matching(str(path), text, recursive=recursive)
+        return _images_matching(str(path), text, recursive, report)
     raise InputError(f"there is no file or folder {text!r}{looked_in(path)}")
 
 
-def _images_in(folder: Path, *, recursive: bool) -> list[Path]:
+def _images_in(folder: Path, recursive: bool, report: ReportProblem) -> list[Path]:
     """The images in a folder.
 
     Raises:
@@ -79,9 +92,10 @@ def _images_in(folder: Path, *, recursive: bool) -> list[Path]:
     """
 
     def refuse(error: OSError) -> None:
-        raise InputError(
-            f"the folder {error.filename or folder} cannot be listed: {error.strerror}"
-        ) from error
+        where = folder if error.filename is None else Path(os.fsdecode(error.filename))
+        (_refuse if where == folder else report)(
+            f"the folder {where} cannot be listed: {error.strerror}"
+        )
 
     images: list[Path] = []
     others = 0
@@ -95,7 +109,7 @@ def _images_in(folder: Path, *, recursive: bool) -> list[Path]:
     return sorted(images, key=natural_key)
 
 
-def _images_matching(pattern: str, text: str, *, recursive: bool) -> list[Path]:
+def _images_matching(pattern: str, text: str, recursive: bool, report: ReportProblem) -> list[Path]:
     """The images that a glob matches, and with `recursive` those in matching folders.
 
     Raises:
@@ -105,7 +119,7 @@ def _images_matching(pattern: str, text: str, *, recursive: bool) -> list[Path]:
     images: list[Path] = []
     for path in matches:
         if path.is_dir():
-            images += _images_in(path, recursive=True) if recursive else []
+            images += _images_in(path, True, report) if recursive else []
         elif _is_image(path.name):
             images.append(path)
     if not images:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rtmpose3d.cli.terminal import DebugOption, reports_errors
+from rtmpose3d.cli.terminal import DebugOption, echo, reports_errors
 from rtmpose3d.errors import InputError
 
 BENCHMARK_EXAMPLES = """
@@ -113,10 +113,10 @@ def benchmark(
         if table.rows:
             print_table(table)
     for name, text in facts.items():
-        typer.echo(f"{name}: {text}")
+        echo(f"{name}: {text}")
     if out is not None:
         write_report(out, facts, rows)
-        typer.echo(f"results in {out}", err=True)
+        echo(f"results in {out}", err=True)
 
 
 def _parse_backends(text: str | None) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from rtmpose3d.cli.commands.evaluate_options import (
     dataset_files,
 )
 from rtmpose3d.cli.options import expand_options
-from rtmpose3d.cli.terminal import FAILED, DebugOption, plural, reports_errors
+from rtmpose3d.cli.terminal import FAILED, DebugOption, echo, plural, reports_errors
 from rtmpose3d.errors import InputError
 from rtmpose3d.progress import ProgressBar, progress_bar
 
@@ -63,7 +63,7 @@ def listing(
     from rtmpose3d.data import DATASETS
 
     if as_json:
-        typer.echo(json.dumps([describe_dataset(spec) for spec in DATASETS.values()], indent=2))
+        echo(json.dumps([describe_dataset(spec) for spec in DATASETS.values()], indent=2))
         return
     _print_table(list(DATASETS.values()))
 
@@ -182,7 +182,7 @@ def check(
         failed |= not result.ok
         if preview is not None:
             path = preview if len(splits) == 1 else preview.with_stem(f"{preview.stem}-{chosen}")
-            typer.echo(f"{_write_sheet(result.kept, path)}")
+            echo(f"{_write_sheet(result.kept, path)}")
     if failed:
         raise typer.Exit(FAILED)
 
@@ -218,23 +218,23 @@ def _has(spec: DatasetSpec, folder: Path, split: Split) -> bool:
 
 
 def _print_check(result: DatasetCheck) -> None:
-    typer.echo(f"{result.spec.name}, {result.split}: {', '.join(str(p) for p in result.files[:3])}")
+    echo(f"{result.spec.name}, {result.split}: {', '.join(str(p) for p in result.files[:3])}")
     in_3d = f", {result.people_with_3d} with 3D" if result.people_with_3d else ""
-    typer.echo(
+    echo(
         f"  {plural(result.people, 'person', 'people')}{in_3d} in "
         f"{plural(result.images, 'image', 'images')}, {result.opened} of them opened"
     )
     labelled = ", ".join(f"{part} {n}" for part, n in result.keypoints.items() if n)
-    typer.echo(f"  labelled keypoints: {labelled}")
+    echo(f"  labelled keypoints: {labelled}")
     for reason, count in result.skipped.items():
-        typer.echo(f"  skipped: {count} x {reason}")
+        echo(f"  skipped: {count} x {reason}")
     for note in result.notes:
-        typer.echo(f"  note: {note}")
+        echo(f"  note: {note}")
     for problem in result.problems[:MAX_LISTED]:
-        typer.echo(f"  problem: {problem}", err=True)
+        echo(f"  problem: {problem}", err=True)
     if len(result.problems) > MAX_LISTED:
-        typer.echo(f"  and {len(result.problems) - MAX_LISTED} more", err=True)
-    typer.echo("  ok" if result.ok else f"  {plural(len(result.problems), 'problem', 'problems')}")
+        echo(f"  and {len(result.problems) - MAX_LISTED} more", err=True)
+    echo("  ok" if result.ok else f"  {plural(len(result.problems), 'problem', 'problems')}")
 
 
 def _write_sheet(records: list[PoseRecord], path: Path) -> Path:
@@ -291,14 +291,14 @@ def _unpack_ubody(folder: Path, every: int, split_by: Literal["intra", "inter"])
     with progress_bar(None) as bar:
         progress = partial(_show_step, bar)
         done = unpack_videos(folder, every=every, split_by=split_by, progress=progress)
-    typer.echo(f"{plural(done.images, 'image', 'images')} written")
+    echo(f"{plural(done.images, 'image', 'images')} written")
     for split, count in done.people.items():
         path = folder / "annotations" / f"{split}_annotations.json"
-        typer.echo(f"{path}: {plural(count, 'person', 'people')}")
+        echo(f"{path}: {plural(count, 'person', 'people')}")
     if done.without_image:
-        typer.echo(f"skipped: {done.without_image} x no such frame", err=True)
+        echo(f"skipped: {done.without_image} x no such frame", err=True)
     for problem in done.problems:
-        typer.echo(f"problem: {problem}", err=True)
+        echo(f"problem: {problem}", err=True)
     if done.problems:
         raise typer.Exit(FAILED)
 
@@ -311,4 +311,4 @@ def _unpack_dna_rendering(folder: Path, every: int) -> None:
         raise InputError(f"{folder / 'main'} holds no .smc file")
     for file in files:
         written = unpack_images(file, folder / "images", every=every)
-        typer.echo(f"{file.name}: {plural(written, 'image', 'images')} written")
+        echo(f"{file.name}: {plural(written, 'image', 'images')} written")

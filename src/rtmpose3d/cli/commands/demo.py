@@ -14,7 +14,7 @@ from rtmpose3d.cli.inputs import CommandInput, list_inputs
 from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.cli.options import expand_options
 from rtmpose3d.cli.outputs import parse_save, plan_outputs
-from rtmpose3d.cli.terminal import DebugOption, plural, reports_errors
+from rtmpose3d.cli.terminal import DebugOption, echo, plural, reports_errors
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures.atomic import make_directory
 from rtmpose3d.zoo import (
@@ -82,7 +82,7 @@ def demo(
         "",
         *_next_steps(result, str(source) if own else None),
     ]
-    typer.echo("\n".join(lines))
+    echo("\n".join(lines))
 
 
 def _single_input(text: str) -> CommandInput:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtmpose3d.cli.terminal import FAILED, DebugOption, reports_errors
+from rtmpose3d.cli.terminal import FAILED, DebugOption, echo, reports_errors
 
 if TYPE_CHECKING:
     from rtmpose3d.cli.commands.checks import Check
@@ -34,7 +34,7 @@ def doctor(
     checks = all_checks(cache_dir)
     failed = any(check.status == "FAIL" for check in checks)
     if as_json:
-        typer.echo(json.dumps({"ok": not failed, "checks": [asdict(c) for c in checks]}, indent=2))
+        echo(json.dumps({"ok": not failed, "checks": [asdict(c) for c in checks]}, indent=2))
     else:
         _print(checks)
     if failed:

@@ -13,7 +13,7 @@ from rtmpose3d.cli.commands import evaluate_options as option
 from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.cli.options import expand_options
 from rtmpose3d.cli.tables import print_table
-from rtmpose3d.cli.terminal import FAILED, DebugOption, plural, reports_errors
+from rtmpose3d.cli.terminal import FAILED, DebugOption, echo, plural, reports_errors
 from rtmpose3d.errors import InputError
 
 if TYPE_CHECKING:
@@ -326,13 +326,13 @@ def _report(
     for table in evaluation.tables[: evaluation.summary]:
         print_table(table)
     for line in skipped.lines:
-        typer.echo(f"note: {line}", err=True)
-    typer.echo(f"results in {out}", err=True)
+        echo(f"note: {line}", err=True)
+    echo(f"results in {out}", err=True)
     if not skipped.reasons:
         return
-    typer.echo(f"{plural(len(skipped.reasons), 'item', 'items')} skipped:", err=True)
+    echo(f"{plural(len(skipped.reasons), 'item', 'items')} skipped:", err=True)
     for reason in skipped.reasons[:MAX_REASONS]:
-        typer.echo(f"  {reason}", err=True)
+        echo(f"  {reason}", err=True)
     if len(skipped.reasons) > MAX_REASONS:
-        typer.echo("  ... all are listed in results.json under skipped", err=True)
+        echo("  ... all are listed in results.json under skipped", err=True)
     raise typer.Exit(FAILED)

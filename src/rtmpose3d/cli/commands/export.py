@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rtmpose3d.cli.options import expand_options
-from rtmpose3d.cli.terminal import DebugOption, reports_errors
+from rtmpose3d.cli.terminal import DebugOption, echo, reports_errors
 from rtmpose3d.errors import InputError
 from rtmpose3d.export.layouts import OPSET, Layout
 from rtmpose3d.structures.atomic import make_directory
@@ -61,9 +61,7 @@ def export(
     report = export_onnx(
         model, out, checkpoint=checkpoint, layout=layout, opset=opset, cache_dir=cache_dir
     )
-    typer.echo(
-        f"{report.path}: {report.model}, layout {report.layout}, {report.size_bytes:,} bytes"
-    )
-    typer.echo("largest difference from torch on the same images:")
+    echo(f"{report.path}: {report.model}, layout {report.layout}, {report.size_bytes:,} bytes")
+    echo("largest difference from torch on the same images:")
     for name, difference in report.max_difference.items():
-        typer.echo(f"  {name:<12} {difference:.2g}")
+        echo(f"  {name:<12} {difference:.2g}")

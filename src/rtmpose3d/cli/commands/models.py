@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtmpose3d.cli.terminal import DebugOption, reports_errors
+from rtmpose3d.cli.terminal import DebugOption, echo, reports_errors
 
 if TYPE_CHECKING:
     from rtmpose3d.zoo import ModelSpec
@@ -29,7 +29,7 @@ def models(
 
     rows = [describe_model(spec, cache_dir) for spec in MODELS.values()]
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
+        echo(json.dumps(rows, indent=2))
         return
     _print_table(rows)
 

@@ -17,8 +17,8 @@ from rtmpose3d.cli.inputs import list_inputs, without_folder
 from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.cli.options import expand_options
 from rtmpose3d.cli.outputs import PlannedOutput, plan_outputs, plan_shared_outputs
-from rtmpose3d.cli.terminal import FAILED, INTERRUPTED, DebugOption, plural, reports_errors
-from rtmpose3d.errors import InputError, OutputError
+from rtmpose3d.cli.terminal import FAILED, INTERRUPTED, DebugOption, echo, plural, reports_errors
+from rtmpose3d.errors import InputError, OutputError, printable
 from rtmpose3d.progress import progress_bar
 from rtmpose3d.structures.atomic import make_directory
 
@@ -64,7 +64,7 @@ def predict(
     used, results = without_folder(listed, output.out)
     if results:
         count = plural(len(results), "image", "images")
-        typer.echo(f"rtmpose3d: {count} in {output.out}, the output folder, not used", err=True)
+        echo(f"rtmpose3d: {count} in {output.out}, the output folder, not used", err=True)
     if not used:
         raise InputError(f"all images of the inputs are in {output.out}, the output folder")
     plans = plan_outputs(used, output.out, formats)
@@ -141,7 +141,7 @@ class _Run:
                         bar.advance()
                 # Both are caught before the sinks are closed: shared files keep what is done.
                 except KeyboardInterrupt:
-                    typer.echo("rtmpose3d: interrupted; what is written stays", err=True)
+                    echo("rtmpose3d: interrupted; what is written stays", err=True)
                     self.interrupted = True
                 except OutputError as error:  # a full disk, most likely: the next would fail, too
                     self.reasons.append(str(error))
@@ -151,7 +151,7 @@ class _Run:
     def _write(self, outcome: Outcome, plan: PlannedOutput, sinks: Sequence[Sink]) -> None:
         if outcome.result is None:
             self.reasons.append(outcome.reason)
-            self._print(f"failed: {outcome.reason}")
+            self._print(f"failed: {printable(outcome.reason)}")
             return
         result = outcome.result
         if result.source is not None:
@@ -161,7 +161,7 @@ class _Run:
             result.save(path)
         for sink in sinks:
             sink.write(result)
-        self._print(f"{outcome.source}: {describe_result(result)}")
+        self._print(f"{printable(str(outcome.source))}: {describe_result(result)}")
         self.people += len(result)
         self.done += 1
 
@@ -182,11 +182,11 @@ class _Run:
         if self.done:
             parts.append(plural(self.people, "person", "people"))
         written = f"results in {self.out}" if self.done + self.existing else "nothing was written"
-        typer.echo(f"{', '.join(parts)}; {written}", err=True)
+        echo(f"{', '.join(parts)}; {written}", err=True)
         if self.reasons:
-            typer.echo(f"{len(self.reasons)} failed:", err=True)
+            echo(f"{len(self.reasons)} failed:", err=True)
         for reason in self.reasons:
-            typer.echo(f"  {reason}", err=True)
+            echo(f"  {printable(reason)}", err=True)
 
 
 def describe_result(result: PoseResult) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from rtmpose3d.cli.options import expand_options
-from rtmpose3d.cli.terminal import INTERRUPTED, DebugOption, plural, reports_errors
+from rtmpose3d.cli.terminal import INTERRUPTED, DebugOption, echo, plural, reports_errors
 from rtmpose3d.errors import InputError
 from rtmpose3d.progress import progress_bar
 
@@ -193,18 +193,16 @@ def _write(plan: DatasetPlan, workers: int, preview: bool) -> None:
         with progress_bar(plan.count, "images") as bar:
             written = write_dataset(plan, workers=workers, progress=bar.advance)
     except KeyboardInterrupt:
-        typer.echo(
-            "rtmpose3d: interrupted; finished shards are kept, the same command resumes", err=True
-        )
+        echo("rtmpose3d: interrupted; finished shards are kept, the same command resumes", err=True)
         raise typer.Exit(INTERRUPTED) from None
     existing = plan.shards - written
     note = f", {existing} of them existed" if existing else ""
-    typer.echo(
+    echo(
         f"{plural(plan.count, 'image', 'images')} in "
         f"{plural(plan.shards, 'shard', 'shards')}{note}: {plan.out}"
     )
     if preview:
-        typer.echo(f"{_write_preview(plan.out)}")
+        echo(f"{_write_preview(plan.out)}")
 
 
 def _write_preview(folder: Path) -> Path:

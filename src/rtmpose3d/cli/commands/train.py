@@ -9,7 +9,7 @@ import typer
 
 from rtmpose3d.cli.commands import train_options as options
 from rtmpose3d.cli.options import expand_options
-from rtmpose3d.cli.terminal import DebugOption, reports_errors
+from rtmpose3d.cli.terminal import DebugOption, echo, reports_errors
 from rtmpose3d.errors import InputError, import_extra
 from rtmpose3d.zoo import PoseSpec
 
@@ -162,9 +162,9 @@ def _print_next_steps(model: PoseSpec | DetectorSpec, result: TrainingResult) ->
     role = "model" if isinstance(model, PoseSpec) else "detector"
     prefix = "pose" if role == "model" else role
     options = f"--{role} {model.name} --{prefix}-checkpoint {result.weights}"
-    typer.echo(f"use it now: rtmpose3d predict IMAGE {options}")
+    echo(f"use it now: rtmpose3d predict IMAGE {options}")
     if not result.finished:
-        typer.echo("continue:   the same command with --resume")
+        echo("continue:   the same command with --resume")
 
 
 def _entries(text: str | None, split: str) -> Sequence[DatasetEntry] | None:
