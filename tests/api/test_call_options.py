@@ -126,3 +126,16 @@ def test_boxes_of_a_list_may_be_missing_for_some_images(bundled, people, default
 def test_lists_that_do_not_fit_the_images_are_refused(bundled, people, options, text):
     with pytest.raises(InputError, match=text):
         bundled([people, people], **options)
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        ([0.2, 0.1, 0.4, 0.9], "in pixels, not in fractions"),
+        ([100, 100, 100.5, 200], "sides of at least 1 px"),
+        ([5000, 100, 5100, 200], "outside the image of"),
+    ],
+)
+def test_boxes_that_are_of_no_person_in_the_image_are_refused(bundled, people, box, message):
+    with pytest.raises(InputError, match=message):
+        bundled(people, boxes=[box])

@@ -14,6 +14,7 @@ from rtmpose3d.geometry.crop import (
     apply_affine,
     center_scale_from_boxes,
     check_boxes,
+    check_boxes_in_image,
     crop_from_image,
     crop_people,
     image_from_crop,
@@ -303,3 +304,25 @@ def test_a_matrix_that_cannot_be_inverted_is_an_error():
     for matrix in (np.zeros((2, 3)), [[1e-9, 0, 5], [0, 1e-9, 5]], [[1, 0, np.nan], [0, 1, 0]]):
         with pytest.raises(InputError, match="invertible"):
             warp_crop(_image(40, 60), matrix, (192, 256))
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        ([0.4, 0.1, 0.8, 0.9], "box 1 must be in pixels, not in fractions"),
+        ([-1.0, -1, 1, 1], "box 1 must be in pixels"),
+        ([10, 10, 10.5, 90], "box 1 must have sides of at least 1 px"),
+        ([300, 10, 340, 90], r"box 1 lies outside the image of 200 x 120 px"),
+        ([10, -90, 40, -1], "box 1 lies outside the image"),
+        ([40, 10, 10, 90], "box 1 must have x2 > x1"),
+    ],
+)
+def test_given_boxes_must_be_of_the_image(box, message):
+    with pytest.raises(InputError, match=message):
+        check_boxes_in_image([[1, 2, 30, 40], box], (200, 120))
+
+
+def test_given_boxes_may_lie_partly_outside_the_image():
+    boxes = [[-50, -20, 1, 1], [199, 119, 900, 900], [-9, -9, 999, 999]]
+    np.testing.assert_array_equal(check_boxes_in_image(boxes, (200, 120)), boxes)
+    assert check_boxes_in_image([], (200, 120)).shape == (0, 4)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Axes, Camera
-from rtmpose3d.geometry.crop import check_boxes
+from rtmpose3d.geometry.crop import check_boxes_in_image
 from rtmpose3d.sources import ImageSource, is_url, load_image
 from rtmpose3d.structures import Detections, FloatArray, Frame
 
@@ -122,25 +122,30 @@ def source_path(source: ImageSource) -> Path | None:
     return Path(source)
 
 
-def check_people(boxes: object, count: int) -> list[Detections | None]:
+def check_people(boxes: object, frames: Sequence[Frame]) -> list[Detections | None]:
     """The given boxes of several images as detections with score 1.
 
     Args:
         boxes: None, or a list with the boxes (N, 4) of each image, None where people are to be
             detected.
-        count: number of images.
+        frames: the images.
 
     Raises:
-        InputError: no list, one of another length, or an unusable box.
+        InputError: no list, one of another length, or an unusable box: smaller than a pixel,
+            outside its image, or not in pixels.
     """
+    count = len(frames)
     if boxes is None:
         return [None] * count
     if not isinstance(boxes, (list, tuple)) or len(boxes) != count:
         got = f"{len(boxes)}" if isinstance(boxes, (list, tuple)) else type(boxes).__name__
         raise InputError(f"boxes for {count} images must be a list of {count}, got {got}")
-    return [None if given is None else _known_people(given) for given in boxes]
+    return [
+        None if given is None else _known_people(given, frame)
+        for given, frame in zip(boxes, frames, strict=True)
+    ]
 
 
-def _known_people(boxes: ArrayLike) -> Detections:
-    checked = check_boxes(boxes)
+def _known_people(boxes: ArrayLike, frame: Frame) -> Detections:
+    checked = check_boxes_in_image(boxes, frame.size_wh)
     return Detections(boxes_xyxy=checked, scores=np.ones(len(checked), np.float32))

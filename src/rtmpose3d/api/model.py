@@ -230,7 +230,7 @@ class RTMPose3D:
         frames = load_frames(
             [image] if single else image, camera, exif_orientation=exif_orientation
         )
-        people = check_people([boxes] if single else boxes, len(frames))
+        people = check_people([boxes] if single else boxes, frames)
         results = self._estimator.run(frames, options, people=people)
         if return_tensors == "pt":
             tensors = [self._to_tensors(result) for result in results]

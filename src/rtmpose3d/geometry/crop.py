@@ -57,6 +57,43 @@ def check_boxes(boxes_xyxy: ArrayLike) -> NDArray[np.float32]:
     return boxes.astype(np.float32)
 
 
+def check_boxes_in_image(boxes_xyxy: ArrayLike, size_wh: tuple[int, int]) -> NDArray[np.float32]:
+    """The boxes that somebody gives for the people of an image, each one plausible.
+
+    Args:
+        boxes_xyxy: as for `check_boxes`; a box may lie partly outside the image.
+        size_wh: width and height of the image, px.
+
+    Returns:
+        (N, 4) float32, a new array.
+
+    Raises:
+        InputError: as of `check_boxes`; or a box is smaller than a pixel, completely outside the
+            image, or in fractions of the image's size instead of pixels.
+    """
+    checked = check_boxes(boxes_xyxy)
+    boxes = checked.astype(np.float64)
+    check_pixels(boxes)
+    width, height = size_wh
+    low, high = np.array([-0.5, -0.5]), np.array([width - 0.5, height - 0.5])  # of pixel corners
+    outside = ((boxes[:, 2:] <= low) | (boxes[:, :2] >= high)).any(axis=1)
+    _raise_for_first(outside, boxes, f"lies outside the image of {width} x {height} px")
+    return checked
+
+
+def check_pixels(boxes: NDArray[np.float64]) -> None:
+    """Check that (N, 4) boxes are in pixels, as far as they show it, and no smaller than one.
+
+    Raises:
+        InputError: a box is not; the message names it by its index.
+    """
+    fractions = (np.abs(boxes) <= 1).all(axis=1)
+    rule = "must be in pixels, not in fractions of the image's width and height"
+    _raise_for_first(fractions, boxes, rule)
+    too_small = (boxes[:, 2:] - boxes[:, :2] < MIN_PERSON_SIDE_PX).any(axis=1)
+    _raise_for_first(too_small, boxes, f"must have sides of at least {MIN_PERSON_SIDE_PX:g} px")
+
+
 def _raise_for_first(
     bad: NDArray[np.bool_] | np.bool_, boxes: NDArray[np.float64], rule: str
 ) -> None:

@@ -17,6 +17,7 @@ from rtmpose3d.cli.inputs import list_inputs, without_folder
 from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.cli.options import expand_options
 from rtmpose3d.cli.outputs import PlannedOutput, plan_outputs, plan_shared_outputs
+from rtmpose3d.cli.parsing import check_box_names
 from rtmpose3d.cli.terminal import FAILED, INTERRUPTED, DebugOption, echo, plural, reports_errors
 from rtmpose3d.errors import InputError, OutputError, printable
 from rtmpose3d.progress import progress_bar
@@ -77,6 +78,8 @@ def predict(
         existing=len(plans) - len(wanted),
         reasons=failures,
     )
+    if options.boxes_by_image is not None:
+        check_box_names(options.boxes_by_image, [plan.source.location for plan in plans])
     make_directory(output.out)
     if wanted:
         loaded = (model if options.boxes is None else model.without_detector()).load()

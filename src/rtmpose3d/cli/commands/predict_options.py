@@ -126,8 +126,8 @@ class PredictOptions:
         typer.Option(
             "--boxes",
             help="People's boxes in pixels instead of a detector: x1,y1,x2,y2;... for all images, "
-            "or a file: JSON with a list of boxes for each file name, or CSV rows "
-            "file,x1,y1,x2,y2.",
+            "or a file: JSON with a list of boxes for each file name or path, or CSV rows "
+            "file,x1,y1,x2,y2, with or without a header.",
             rich_help_panel=_PEOPLE,
         ),
     ] = None
