@@ -75,8 +75,6 @@ def _extend(
     candidates = [people[i] for i in free_people]
     poses, tolerance_px = expected(free_tracks)
     similarity = combined_similarity(poses, stacked(candidates), tolerance_px, options)
-    lost_s = np.array([track.lost_s(candidates[0].time_s) for track in free_tracks])
-    similarity = similarity - options.lost_penalty * lost_s[:, None]
     gain = similarity - options.min_similarity
     gain = gain + options.momentum_weight * _direction_agreement(free_tracks, candidates)
     # Momentum ranks pairs but excludes none.

@@ -17,7 +17,7 @@ MEASUREMENT = np.array([0.03, 0.03, 0.05, 0.05])
 # White noise of the acceleration, heights / s^2 times sqrt(s): people start and stop within half
 # a second at 1 to 2 heights / s; their boxes change size with each step and raised arm.
 ACCELERATION = np.array([1.5, 1.0, 1.0, 0.7])
-INITIAL_VELOCITY = np.array([1.0, 0.5, 0.3, 0.3])  # heights / s, of a box seen once
+INITIAL_VELOCITY = np.array([2.0, 1.0, 0.5, 0.5])  # heights / s, of a box seen once
 _MIN_SIZE = 1.0  # px
 
 

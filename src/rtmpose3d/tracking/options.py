@@ -21,7 +21,6 @@ class TrackerOptions:
         pose_weight: weight of OKS in the similarity, 0 to 1; the rest is that of IoU.
         momentum_weight: weight of the change of direction.
         momentum_s: seconds over which a direction of motion is measured.
-        lost_penalty: reduction of the similarity per second for which a track was not seen.
         duplicate_oks: OKS from which two poses of one image count as one person.
         duplicate_iou: IoU from which two boxes of one image count as one person.
 
@@ -37,14 +36,13 @@ class TrackerOptions:
     pose_weight: float = 0.5
     momentum_weight: float = 0.2
     momentum_s: float = 0.2
-    lost_penalty: float = 0.1
     duplicate_oks: float = 0.85
     duplicate_iou: float = 0.85
 
     def __post_init__(self) -> None:
         if self.min_hits < 1:
             raise InputError(f"min_hits must be at least 1, got {self.min_hits!r}")
-        for name in ("max_lost_s", "momentum_s", "lost_penalty", "momentum_weight"):
+        for name in ("max_lost_s", "momentum_s", "momentum_weight"):
             value = getattr(self, name)
             if not (value >= 0 and math.isfinite(value)):
                 raise InputError(f"{name} must be finite and at least 0, got {value!r}")

@@ -23,7 +23,7 @@ _MIN_EXTENT_KEYPOINTS = 5  # confident keypoints that a box can be derived from
 _MARGIN_RANGE = (-0.1, 0.6)  # of the extent of the keypoints; hair, hidden legs
 _LEVEL_S = 1.0  # seconds over which the usual confidence of a track is averaged
 # Speeds of keypoints relative to the centre of the box, heights / s: limbs, then head and trunk.
-_LIMB_SPEED, _TRUNK_SPEED = 0.7, 0.25
+_LIMB_SPEED, _TRUNK_SPEED = 0.35, 0.12
 _LONGEST_MOTION_S = 0.5  # limbs swing about the body, so later they are no farther
 _LIMBS = (7, 8, 9, 10, 13, 14, 15, 16, *range(17, 23))
 _SPEEDS = np.where(np.isin(np.arange(len(TRACKED)), _LIMBS), _LIMB_SPEED, _TRUNK_SPEED)
@@ -95,10 +95,6 @@ class Track:
     def is_lost(self) -> bool:
         """Whether the person was missed in the last frame."""
         return bool(self.missed_times_s)
-
-    def lost_s(self, time_s: float) -> float:
-        """Seconds since the last sighting, 0 if that was in the last frame."""
-        return time_s - self.seen.time_s if self.is_lost else 0.0
 
     def advance(self, time_s: float) -> None:
         """Predict the box at the time of the next frame."""

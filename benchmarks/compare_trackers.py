@@ -1,0 +1,218 @@
+"""Tracking of `Tracker` compared with other trackers on the same detections, as a Markdown table.
+
+    python -m venv tracking-env
+    tracking-env/bin/pip install . trackers==2.6.1
+    tracking-env/bin/python benchmarks/compare_trackers.py
+
+The package `trackers` (Apache 2.0) has the metrics and OC-SORT; it brings its own OpenCV, so it
+has an environment of its own. Clips: `tracking_clips.py`. Compared are OC-SORT on boxes, with its
+default threshold of detections and with ours; the rule of rtmlib 0.0.16 (greedy IoU with the frame
+before, of boxes around the poses, as in its `PoseTracker`); optimal IoU with the frame before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tracking_clips import SCENARIOS, Frame, simulate
+
+from rtmpose3d.geometry.boxes import iou_matrix
+from rtmpose3d.tracking import Tracker, TrackerOptions
+from rtmpose3d.tracking.assignment import optimal_pairs
+
+Ids = NDArray[np.int64]
+Step = Callable[[Frame], Ids]
+_SCORE_THR = 0.3  # detections below it are not reported at all
+_RTMLIB_IOU, _RTMLIB_MIN_AREA, _RTMLIB_EXPANSION = 0.3, 1000, 1.25
+
+
+def own_tracker(fps: float, options: TrackerOptions | None = None) -> Step:
+    """`rtmpose3d.tracking.Tracker`."""
+    tracker = Tracker(options or TrackerOptions())
+    return lambda frame: tracker.update(
+        frame.detected_boxes, frame.scores, frame.keypoints, frame.confidence, frame.time_s
+    ).astype(np.int64)
+
+
+def oc_sort(fps: float, score_thr: float) -> Step:
+    """OC-SORT of `trackers`."""
+    import supervision as sv  # pyright: ignore[reportMissingImports]
+    from trackers import OCSORTTracker  # pyright: ignore[reportMissingImports]
+
+    tracker = OCSORTTracker(frame_rate=fps, high_conf_det_threshold=score_thr)
+
+    def step(frame: Frame) -> Ids:
+        people = len(frame.scores)
+        detections = sv.Detections(
+            xyxy=frame.detected_boxes.astype(np.float32),
+            confidence=frame.scores.astype(np.float32),
+            data={"index": np.arange(people)},
+        )
+        tracked = tracker.update(detections)
+        ids = np.full(people, -1, np.int64)
+        if len(tracked):
+            ids[np.asarray(tracked.data["index"], int)] = tracked.tracker_id
+        return ids
+
+    return step
+
+
+def rtmlib_rule(fps: float) -> Step:
+    """Greedy IoU with the boxes around the poses of the frame before, as rtmlib's `PoseTracker`."""
+    last: list[tuple[int, NDArray[np.float64]]] = []
+    next_id = 1
+
+    def step(frame: Frame) -> Ids:
+        nonlocal last, next_id
+        ids, current = np.full(len(frame.scores), -1, np.int64), []
+        for i, points in enumerate(frame.keypoints):
+            low, high = points.min(axis=0), points.max(axis=0)
+            middle, half = (low + high) / 2, (high - low) / 2 * _RTMLIB_EXPANSION
+            box = np.concatenate([middle - half, middle + half])
+            ious = iou_matrix(box[None], np.array([b for _, b in last]).reshape(-1, 4))[0]
+            if len(ious) and ious.max() > _RTMLIB_IOU:
+                ids[i], _ = last.pop(int(ious.argmax()))
+            elif np.prod(box[2:] - box[:2]) >= _RTMLIB_MIN_AREA:
+                ids[i], next_id = next_id, next_id + 1
+            else:
+                continue
+            current.append((int(ids[i]), box))
+        last = current
+        return ids
+
+    return step
+
+
+def iou_alone(fps: float) -> Step:
+    """Optimal assignment by IoU with the frame before."""
+    boxes, track_ids, next_id = np.zeros((0, 4)), np.zeros(0, np.int64), 1
+
+    def step(frame: Frame) -> Ids:
+        nonlocal boxes, track_ids, next_id
+        overlap = iou_matrix(boxes, frame.detected_boxes)
+        rows, columns = optimal_pairs(np.where(overlap > 0.3, overlap, 0.0))
+        ids = np.full(len(frame.scores), -1, np.int64)
+        ids[columns] = track_ids[rows]
+        new = np.flatnonzero(ids < 0)
+        ids[new] = next_id + np.arange(len(new))
+        next_id += len(new)
+        boxes, track_ids = frame.detected_boxes, ids
+        return ids
+
+    return step
+
+
+TRACKERS: dict[str, Callable[[float], Step]] = {
+    "`Tracker`": own_tracker,
+    "OC-SORT, default": lambda fps: oc_sort(fps, 0.6),
+    f"OC-SORT, scores from {_SCORE_THR}": lambda fps: oc_sort(fps, _SCORE_THR),
+    "rtmlib's rule": rtmlib_rule,
+    "IoU alone": iou_alone,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metrics:
+    """Metrics of clips, in percent, and identity switches."""
+
+    hota: float
+    det_a: float
+    ass_a: float
+    idf1: float
+    switches: int
+
+
+class Evaluation:
+    """Collects the clips of one tracker and one row of the table."""
+
+    def __init__(self) -> None:
+        self.hota: list[dict[str, object]] = []
+        self.identity: list[dict[str, object]] = []
+        self.clear: list[dict[str, object]] = []
+
+    def add(self, frames: list[Frame], ids: list[Ids]) -> None:
+        """Adds one clip; people without an id are not reported."""
+        from trackers.eval import (  # pyright: ignore[reportMissingImports]
+            compute_clear_metrics,
+            compute_hota_metrics,
+            compute_identity_metrics,
+        )
+
+        truth = [frame.ids for frame in frames]
+        reported = [frame_ids[frame_ids >= 0] for frame_ids in ids]
+        similarity = [
+            iou_matrix(frame.boxes, frame.detected_boxes[frame_ids >= 0])
+            for frame, frame_ids in zip(frames, ids, strict=True)
+        ]
+        self.hota.append(compute_hota_metrics(truth, reported, similarity))
+        self.identity.append(compute_identity_metrics(truth, reported, similarity))
+        self.clear.append(compute_clear_metrics(truth, reported, similarity))
+
+    def metrics(self) -> Metrics:
+        """Metrics of all clips together."""
+        from trackers.eval import (  # pyright: ignore[reportMissingImports]
+            aggregate_clear_metrics,
+            aggregate_hota_metrics,
+            aggregate_identity_metrics,
+        )
+
+        hota = aggregate_hota_metrics(self.hota)
+        return Metrics(
+            hota=100 * float(hota["HOTA"]),
+            det_a=100 * float(hota["DetA"]),
+            ass_a=100 * float(hota["AssA"]),
+            idf1=100 * float(aggregate_identity_metrics(self.identity)["IDF1"]),
+            switches=int(aggregate_clear_metrics(self.clear)["IDSW"]),
+        )
+
+
+def run(
+    trackers: dict[str, Callable[[float], Step]],
+    *,
+    rates: Iterable[float],
+    seeds: Iterable[int],
+    seconds: float,
+) -> None:
+    """Prints the tables: by scenario, by frame rate, and all."""
+    rows: dict[str, dict[str, Evaluation]] = {}
+    spent, count = dict.fromkeys(trackers, 0.0), 0
+    for scenario in SCENARIOS:
+        for fps in rates:
+            for seed in seeds:
+                frames = list(simulate(scenario, fps=fps, seconds=seconds, seed=seed))
+                count += len(frames)
+                for name, create in trackers.items():
+                    step = create(fps)
+                    start = time.perf_counter()
+                    ids = [step(frame) for frame in frames]
+                    spent[name] += time.perf_counter() - start
+                    for row in (scenario.name, f"{fps:g} fps", "all"):
+                        rows.setdefault(row, {}).setdefault(name, Evaluation()).add(frames, ids)
+    print("| clips | tracker | HOTA | DetA | AssA | IDF1 | switches | ms per frame |")
+    print("|---|---|---:|---:|---:|---:|---:|---:|")
+    for row, by_tracker in rows.items():
+        for name, evaluation in by_tracker.items():
+            m = evaluation.metrics()
+            ms = f"{1000 * spent[name] / count:.2f}" if row == "all" else ""
+            print(
+                f"| {row} | {name} | {m.hota:.1f} | {m.det_a:.1f} | {m.ass_a:.1f} | {m.idf1:.1f} "
+                f"| {m.switches} | {ms} |"
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--rates", type=float, nargs="+", default=[10, 25, 60])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[100, 101, 102])
+    parser.add_argument("--seconds", type=float, default=12.0)
+    options = parser.parse_args()
+    run(TRACKERS, rates=options.rates, seeds=options.seeds, seconds=options.seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Rendered clips with known poses and identities, and what a model predicts for them.
+
+    rtmpose3d synth --assets makehuman/ --backdrops photos/ --out clips --split val --seed 5
+        --count 600 --frames 60 --fps 30 --size 960x540 --people 1-4
+
+`predicted_clips` detects people in every frame of these, with the camera of the clip, and tracks
+them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtmpose3d import RTMPose3D
+from rtmpose3d.geometry import Camera
+from rtmpose3d.geometry.boxes import iou_matrix
+from rtmpose3d.sources import load_image
+from rtmpose3d.structures import PoseResult
+from rtmpose3d.tracking import Tracker
+
+_MIN_IOU = 0.5  # of a predicted box and a person's
+_PARTS = ("keypoints", "foot_kpts", "face_kpts", "lefthand_kpts", "righthand_kpts")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Truth:
+    """People of one rendered frame.
+
+    Attributes:
+        identities: (G,) who they are throughout the clip.
+        boxes: (G, 4) px.
+        keypoints_2d: (G, 133, 2) px.
+        keypoints_camera: (G, 133, 3) metres.
+        visible: (G, 133) bool.
+        root_depth_m: (G,).
+    """
+
+    identities: NDArray[np.int64]
+    boxes: NDArray[np.float64]
+    keypoints_2d: NDArray[np.float64]
+    keypoints_camera: NDArray[np.float64]
+    visible: NDArray[np.bool_]
+    root_depth_m: NDArray[np.float64]
+
+    def match(self, result: PoseResult) -> list[tuple[int, int]]:
+        """Pairs (person of the result, person of the truth) by IoU, best first."""
+        iou = iou_matrix(np.asarray(result.bboxes, np.float64), self.boxes)
+        pairs: list[tuple[int, int]] = []
+        while iou.size and iou.max() > _MIN_IOU:
+            i, j = np.unravel_index(int(iou.argmax()), iou.shape)
+            pairs.append((int(i), int(j)))
+            iou[i], iou[:, j] = 0, 0
+        return pairs
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PredictedClip:
+    """Tracked results and the truth of each frame of one clip."""
+
+    results: list[PoseResult]
+    truths: list[Truth]
+
+
+def predicted_clips(folder: Path, model: RTMPose3D) -> Iterator[PredictedClip]:
+    """Predictions for all clips of a folder of shards, in order."""
+    clip: list[tuple[PoseResult, Truth]] = []
+    shot, tracker = -1, Tracker()
+    for image_path, image, people in _frames(folder):
+        if image["shot"] != shot and clip:
+            yield PredictedClip(results=[r for r, _ in clip], truths=[t for _, t in clip])
+            clip, tracker = [], Tracker()
+        shot = image["shot"]
+        camera = image["camera"]
+        result = model(
+            load_image(image_path),
+            camera=Camera(
+                **{name: camera[name] for name in ("fx", "fy", "cx", "cy")},
+                width=image["width"],
+                height=image["height"],
+            ),
+        ).without_image()
+        ids = tracker.update(
+            result.bboxes,
+            result.bbox_scores,
+            result.keypoints_2d,
+            result.confidence,
+            image["time_s"],
+        )
+        result = replace(result, time_s=image["time_s"], frame_index=image["frame"], track_ids=ids)
+        clip.append((result, _truth(people)))
+    if clip:
+        yield PredictedClip(results=[r for r, _ in clip], truths=[t for _, t in clip])
+
+
+def _frames(folder: Path) -> Iterator[tuple[Path, dict, list[dict]]]:
+    for shard in sorted(folder.glob("shard-*")):
+        document = json.loads(next(shard.glob("*.json")).read_text("utf-8"))
+        people: dict[int, list[dict]] = {}
+        for annotation in document["annotations"]:
+            people.setdefault(annotation["image_id"], []).append(annotation)
+        for image in document["images"]:
+            yield shard / image["file_name"], image, people.get(image["id"], [])
+
+
+def _truth(people: list[dict]) -> Truth:
+    boxes = np.array([person["bbox"] for person in people], np.float64).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    return Truth(
+        identities=np.array([person["identity"] for person in people], np.int64),
+        boxes=boxes,
+        keypoints_2d=np.array([_keypoints(person) for person in people]).reshape(-1, 133, 2),
+        keypoints_camera=np.array([p["keypoints_3d"] for p in people]).reshape(-1, 133, 3),
+        visible=np.array([p["visibility133"] for p in people]).reshape(-1, 133) == 2,
+        root_depth_m=np.array([person["root_depth_m"] for person in people], np.float64),
+    )
+
+
+def _keypoints(person: Mapping[str, list[float]]) -> NDArray[np.float64]:
+    """(133, 2) px; COCO's origin is the corner of the first pixel, ours is its centre."""
+    rows = [np.array(person[part], np.float64).reshape(-1, 3) for part in _PARTS]
+    return np.concatenate(rows)[:, :2] - 0.5
