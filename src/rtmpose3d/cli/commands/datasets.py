@@ -309,6 +309,16 @@ def _unpack_dna_rendering(folder: Path, every: int) -> None:
     files = sorted((folder / "main").glob("*.smc"))
     if not files:
         raise InputError(f"{folder / 'main'} holds no .smc file")
+    problems: list[str] = []
     for file in files:
-        written = unpack_images(file, folder / "images", every=every)
-        echo(f"{file.name}: {plural(written, 'image', 'images')} written")
+        try:
+            done = unpack_images(file, folder / "images", every=every)
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        problems += done.problems
+        echo(f"{file.name}: {plural(done.written, 'image', 'images')} written")
+    for problem in problems:
+        echo(f"problem: {problem}", err=True)
+    if problems:
+        raise typer.Exit(FAILED)

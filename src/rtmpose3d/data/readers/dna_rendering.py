@@ -8,11 +8,11 @@ read from `images/NAME/CAMERA/FRAME.jpg`, where `unpack_images` writes them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -28,17 +28,26 @@ from rtmpose3d.data.candidates import (
     Skipped,
     make_record,
 )
-from rtmpose3d.errors import InputError, import_extra
+from rtmpose3d.data.readers.hdf5_files import get_group, open_hdf5, read_numbers
+from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import FloatArray
-from rtmpose3d.structures.atomic import atomic_write, output_errors
+from rtmpose3d.structures.atomic import atomic_write, make_directory
+from rtmpose3d.untrusted import brief, reading
+
+if TYPE_CHECKING:
+    import h5py
 
 ANNOTATIONS_ENDING = "_annots.smc"
 CAMERA_GROUPS = ("Camera_5mp", "Camera_12mp")
 SIZES_WH = {"Camera_5mp": (2448, 2048), "Camera_12mp": (4096, 3000)}  # the download page
 FIRST_12MP = 48  # cameras 0 to 47 have 5 megapixels, 48 to 59 have 12
 BOX_MARGIN = 1.2  # no box is annotated: the keypoints' box is enlarged to hold the body
+DISTORTION_LENGTHS = (4, 5, 8, 12, 14)  # of OpenCV's models
 MAX_DISTANCE_M = 30.0  # the stage is some metres wide; more indicates other units
+_ADVICE = "download it again"
+_MAX_DIGITS = 9  # of the number of a camera or frame
+_JPEG_START = b"\xff\xd8\xff"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,13 +71,11 @@ def read_dna_rendering(file: AnnotationFile, options: ReadOptions) -> Iterator[C
         InputError: the file is broken or lacks an entry.
         MissingDependencyError: h5py is not installed.
     """
-    h5py = _h5py()
-    try:
-        with h5py.File(file.path, "r") as smc:
-            points = np.asarray(smc["Keypoints_3D"]["keypoints3d"], np.float64)
-            views = [_view(smc, name) for name in sorted(smc["Camera_Parameter"])]
-    except (OSError, KeyError, ValueError, TypeError, np.linalg.LinAlgError) as error:
-        raise InputError(f"{file.path} is no annotation file of DNA-Rendering: {error}") from error
+    what = "annotation file of DNA-Rendering"
+    with reading(file.path, what, advice=_ADVICE), open_hdf5(file.path, what) as smc:
+        points = read_numbers(smc, "Keypoints_3D/keypoints3d").astype(np.float64)
+        cameras = get_group(smc, "Camera_Parameter")
+        views = [_view(cameras, name) for name in sorted(cameras)]
     if points.ndim != 3 or points.shape[1] != len(file.keypoint_map) or points.shape[2] < 3:
         raise InputError(
             f"{file.path}: keypoints3d must be (frames, {len(file.keypoint_map)}, 3), got shape "
@@ -82,18 +89,23 @@ def read_dna_rendering(file: AnnotationFile, options: ReadOptions) -> Iterator[C
             yield Candidate(ref=ref, build=partial(_build, ref, view, frame, points[frame]))
 
 
-def _h5py() -> ModuleType:
-    return import_extra("h5py", "data", "reading DNA-Rendering")
-
-
-def _view(smc: object, name: str) -> _View:
-    entry = smc["Camera_Parameter"][name]  # pyright: ignore[reportIndexIssue]
+def _view(cameras: h5py.Group, name: str) -> _View:
+    entry = get_group(cameras, name)
     group = CAMERA_GROUPS[int(name) >= FIRST_12MP]
-    world_from_camera = np.asarray(entry["RT"], np.float64).reshape(4, 4)
+    world_from_camera = read_numbers(entry, "RT").astype(np.float64).reshape(4, 4)
+    matrix = read_numbers(entry, "K").astype(np.float64).reshape(3, 3)
+    distortion = read_numbers(entry, "D").astype(np.float64).ravel()
+    if len(distortion) not in DISTORTION_LENGTHS:
+        raise InputError(
+            f"camera {brief(name)} has {len(distortion)} distortion coefficients; OpenCV's models "
+            f"have {', '.join(map(str, DISTORTION_LENGTHS))}"
+        )
+    if not all(np.isfinite(values).all() for values in (world_from_camera, matrix, distortion)):
+        raise InputError(f"camera {brief(name)} has values that are not finite")
     return _View(
         name=name,
-        matrix=np.asarray(entry["K"], np.float64).reshape(3, 3),
-        distortion=np.asarray(entry["D"], np.float64).ravel(),
+        matrix=matrix,
+        distortion=distortion,
         camera_from_world=np.linalg.inv(world_from_camera),
         size_wh=SIZES_WH[group],
     )
@@ -144,10 +156,24 @@ def _box_around(pixels: FloatArray) -> FloatArray:
     return np.concatenate([middle - half, middle + half])
 
 
-def unpack_images(smc_file: Path, images: Path, *, every: int = 1) -> int:
+@dataclass(frozen=True, kw_only=True)
+class UnpackedImages:
+    """Result of unpacking one file.
+
+    Attributes:
+        written: number of images written.
+        problems: reason for each image that was not.
+    """
+
+    written: int
+    problems: Sequence[str]
+
+
+def unpack_images(smc_file: Path, images: Path, *, every: int = 1) -> UnpackedImages:
     """Writes a sequence's images as the files that its records name.
 
-    Existing images are kept. The JPEG data is copied, not re-encoded.
+    Existing images are kept. The JPEG data is copied, not re-encoded; what is no JPEG, or not in
+    the file itself, is a problem and not written.
 
     Args:
         smc_file: NAME.smc.
@@ -155,42 +181,52 @@ def unpack_images(smc_file: Path, images: Path, *, every: int = 1) -> int:
         every: take every n-th frame, as in `ReadOptions`.
 
     Returns:
-        Number of images written.
+        Number of images written, and the problems.
 
     Raises:
         InputError: the file is of another format.
         OutputError: an image cannot be written.
         MissingDependencyError: h5py is not installed.
     """
-    h5py = _h5py()
-    try:
-        smc = h5py.File(smc_file, "r")
-    except OSError as error:
-        raise InputError(f"{smc_file} is no file of DNA-Rendering: {error}") from error
-    written = 0
-    with smc:
+    what = "file of DNA-Rendering"
+    written, problems = 0, []
+    with reading(smc_file, what, advice=_ADVICE), open_hdf5(smc_file, what) as smc:
         for group in (name for name in CAMERA_GROUPS if name in smc):
-            for camera in smc[group]:
-                folder = images / smc_file.stem / f"{int(camera):02d}"
-                written += _unpack_camera(smc_file, smc[group][camera], folder, every)
-    return written
+            cameras = get_group(smc, group)
+            for camera in map(str, cameras):
+                frames = get_group(cameras, f"{camera}/color")
+                folder = make_directory(images / smc_file.stem / f"{_number(camera):02d}")
+                for number, name in sorted((_number(name), name) for name in map(str, frames)):
+                    path = folder / f"{number:06d}.jpg"
+                    if number % every or path.is_file():
+                        continue
+                    try:
+                        data = _read_jpeg(frames, name)
+                    except InputError as error:
+                        problems.append(f"{smc_file}: {error}")
+                        continue
+                    with atomic_write(path, "wb") as handle:
+                        handle.write(data)
+                    written += 1
+    return UnpackedImages(written=written, problems=problems)
 
 
-def _unpack_camera(smc_file: Path, camera: object, folder: Path, every: int) -> int:
-    try:
-        frames = camera["color"]  # pyright: ignore[reportIndexIssue]
-        names = sorted(int(name) for name in frames)
-    except (KeyError, ValueError) as error:
-        raise InputError(f"{smc_file} is no file of DNA-Rendering: {error}") from error
-    with output_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    written = 0
-    for frame in names:
-        path = folder / f"{frame:06d}.jpg"
-        if frame % every or path.is_file():
-            continue
-        data = np.asarray(frames[str(frame)], np.uint8).tobytes()
-        with atomic_write(path, "wb") as handle:
-            handle.write(data)
-        written += 1
-    return written
+def _number(name: str) -> int:
+    """The number of a camera or frame."""
+    if not (name.isascii() and name.isdigit() and len(name) <= _MAX_DIGITS):
+        raise InputError(f"{brief(name)} is no number of a camera or frame")
+    return int(name)
+
+
+def _read_jpeg(frames: h5py.Group, name: str) -> bytes:
+    """The bytes of a frame.
+
+    Raises:
+        InputError: it cannot be read, or is no JPEG.
+    """
+    with reading(f"{frames.name}/{name}", "frame", advice=_ADVICE):
+        values = read_numbers(frames, name)
+        data = values.tobytes()
+        if values.dtype.itemsize != 1 or not data.startswith(_JPEG_START):
+            raise InputError(f"frame {frames.name}/{name} is no JPEG")
+        return data
