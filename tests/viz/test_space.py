@@ -6,11 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from synthetic_results import people_at, perfect_result
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.viz import draw_3d
-from rtmpose3d.viz.scene import fit_view
+from rtmpose3d.viz.bodies import visible_bodies
+from rtmpose3d.viz.scene import default_direction_deg, fit_view
+from rtmpose3d.viz.space import _ground_m
 
 CUBE = np.array([[x, y, z] for x in (3, 4) for y in (7, 8) for z in (-2, -1)], float)
 POSITIONS = [(-0.9, 4.2, 25.0), (1.1, 5.5, -40.0)]
@@ -75,18 +79,31 @@ def test_everything_lies_within_the_panel_and_fills_it(projection, size_wh):
 def test_people_at_3_m_and_40_m_are_both_large_enough_to_see():
     people = people_at([(-0.5, 3.0, 0.0), (4.0, 40.0, 30.0)])
     points = people.reshape(-1, 3)
-    view = fit_view(points, (1000, 1000), people=people[:, 0], margin_px=40)
+    view = fit_view(points, (1000, 1000), margin_px=40)
     for person in people:
         assert np.ptp(view.project(person)[0][:, 1]) > 70
 
 
-@pytest.mark.parametrize("mirror", [1, -1])
-def test_people_who_would_hide_each_other_are_seen_from_the_other_side(mirror):
-    positions = [(-0.8 * mirror, 3.5, 0.0), (0.9 * mirror, 4.2, 0.0), (0.1 * mirror, 6.0, 0.0)]
-    people = people_at(positions)
-    view = fit_view(people.reshape(-1, 3), (1000, 1000), people=people[:, 0])
-    across = np.sort(view.project(people[:, 11])[0][:, 0])
-    assert np.diff(across).min() > 0.4 * view.px_per_m
+@given(
+    st.lists(st.tuples(st.floats(-5, 5), st.floats(2, 50)), min_size=1, max_size=5),
+    st.floats(-0.05, 0.05),
+)
+def test_the_side_of_the_view_is_the_same_for_all_images_and_changes_steadily(positions, step):
+    points = np.array([(x, y, z) for x, y in positions for z in (-1.0, 0.7)])
+    azimuth, elevation = default_direction_deg(points)
+    assert 5 <= azimuth <= 32
+    assert 12 <= elevation <= 18
+    moved = points.copy()
+    moved[:2, :2] += step
+    assert abs(default_direction_deg(moved)[0] - azimuth) < 3
+
+
+def test_the_view_may_be_from_any_side():
+    result = perfect_result(POSITIONS)
+    right, left = (draw_3d(result, (400, 300), azimuth_deg=azimuth) for azimuth in (32, -32))
+    assert (right != left).any()
+    again = np.asarray(result.plot(view="3d", azimuth_deg=-32))
+    assert (again != np.asarray(result.plot(view="3d"))).any()
 
 
 def colours(image: np.ndarray, rgb: tuple[int, int, int]) -> int:
@@ -124,12 +141,25 @@ def test_poses_without_extent_or_without_numbers_do_no_harm():
     assert draw_3d(single, (300, 300)).std() > 1
 
 
-def test_one_wild_keypoint_below_the_others_does_not_move_the_ground():
+@pytest.mark.parametrize("sunk_m", [0.6, 1.0, 30.0])
+def test_one_person_far_below_the_others_does_not_move_the_ground(sunk_m):
     result = perfect_result([(0, 4, 0), (1, 5, 0), (-1, 5, 0), (0.5, 6, 0)])
     sunk = result.keypoints_camera.copy()
-    sunk[3, :, 1] += 30.0  # a false detection, 30 m under the floor
-    drawn = draw_3d(replace(result, keypoints_camera=sunk), (600, 600))
-    assert drawn.shape == (600, 600, 3)
+    sunk[3, :, 1] += sunk_m
+    assert ground(replace(result, keypoints_camera=sunk)) == pytest.approx(ground(result))
+
+
+def test_of_two_people_the_nearer_one_is_on_the_ground():
+    result = perfect_result([(0, 3, 0), (1, 7, 0)])
+    apart = result.keypoints_camera.copy()
+    apart[1, :, 1] += 1.0
+    assert ground(replace(result, keypoints_camera=apart)) == pytest.approx(ground(result[:1]))
+    apart[1, :, 1] -= 1.9
+    assert ground(replace(result, keypoints_camera=apart)) == pytest.approx(ground(result[:1]))
+
+
+def ground(result) -> float:
+    return _ground_m(visible_bodies(result.keypoints_in("z-up"), result.confidence, 0.3))
 
 
 def test_the_same_result_gives_the_same_image():

@@ -272,10 +272,10 @@ def test_every_part_of_the_scene_is_drawn(part, monkeypatch):
     assert (draw_3d(result, (400, 300)) != complete).any()
 
 
-def test_the_ground_is_at_the_lowest_person(monkeypatch):
+def test_the_ground_is_at_the_lowest_of_people_at_about_one_height(monkeypatch):
     result = perfect_result([(0.0, 4.0, 0.0), (1.0, 5.0, 0.0), (-1.0, 5.0, 0.0)])
     lowered = result.keypoints_camera.copy()
-    lowered[1, :, 1] += 0.5
+    lowered[1, :, 1] += 0.3
     heights = []
     monkeypatch.setattr(space, "draw_grid", lambda *given: heights.append(given[3]))
     draw_3d(replace(result, keypoints_camera=lowered), (300, 300))

@@ -261,6 +261,7 @@ class PoseResult(Mapping[str, NumberArray]):
         image: Image | None = None,
         view: Literal["auto", "2d", "3d", "both"] = "auto",
         confidence_thr: float | None = None,
+        azimuth_deg: float | None = None,
     ) -> PIL.Image.Image:
         """An image of boxes and skeletons on the image, next to a view of the poses in 3D.
 
@@ -269,13 +270,17 @@ class PoseResult(Mapping[str, NumberArray]):
             view: "2d", "3d", "both", or "auto": both where the model gives 3D.
             confidence_thr: keypoints below it are not drawn; None takes the model's own, 0.3 for
                 the published ones.
+            azimuth_deg: side that the 3D view is seen from: 0 from behind the camera, positive
+                from the right, negative from the left; None: from the right, always the same side.
 
         Raises:
             InputError: a 3D view of a 2D model, or no image at hand.
         """
         from rtmpose3d.viz import draw_result
 
-        return draw_result(self, image=image, view=view, confidence_thr=confidence_thr)
+        return draw_result(
+            self, image=image, view=view, confidence_thr=confidence_thr, azimuth_deg=azimuth_deg
+        )
 
     def save(self, path: str | Path) -> Path:
         """Write the result to a file: .json, .jsonl, .npz, .csv, .jpg, .png or .webp.

@@ -31,6 +31,7 @@ def draw_result(
     image: Image | None = None,
     view: FigureView = "auto",
     confidence_thr: float | None = None,
+    azimuth_deg: float | None = None,
 ) -> PIL.Image.Image:
     """Figure of the result of one image.
 
@@ -44,6 +45,8 @@ def draw_result(
             there is 3D and an image, else the one that there is.
         confidence_thr: keypoints below it are not drawn; None takes the model's own, 0.3 for
             the published ones.
+        azimuth_deg: side that the 3D view is seen from: 0 from behind the camera, positive from
+            the right, negative from the left; None: from the right, the same side for all images.
 
     Returns:
         An RGB image.
@@ -61,11 +64,13 @@ def draw_result(
     if view == "auto":
         view = "2d" if not result.has_3d else "3d" if background is None else "both"
     if view == "3d":
-        return _pillow(draw_3d(result, _PANEL_ALONE_WH, confidence_thr=confidence_thr))
+        return _pillow(
+            draw_3d(result, _PANEL_ALONE_WH, confidence_thr=confidence_thr, azimuth_deg=azimuth_deg)
+        )
     checked = _checked_image(background, result)
     if view == "2d":
         return _pillow(_draw_enlarged(checked, result, _enlargement(checked), confidence_thr))
-    return _pillow(_side_by_side(checked, result, confidence_thr))
+    return _pillow(_side_by_side(checked, result, confidence_thr, azimuth_deg))
 
 
 def _pillow(image: Image) -> PIL.Image.Image:
@@ -108,7 +113,9 @@ def _draw_enlarged(image: Image, result: PoseResult, factor: float, confidence_t
     return drawn
 
 
-def _side_by_side(image: Image, result: PoseResult, confidence_thr: float) -> Image:
+def _side_by_side(
+    image: Image, result: PoseResult, confidence_thr: float, azimuth_deg: float | None
+) -> Image:
     """The image and the 3D view, of the same height."""
     height, width = image.shape[:2]
     factor = _enlargement(image)
@@ -120,7 +127,12 @@ def _side_by_side(image: Image, result: PoseResult, confidence_thr: float) -> Im
     above = max(0, side - left.shape[0])
     framed = np.full((left.shape[0] + above, left.shape[1], 3), 255, np.uint8)
     framed[above // 2 : above // 2 + left.shape[0]] = left
-    right = draw_3d(result, (panel_width, framed.shape[0]), confidence_thr=confidence_thr)
+    right = draw_3d(
+        result,
+        (panel_width, framed.shape[0]),
+        confidence_thr=confidence_thr,
+        azimuth_deg=azimuth_deg,
+    )
     return np.hstack([framed, right])
 
 

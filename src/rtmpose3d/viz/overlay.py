@@ -6,6 +6,9 @@ blobs and close hands have fine lines.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from rtmpose3d.errors import InputError
@@ -14,6 +17,7 @@ from rtmpose3d.structures.arrays import BoolArray, FloatArray, Image, IntArray
 from rtmpose3d.structures.result import PoseResult
 from rtmpose3d.viz.capsules import Capsules, capsules, concatenate, outlined, paint_capsules
 from rtmpose3d.viz.identity import person_name, person_rgb
+from rtmpose3d.viz.labels import Label, place_labels
 from rtmpose3d.viz.palette import OUTLINE, RGB, mix
 from rtmpose3d.viz.skeleton_lines import GROUPS, LINKS, Group, add_neck, drawable, opacity
 from rtmpose3d.viz.text import draw_label, label_size_wh
@@ -40,6 +44,10 @@ _RIM = 0.42  # width of the dark rim, times the radius
 _DOT_LIGHTER = 0.3  # share of white in the dots
 _FACE = WHOLEBODY.parts["face"]
 _WHITE: RGB = (255, 255, 255)
+_HEAD = np.r_[0:5, _FACE]  # nose, eyes, ears and face
+_FOREHEAD = 0.4  # height above the keypoints, times the extent of the head
+_LABEL_SHARE = 0.015  # size of the smallest labels, times the mean side of the image
+_MIN_LABEL_PX, _MAX_LABEL_PX = 9.0, 40.0
 
 
 def draw_2d(
@@ -78,8 +86,13 @@ def draw_2d(
         )
         paint_capsules(canvas, shapes, supersample=4 if size < 200 else 2 if size < 1200 else 1)
     if labels:
-        for i in order:
-            _draw_person_label(canvas, result, int(i))
+        people = [int(i) for i in order[::-1]]  # the nearest get the better positions
+        for label in person_labels(result, people, canvas, confidence_thr):
+            rgb = person_rgb(result, label.index)
+            tracked = result.track_ids is not None
+            text_rgb, tag_rgb = (OUTLINE, rgb) if tracked else (_WHITE, OUTLINE)
+            position = label.left, label.top
+            draw_label(canvas, *position, label.text, label.text_px, rgb=text_rgb, back_rgb=tag_rgb)
     return canvas
 
 
@@ -222,41 +235,45 @@ def _draw_box(canvas: Image, box: FloatArray, rgb: RGB) -> None:
     paint_capsules(canvas, outlined(lines, max(0.5 * radius, 0.5), 0.5), supersample=2)
 
 
-def _draw_person_label(canvas: Image, result: PoseResult, i: int) -> None:
-    """Draw number and score above the box, less where the person is too small for both."""
-    box = result.bboxes[i]
-    if not np.isfinite(box).all():
-        return
-    height, width = canvas.shape[:2]
-    box_width = max(float(box[2] - box[0]), 1.0)
-    size = person_size_px(result, i, 2.0)
-    text_px = float(np.clip(0.06 * size, 9, 0.02 * (width + height) / 2 + 6))
-    score = float(result.bbox_scores[i])
-    given = score == 1  # a box of the caller, not of the detector
-    name, rgb = person_name(result, i), person_rgb(result, i)
-    tracked = result.track_ids is not None
-    text_rgb, tag_rgb = (OUTLINE, rgb) if tracked else (_WHITE, OUTLINE)
-    for text in [name] if given else [f"{name}  {score:.2f}", name]:
-        tag_wh = label_size_wh(text, text_px)
-        if tag_wh[0] <= 1.3 * box_width and tag_wh[0] <= width and tag_wh[1] <= height:
-            left, top = _label_position(box, tag_wh, (width, height), 0.15 * text_px)
-            draw_label(canvas, left, top, text, text_px, rgb=text_rgb, back_rgb=tag_rgb)
-            return
+def person_labels(
+    result: PoseResult, people: Sequence[int], image: Image, confidence_thr: float
+) -> list[Label]:
+    """Number and score of each person next to the box, or the number where there is no room.
+
+    Args:
+        result: the poses.
+        people: indices of the people, those with the better positions first.
+        image: (H, W, 3) that they are drawn on.
+        confidence_thr: faces of keypoints from it on are kept free.
+    """
+    height, width = image.shape[:2]
+    corner = np.array([width, height, width, height], float)
+    smallest = float(np.clip(_LABEL_SHARE * (width + height) / 2, _MIN_LABEL_PX, _MAX_LABEL_PX))
+    boxes = np.clip(np.asarray(result.bboxes, float)[list(people)].reshape(-1, 4), 0, corner)
+    texts: list[list[str]] = []
+    sizes: list[float] = []
+    for i, box in zip(people, boxes, strict=True):
+        name, score = person_name(result, i), float(result.bbox_scores[i])
+        size = float(np.clip(0.06 * person_size_px(result, i, 2.0), smallest, 1.6 * smallest))
+        if label_size_wh(name, size)[0] > 1.3 * (box[2] - box[0]):  # of people far away
+            size = _MIN_LABEL_PX
+        scored = f"{name}  {score:.2f}"
+        given = score == 1  # a box of the caller, not of the detector
+        narrow = label_size_wh(scored, size)[0] > max(1.3 * (box[2] - box[0]), 1)
+        texts.append([name] if given or narrow else [scored, name])
+        sizes.append(size)
+    faces = [_face_box(result, i, confidence_thr) for i in range(len(result))]
+    free = np.array([box for box in faces if box is not None]).reshape(-1, 4)
+    labels = place_labels(boxes, texts, sizes, (width, height), faces=free)
+    return [replace(label, index=people[label.index]) for label in labels]
 
 
-def _label_position(
-    box: FloatArray, tag_wh: tuple[int, int], image_size_wh: tuple[int, int], gap: float
-) -> tuple[float, float]:
-    """Left and top of a label: above its box, else next to or below it, else in its corner."""
-    x1, y1, x2, y2 = box.astype(float).tolist()
-    width, height = tag_wh
-    image_width, image_height = image_size_wh
-    above, below = (x1, y1 - gap - height), (x1, y2 + gap)
-    right, left = (x2 + gap, y1), (x1 - gap - width, y1)
-    for x, y in (above, right, left, below):
-        inside_x = x >= 0 and x + width <= image_width
-        # Above and below, a label may be moved sideways to lie within the image.
-        movable = x == x1 and x < image_width and x + width > 0
-        if y >= 0 and y + height <= image_height and (inside_x or movable):
-            return x, y
-    return x1 + gap, y1 + gap
+def _face_box(result: PoseResult, i: int, confidence_thr: float) -> FloatArray | None:
+    """(4,) px, the box around a person's drawn head, the forehead included; None without any."""
+    keypoints, confidence = result.keypoints_2d[i][_HEAD], result.confidence[i][_HEAD]
+    visible = drawable(keypoints, confidence, confidence_thr)
+    if not visible.any():
+        return None
+    low, high = keypoints[visible].min(axis=0), keypoints[visible].max(axis=0)
+    forehead = _FOREHEAD * float((high - low).max())  # keypoints end at the eyebrows
+    return np.concatenate([low - [0, forehead], high])

@@ -1,12 +1,11 @@
 """The eye of the 3D view: projection of points in metres onto a panel of pixels.
 
 World frame: "z-up" of `rtmpose3d.geometry` (x right, y away from the camera, z up). The eye looks
-at the people from the camera's side, from above and, by default, a little from the side.
+at the people from the camera's side, from above and, by default, a little from the right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,11 +15,9 @@ from rtmpose3d.structures.arrays import FloatArray
 
 Projection = Literal["perspective", "orthographic"]
 
-_DIRECTIONS_DEG = (  # azimuth and elevation, the preferred first
-    *((32.0, 18.0), (-32.0, 18.0), (20.0, 16.0), (-20.0, 16.0)),
-    *((10.0, 14.0), (-10.0, 14.0), (5.0, 12.0)),
-)
-_MIN_SEPARATION_M = 0.8  # people that appear this far apart do not hide each other
+DEFAULT_AZIMUTH_DEG, _FRONT_AZIMUTH_DEG = 32.0, 5.0  # of people close together, and in a long row
+_MAX_ELEVATION_DEG, _MIN_ELEVATION_DEG = 18.0, 12.0  # at these azimuths
+_EXTENT_M = 2.5  # width in the view that people behind each other may take up
 _MIN_DISTANCE_M = 4.0
 _DISTANCE = 4.0  # of the eye, times the radius of the points
 
@@ -83,7 +80,6 @@ def fit_view(
     points: FloatArray,
     size_wh: tuple[int, int],
     *,
-    people: FloatArray | None = None,
     azimuth_deg: float | None = None,
     elevation_deg: float | None = None,
     projection: Projection = "perspective",
@@ -94,47 +90,38 @@ def fit_view(
     Args:
         points: (P, 3) metres, finite, P > 0.
         size_wh: of the panel, px.
-        people: (N, 3) metres, positions of people, who should not hide each other.
-        azimuth_deg: see `rotation`; None chooses: three-quarter from the right or the left, closer
-            to the direction of the camera where people would be small otherwise.
-        elevation_deg: see `rotation`; None chooses along with the azimuth.
+        azimuth_deg: see `rotation`; None: from the right, see `default_direction_deg`.
+        elevation_deg: see `rotation`; None: likewise.
         projection: "perspective" or "orthographic".
         margin_px: margin on every side.
     """
-    views = [
-        _fit(points, size_wh, azimuth, elevation, projection, margin_px)
-        for azimuth, elevation in _directions(azimuth_deg, elevation_deg)
-    ]
-    largest = max(view.px_per_m for view in views)
-    merits = [
-        view.px_per_m / largest + 0.6 * _separation(view, people) - 0.04 * rank
-        for rank, view in enumerate(views)
-    ]
-    return views[int(np.argmax(merits))]
+    azimuth, elevation = default_direction_deg(points)
+    return _fit(
+        points,
+        size_wh,
+        azimuth if azimuth_deg is None else azimuth_deg,
+        elevation if elevation_deg is None else elevation_deg,
+        projection,
+        margin_px,
+    )
 
 
-def _separation(view: View, people: FloatArray | None) -> float:
-    """Apparent distance of the two closest people, from 0 to 1 (they do not hide each other)."""
-    if people is None or len(people) < 2:
-        return 1.0
-    xy, _, _ = view.project(people)
-    steps = (xy[:, None] - xy[None]) / view.px_per_m * [1.0, 0.5]  # people are taller than wide
-    distances = np.linalg.norm(steps, axis=-1)[~np.eye(len(xy), dtype=bool)]
-    return float(np.clip(distances.min() / _MIN_SEPARATION_M, 0, 1))
+def default_direction_deg(points: FloatArray) -> tuple[float, float]:
+    """Azimuth and elevation of a three-quarter view from the right.
 
+    It is always from the same side and changes steadily with the points, so that the images of a
+    series can be compared. The deeper the scene in proportion to its width, the closer the azimuth
+    is to the direction of the camera: people would be small otherwise.
 
-def _directions(
-    azimuth_deg: float | None, elevation_deg: float | None
-) -> Sequence[tuple[float, float]]:
-    if azimuth_deg is not None and elevation_deg is not None:
-        return [(azimuth_deg, elevation_deg)]
-    return [
-        (
-            azimuth if azimuth_deg is None else azimuth_deg,
-            elevation if elevation_deg is None else elevation_deg,
-        )
-        for azimuth, elevation in _DIRECTIONS_DEG
-    ]
+    Args:
+        points: (P, 3) metres, finite, P > 0.
+    """
+    width_m, depth_m = np.ptp(points[:, :2], axis=0)
+    ratio = (_EXTENT_M + width_m) / max(float(depth_m), 1e-6)
+    azimuth = float(np.rad2deg(np.arcsin(min(1.0, ratio))))
+    azimuth = float(np.clip(azimuth, _FRONT_AZIMUTH_DEG, DEFAULT_AZIMUTH_DEG))
+    share = (azimuth - _FRONT_AZIMUTH_DEG) / (DEFAULT_AZIMUTH_DEG - _FRONT_AZIMUTH_DEG)
+    return azimuth, _MIN_ELEVATION_DEG + share * (_MAX_ELEVATION_DEG - _MIN_ELEVATION_DEG)
 
 
 def _fit(

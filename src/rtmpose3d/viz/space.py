@@ -14,17 +14,19 @@ from rtmpose3d.viz.bodies import Body, draw_bodies, draw_shadows, visible_bodies
 from rtmpose3d.viz.capsules import capsules, paint_capsules
 from rtmpose3d.viz.ground import INK, draw_axes, draw_grid, draw_scale, scale_bar
 from rtmpose3d.viz.identity import person_name
+from rtmpose3d.viz.labels import place_labels
 from rtmpose3d.viz.palette import mix
 from rtmpose3d.viz.scene import Projection, View, fit_view
-from rtmpose3d.viz.text import draw_label, draw_text, label_size_wh
+from rtmpose3d.viz.text import draw_label, draw_text
 
 NO_PEOPLE = "no people found"
 
 _TOP_RGB, _BOTTOM_RGB = (252, 253, 255), (228, 233, 241)
-_FLOATING_M = 0.15  # people higher than this above the ground get a line down to it
+_FLOATING_M = 0.15  # people further than this from the ground get a line to it
 _DASHES = 12
-_GROUND_OUTLIER_M = 3.0
+_GROUND_TOLERANCE_M = 0.35  # people who are this much lower than most still count for the ground
 _LABEL_M = 0.2  # maximum height of letters, so that labels hide few people in a crowd
+_HEAD = np.r_[0:5, 23:91]  # nose, eyes, ears and face
 _PAD_M = 0.12  # around each point, for the limbs' own width
 
 
@@ -45,9 +47,9 @@ def draw_3d(
     Args:
         result: poses of N people with 3D.
         size_wh: of the view, px.
-        azimuth_deg: direction of the eye: 0 behind the camera, positive further right; None
-            chooses so that people are large and apart.
-        elevation_deg: elevation of the eye: 0 level, 90 straight above; None chooses.
+        azimuth_deg: direction of the eye: 0 behind the camera, positive further right; None: from
+            the right, less so for people far behind each other.
+        elevation_deg: elevation of the eye: 0 level, 90 straight above; None: 12 to 18.
         projection: "perspective" or "orthographic" (parallel edges stay parallel).
         confidence_thr: keypoints below it are not drawn.
         labels: whether to write each person's number, or the id of the track, and distance from
@@ -99,11 +101,19 @@ def _background(width: int, height: int) -> Image:
 
 
 def _ground_m(people: list[Body]) -> float:
-    """Height of the lowest point of all people, without those far below the others."""
+    """Height of the horizontal plane that most people stand on.
+
+    The error of a height grows with the distance, so nearer people count more: the ground is the
+    lowest point of those who are not far below the weighted median of all lowest points.
+    """
     if not people:
         return 0.0
     lowest = np.array([person.lowest[2] for person in people])
-    return float(lowest[lowest >= np.median(lowest) - _GROUND_OUTLIER_M].min())
+    weights = np.array([1 / max(float(person.middle_xy[1]), 0.5) for person in people])
+    order = np.argsort(lowest)
+    half = np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)
+    median = lowest[order[min(int(half), len(order) - 1)]]
+    return float(lowest[lowest >= median - _GROUND_TOLERANCE_M].min())
 
 
 def _view(
@@ -130,7 +140,6 @@ def _view(
         return fit_view(
             np.concatenate([*content, *extra]),
             size_wh,
-            people=floor,
             azimuth_deg=direction_deg[0],
             elevation_deg=direction_deg[1],
             projection=projection,
@@ -144,10 +153,10 @@ def _view(
 def _draw_stems(
     canvas: Image, view: View, people: list[Body], ground_m: float, line_px: float
 ) -> None:
-    """Draw a dashed line from each person above the ground down to it, in place."""
+    """Draw a dashed line between each person above or below the ground and the ground, in place."""
     for person in people:
         lowest = person.lowest
-        if lowest[2] - ground_m < _FLOATING_M:
+        if abs(lowest[2] - ground_m) < _FLOATING_M:
             continue
         heights = np.linspace(ground_m, lowest[2], 2 * _DASHES)
         points = np.column_stack([np.tile(lowest[:2], (len(heights), 1)), heights])
@@ -158,38 +167,33 @@ def _draw_stems(
 def _draw_labels(
     canvas: Image, view: View, people: list[Body], result: PoseResult, text_px: float
 ) -> None:
-    """Draw number and distance above each person, or numbers only where labels would overlap."""
+    """Draw number and distance above each person, or the number only where there is no room."""
     tops = [p.points[p.visible][p.points[p.visible, 2].argmax()] + [0, 0, 0.12] for p in people]
-    anchors = [view.project(top)[0] for top in tops]
-    numbers = [person_name(result, person.number) for person in people]
-    for texts in (
-        [n + _distance_text(result, p) for n, p in zip(numbers, people, strict=True)],
-        numbers,
-    ):
-        boxes = [_label_box(xy, text, text_px) for xy, text in zip(anchors, texts, strict=True)]
-        if texts is numbers or not _any_overlap(boxes):
-            break
-    for text, (left, top, right, bottom) in zip(texts, boxes, strict=True):
-        if right - left <= canvas.shape[1] and bottom - top <= canvas.shape[0]:
-            draw_label(canvas, left, top, text, text_px)
+    anchors = np.array([view.project(top)[0] for top in tops]).reshape(-1, 2)
+    faces = np.array([_head_box(view, person) for person in people]).reshape(-1, 4)
+    names = [person_name(result, person.number) for person in people]
+    labels = place_labels(
+        np.hstack([anchors, anchors]),
+        [[name + _distance_text(result, p), name] for name, p in zip(names, people, strict=True)],
+        [text_px] * len(people),
+        (canvas.shape[1], canvas.shape[0]),
+        faces=faces,
+        centred=True,
+    )
+    for label in labels:
+        draw_label(canvas, label.left, label.top, label.text, text_px)
+
+
+def _head_box(view: View, person: Body) -> FloatArray:
+    """(4,) px, the box around the visible points of a head; empty without any."""
+    visible = person.visible[_HEAD]
+    if not visible.any():
+        return np.zeros(4)
+    xy, _, _ = view.project(person.points[_HEAD][visible])
+    return np.concatenate([xy.min(axis=0), xy.max(axis=0)])
 
 
 def _distance_text(result: PoseResult, person: Body) -> str:
     if result.root_depth_m is None or not np.isfinite(result.root_depth_m[person.number]):
         return ""
     return f"  {result.root_depth_m[person.number]:.1f} m"
-
-
-def _label_box(xy: FloatArray, text: str, text_px: float) -> tuple[float, float, float, float]:
-    """Left, top, right and bottom of a label above a point, px."""
-    width, height = label_size_wh(text, text_px)
-    left, top = float(xy[0]) - width / 2, float(xy[1]) - height
-    return left, top, left + width, top + height
-
-
-def _any_overlap(labels: list[tuple[float, float, float, float]]) -> bool:
-    boxes = np.array(labels).reshape(-1, 4)
-    apart = (boxes[:, None, :2] >= boxes[None, :, 2:]).any(axis=-1)
-    overlap = ~(apart | apart.T)
-    np.fill_diagonal(overlap, False)
-    return bool(overlap.any())
