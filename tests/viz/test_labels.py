@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_results import perfect_result
 
-from rtmpose3d.viz.labels import place_labels
+from rtmpose3d.viz.labels import position_labels
 from rtmpose3d.viz.overlay import _face_box, person_labels
 from rtmpose3d.viz.text import label_size_wh
 
@@ -35,7 +35,7 @@ BOXES = st.builds(
 def test_labels_neither_overlap_nor_cover_faces_nor_leave_the_image(boxes):
     heads = [box(0.65 * b[0] + 0.35 * b[2], b[1], 0.3 * (b[2] - b[0]), 30) for b in boxes]
     texts = [[f"#{i}  0.50", f"#{i}"] for i in range(len(boxes))]
-    labels = place_labels(
+    labels = position_labels(
         np.array(boxes), texts, [14.0] * len(boxes), SIZE_WH, faces=np.array(heads)
     )
     assert [label.index for label in labels] == list(range(len(boxes)))
@@ -50,7 +50,7 @@ def test_labels_neither_overlap_nor_cover_faces_nor_leave_the_image(boxes):
 
 
 def test_a_label_is_above_its_box_if_there_is_room():
-    (label,) = place_labels(
+    (label,) = position_labels(
         np.array([[300.0, 200, 500, 700]]), [["#0"]], [20.0], SIZE_WH, faces=NO_FACES
     )
     assert label.left == 300
@@ -59,7 +59,7 @@ def test_a_label_is_above_its_box_if_there_is_room():
 
 def test_of_two_people_at_one_location_the_first_gets_the_better_position():
     boxes = np.array([[300.0, 200, 500, 700]] * 2)
-    first, second = place_labels(boxes, [["#0"], ["#1"]], [20.0, 20.0], SIZE_WH, faces=NO_FACES)
+    first, second = position_labels(boxes, [["#0"], ["#1"]], [20.0, 20.0], SIZE_WH, faces=NO_FACES)
     assert first.box[3] <= 200
     assert overlap(first.box, second.box) == 0
     assert abs(second.left - 300) + abs(second.top - 200) < 400
@@ -67,7 +67,7 @@ def test_of_two_people_at_one_location_the_first_gets_the_better_position():
 
 def test_a_hundred_labels_at_one_location_stay_in_the_image():
     boxes = np.array([[10.0, 10, 60, 90]] * 100)
-    labels = place_labels(boxes, [["#00"]] * 100, [12.0] * 100, (100, 100), faces=boxes[:1])
+    labels = position_labels(boxes, [["#00"]] * 100, [12.0] * 100, (100, 100), faces=boxes[:1])
     assert len(labels) == 100
     assert all(label.box[2] <= 100 and label.box[3] <= 100 for label in labels)
 
@@ -75,15 +75,15 @@ def test_a_hundred_labels_at_one_location_stay_in_the_image():
 def test_boxes_that_are_not_finite_and_images_without_room_have_no_labels():
     boxes = np.array([[np.nan, 0, 1, 1], [0, 0, np.inf, 5], [5, 5, 90, 90.0]])
     texts = [["#0"], ["#1"], ["#2"]]
-    labels = place_labels(boxes, texts, [10.0] * 3, (200, 200), faces=NO_FACES)
+    labels = position_labels(boxes, texts, [10.0] * 3, (200, 200), faces=NO_FACES)
     assert [label.index for label in labels] == [2]
-    assert place_labels(boxes, texts, [10.0] * 3, (5, 5), faces=NO_FACES) == []
+    assert position_labels(boxes, texts, [10.0] * 3, (5, 5), faces=NO_FACES) == []
 
 
 def test_a_shorter_text_is_taken_where_the_longer_has_no_room():
     long, short = "#0  0.123456789", "#0"
     width = label_size_wh(short, 12)[0] + 4
-    (label,) = place_labels(
+    (label,) = position_labels(
         np.array([[0.0, 0, 20, 20]]), [[long, short]], [12.0], (width, 100), faces=NO_FACES
     )
     assert label.text == short

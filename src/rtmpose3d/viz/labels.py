@@ -41,7 +41,7 @@ class Label:
         return self.left, self.top, self.left + width, self.top + height
 
 
-def place_labels(
+def position_labels(
     boxes: FloatArray,
     texts: Sequence[Sequence[str]],
     text_px: Sequence[float],
@@ -50,7 +50,7 @@ def place_labels(
     faces: FloatArray,
     centred: bool = False,
 ) -> list[Label]:
-    """Place a label at each box, in the order of the boxes; the first have the better positions.
+    """Position a label at each box, in the order of the boxes; the first have the better positions.
 
     Preferred is the position above the box. Where another label or a face is in the way, a label is
     next to, below or in a corner of its box, or further away; where nothing is free, it covers as

@@ -17,7 +17,7 @@ from rtmpose3d.structures.arrays import BoolArray, FloatArray, Image, IntArray
 from rtmpose3d.structures.result import PoseResult
 from rtmpose3d.viz.capsules import Capsules, capsules, concatenate, outlined, paint_capsules
 from rtmpose3d.viz.identity import person_name, person_rgb
-from rtmpose3d.viz.labels import Label, place_labels
+from rtmpose3d.viz.labels import Label, position_labels
 from rtmpose3d.viz.palette import OUTLINE, RGB, mix
 from rtmpose3d.viz.skeleton_lines import GROUPS, LINKS, Group, add_neck, drawable, opacity
 from rtmpose3d.viz.text import draw_label, label_size_wh
@@ -264,7 +264,7 @@ def person_labels(
         sizes.append(size)
     faces = [_face_box(result, i, confidence_thr) for i in range(len(result))]
     free = np.array([box for box in faces if box is not None]).reshape(-1, 4)
-    labels = place_labels(boxes, texts, sizes, (width, height), faces=free)
+    labels = position_labels(boxes, texts, sizes, (width, height), faces=free)
     return [replace(label, index=people[label.index]) for label in labels]
 
 

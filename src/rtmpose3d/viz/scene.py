@@ -91,7 +91,7 @@ def fit_view(
         points: (P, 3) metres, finite, P > 0.
         size_wh: of the panel, px.
         azimuth_deg: see `rotation`; None: from the right, see `default_direction_deg`.
-        elevation_deg: see `rotation`; None: likewise.
+        elevation_deg: see `rotation`; None: 12 to 18, see `default_direction_deg`.
         projection: "perspective" or "orthographic".
         margin_px: margin on every side.
     """

@@ -14,7 +14,7 @@ from rtmpose3d.viz.bodies import Body, draw_bodies, draw_shadows, visible_bodies
 from rtmpose3d.viz.capsules import capsules, paint_capsules
 from rtmpose3d.viz.ground import INK, draw_axes, draw_grid, draw_scale, scale_bar
 from rtmpose3d.viz.identity import person_name
-from rtmpose3d.viz.labels import place_labels
+from rtmpose3d.viz.labels import position_labels
 from rtmpose3d.viz.palette import mix
 from rtmpose3d.viz.scene import Projection, View, fit_view
 from rtmpose3d.viz.text import draw_label, draw_text
@@ -172,7 +172,7 @@ def _draw_labels(
     anchors = np.array([view.project(top)[0] for top in tops]).reshape(-1, 2)
     faces = np.array([_head_box(view, person) for person in people]).reshape(-1, 4)
     names = [person_name(result, person.number) for person in people]
-    labels = place_labels(
+    labels = position_labels(
         np.hstack([anchors, anchors]),
         [[name + _distance_text(result, p), name] for name, p in zip(names, people, strict=True)],
         [text_px] * len(people),
