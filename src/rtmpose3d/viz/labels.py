@@ -1,18 +1,40 @@
-"""Positions of people's labels: next to their boxes, off all faces and off each other."""
+"""Labels of people: names and colours, and positions off all faces and off each other."""
 
 from __future__ import annotations
 
+import colorsys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from rtmpose3d.structures.arrays import FloatArray
+from rtmpose3d.structures.result import PoseResult
+from rtmpose3d.viz.palette import RGB
 from rtmpose3d.viz.text import label_size_wh
 
 _STEPS = 6  # distances from the box that are tried, each a label's height further away
 _OVER_LABEL, _OVER_FACE = 1000.0, 300.0  # cost of covering another label or a face wholly
 _OTHER_SIDE, _FURTHER = 1.0, 3.0  # cost of a position that is not the preferred one
+_WHITE: RGB = (255, 255, 255)
+_HUE_STEP = 0.618034  # golden ratio: consecutive ids are far apart on the colour wheel
+
+
+def person_name(result: PoseResult, person: int) -> str:
+    """Short text for a person: `#` and the id of the track, or the index in the result."""
+    return f"#{person if result.track_ids is None else int(result.track_ids[person])}"
+
+
+def person_rgb(result: PoseResult, person: int) -> RGB:
+    """Colour of a person's track; white without tracks."""
+    return _WHITE if result.track_ids is None else track_rgb(int(result.track_ids[person]))
+
+
+def track_rgb(track_id: int) -> RGB:
+    """A light colour for a track, always the same for the same id."""
+    hue = (0.33 + _HUE_STEP * track_id) % 1.0
+    red, green, blue = colorsys.hsv_to_rgb(hue, 0.55, 1.0)
+    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 @dataclass(frozen=True, kw_only=True)

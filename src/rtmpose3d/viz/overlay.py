@@ -16,8 +16,7 @@ from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.structures.arrays import BoolArray, FloatArray, Image, IntArray
 from rtmpose3d.structures.result import PoseResult
 from rtmpose3d.viz.capsules import Capsules, capsules, concatenate, outlined, paint_capsules
-from rtmpose3d.viz.identity import person_name, person_rgb
-from rtmpose3d.viz.labels import Label, position_labels
+from rtmpose3d.viz.labels import Label, person_name, person_rgb, position_labels
 from rtmpose3d.viz.palette import OUTLINE, RGB, mix
 from rtmpose3d.viz.skeleton_lines import GROUPS, LINKS, Group, add_neck, drawable, opacity
 from rtmpose3d.viz.text import draw_label, label_size_wh

@@ -13,8 +13,7 @@ from rtmpose3d.structures.result import PoseResult
 from rtmpose3d.viz.bodies import Body, draw_bodies, draw_shadows, visible_bodies
 from rtmpose3d.viz.capsules import capsules, paint_capsules
 from rtmpose3d.viz.ground import INK, draw_axes, draw_grid, draw_scale, scale_bar
-from rtmpose3d.viz.identity import person_name
-from rtmpose3d.viz.labels import position_labels
+from rtmpose3d.viz.labels import person_name, position_labels
 from rtmpose3d.viz.palette import mix
 from rtmpose3d.viz.scene import Projection, View, fit_view
 from rtmpose3d.viz.text import draw_label, draw_text
