@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -94,8 +96,6 @@ def test_sizes_of_labels_differ_little_within_an_image(width, height):
     result = perfect_result([(-0.6, 2.5, 0.0), (1.5, 12.0, 30.0)])
     scale = np.float32(width / result.image_size_wh[0])
     canvas = np.zeros((height, width, 3), np.uint8)
-    from dataclasses import replace
-
     scaled = replace(
         result,
         keypoints_2d=result.keypoints_2d * scale,
