@@ -60,6 +60,8 @@ class DatasetSpec:
         has_3d: whether it has 3D.
         all_annotated: whether every person of an image is annotated, so that a detection
             that matches no annotation is a false positive.
+        teacher_boxes: whether its `labels.npz` also has another detector's boxes of all people
+            (`data.box_labels`).
         tight_boxes: whether boxes enclose the person closely, as detections do.
         counted_by: source of the published numbers.
         verified: whether the reader was tested on a real file.
@@ -75,6 +77,7 @@ class DatasetSpec:
     box_kind: BoxKind = "person"
     has_3d: bool = False
     all_annotated: bool = False
+    teacher_boxes: bool = False
     tight_boxes: bool = True
     counted_by: str = ""
     verified: bool = True

@@ -145,6 +145,7 @@ _BODY = (
         splits={
             name: Split(annotations=f"{name}/labels.npz", images=name) for name in ("train", "test")
         },
+        teacher_boxes=True,
     ),
     DatasetSpec(
         name="sub-jhmdb",

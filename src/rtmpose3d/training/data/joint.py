@@ -58,7 +58,7 @@ class JointSource:
 def joint_data(
     recipe: PoseRecipe, parts: Sequence[TrainingData[PoseBatch]]
 ) -> TrainingData[PoseBatch]:
-    """Data whose batches join those of several, in a thread; validated on all of them.
+    """Data whose batches join those of one or several, with patches; validated on all of them.
 
     Args:
         recipe: recipe of the training.
@@ -67,6 +67,7 @@ def joint_data(
     return TrainingData(
         open_stage=partial(_open_stage, recipe, parts),
         validation=[batch for part in parts for batch in part.validation],
+        workers=max(part.workers for part in parts),
     )
 
 

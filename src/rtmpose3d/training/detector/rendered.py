@@ -12,6 +12,7 @@ from itertools import islice
 
 import numpy as np
 
+from rtmpose3d.data.box_labels import BoxLabels
 from rtmpose3d.geometry.letterbox import LETTERBOX_GREY
 from rtmpose3d.structures import FloatArray, Image
 from rtmpose3d.synth.output import SceneStream, StreamPlan
@@ -19,12 +20,14 @@ from rtmpose3d.synth.scene import Backdrops
 from rtmpose3d.synth.world import WorldSettings
 from rtmpose3d.training.data.batches import TrainingData
 from rtmpose3d.training.detector.augment import AugmentedImages
+from rtmpose3d.training.detector.datasets import BoxImages, MixedImages
 from rtmpose3d.training.detector.images import (
     BackgroundImages,
     DetectorBatch,
     FixedImages,
     ImagePool,
     LabelledImage,
+    LabelledImageSource,
     clip_boxes,
 )
 from rtmpose3d.training.recipes.detector import AS_INFERENCE, DetectorRecipe
@@ -85,6 +88,8 @@ def rendered_scenes(
     train: WorldSettings,
     validation: WorldSettings,
     *,
+    real: Sequence[BoxLabels] = (),
+    rendered_fraction: float = 0.4,
     render_workers: int = 1,
     validation_images: int = VALIDATION_IMAGES,
 ) -> TrainingData[DetectorBatch]:
@@ -95,6 +100,8 @@ def rendered_scenes(
         train: world to render for the training; the photographs of its backdrops also serve as
             images without people.
         validation: world to render once, at the start, for validation (split "val").
+        real: image files with boxes to mix in.
+        rendered_fraction: fraction of the images that is rendered, with `real`.
         render_workers: number of rendering processes; 0: the thread that makes batches.
         validation_images: number of images to validate on; 0 in processes that do not validate.
 
@@ -106,7 +113,9 @@ def rendered_scenes(
         with closing(open_scenes(validation, recipe.model.input_size_wh[0], 0, 0)) as held_out:
             images += islice(held_out, validation_images)
     return TrainingData(
-        open_stage=partial(_open_stage, recipe, train, render_workers),
+        open_stage=partial(
+            _open_stage, recipe, train, (tuple(real), rendered_fraction), render_workers
+        ),
         validation=validation_batches(recipe, images),
     )
 
@@ -130,15 +139,25 @@ def validation_batches(
 
 
 def _open_stage(
-    recipe: DetectorRecipe, settings: WorldSettings, workers: int, stage: int
+    recipe: DetectorRecipe,
+    settings: WorldSettings,
+    mixed: tuple[Sequence[BoxLabels], float],
+    workers: int,
+    stage: int,
 ) -> AugmentedImages:
     side_px = round(RENDERED_SCALE * max(recipe.model.input_size_wh))
     stream = partial(open_scenes, settings, side_px, workers)
     folder = settings.backdrops
     photos = () if folder is None else Backdrops.open(folder, "train").photos
     paths = [photo.path for photo in photos]
+    source: LabelledImageSource = ImagePool(stream, seed=recipe.seed)
+    real, rendered_fraction = mixed
+    if real:
+        files = BoxImages(labels=real, seed=recipe.seed)
+        fraction = 1 - rendered_fraction
+        source = MixedImages(first=source, second=files, second_fraction=fraction, seed=recipe.seed)
     return AugmentedImages(
-        source=ImagePool(stream, seed=recipe.seed),
+        source=source,
         backgrounds=BackgroundImages(paths=paths) if paths else None,
         size_wh=recipe.model.input_size_wh,
         batch_size=recipe.batch_size,

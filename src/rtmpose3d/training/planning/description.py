@@ -89,6 +89,7 @@ def _depth_lines(plan: TrainingPlan) -> list[str]:
     if not isinstance(recipe, PoseRecipe) or not recipe.model.codec.has_depth or not loaded:
         return []
     teacher = None if recipe.distillation is None else recipe.distillation.teacher
-    if any(dataset.with_3d for dataset in loaded) or (teacher and teacher.codec.has_depth):
+    labelled = plan.rendering is not None or any(dataset.with_3d for dataset in loaded)
+    if labelled or (teacher and teacher.codec.has_depth):
         return []
     return ["warning    no person has 3D labels, so depth (z) is not trained; add a 3D dataset"]

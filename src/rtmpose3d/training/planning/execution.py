@@ -27,6 +27,7 @@ from rtmpose3d.training.planning.plan import (
     RenderOptions,
     TrainingPlan,
 )
+from rtmpose3d.training.recipes.detector import DetectorRecipe
 from rtmpose3d.training.recipes.pose import PoseRecipe
 from rtmpose3d.training.running import prepare_task
 
@@ -128,56 +129,61 @@ def _load_data(
         MissingDependencyError: the extra `synth` is not installed.
     """
     recipe, source = plan.recipe, plan.source
-    if isinstance(source, JointOptions):
-        assert isinstance(recipe, PoseRecipe)
-        return _joint_data(recipe, plan, source, out, engine)
-    if isinstance(source, DataOptions):
-        assert isinstance(recipe, PoseRecipe)
-        return mixture_data(
-            recipe,
-            plan.datasets,
-            plan.validation,
-            on_bad=source.on_bad,
-            workers=source.workers,
-            validation_crops=VALIDATION_CROPS if engine.is_main else 0,
+    if isinstance(recipe, DetectorRecipe):
+        return _detector_images(recipe, plan, engine)
+    crops = []
+    batch_size = recipe.batch_size
+    rendering = plan.rendering
+    if rendering is not None:
+        rendered = batch_size
+        if isinstance(source, JointOptions):
+            rendered = source.rendered_crops(batch_size)
+        own = replace(recipe, batch_size=rendered)
+        pool = _INITIAL_JOINT_POOL if isinstance(source, JointOptions) else _INITIAL_POOL
+        crops.append(_rendered_crops(own, rendering, out, engine, pool))
+        batch_size -= rendered
+    data = plan.data
+    if data is not None:
+        crops.append(
+            mixture_data(
+                replace(recipe, batch_size=batch_size),
+                plan.datasets,
+                plan.validation,
+                on_bad=data.on_bad,
+                workers=data.workers if rendering is None else 0,  # a renderer is not shared
+                validation_crops=VALIDATION_CROPS if engine.is_main else 0,
+            )
         )
-    if isinstance(recipe, PoseRecipe):
-        return _rendered_crops(recipe, source, out, engine)
+    patches = any(
+        stage.photometric is not None and stage.photometric.patch_prob
+        for stage in (recipe.stage1, recipe.stage2)
+    )
+    return joint_data(recipe, crops) if len(crops) > 1 or patches else crops[0]
+
+
+def _detector_images(
+    recipe: DetectorRecipe, plan: TrainingPlan, engine: Engine
+) -> TrainingData[DetectorBatch]:
+    """Images of datasets, rendered scenes, or both."""
+    from rtmpose3d.training.detector.datasets import dataset_boxes, dataset_images
+
+    source, rendering = plan.source, plan.rendering
+    found = [dataset for dataset in plan.datasets if dataset.records is not None]
+    labels = [one for dataset in found for one in dataset_boxes(dataset)]
+    if rendering is None:
+        workers = source.workers if isinstance(source, DataOptions) else 0
+        return dataset_images(recipe, labels, workers=workers)
     from rtmpose3d.training.detector.rendered import VALIDATION_IMAGES, rendered_scenes
 
-    train_world, validation_world = _worlds(source, recipe.seed)
+    train_world, validation_world = _worlds(rendering, recipe.seed)
     return rendered_scenes(
         recipe,
         train_world,
         validation_world,
-        render_workers=source.workers,
+        real=labels,
+        rendered_fraction=source.rendered_fraction if isinstance(source, JointOptions) else 1.0,
+        render_workers=rendering.workers,
         validation_images=VALIDATION_IMAGES if engine.is_main else 0,
-    )
-
-
-def _joint_data(
-    recipe: PoseRecipe, plan: TrainingPlan, source: JointOptions, out: Path, engine: Engine
-) -> TrainingData[PoseBatch]:
-    """Batches of which a part is rendered and the other part comes from datasets."""
-    rendered = source.rendered_crops(recipe.batch_size)
-    return joint_data(
-        recipe,
-        [
-            _rendered_crops(
-                replace(recipe, batch_size=rendered),
-                source.rendering,
-                out,
-                engine,
-                _INITIAL_JOINT_POOL,
-            ),
-            mixture_data(
-                replace(recipe, batch_size=recipe.batch_size - rendered),
-                plan.datasets,
-                plan.validation,
-                on_bad=source.data.on_bad,
-                validation_crops=VALIDATION_CROPS if engine.is_main else 0,
-            ),
-        ],
     )
 
 

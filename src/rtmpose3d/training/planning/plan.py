@@ -15,7 +15,7 @@ from rtmpose3d.training.recipes import PUBLISHED_RECIPES, resolve_recipe
 from rtmpose3d.training.recipes.base import Precision, Recipe
 from rtmpose3d.training.recipes.detector import DetectorRecipe
 from rtmpose3d.training.recipes.distillation import DistillationStage, first_stage, second_stage
-from rtmpose3d.training.recipes.mixtures import REAL_PEOPLE, DatasetEntry
+from rtmpose3d.training.recipes.mixtures import REAL_BOXES, REAL_PEOPLE, DatasetEntry
 from rtmpose3d.training.recipes.pose import NetworkPart, PoseRecipe
 from rtmpose3d.training.recipes.published import PublishedRecipe
 from rtmpose3d.zoo import resolve_pose
@@ -113,12 +113,13 @@ class RenderOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class JointOptions:
-    """Datasets in files and rendering at once; pose models only.
+    """Datasets in files and rendering at once.
 
     Attributes:
         data: datasets, a part of each batch.
         rendering: rendering, the other part.
-        rendered_fraction: fraction of each batch that is rendered, new or kept.
+        rendered_fraction: fraction of each batch that is rendered, new or kept; of a detector's
+            images, on average.
 
     Raises:
         InputError: a fraction that leaves one of them nothing.
@@ -244,8 +245,9 @@ def plan_training(
     overrides, weights = overrides or RecipeOverrides(), weights or WeightOptions()
     published = PUBLISHED_RECIPES.get(name)
     lengths = {"steps": overrides.steps, "batch_size": overrides.batch_size}
+    named: PoseRecipe | DetectorRecipe | None = None
     if published is None:  # an unknown name is an error before labels are read
-        resolve_recipe(name, steps=overrides.steps, batch_size=overrides.batch_size)
+        named = resolve_recipe(name, steps=overrides.steps, batch_size=overrides.batch_size)
     datasets: list[LoadedDataset] = []
     validation: list[LoadedDataset] = []
     data = _data(source)
@@ -253,7 +255,9 @@ def plan_training(
         if data.folder is not None and not data.folder.is_dir():
             raise InputError(f"{data.folder} is not a folder")
         on_bad: OnBad = "skip" if dry_run else data.on_bad
-        mixture = REAL_PEOPLE if isinstance(source, JointOptions) else _RENDERED
+        mixture = _RENDERED
+        if isinstance(source, JointOptions):
+            mixture = REAL_BOXES if isinstance(named, DetectorRecipe) else REAL_PEOPLE
         entries, held_out = data.entries(published, mixture)
         datasets = [load_dataset(entry, data.folder, on_bad=on_bad) for entry in entries]
         validation = [load_dataset(entry, data.folder, on_bad=on_bad) for entry in held_out]
@@ -263,8 +267,6 @@ def plan_training(
         distillation_stage=weights.distillation_stage,
         **lengths,
     )
-    if isinstance(recipe, DetectorRecipe) and data is not None:
-        raise InputError(f"{name} is trained on rendered scenes only, not on datasets")
     return TrainingPlan(
         recipe=_with_weights(overrides.apply(recipe), weights),
         source=source,

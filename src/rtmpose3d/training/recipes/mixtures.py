@@ -92,6 +92,7 @@ REAL_PEOPLE = (  # with rendered people: the bundled rtmw3d-n
     DatasetEntry(dataset="lspet"),
     DatasetEntry(dataset="faces68", box_scale=FACE_BOX_SCALE),
 )
+REAL_BOXES = (DatasetEntry(dataset="lspet"),)  # with rendered people: the bundled rtmdet-n
 VALIDATION_2D = (DatasetEntry(dataset="coco-wholebody", split="val"),)
 VALIDATION_3D = (*VALIDATION_2D, DatasetEntry(dataset="h3wb", split="val"))
 
