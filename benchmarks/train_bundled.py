@@ -42,7 +42,7 @@ SPEED_ROWS = 20  # of steps.csv at the end, whose median is the speed
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How one model is trained."""
+    """Data, time and learning rate of the training of one model."""
 
     model: str
     datasets: tuple[DatasetEntry, ...]
@@ -70,7 +70,7 @@ def render(options: argparse.Namespace, folder: Path) -> None:
 
 
 def data_folder(options: argparse.Namespace) -> Path:
-    """Folder of links to the datasets, beside the rendered people."""
+    """Folder of the rendered people and of links to the datasets."""
     folder = options.out / "data"
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("lspet", "faces"):
