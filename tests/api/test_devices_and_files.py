@@ -197,7 +197,7 @@ def test_the_configuration_decides_on_the_flip_test(opened, image, flip_test):
 
 
 def test_only_files_are_the_source_of_a_result(opened, image, monkeypatch):
-    monkeypatch.setattr(arguments, "load_image", lambda source: image)
+    monkeypatch.setattr(arguments, "load_image", lambda source, **_: image)
     model = RTMPose3D.from_pretrained("rtmw3d-n")
     sources = ["a.jpg", Path("b.jpg"), "https://host/c.jpg", "HTTP://host/d.jpg", image]
     results = model(sources)

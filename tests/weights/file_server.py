@@ -30,6 +30,7 @@ class Server:
         shift: how many bytes further on than asked for an answer to Range begins.
         wait_s: pause before a body is sent.
         commit: of the repositories, when it serves as the hub.
+        retry_after: header of refusals.
     """
 
     url: str = ""
@@ -41,6 +42,7 @@ class Server:
     shift: int = 0
     wait_s: float = 0.0
     commit: str = "1" * 40
+    retry_after: str = ""
     content_type: str = "application/octet-stream"
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
 
@@ -105,6 +107,8 @@ def handler(state: Server) -> type[BaseHTTPRequestHandler]:
             if status == 404 and "/resolve/" in self.path:
                 self.send_header("X-Error-Code", "EntryNotFound")
                 self.send_header("X-Repo-Commit", state.commit)
+            if state.retry_after:
+                self.send_header("Retry-After", state.retry_after)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

@@ -9,13 +9,13 @@ from rtmpose3d.errors import DownloadError, WeightsError
 from rtmpose3d.sources import is_url
 from rtmpose3d.structures.atomic import atomic_write
 from rtmpose3d.weights import cache_dir as cache_folder
-from rtmpose3d.weights import fetch, locate
+from rtmpose3d.weights import fetch, fetch_address, locate
+from rtmpose3d.weights.download import hub_endpoint
 from rtmpose3d.zoo import (
     OFFLINE_MODEL,
     BundledFile,
     DetectorSpec,
     ModelSpec,
-    RemoteFile,
 )
 
 OFFLINE_CHOICE = (
@@ -48,8 +48,7 @@ def checkpoint_path(
     if given is None:
         return _published(spec, folder, detector)
     if is_url(given):
-        name = given.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
-        return fetch(RemoteFile(name=name, urls=(given,)), cache_dir=folder)
+        return fetch_address(given, cache_dir=folder)
     path = Path(given).expanduser()
     if not path.is_file():
         what = "is a folder, not a checkpoint file" if path.is_dir() else "does not exist"
@@ -61,13 +60,13 @@ def _published(spec: ModelSpec, folder: Path | None, detector: DetectorSpec | No
     if not spec.file.name:
         raise WeightsError(
             f"the weights of {spec.name} have no known address; "
-            "download them by hand and pass pose_checkpoint=FILE"
+            "download them by hand and give the file as the pose checkpoint"
         )
     try:
         return fetch(spec.file, cache_dir=folder)
     except DownloadError as error:
         also = "" if detector is None else _also_missing(detector, folder)
-        raise DownloadError(f"{error}{also}. {OFFLINE_CHOICE}") from error
+        raise DownloadError(f"{error}{also}\n{OFFLINE_CHOICE}") from None
 
 
 def _also_missing(detector: DetectorSpec, folder: Path | None) -> str:
@@ -75,10 +74,11 @@ def _also_missing(detector: DetectorSpec, folder: Path | None) -> str:
     file = detector.file
     if isinstance(file, BundledFile) or locate(file, folder) is not None:
         return ""
-    return (
-        f". The detector's file {file.name} is missing, too: download it from the same addresses "
-        f"and put it at {cache_folder(folder) / file.name}, or pass boxes and detector=None"
-    )
+    sources = [*([f"{hub_endpoint()}/{file.hub_repo}"] if file.hub_repo else []), *file.urls]
+    lines = [f"The detector's file {file.name} is missing, too:"]
+    lines += [f"  - {source}" for source in sources]
+    lines.append(f"Put it at\n  {cache_folder(folder) / file.name}")
+    return "\n" + "\n".join(lines)
 
 
 def copy_checkpoint(folder: Path, file: Path) -> str:

@@ -13,14 +13,26 @@ from rtmpose3d.weights.checkpoints import (
     write_safetensors,
     write_torch_file,
 )
-from rtmpose3d.weights.download import CACHE_DIR, cache_dir, clear_cache, fetch, locate
+from rtmpose3d.weights.download import (
+    CACHE_DIR,
+    LocalCopy,
+    cache_dir,
+    check_copy,
+    clear_cache,
+    fetch,
+    fetch_address,
+    locate,
+)
 
 __all__ = [
     "CACHE_DIR",
+    "LocalCopy",
     "TorchFile",
     "cache_dir",
+    "check_copy",
     "clear_cache",
     "fetch",
+    "fetch_address",
     "locate",
     "match_weights",
     "open_torch_file",

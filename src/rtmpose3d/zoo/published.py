@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from rtmpose3d.zoo.remote import OPENMMLAB_URL, RemoteFile
+from rtmpose3d.zoo.remote import HUB_URL, OPENMMLAB_URL, RemoteFile
 
 HUB_REPO = "rbarac/rtmpose3d"
+# A copy of the files below "projects/" by an author of RTMPose, which rtmlib uses as well when
+# OpenMMLab's server is away.
+HUB_MIRROR_URL = f"{HUB_URL}Tau-J/RTMPose/resolve/main/"
+_COPIED = "projects/"
 
 
 def published_file(path: str | None, *, on_hub: bool = False) -> RemoteFile:
@@ -17,9 +21,12 @@ def published_file(path: str | None, *, on_hub: bool = False) -> RemoteFile:
     if path is None:
         return RemoteFile(name="")
     name = path.rsplit("/", 1)[-1]
+    urls = [OPENMMLAB_URL + path]
+    if path.startswith(_COPIED):
+        urls.append(HUB_MIRROR_URL + path.removeprefix(_COPIED))
     return RemoteFile(
         name=name,
-        urls=(OPENMMLAB_URL + path,),
+        urls=tuple(urls),
         hub_repo=HUB_REPO if on_hub else None,
         sha256_prefix=_sha256_prefix(name),
     )

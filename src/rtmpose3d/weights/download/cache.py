@@ -1,9 +1,9 @@
 """Folders of downloaded files: their location, a note on each file, and clearing.
 
-For each file, a note of its own (`.NAME.rtmpose3d.json`) records whether this package downloaded it
-and which hash was found right, so that `clear_cache` deletes only what was downloaded, and nothing
-is hashed twice. The default folder also lists the other folders that were used. Nothing is created
-on import.
+For each file, a note of its own (`.NAME.rtmpose3d.json`) records whether this package downloaded
+it, to the cache folder or to the hub's cache, and which hash was found right, so that `clear_cache`
+deletes only what was downloaded, and nothing is hashed twice. The default folder also lists the
+other folders that were used. Nothing is created on import.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import logging
 import os
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -20,8 +20,6 @@ from filelock import FileLock, Timeout
 from rtmpose3d.errors import OutputError, RTMPose3DError
 from rtmpose3d.structures.atomic import atomic_write
 from rtmpose3d.untrusted import read_json
-from rtmpose3d.weights.download.hub import hub_cache_dir, repository_folder
-from rtmpose3d.zoo import MODELS, RemoteFile
 
 logger = logging.getLogger(__name__)
 
@@ -55,11 +53,18 @@ class Note:
         state: of the copy that was checked, here or in the hub's cache, as `file_state` gives it.
         sha256_prefix: first digits of its sha256; "" if it was not computed.
         downloaded: whether this package put it into the cache folder (or began to).
+        hub_file: path in the hub's cache, where this package downloaded it to; "" elsewhere.
+        etag, last_modified: version of the file at its address, as the server stated it.
+        holder: process that downloads it, while it does.
     """
 
     state: str = ""
     sha256_prefix: str = ""
     downloaded: bool = False
+    hub_file: str = ""
+    etag: str = ""
+    last_modified: str = ""
+    holder: str = ""
 
 
 def file_state(file: Path) -> str:
@@ -74,8 +79,8 @@ def read_note(target: Path) -> Note:
         note = Note(**read_json(_note_file(target)))  # pyright: ignore[reportCallIssue]
     except (RTMPose3DError, TypeError):
         return Note()
-    types = (type(note.state), type(note.sha256_prefix), type(note.downloaded))
-    return note if types == (str, str, bool) else Note()
+    right = (type(getattr(note, one.name)) is type(one.default) for one in fields(Note))
+    return note if all(right) else Note()
 
 
 def write_note(target: Path, note: Note) -> None:
@@ -125,10 +130,10 @@ def _remembered(default: Path) -> list[str]:
 
 
 def clear_cache(cache_dir: Path | str | None = None) -> list[Path]:
-    """Deletes the downloaded files, and no others, also the published models in the hub's cache.
+    """Deletes the files that this package downloaded, also to the hub's cache, and no others.
 
-    Files put there by hand or changed since, links, and files that another process is downloading
-    right now are kept.
+    Files put there by hand, by another program or changed since, links, and files that another
+    process is downloading right now are kept.
 
     Args:
         cache_dir: only this folder; default: the default one and all that were ever used.
@@ -141,8 +146,6 @@ def clear_cache(cache_dir: Path | str | None = None) -> list[Path]:
     removed: list[Path] = []
     for one in (*others, folder):
         removed += _clear_folder(one)
-    for one in (*others, folder if cache_dir is not None else hub_cache_dir()):
-        removed += _clear_hub(one)
     if cache_dir is None:
         (folder / FOLDER_LIST).unlink(missing_ok=True)
     return removed
@@ -169,34 +172,32 @@ def _clear_folder(folder: Path) -> list[Path]:
 def _delete(target: Path) -> list[Path]:
     """Deletes a file that this package downloaded, complete or unfinished."""
     note = read_note(target)
+    removed = _delete_from_hub_cache(Path(note.hub_file), note) if note.hub_file else []
     if not note.downloaded:
-        return []
-    removed = [
+        return removed
+    files = [
         file for file in (partial_file(target), target) if file.is_file() and not file.is_symlink()
     ]
-    if target in removed and note.state != file_state(target):
+    if target in files and note.state != file_state(target):
         logger.warning("%s was changed since it was downloaded; kept", target)
-        removed.remove(target)
-    for file in removed:
+        files.remove(target)
+    for file in files:
         file.unlink()
-    return removed
+    return removed + files
 
 
-def _clear_hub(folder: Path) -> list[Path]:
-    """Deletes the repositories of the published models from a hub cache."""
-    files = [spec.file for spec in MODELS.values()]
-    published = {file.hub_repo for file in files if isinstance(file, RemoteFile) and file.hub_repo}
-    if not any(repository_folder(folder, name).is_dir() for name in published):
+def _delete_from_hub_cache(file: Path, note: Note) -> list[Path]:
+    """Deletes a file of a snapshot, what it links to, and the folders that are empty then."""
+    if not file.is_file() or note.state != file_state(file):
         return []
-    from huggingface_hub import scan_cache_dir
-
-    scanned = scan_cache_dir(folder)
-    repos = frozenset(
-        repo for repo in scanned.repos if repo.repo_type == "model" and repo.repo_id in published
-    )
-    revisions = [revision for repo in repos for revision in repo.revisions]
-    # Of these alone: a copy of the repository under another name has revisions of the same hash.
-    plan = replace(scanned, repos=repos).delete_revisions(*(one.commit_hash for one in revisions))
-    plan.execute()
-    files = [file.file_path for revision in revisions for file in revision.files]
-    return [file for file in files if not file.exists()]
+    repository = file.parents[2]  # of snapshots/COMMIT/NAME
+    content = file.resolve()
+    file.unlink()
+    if content != file and repository.resolve() in content.parents:
+        links = (one for one in repository.glob("snapshots/*/*") if one.is_symlink())
+        if not any(one.resolve() == content for one in links):  # another commit's
+            content.unlink(missing_ok=True)
+    for folder in (file.parent, file.parents[1], content.parent):
+        with suppress(OSError):  # not empty
+            folder.rmdir()
+    return [file]

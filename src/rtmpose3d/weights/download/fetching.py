@@ -1,24 +1,23 @@
 """`fetch` a published file: from the disk if it is there, else from the hub, else by its addresses.
 
-A download is checked against the sha256 in the file's name; two processes that want the same file
+A download is checked against the sha256 that is known of it; two processes that want the same file
 download it once. An error names the file, each source and why it failed, and where to put the file
 by hand.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rtmpose3d.errors import DownloadError, OutputError, WeightsError
 from rtmpose3d.structures.atomic import output_errors
 from rtmpose3d.weights.download.cache import (
     Note,
-    download_lock,
     file_state,
     partial_file,
     read_note,
@@ -26,6 +25,7 @@ from rtmpose3d.weights.download.cache import (
     write_note,
 )
 from rtmpose3d.weights.download.cache import cache_dir as cache_folder
+from rtmpose3d.weights.download.checking import checked_note, find_fault, known_fault
 from rtmpose3d.weights.download.hub import (
     download_from_hub,
     find_in_hub_cache,
@@ -33,14 +33,28 @@ from rtmpose3d.weights.download.hub import (
     hub_endpoint,
     is_offline,
 )
-from rtmpose3d.weights.download.transfer import TransferError, download
+from rtmpose3d.weights.download.locking import held_by_this_process
+from rtmpose3d.weights.download.transfer import TransferError, Version, download
 from rtmpose3d.zoo import BundledFile, RemoteFile, WeightsFile
-from rtmpose3d.zoo.remote import OPENMMLAB_URL
+from rtmpose3d.zoo.remote import HUB_URL, OPENMMLAB_URL
 
 logger = logging.getLogger(__name__)
 
 MIRROR_VARIABLE = "RTMPOSE3D_OPENMMLAB_URL"
-_HASH_CHUNK_BYTES = 2**22
+OFFLINE = "offline (HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalCopy:
+    """A published file on this machine.
+
+    Attributes:
+        path: of the file.
+        fault: what is wrong with it, or None.
+    """
+
+    path: Path
+    fault: str | None = None
 
 
 def locate(file: WeightsFile, cache_dir: Path | str | None = None) -> Path | None:
@@ -53,6 +67,28 @@ def locate(file: WeightsFile, cache_dir: Path | str | None = None) -> Path | Non
     if isinstance(file, BundledFile):
         return file.path if file.path.is_file() else None
     return next(_copies(file, cache_dir), None)
+
+
+def check_copy(file: WeightsFile, cache_dir: Path | str | None = None) -> LocalCopy | None:
+    """The copy of a file that `fetch` would use, checked; None if there is none.
+
+    Of several copies the first one without a fault. A hash that was found right before is not
+    computed again, so that this takes time only once.
+
+    Args:
+        file: the published file, or one of the package.
+        cache_dir: the cache folder; default as in `cache.cache_dir`.
+    """
+    if isinstance(file, BundledFile):
+        if not file.path.is_file():
+            return None
+        return LocalCopy(path=file.path, fault=None if file.path.stat().st_size else "it is empty")
+    target = cache_folder(cache_dir) / file.name
+    copies = [
+        LocalCopy(path=copy, fault=known_fault(copy, file, target))
+        for copy in _copies(file, cache_dir)
+    ]
+    return next((copy for copy in copies if copy.fault is None), copies[0] if copies else None)
 
 
 def fetch(file: WeightsFile, *, cache_dir: Path | str | None = None) -> Path:
@@ -78,28 +114,28 @@ def fetch(file: WeightsFile, *, cache_dir: Path | str | None = None) -> Path:
     target = cache_folder(cache_dir) / file.name
     failures: list[str] = []
     for copy in _copies(file, cache_dir):
-        fault = _known_fault(copy, file, target)
+        fault = known_fault(copy, file, target)
         if fault is None:
             return copy
-        failures.append(f"the copy at {copy} is damaged ({fault})")
+        failures.append(f"{copy}: damaged ({fault})")
+    hub_page = f"{hub_endpoint()}/{file.hub_repo}" if file.hub_repo else None
+    addresses = [hub_page] if hub_page else []
+    addresses += map(_use_mirror, file.urls)
     if is_offline():
-        raise _error(file, target, [*failures, "offline, so nothing was downloaded"])
+        raise _error(file, target, [*failures, *addresses], f": {OFFLINE}")
     for failure in failures:
         logger.warning("%s; downloading it again", failure)
     remember_folder(target.parent)
-    hub_page = f"{hub_endpoint()}/{file.hub_repo}"
-    addresses = [hub_page] if file.hub_repo else []
-    addresses += map(_use_mirror, file.urls)
     for address in addresses:
         hub_cache = _hub_cache(cache_dir) if address == hub_page else None
         try:
             if hub_cache is not None:
                 return _from_hub(file, target, hub_cache)
-            return _from_url(file, target, address)
+            return from_address(file, target, address)
         except (TransferError, OutputError) as error:
             failures.append(f"{address}: {error}")
             logger.warning("%s: %s", file.name, failures[-1])
-    raise _error(file, target, failures or ["no address of it is known"])
+    raise _error(file, target, failures)
 
 
 def _bundled_path(file: BundledFile) -> Path:
@@ -128,88 +164,77 @@ def _hub_cache(custom: Path | str | None) -> Path:
 
 def _from_hub(file: RemoteFile, target: Path, cache: Path) -> Path:
     assert file.hub_repo is not None
-    damaged = find_in_hub_cache(file.hub_repo, file.name, cache) is not None
-    path = download_from_hub(file.hub_repo, file.name, cache, again=damaged)
-    fault = _known_fault(path, file, target)
+    before = find_in_hub_cache(file.hub_repo, file.name, cache)
+    path = download_from_hub(file.hub_repo, file.name, cache, again=before is not None)
+    fault = find_fault(path, file)
     if fault is not None:
         raise TransferError(f"the hub's file is not the published file ({fault})")
+    note = checked_note(path, file, read_note(target))
+    with suppress(OSError):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    write_note(target, replace(note, downloaded=False, hub_file=str(path), holder=""))
     return path
 
 
-def _from_url(file: RemoteFile, target: Path, url: str) -> Path:
-    """Downloads into the cache folder, once even if several processes ask."""
-    lock = download_lock(target)
-    with output_errors(target, Path(lock.lock_file)):
+def from_address(
+    file: RemoteFile, target: Path, url: str, *, unless: Version | None = None
+) -> Path:
+    """Downloads a file to the cache folder, once even if several processes ask for it.
+
+    Args:
+        file: what is expected.
+        target: path in the cache folder.
+        url: address.
+        unless: the version that `target` is; it is downloaded if the address has another one.
+
+    Raises:
+        TransferError: it cannot be obtained; the message says why.
+        OutputError: the disk is full or the folder cannot be written.
+    """
+    with output_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        held = lock.acquire()
-    with held:
-        if not target.is_file() or _known_fault(target, file, target) is not None:
-            _download_and_move(file, target, url)
+    with held_by_this_process(target) as waited:
+        there = target.is_file() and known_fault(target, file, target) is None
+        if not there or (unless is not None and not waited):
+            _download_and_move(file, target, url, unless if there else None)
     return target
 
 
-def _download_and_move(file: RemoteFile, target: Path, url: str) -> None:
-    write_note(target, Note(downloaded=True))  # clearing removes unfinished ones, too
+def _download_and_move(file: RemoteFile, target: Path, url: str, unless: Version | None) -> None:
     partial = partial_file(target)
-    resumable = file.sha256_prefix is not None
+    resumable = file.known_sha256 is not None
     resumed = resumable and partial.is_file()
-    download(url, partial, resume=resumable, size_bytes=file.size_bytes)
-    fault = _fault(partial, file)
+    version = download(url, partial, resume=resumable, size_bytes=file.size_bytes, unless=unless)
+    if version is None:
+        return
+    fault = find_fault(partial, file)
     if fault is not None and resumed:
         logger.warning("%s, resumed, is damaged (%s); starting again", file.name, fault)
-        download(url, partial, resume=False, size_bytes=file.size_bytes)
-        fault = _fault(partial, file)
+        partial.unlink()
+        version = download(url, partial, resume=True, size_bytes=file.size_bytes)
+        fault = find_fault(partial, file)
     if fault is not None:
         partial.unlink()
         raise TransferError(f"the received file is not the published one ({fault}); it was deleted")
     with output_errors(target, partial):
-        if target.is_file():
+        if target.is_file() and unless is None:
             kept = target.with_name(f"{target.name}.replaced")
             target.replace(kept)
             logger.warning("%s was not the published file; it is now %s", target, kept)
         with partial.open("rb+") as handle:
             os.fsync(handle.fileno())
         partial.replace(target)
-    write_note(target, _checked(target, file, downloaded=True))
-
-
-def _known_fault(copy: Path, file: RemoteFile, target: Path) -> str | None:
-    """The fault of a copy, or None; a hash found right is noted and not computed again."""
-    note = read_note(target)
-    try:
-        checked = _checked(copy, file, downloaded=note.downloaded)
-        if file.sha256_prefix is not None and note == checked:
-            return None
-        fault = _fault(copy, file)
-    except OSError as error:
-        return f"it cannot be read: {error.strerror or error}"
-    if fault is None and file.sha256_prefix is not None and target.parent.is_dir():
-        ours = note.downloaded and note.state == checked.state
-        write_note(target, replace(checked, downloaded=ours))
-    return fault
-
-
-def _checked(copy: Path, file: RemoteFile, *, downloaded: bool) -> Note:
-    prefix = file.sha256_prefix or ""
-    return Note(state=file_state(copy), sha256_prefix=prefix, downloaded=downloaded)
-
-
-def _fault(path: Path, file: RemoteFile) -> str | None:
-    size = path.stat().st_size
-    if size == 0:
-        return "it is empty"
-    if file.size_bytes is not None and size != file.size_bytes:
-        return f"it has {size} bytes, {file.size_bytes} are expected"
-    if file.sha256_prefix is None:
-        return None
-    digest = hashlib.sha256()
-    with path.open("rb") as handle:
-        while piece := handle.read(_HASH_CHUNK_BYTES):
-            digest.update(piece)
-    found = digest.hexdigest()[: len(file.sha256_prefix)]
-    if found != file.sha256_prefix:
-        return f"its sha256 starts with {found}, {file.sha256_prefix} is expected"
-    return None
+    assert version is not None
+    write_note(
+        target,
+        Note(
+            state=file_state(target),
+            sha256_prefix=file.known_sha256 or "",
+            downloaded=True,
+            etag=version.etag,
+            last_modified=version.last_modified,
+        ),
+    )
 
 
 def _use_mirror(url: str) -> str:
@@ -219,14 +244,20 @@ def _use_mirror(url: str) -> str:
         if not mirror.startswith(("http://", "https://")):
             raise DownloadError(f"{MIRROR_VARIABLE} must be an http(s) address, got {mirror!r}")
         return mirror.rstrip("/") + "/" + url.removeprefix(OPENMMLAB_URL)
+    if url.startswith(HUB_URL):
+        return f"{hub_endpoint()}/{url.removeprefix(HUB_URL)}"
     return url
 
 
-def _error(file: RemoteFile, target: Path, reasons: list[str]) -> DownloadError:
-    pages = [f"{hub_endpoint()}/{file.hub_repo}"] if file.hub_repo else []
-    sources = " or ".join([*pages, *file.urls])
-    advice = f"get it from {sources} and put it" if sources else "put it"
-    return DownloadError(
-        f"cannot fetch {file.name}: {'; '.join(reasons)}. "
-        f"To continue without the network, {advice} at {target}"
-    )
+def _error(
+    file: RemoteFile, target: Path, failures: Sequence[str], reason: str = ""
+) -> DownloadError:
+    """The error of a file that none of its sources gives, in lines."""
+    known = bool(file.urls or file.hub_repo)
+    lines = [f"cannot fetch {file.name}{reason}"]
+    lines += [f"  - {failure}" for failure in failures]
+    if not known:
+        lines.append("  - no address of it is known")
+    where = "one of these addresses" if known else "where you have it"
+    lines.append(f"Without the network: get the file from {where} and put it at\n  {target}")
+    return DownloadError("\n".join(lines))

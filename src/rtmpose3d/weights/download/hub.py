@@ -7,13 +7,21 @@ HF_HOME, HF_HUB_CACHE and the others are left to the library, which is imported 
 from __future__ import annotations
 
 import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
 
 from rtmpose3d.errors import OutputError
 from rtmpose3d.structures.atomic import output_error
-from rtmpose3d.weights.download.transfer import TransferError, open_url
+from rtmpose3d.weights.download.transfer import TransferError, open_url, size_or_zero
+
+STALL_S = 90.0  # without a new byte
+_POLL_S = 0.5
 
 
 def is_offline() -> bool:
@@ -63,35 +71,80 @@ def download_from_hub(repo: str, name: str, cache: Path, *, again: bool) -> Path
         OutputError: the disk is full or the folder cannot be written.
     """
     endpoint = hub_endpoint()
-    _check_reachable(endpoint)
+    _check_answer(f"{endpoint}/{repo}/resolve/main/{name}")
     from huggingface_hub import hf_hub_download
 
-    try:
+    def download() -> Path:
         return Path(
             hf_hub_download(repo, name, cache_dir=cache, force_download=again, endpoint=endpoint)
         )
+
+    def received() -> int:
+        unfinished = (repository_folder(cache, repo) / "blobs").glob("*.incomplete")
+        return sum(size_or_zero(file) for file in unfinished)
+
+    try:
+        return _run_while_progressing(download, received)
     except Exception as error:
         # Which classes come depends on the HTTP library that the hub's version is built on.
         raise _translated(error, cache) from error
 
 
-def _check_reachable(endpoint: str) -> None:
-    """Fails at once where there is no network; the hub's library tries for half a minute.
+def _check_answer(address: str) -> None:
+    """Fails at once where there is no network, or the hub asks to wait.
+
+    Its library tries for half a minute, and waits as long as it is asked to, be it an hour.
 
     Raises:
-        TransferError: there is no connection.
+        TransferError: there is no connection, or the hub is overloaded.
     """
     try:
-        open_url(endpoint, "HEAD").close()
-    except HTTPError as error:  # an answer, too
+        open_url(address, "HEAD").close()
+    except HTTPError as error:  # an answer, too; the library explains most of them
+        retry_after = error.headers.get("Retry-After", "")
         error.close()
+        if error.code == HTTPStatus.TOO_MANY_REQUESTS or (retry_after and error.code >= 500):
+            asked = f"; it asks to wait {retry_after[:40]} s" if retry_after else ""
+            raise TransferError(f"HTTP {error.code} {error.reason}{asked}") from error
     except (OSError, HTTPException) as error:
         raise TransferError(f"no connection ({getattr(error, 'reason', error)})") from error
+
+
+def _run_while_progressing(download: Callable[[], Path], received: Callable[[], int]) -> Path:
+    """The result of the library's download, given up when nothing arrives for a while.
+
+    It runs in a thread of its own, since nothing else ends its waiting for locks and servers.
+
+    Raises:
+        TransferError: nothing arrived within `STALL_S`.
+        Exception: whatever the library raises.
+    """
+    result: Future[Path] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(download())
+        except BaseException as error:
+            result.set_exception(error)
+
+    threading.Thread(target=run, name="rtmpose3d-hub", daemon=True).start()
+    size, since = received(), time.monotonic()
+    while not wait([result], timeout=_POLL_S).done:
+        if received() != size:
+            size, since = received(), time.monotonic()
+        elif time.monotonic() - since > STALL_S:
+            raise TransferError(
+                f"nothing arrived for {STALL_S:.0f} s (a stalled server, or another process that "
+                "downloads the same file)"
+            )
+    return result.result()
 
 
 def _translated(error: Exception, cache: Path) -> TransferError | OutputError:
     from huggingface_hub import errors
 
+    if isinstance(error, TransferError):
+        return error
     if isinstance(error, errors.GatedRepoError):
         return TransferError("access to the repository must be asked for (set HF_TOKEN)")
     if isinstance(error, errors.RepositoryNotFoundError):

@@ -1,30 +1,37 @@
 """One file over HTTP: resumed, retried, with a progress bar where stderr is a terminal.
 
-For addresses that are not on the Hugging Face hub, whose own library does this work there. Standard
-library only, so that proxies (`http_proxy`, `https_proxy`, `no_proxy`) and certificates
-(`SSL_CERT_FILE`) are taken from the environment.
+For addresses that are not on the Hugging Face hub, whose own library does this work there. Every
+wait is limited: for the header, for the next byte, and for a rate that is too low to arrive. No
+more bytes are written than the file can have.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import ssl
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
-from importlib import import_module
 from pathlib import Path
 from urllib.error import HTTPError, URLError
-from urllib.request import HTTPSHandler, Request, build_opener
 
-from rtmpose3d.errors import RTMPose3DError
+from rtmpose3d.errors import InputError, RTMPose3DError
 from rtmpose3d.progress import progress_bar
 from rtmpose3d.structures.atomic import output_errors
+from rtmpose3d.web import TimeLimit, open_address
 
 TIMEOUT_S = 30.0  # without a byte
+HEADER_TIMEOUT_S = 60.0  # for connection, redirects and header as a whole
+MIN_BYTES_PER_S = 1024  # less, over `RATE_WINDOW_S`, would take days
+RATE_WINDOW_S = 60.0
+MAX_FILE_BYTES = 4 * 2**30  # of a file of unknown size; published ones have up to 0.4 GB
 CHUNK_BYTES = 2**20
-MAX_FAILURES = 4  # in a row without a new byte
+MAX_FAILURES = 4  # in a row without `MIN_PROGRESS_BYTES`
+MIN_PROGRESS_BYTES = 2**14
 FIRST_WAIT_S = 0.5
 _TRANSIENT = frozenset((408, 425, 429, 500, 502, 503, 504))  # temporary HTTP errors
 
@@ -33,8 +40,40 @@ class TransferError(Exception):
     """The file could not be received; the message says why."""
 
 
-def download(url: str, partial: Path, *, resume: bool, size_bytes: int | None = None) -> None:
+class _RangeError(ConnectionError):
+    """The answer to a range is not that range; the file must be received from its start."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """Version of a file at an address, as its server states it (RFC 9110, sections 8.8.2, 8.8.3).
+
+    Attributes:
+        etag, last_modified: headers of the answer; "" where the server sends none.
+    """
+
+    etag: str = ""
+    last_modified: str = ""
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """Headers that ask for the file only if it is another version."""
+        if self.etag:
+            return {"If-None-Match": self.etag}
+        return {"If-Modified-Since": self.last_modified} if self.last_modified else {}
+
+
+def download(
+    url: str,
+    partial: Path,
+    *,
+    resume: bool,
+    size_bytes: int | None = None,
+    unless: Version | None = None,
+) -> Version | None:
     """Downloads a file into `partial`, which stays after a failure for the next call to continue.
+
+    Without `resume`, and where the disk is full, it is deleted.
 
     Args:
         url: http(s) address.
@@ -42,40 +81,52 @@ def download(url: str, partial: Path, *, resume: bool, size_bytes: int | None = 
         resume: whether to continue after the bytes that `partial` holds already. They may be of
             another version of the file: only for files whose hash is checked afterwards.
         size_bytes: the exact size, if known.
+        unless: the version that is there already.
+
+    Returns:
+        The version that was received; None if the address still has that of `unless`.
 
     Raises:
-        TransferError: the server refuses, or cannot be reached after several tries.
+        TransferError: the server refuses, contradicts itself, is too slow, or cannot be reached
+            after several tries.
         OutputError: the disk is full or the folder cannot be written.
     """
     failures = 0
-    while True:
-        before = size_or_zero(partial)
-        try:
-            _receive(url, partial, resume, size_bytes)
-            return
-        except RTMPose3DError:  # an OutputError is an OSError, too
-            raise
-        except (OSError, HTTPException) as error:
-            failures = 0 if size_or_zero(partial) > before else failures + 1
-            if failures == MAX_FAILURES:
-                raise TransferError(f"{_reason(error)} ({failures} tries in a row)") from error
-        _wait(FIRST_WAIT_S * 2**failures)
+    with _deleted_after_failure(partial, unless_resumed=resume):
+        while True:
+            before = size_or_zero(partial)
+            try:
+                return _receive(url, partial, resume, size_bytes, unless)
+            except RTMPose3DError:  # an OutputError is an OSError, too
+                raise
+            except (OSError, HTTPException) as error:
+                progressed = size_or_zero(partial) - before >= MIN_PROGRESS_BYTES
+                failures = 0 if progressed else failures + 1
+                if isinstance(error, _RangeError):
+                    partial.unlink(missing_ok=True)
+                if failures == MAX_FAILURES:
+                    raise TransferError(f"{_reason(error)} ({failures} tries in a row)") from error
+            _wait(FIRST_WAIT_S * 2**failures)
 
 
 def open_url(url: str, method: str = "GET", **headers: str) -> HTTPResponse:
     """Opens an http(s) address.
 
     Raises:
-        TransferError: the server's certificate was not accepted.
+        TransferError: no address, or the server's certificate was not accepted.
         OSError: it answers with an error (`HTTPError`), or cannot be reached.
         HTTPException: the answer is not HTTP.
     """
-    context = ssl.create_default_context()
-    with suppress(ImportError):  # some Pythons on macOS come without certificates
-        context.load_verify_locations(import_module("certifi").where())
-    request = Request(url, headers={"User-Agent": "rtmpose3d", **headers}, method=method)
     try:
-        return build_opener(HTTPSHandler(context=context)).open(request, timeout=TIMEOUT_S)
+        with TimeLimit(HEADER_TIMEOUT_S) as limit:
+            response = open_address(
+                url, limit=limit, timeout_s=TIMEOUT_S, method=method, headers=headers
+            )
+        if limit.expired:
+            raise TimeoutError(f"no answer within {HEADER_TIMEOUT_S:.0f} s")
+        return response
+    except InputError as error:
+        raise TransferError(str(error)) from error
     except URLError as error:
         if isinstance(error.reason, ssl.SSLCertVerificationError):
             raise TransferError(
@@ -90,16 +141,37 @@ def size_or_zero(file: Path) -> int:
     return file.stat().st_size if file.is_file() else 0
 
 
-def _receive(url: str, partial: Path, resume: bool, size_bytes: int | None) -> None:
+@contextmanager
+def _deleted_after_failure(partial: Path, *, unless_resumed: bool) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        kept = unless_resumed and not isinstance(error, (_TooLargeError, RTMPose3DError))
+        if not kept:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+        raise
+
+
+class _TooLargeError(TransferError):
+    """More bytes come than the file can have."""
+
+
+def _receive(
+    url: str, partial: Path, resume: bool, size_bytes: int | None, unless: Version | None
+) -> Version | None:
     """One try. Raises OSError or HTTPException where another try may succeed."""
     received = size_or_zero(partial) if resume else 0
     headers = {"Range": f"bytes={received}-"} if received else {}
+    headers |= {} if unless is None else unless.conditions
     try:
         response = open_url(url, **headers)
     except HTTPError as error:
         error.close()
+        if error.code == HTTPStatus.NOT_MODIFIED and unless is not None:
+            return None
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and received:
-            return  # all of it is there already, or it is another file: the hash decides
+            return Version()  # all of it is there, or it is another file: the hash decides
         if error.code in _TRANSIENT:
             raise
         raise TransferError(_reason(error)) from error
@@ -108,34 +180,97 @@ def _receive(url: str, partial: Path, resume: bool, size_bytes: int | None) -> N
             raise TransferError("the server sent a web page, not the file (a login or error page?)")
         if response.status != HTTPStatus.PARTIAL_CONTENT:
             received = 0
-        total = None if response.length is None else received + response.length
+        total = _total(response, received)
         if size_bytes is not None and total not in (None, size_bytes):
             raise TransferError(f"the server has {total} bytes, {size_bytes} are expected")
-        _save(response, partial, received, total)
+        _save(response, partial, received, total if size_bytes is None else size_bytes)
+        return Version(
+            etag=response.headers.get("ETag", ""),
+            last_modified=response.headers.get("Last-Modified", ""),
+        )
+
+
+def _total(response: HTTPResponse, received: int) -> int | None:
+    """The size of the whole file, as the answer states it; None where it does not.
+
+    Raises:
+        _RangeError: the answer is not the range that continues after `received` bytes.
+    """
+    if response.status != HTTPStatus.PARTIAL_CONTENT:
+        return response.length
+    stated = re.fullmatch(
+        r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", response.headers.get("Content-Range", "")
+    )
+    if stated is None or not received:
+        raise _RangeError("the server answered with a part of the file that was not asked for")
+    first, last = int(stated[1]), int(stated[2])
+    total = last + 1 if stated[3] == "*" else int(stated[3])
+    length = last + 1 - first
+    if first != received or last + 1 != total or response.length not in (None, length):
+        raise _RangeError(
+            f"the server contradicts itself: {stated[0]} after {received} bytes, "
+            f"{response.length} to come"
+        )
+    return total
 
 
 def _save(response: HTTPResponse, partial: Path, received: int, total: int | None) -> None:
+    if (total or 0) > MAX_FILE_BYTES:
+        raise TransferError(f"the server has {total} bytes, more than {MAX_FILE_BYTES}")
     with output_errors(partial):
         free = shutil.disk_usage(partial.parent).free
         if total is not None and total - received > free:
             raise OSError(f"{(total - received) / 1e6:.0f} MB needed, {free / 1e6:.0f} MB free")
         file = partial.open("ab" if received else "wb")
+    rate = _Rate(received)
     with file, progress_bar(total, partial.stem, done=received, unit="bytes") as bar:
-        while piece := response.read(CHUNK_BYTES):
+        # read1 returns what is there: no byte is lost when the connection breaks.
+        while piece := response.read1(CHUNK_BYTES):
             with output_errors(partial):
                 file.write(piece)
                 file.flush()
             received += len(piece)
+            if received > (MAX_FILE_BYTES if total is None else total):
+                raise _TooLargeError(
+                    f"the server sends more than the {total or MAX_FILE_BYTES} bytes of the file"
+                )
+            rate.check(received)
             bar.update(received)
     if total is not None and received != total:
         raise ConnectionError(f"the connection was lost after {received} of {total} bytes")
+
+
+class _Rate:
+    """Ends a transfer that is too slow to arrive."""
+
+    def __init__(self, received: int) -> None:
+        self._since = time.monotonic()
+        self._before = received
+
+    def check(self, received: int) -> None:
+        """Check the rate, once in each window.
+
+        Raises:
+            TransferError: it is too low.
+        """
+        seconds = time.monotonic() - self._since
+        if seconds < RATE_WINDOW_S:
+            return
+        rate = (received - self._before) / max(seconds, 1e-9)
+        if rate < MIN_BYTES_PER_S:
+            raise TransferError(
+                f"too slow: {rate:.0f} bytes per second; at least {MIN_BYTES_PER_S} are needed"
+            )
+        self._since += seconds
+        self._before = received
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, HTTPError):
         return f"HTTP {error.code} {error.reason}"
     cause = error.reason if isinstance(error, URLError) else error
-    return str(error) if type(error) is ConnectionError else f"no connection ({cause})"
+    plain = type(error) in (ConnectionError, _RangeError)
+    return str(error) if plain else f"no connection ({cause or type(cause).__name__})"
 
 
 def _wait(seconds: float) -> None:
