@@ -15,11 +15,14 @@ import numpy as np
 import pytest
 
 from raw_server import RawServer
+from rtmpose3d.runtime.backends.onnxruntime_package import disable_telemetry
 from rtmpose3d.runtime.graph_files import graph_file
 from rtmpose3d.weights import write_torch_file
 from rtmpose3d.zoo import resolve
 
 ROOT = Path(__file__).resolve().parents[1]
+
+disable_telemetry()  # before a test imports onnxruntime itself
 
 # No test depends on the speed of the machine.
 hypothesis.settings.register_profile(

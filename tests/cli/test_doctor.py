@@ -10,11 +10,15 @@ import socket
 import sys
 import threading
 from collections import namedtuple
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from rtmpose3d import BackendError
 from rtmpose3d.cli.commands import checks
+from rtmpose3d.runtime import BACKENDS
+from rtmpose3d.runtime.backends import onnxruntime_devices
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -70,7 +74,9 @@ def test_json_has_every_check(cli, tmp_path):
 def test_two_onnxruntime_wheels_that_lost_cuda_fail(cli, wheels, monkeypatch):
     wheels(onnxruntime="1.20.1", onnxruntime_gpu="1.20.1")
     providers = ["CPUExecutionProvider"]
-    fake = FakeModule(get_available_providers=lambda: providers)
+    fake = FakeModule(
+        get_available_providers=lambda: providers, set_default_logger_severity=lambda severity: None
+    )
     monkeypatch.setitem(sys.modules, "onnxruntime", fake)
     check = checks.check_onnxruntime()
     assert check.status == "FAIL"
@@ -115,18 +121,27 @@ def test_an_old_python_fails(monkeypatch):
     assert checks.check_python().status == "FAIL"
 
 
-def test_a_gpu_that_goes_unused_is_a_warning(monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/nvidia-smi")
-    providers = ["CPUExecutionProvider"]
-    fake = FakeModule(get_available_providers=lambda: providers)
-    monkeypatch.setitem(sys.modules, "onnxruntime", fake)
+@pytest.mark.parametrize("reason", [None, "onnxruntime's CUDA does not run: libcudart is missing"])
+def test_the_device_that_runs_is_named_and_a_gpu_that_does_not(monkeypatch, reason):
+    monkeypatch.setattr(onnxruntime_devices, "unused_gpu", lambda: reason)
+
+    def resolve(device):
+        if device.kind != "cpu":
+            raise BackendError("not here")
+        return device
+
+    row = replace(BACKENDS["onnxruntime"], resolve_device=resolve)
+    monkeypatch.setitem(BACKENDS, "onnxruntime", row)
     check = checks.check_gpu()
-    assert check.status == "WARN"
-    assert "onnxruntime-gpu" in check.advice
-    providers.append("CUDAExecutionProvider")
-    assert checks.check_gpu().status == "OK"
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    assert checks.check_gpu().status == "OK"
+    assert "onnxruntime runs on cpu, which 'auto' selects" in check.found
+    assert check.status == ("OK" if reason is None else "WARN")
+    assert (reason or "") in check.found
+    assert reason is None or "onnxruntime-gpu" in check.advice
+    cuda = replace(row, resolve_device=lambda device: device)
+    monkeypatch.setitem(BACKENDS, "onnxruntime", cuda)
+    check = checks.check_gpu()
+    assert check.status == "OK"
+    assert "onnxruntime runs on cuda" in check.found
 
 
 def test_torch_is_optional_but_a_broken_one_is_a_warning(wheels, monkeypatch):

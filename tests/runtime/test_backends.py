@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import onnxruntime
 import pytest
 
 from rtmpose3d import BackendError, InputError, MissingDependencyError, UnknownNameError
 from rtmpose3d.runtime import BACKENDS, Device, RuntimeOptions, parse_device, select_backend
+from rtmpose3d.runtime.backends import onnxruntime_devices
+from rtmpose3d.runtime.backends.onnxruntime_devices import CUDA
 
 
 @pytest.fixture
@@ -113,19 +118,105 @@ def test_an_onnx_file_runs_in_a_backend_that_opens_files(monkeypatch: pytest.Mon
     assert select_backend(RuntimeOptions(), file)[0].name == "onnxruntime"
 
 
-def test_auto_takes_cuda_where_onnxruntime_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
-    assert select("auto", "auto") == ("onnxruntime", Device(kind="cuda"))
+class FakeCuda:
+    """A session in place of ONNX Runtime's: it opens where CUDA "works", and counts the runs."""
+
+    def __init__(self, *, error: str | None = None, providers: tuple[str, ...] = (CUDA,)) -> None:
+        self.error = error
+        self.providers = providers
+        self.runs: list[int] = []
+
+    def __call__(self, model: bytes, options: object, *, providers: list, **_: object) -> FakeCuda:
+        ((name, settings),) = providers
+        assert name == CUDA
+        self.runs.append(settings["device_id"])
+        if self.error is not None:
+            raise RuntimeError(self.error + "\nand more lines")
+        return self
+
+    def get_providers(self) -> list[str]:
+        return list(self.providers)
+
+    def run(self, outputs: None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        return [inputs["x"] * 2]
+
+
+@pytest.fixture
+def cuda_build(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FakeCuda]]:
+    """A function that makes ONNX Runtime one that was built with CUDA, with such sessions."""
+    for function in (onnxruntime_devices.cuda_fault, onnxruntime_devices._warn_once):
+        function.cache_clear()
+
+    def build(**values: object) -> FakeCuda:
+        fake = FakeCuda(**values)
+        providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+        monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
+        monkeypatch.setattr(onnxruntime, "InferenceSession", fake)
+        return fake
+
+    yield build
+    for function in (onnxruntime_devices.cuda_fault, onnxruntime_devices._warn_once):
+        function.cache_clear()
+
+
+def test_auto_takes_cuda_where_it_has_run_a_network(cuda_build, caplog) -> None:
+    fake = cuda_build()
+    for _ in range(3):
+        assert select("auto", "auto") == ("onnxruntime", Device(kind="cuda"))
+    assert select("auto", "cuda:2")[1] == Device(kind="cuda", index=2)
+    assert fake.runs == [0, 2], "once for each device and process"
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ({"error": "libcublas.so.12: cannot open"}, r"libcublas\.so\.12: cannot open"),
+        ({"providers": ("CPUExecutionProvider",)}, "libraries cannot be loaded"),
+    ],
+)
+@pytest.mark.usefixtures("no_torch")
+def test_auto_runs_on_the_cpu_where_cuda_does_not_run_and_says_why_once(
+    cuda_build, caplog, fault, reason
+) -> None:
+    cuda_build(**fault)
+    for _ in range(3):
+        assert select("auto", "auto") == ("onnxruntime", Device(kind="cpu"))
+    (record,) = caplog.records
+    assert re.search(reason, record.getMessage())
+    assert "running on the CPU" in record.getMessage()
+    assert "and more lines" not in record.getMessage()
+    for backend in ("auto", "onnxruntime"):
+        with pytest.raises(BackendError, match=rf"'cuda:0' is not available.*{reason}"):
+            select(backend, "cuda")
+
+
+def test_the_network_of_the_trial_runs_on_the_cpu() -> None:
+    session = onnxruntime.InferenceSession(
+        onnxruntime_devices._TRIAL_NETWORK, providers=["CPUExecutionProvider"]
+    )
+    (result,) = session.run(None, {"x": np.ones(1, np.float32)})
+    assert result.tolist() == [2.0]
 
 
 @pytest.mark.usefixtures("only_cpu")
 def test_an_unused_gpu_is_reported(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    onnxruntime_devices._warn_once.cache_clear()
     monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/" + name)
     select("auto", "auto")
     assert "onnxruntime-gpu" in caplog.text
+    onnxruntime_devices._warn_once.cache_clear()
+
+
+@pytest.mark.usefixtures("no_torch")
+def test_an_onnxruntime_that_cannot_be_imported_is_an_error_of_ours(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(
+        MissingDependencyError, match=r"cannot be imported.*pip install onnxruntime"
+    ):
+        select("auto", "auto")
 
 
 def test_torch_refuses_a_cuda_device_that_is_missing() -> None:

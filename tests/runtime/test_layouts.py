@@ -98,19 +98,23 @@ def test_maps_of_a_raw_detector_become_boxes_around_their_cells() -> None:
 
 def test_our_own_files_run_as_they_are_and_another_models_is_refused() -> None:
     width, height = POSE.input_size_wh
-    inside = FloatFile(random_simcc(POSE, 1))
+    outputs = {name: np.zeros((1, 133, 2), np.float32) for name in POSE.output_names}
+    inside = FloatFile(outputs)
     declared = {"dtype": "uint8", "metadata": {MODEL_KEY: POSE.name}}
     assert pose_network(model_file(inside, ("n", height, width, 3), **declared), POSE) is inside
     other = replace(POSE, name="rtmpose-t-256x192")
     with pytest.raises(WeightsError, match=f"holds {POSE.name}, but {other.name} was asked for"):
         pose_network(model_file(inside, ("n", height, width, 3), **declared), other)
+    file = model_file(FloatFile(random_simcc(POSE, 1)), ("n", height, width, 3), **declared)
+    with pytest.raises(WeightsError, match="names dwpose-t-256x192 in its metadata, but is no"):
+        pose_network(file, POSE)
 
 
 @pytest.mark.parametrize(
     ("shape", "bins"),
     [
         (("n", 3, 192, 256), POSE.codec.bins),  # width and height exchanged
-        (("n", 3, 256, 192), POSE.codec.bins[::-1]),
+        (("n", 3, 256, 192), (512, 512)),
         (("n", 3, "h", "w"), POSE.codec.bins),
     ],
 )

@@ -7,7 +7,13 @@ from dataclasses import replace
 from rtmpose3d.api.checkpoints import checkpoint_path
 from rtmpose3d.api.config import RTMPose3DConfig
 from rtmpose3d.pipeline import PoseEstimator
-from rtmpose3d.runtime import DetectorSession, open_detector, open_pose, select_backend
+from rtmpose3d.runtime import (
+    DetectorSession,
+    is_onnx_file,
+    open_detector,
+    open_pose,
+    select_backend,
+)
 from rtmpose3d.zoo import resolve_detector, resolve_pose
 
 
@@ -63,6 +69,6 @@ def _open_detector(config: RTMPose3DConfig, name: str) -> DetectorSession:
     spec = resolve_detector(name)
     path = checkpoint_path(spec, config.detector_checkpoint, config.cache_dir)
     options = config.runtime
-    if path.suffix == ".onnx":  # also next to a pose network in torch, which cannot run it
+    if is_onnx_file(path):  # also next to a pose network in torch, which cannot run it
         options = replace(options, backend="auto")
     return open_detector(spec, path, options)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rtmpose3d.errors import InputError, WeightsError
+from rtmpose3d.runtime import is_onnx_file
 from rtmpose3d.runtime.layouts import MODEL_KEY
 from rtmpose3d.weights import read_meta
 from rtmpose3d.zoo import MODELS, PoseSpec
@@ -29,7 +30,7 @@ def find_file_model(file: Path) -> str | None:
     for spec in MODELS.values():
         if spec.file.name == file.name:
             return spec.name
-    if file.suffix.lower() == ".onnx":
+    if is_onnx_file(file):
         name = _onnx_metadata(file).get(MODEL_KEY)
     elif file.suffix.lower() == ".zip":
         name = None

@@ -201,7 +201,7 @@ def _run_both(
     graph = build_graph(spec, network)
     pixels = _proof_images(spec)
     exported = OnnxRuntimeNetwork(
-        open_session(content, session_options(), Device(kind="cpu"), name=spec.name)
+        open_session(content, session_options(), Device(kind="cpu"), name=spec.name), spec.name
     )
     with torch.inference_mode():
         x = torch.from_numpy(pixels)

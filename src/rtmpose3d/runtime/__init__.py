@@ -10,6 +10,7 @@ from rtmpose3d.runtime.backends import BACKENDS, Backend
 from rtmpose3d.runtime.devices import Device, parse_device
 from rtmpose3d.runtime.graph_files import load_weights
 from rtmpose3d.runtime.network import Network
+from rtmpose3d.runtime.onnx_content import is_onnx_file
 from rtmpose3d.runtime.options import RuntimeOptions, select_backend
 from rtmpose3d.runtime.sessions import (
     Candidates,
@@ -28,6 +29,7 @@ __all__ = [
     "Network",
     "PoseSession",
     "RuntimeOptions",
+    "is_onnx_file",
     "load_weights",
     "open_detector",
     "open_pose",

@@ -8,6 +8,7 @@ from pathlib import Path
 from rtmpose3d.errors import BackendError, InputError, MissingDependencyError, UnknownNameError
 from rtmpose3d.runtime.backends import BACKENDS, Backend
 from rtmpose3d.runtime.devices import Device, parse_device
+from rtmpose3d.runtime.onnx_content import is_onnx_file
 from rtmpose3d.structures.field_types import check_field_types
 
 AUTO = "auto"
@@ -73,7 +74,7 @@ def select_backend(
         InputError: the backend cannot run an .onnx file, or has no such precision.
     """
     wanted = parse_device(options.device)
-    is_onnx = checkpoint is not None and checkpoint.suffix == ".onnx"
+    is_onnx = checkpoint is not None and is_onnx_file(checkpoint)
     if options.backend != AUTO:
         backend = BACKENDS[options.backend]
         if options.precision not in backend.precisions:

@@ -9,10 +9,12 @@ from pickle import PicklingError
 
 import numpy as np
 
+from rtmpose3d.errors import BackendError
 from rtmpose3d.runtime.devices import Device
 from rtmpose3d.runtime.graph_files import load_weights
 from rtmpose3d.runtime.layouts import detector_network, pose_network
 from rtmpose3d.runtime.network import Execution, ModelFile, Network, Weights
+from rtmpose3d.runtime.onnx_content import is_onnx_file
 from rtmpose3d.runtime.options import DEFAULT_OPTIONS, RuntimeOptions, select_backend
 from rtmpose3d.structures import Decoded, FloatArray, UInt8Array
 from rtmpose3d.zoo import RTMDET_STRIDES, DetectorSpec, PoseSpec
@@ -83,6 +85,14 @@ class PoseSession:
             BackendError: the runtime failed.
         """
         bins, scores, confidence = self._run(crops, self._decoded)
+        points = len(crops), self.spec.keypoints
+        shapes = bins.shape, scores.shape, confidence.shape
+        if shapes != ((*points, self.spec.codec.axes), points, points):
+            raise BackendError(
+                f"the network of {self.spec.name} returned bins, scores and confidence of the "
+                f"shapes {shapes} for {len(crops)} crops; {self.spec.keypoints} keypoints with "
+                f"{self.spec.codec.axes} axes were expected"
+            )
         return Decoded(bins=bins, scores=scores, confidence=confidence)
 
     def run_simcc(self, crops: UInt8Array) -> tuple[FloatArray, ...]:
@@ -138,9 +148,16 @@ class DetectorSession:
             BackendError: the runtime failed.
         """
         outputs = self._network.output_names
+        parts = list(_run_in_batches(self._network, images, outputs))
+        for boxes, scores in parts:
+            if scores.ndim != 2 or boxes.shape != (*scores.shape, 4):
+                raise BackendError(
+                    f"the network of {self.spec.name} returned boxes {boxes.shape} and scores "
+                    f"{scores.shape}; (N, P, 4) and (N, P) were expected"
+                )
         return [
             Candidates(boxes_xyxy=boxes, scores=scores, level_sizes=self._level_sizes(len(scores)))
-            for part in _run_in_batches(self._network, images, outputs)
+            for part in parts
             for boxes, scores in zip(*part, strict=True)
         ]
 
@@ -193,7 +210,7 @@ def _open(
     selected = replace(options, backend=backend.name, device=str(device))
     origin = Origin(spec=spec, checkpoint=checkpoint, options=selected)
     execution = Execution(device=device, precision=options.precision, threads=options.threads)
-    if file is not None and file.suffix == ".onnx":
+    if file is not None and is_onnx_file(file):
         assert backend.open_file is not None, "select_backend checked it"
         return backend.open_file(file, execution), device, origin
     weights = load_weights(spec, checkpoint)

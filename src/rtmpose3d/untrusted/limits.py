@@ -8,6 +8,8 @@
 | tensors of a checkpoint | `TENSOR_BASE_BYTES` + `TENSOR_GROWTH` x the file, `MAX_DIMENSIONS` |
 | .npz: bytes after unpacking | `unpacked_limit` of the packed bytes |
 | HDF5: bytes of one array | `HDF5_ARRAY_BYTES` |
+| ONNX: size, also after unpacking from a zip | `ONNX_BYTES`, `ONNX_UNPACKED_BYTES` |
+| ONNX: nodes, graphs in graphs, forbidden operators | `ONNX_NODES`, `ONNX_DEPTH`, `ONNX_ENDLESS` |
 | text of a file in a message | `MESSAGE_CHARACTERS` |
 
 Images and downloads have theirs in `sources` and `weights.download`, since those depend on
@@ -107,5 +109,13 @@ def unpacked_limit(packed_bytes: int) -> int:
 
 
 HDF5_ARRAY_BYTES = 256 * MIB  # keypoints of a sequence: 2,000 frames x 190 x 4 float64 are 12 MB
+
+ONNX_BYTES = 2 * GIB  # protobuf's own limit
+ONNX_UNPACKED_BYTES = 512 * MIB  # of the one in a zip; the largest published one has 0.4 GB
+ONNX_UNPACKED_RATIO = 20  # of its size to its packed size; weights hardly shrink
+ONNX_NODES = 200_000  # the largest published model has about 1,000
+ONNX_DEPTH = 16  # graphs within nodes
+ONNX_ENDLESS = frozenset({"Loop", "Scan", "SequenceMap"})
+"""Operators that repeat a graph as often as the file says; no pose model or detector has them."""
 
 MESSAGE_CHARACTERS = 200

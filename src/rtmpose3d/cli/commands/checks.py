@@ -163,17 +163,17 @@ def check_onnxruntime() -> Check:
     keep = "onnxruntime-gpu" if "onnxruntime-gpu" in wheels else "onnxruntime"
     repair = f"pip uninstall -y {' '.join(wheels) or keep}; pip install {keep}"
     try:
-        import onnxruntime
+        from rtmpose3d.runtime.backends.onnxruntime_package import import_onnxruntime
 
-        providers = onnxruntime.get_available_providers()
+        providers = import_onnxruntime().get_available_providers()
     except (ImportError, AttributeError) as error:
         return Check(
             name="ONNX Runtime",
             status="FAIL",
-            found=f"{names}; import onnxruntime: {error}",
+            found=f"{names}; {error}",
             advice=repair,
         )
-    found = f"{names}; {', '.join(providers)}"
+    found = f"{names}; built with {', '.join(providers)}"
     if len(wheels) > 1:
         lost = "onnxruntime-gpu" in wheels and "CUDAExecutionProvider" not in providers
         return Check(
@@ -187,22 +187,35 @@ def check_onnxruntime() -> Check:
 
 
 def check_gpu() -> Check:
-    """An NVIDIA GPU that would not be used."""
-    if shutil.which("nvidia-smi") is None:
-        return Check(name="GPU", status="OK", found="no NVIDIA driver; the CPU is used")
-    try:
-        import onnxruntime
+    """Devices on which the backends run a network here, and a GPU that is not used."""
+    from rtmpose3d.errors import BackendError, MissingDependencyError
+    from rtmpose3d.runtime import BACKENDS, parse_device
+    from rtmpose3d.runtime.backends.onnxruntime_devices import unused_gpu
 
-        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-            return Check(name="GPU", status="OK", found="an NVIDIA driver, and ONNX Runtime's CUDA")
-    except (ImportError, AttributeError):
-        pass  # check_onnxruntime says so
-    return Check(
-        name="GPU",
-        status="WARN",
-        found="an NVIDIA driver, but ONNX Runtime has no CUDA: the GPU is not used",
-        advice="pip uninstall -y onnxruntime; pip install onnxruntime-gpu, or use --backend torch",
-    )
+    devices: dict[str, list[str]] = {}
+    for name, backend in BACKENDS.items():
+        for device in ("cuda", "mps", "cpu"):
+            with suppress(BackendError, MissingDependencyError):
+                backend.resolve_device(parse_device(device))
+                devices.setdefault(name, []).append(device)
+    if not devices:
+        return Check(
+            name="GPU",
+            status="FAIL",
+            found="no backend runs here",
+            advice="repair ONNX Runtime, or install the extra torch",
+        )
+    first = next(iter(devices))
+    used = devices[first][0]
+    found = f"{first} runs on {used}, which 'auto' selects"
+    found += "".join(f"; {name}: {', '.join(devices[name])}" for name in devices)
+    unused = unused_gpu() if used == "cpu" else None
+    if unused is None:
+        return Check(name="GPU", status="OK", found=found)
+    advice = "pip uninstall -y onnxruntime; pip install onnxruntime-gpu, with the NVIDIA driver"
+    if "cuda" in devices.get("torch", []):
+        advice += "; or use --backend torch"
+    return Check(name="GPU", status="WARN", found=f"{found}; {unused}", advice=advice)
 
 
 def check_torch() -> Check:

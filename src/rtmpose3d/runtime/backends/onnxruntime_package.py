@@ -1,0 +1,43 @@
+"""The import of the package onnxruntime; all of this package goes through it.
+
+From version 1.29 on, importing ONNX Runtime starts its telemetry, which writes a device id into the
+home and contacts Microsoft, unless `ORT_DISABLE_TELEMETRY=1` is set before.
+"""
+
+from __future__ import annotations
+
+import os
+from types import ModuleType
+
+from rtmpose3d.errors import MissingDependencyError
+
+TELEMETRY_VARIABLE = "ORT_DISABLE_TELEMETRY"
+ERRORS_ONLY = 3  # ONNX Runtime's log severity
+
+
+def disable_telemetry() -> None:
+    """Disable ONNX Runtime's telemetry in this process and its children, unless the user chose."""
+    os.environ.setdefault(TELEMETRY_VARIABLE, "1")
+
+
+def import_onnxruntime() -> ModuleType:
+    """The package onnxruntime, without telemetry and without warnings on stderr.
+
+    Raises:
+        MissingDependencyError: it is not installed, or cannot be loaded.
+    """
+    disable_telemetry()
+    try:
+        import onnxruntime
+    except Exception as error:  # a damaged installation raises ImportError, OSError and others
+        raise MissingDependencyError(
+            f"onnxruntime cannot be imported ({error}); run: pip install onnxruntime; "
+            "rtmpose3d doctor checks the installation"
+        ) from error
+    try:
+        onnxruntime.set_default_logger_severity(ERRORS_ONLY)
+    except AttributeError as error:  # two wheels in one environment overwrite each other's files
+        raise MissingDependencyError(
+            f"onnxruntime is damaged ({error}); rtmpose3d doctor says how to repair it"
+        ) from error
+    return onnxruntime
