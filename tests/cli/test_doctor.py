@@ -133,7 +133,7 @@ def test_the_device_that_runs_is_named_and_a_gpu_that_does_not(monkeypatch, reas
     row = replace(BACKENDS["onnxruntime"], resolve_device=resolve)
     monkeypatch.setitem(BACKENDS, "onnxruntime", row)
     check = checks.check_gpu()
-    assert "onnxruntime runs on cpu, which 'auto' selects" in check.found
+    assert "'auto' selects cpu with onnxruntime" in check.found
     assert check.status == ("OK" if reason is None else "WARN")
     assert (reason or "") in check.found
     assert reason is None or "onnxruntime-gpu" in check.advice
@@ -141,7 +141,7 @@ def test_the_device_that_runs_is_named_and_a_gpu_that_does_not(monkeypatch, reas
     monkeypatch.setitem(BACKENDS, "onnxruntime", cuda)
     check = checks.check_gpu()
     assert check.status == "OK"
-    assert "onnxruntime runs on cuda" in check.found
+    assert "'auto' selects cuda with onnxruntime" in check.found
 
 
 def test_torch_is_optional_but_a_broken_one_is_a_warning(wheels, monkeypatch):

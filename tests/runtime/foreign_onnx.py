@@ -1,6 +1,6 @@
 """Tiny ONNX files in the layouts of other tools; constants, moved by the mean of each image.
 
-The files need the package onnx; every output depends on the input, so that batches are distinguished.
+The files need the package onnx; every output depends on the input, so that images differ.
 """
 
 from __future__ import annotations

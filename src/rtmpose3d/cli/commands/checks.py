@@ -190,7 +190,7 @@ def check_gpu() -> Check:
     """Devices on which the backends run a network here, and a GPU that is not used."""
     from rtmpose3d.errors import BackendError, MissingDependencyError
     from rtmpose3d.runtime import BACKENDS, parse_device
-    from rtmpose3d.runtime.backends.onnxruntime_devices import unused_gpu
+    from rtmpose3d.runtime.backends.onnxruntime_devices import has_cuda, unused_gpu
 
     devices: dict[str, list[str]] = {}
     for name, backend in BACKENDS.items():
@@ -207,12 +207,18 @@ def check_gpu() -> Check:
         )
     first = next(iter(devices))
     used = devices[first][0]
-    found = f"{first} runs on {used}, which 'auto' selects"
-    found += "".join(f"; {name}: {', '.join(devices[name])}" for name in devices)
+    found = f"'auto' selects {used} with {first}; available with " + "; ".join(
+        f"{name}: {', '.join(kinds)}" for name, kinds in devices.items()
+    )
     unused = unused_gpu() if used == "cpu" else None
     if unused is None:
         return Check(name="GPU", status="OK", found=found)
-    advice = "pip uninstall -y onnxruntime; pip install onnxruntime-gpu, with the NVIDIA driver"
+    advice = "pip uninstall -y onnxruntime; pip install onnxruntime-gpu"
+    if has_cuda():
+        advice = (
+            "install the NVIDIA driver, and the CUDA and cuDNN libraries: "
+            "pip install 'onnxruntime-gpu[cuda,cudnn]'"
+        )
     if "cuda" in devices.get("torch", []):
         advice += "; or use --backend torch"
     return Check(name="GPU", status="WARN", found=f"{found}; {unused}", advice=advice)

@@ -7,10 +7,12 @@ GPU are there.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import io
 import logging
 import shutil
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -96,21 +98,31 @@ def cuda_fault(index: int) -> str | None:
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _SILENT
-    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    preload_libraries()
     onnxruntime.set_default_logger_severity(_SILENT)
     try:
-        preload_libraries()
         session = onnxruntime.InferenceSession(
             _TRIAL_NETWORK, options, providers=[(CUDA, {"device_id": index})], enable_fallback=0
         )
         if CUDA not in session.get_providers():
-            return "its libraries cannot be loaded (CUDA, cuDNN or the driver are missing)"
+            return _library_fault(Path(onnxruntime.__file__).parent / "capi")
         (result,) = session.run(None, {"x": np.ones(1, np.float32)})
     except Exception as error:  # ONNX Runtime's errors share no base class of their own
         return _first_line(error)
     finally:
         onnxruntime.set_default_logger_severity(ERRORS_ONLY)
     return None if float(result[0]) == 2.0 else f"1 + 1 gave {result[0]}"
+
+
+def _library_fault(folder: Path) -> str:
+    """Why ONNX Runtime's library for CUDA cannot be loaded, which it only logs."""
+    with contextlib.suppress(StopIteration):
+        library = next(folder.glob("*onnxruntime_providers_cuda.*"))
+        try:
+            ctypes.CDLL(str(library))
+        except OSError as error:
+            return _first_line(error)
+    return "its libraries cannot be loaded (CUDA, cuDNN or the driver are missing)"
 
 
 def preload_libraries() -> None:
