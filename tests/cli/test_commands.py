@@ -15,6 +15,8 @@ from rtmpose3d.zoo import MODELS
 
 COMMANDS = ("demo", "predict", "models", "export", "doctor")
 
+BUNDLED = {"rtmw3d-n", "rtmw3d-n-cc0", "rtmdet-n", "rtmdet-n-cc0"}
+
 
 def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -73,8 +75,8 @@ def test_the_table_has_every_model_with_its_metrics_and_licences(cli, tmp_path):
     assert line.split() == "rtmw3d-l 2D + 3D 384x288 67.8 56 mm 57.5M 17.7 no".split()  # noqa: SIM905
     assert "weights: Apache-2.0 (all models)" in done.output
     assert "non-commercial research" in done.output
-    assert "BSD, MIT) (rtmw3d-n, rtmdet-n)" in done.output
-    for name in ("rtmw3d-n", "rtmdet-n"):
+    assert "BSD, MIT) (rtmw3d-n, rtmw3d-n-cc0, rtmdet-n, rtmdet-n-cc0)" in done.output
+    for name in BUNDLED:
         line = next(line for line in done.output.splitlines() if line.startswith(f"{name} "))
         assert line.rstrip().endswith("in the package")
 
@@ -99,7 +101,7 @@ def test_models_as_json(cli, tmp_path):
     assert row["path"] == str(file)
     assert rows["rtmw3d-x"]["path"] is None
     assert rows["rtmdet-m"]["ap"] is None
-    assert {name for name, row in rows.items() if row["bundled"]} == {"rtmw3d-n", "rtmdet-n"}
+    assert {name for name, row in rows.items() if row["bundled"]} == BUNDLED
     assert rows["rtmw3d-n"]["path"] == str(MODELS["rtmw3d-n"].file.path)
     assert rows["rtmw3d-n"]["urls"] == []
     assert rows["rtmpose-x-384x288"]["urls"] == []

@@ -170,7 +170,8 @@ def test_weights_on_disk_and_missing_ones_are_reported(tmp_path):
     for name in ("rtmw3d-l", "rtmdet-m"):
         (tmp_path / MODELS[name].file.name).write_bytes(b"x")
     assert checks.check_weights(tmp_path).found == (
-        "in the package: rtmw3d-n, rtmdet-n; on this disk: rtmw3d-l, rtmdet-m"
+        "in the package: rtmw3d-n, rtmw3d-n-cc0, rtmdet-n, rtmdet-n-cc0; "
+        "on this disk: rtmw3d-l, rtmdet-m"
     )
 
 

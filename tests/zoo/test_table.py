@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 import pytest
@@ -22,6 +23,7 @@ from rtmpose3d.zoo import (
     resolve_detector,
     resolve_pose,
 )
+from rtmpose3d.zoo.specs import RENDERED_DATA_LICENCE
 
 NAMES = {
     "rtmw-m-256x192",
@@ -43,7 +45,7 @@ NAMES = {
     "rtmdet-m",
     "rtmdet-nano",
 }
-BUNDLED = {"rtmw3d-n", "rtmdet-n"}
+BUNDLED = {"rtmw3d-n", "rtmdet-n", "rtmw3d-n-cc0", "rtmdet-n-cc0"}
 
 
 def test_every_published_model_has_its_fixed_name() -> None:
@@ -110,6 +112,26 @@ def test_our_own_models_are_in_the_package_and_claim_no_published_metrics() -> N
         assert MODELS[name].data_licence.startswith("rendered people (CC0) before photographs")
 
 
+@pytest.mark.parametrize(
+    ("name", "sha256"),
+    [
+        ("rtmw3d-n-cc0", "831e3e16fa08c94e8e44ca493bad736752a43e0a18eea802be7a8b4790b0e2b4"),
+        ("rtmdet-n-cc0", "11b4e37b67a86975816f1b6da8b8962a6d80a5eb092ae40d3fda8b9f2b51f36b"),
+    ],
+)
+def test_the_models_of_rendered_people_alone_never_change(name: str, sha256: str) -> None:
+    file = MODELS[name].file
+    assert isinstance(file, BundledFile)
+    assert hashlib.sha256(file.path.read_bytes()).hexdigest() == sha256
+    assert MODELS[name].data_licence == RENDERED_DATA_LICENCE
+    assert MODELS[name].graph == name.removesuffix("-cc0")
+
+
+def test_a_model_of_rendered_people_alone_has_such_a_detector() -> None:
+    assert resolve_pose("rtmw3d-n-cc0").detector == "rtmdet-n-cc0"
+    assert resolve_pose("rtmw3d-n").detector == "rtmdet-n"
+
+
 def test_each_pose_model_names_a_detector_of_its_own_kind() -> None:
     for spec in MODELS.values():
         if isinstance(spec, PoseSpec):
@@ -167,8 +189,10 @@ def test_pose_models_have_the_published_codec(spec: PoseSpec) -> None:
 
 
 @pytest.mark.parametrize("spec", POSE_MODELS, ids=lambda spec: spec.name)
-def test_only_our_small_model_flips_smooths_and_has_a_threshold_of_its_own(spec: PoseSpec) -> None:
-    ours = spec.name == OFFLINE_MODEL
+def test_only_our_small_models_flip_smooth_and_have_a_threshold_of_their_own(
+    spec: PoseSpec,
+) -> None:
+    ours = isinstance(spec.file, BundledFile)
     assert spec.flip_test is ours
     assert spec.codec.decode_sigma == (24.0 if ours else None)
     assert (
@@ -191,6 +215,6 @@ def test_pixels_are_normalised_by_imagenets_statistics_of_their_channel(spec: Mo
 @pytest.mark.parametrize("spec", DETECTORS, ids=lambda spec: spec.name)
 def test_detectors_select_boxes_as_published(spec: DetectorSpec) -> None:
     assert (spec.score_thr, spec.pre_nms, spec.max_people) == (0.05, 1000, 100)
-    assert spec.iou_thr == (0.5 if spec.name == "rtmdet-n" else 0.6)
+    assert spec.iou_thr == (0.5 if isinstance(spec.file, BundledFile) else 0.6)
     nano = spec.name == "rtmdet-nano"
     assert (spec.separable, spec.exp_on_reg) == (nano, not nano)

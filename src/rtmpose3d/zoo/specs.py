@@ -73,8 +73,11 @@ class ModelSpec(ABC):
 
     @property
     def graph(self) -> str:
-        """Name of the graph that the package ships for it; DWPose is RTMPose's network."""
-        return self.name.replace("dwpose", "rtmpose")
+        """Name of the graph that the package ships for it.
+
+        DWPose is RTMPose's network; models that differ in their training data share theirs.
+        """
+        return self.name.replace("dwpose", "rtmpose").removesuffix("-cc0")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from rtmpose3d.zoo.detectors import DETECTORS
-from rtmpose3d.zoo.pose_models import POSE_MODELS
+from rtmpose3d.zoo.detectors import BUNDLED_DETECTORS, DETECTORS
+from rtmpose3d.zoo.pose_models import BUNDLED_POSE_MODELS, POSE_MODELS
 from rtmpose3d.zoo.specs import ModelSpec
 
-MODELS: dict[str, ModelSpec] = {spec.name: spec for spec in (*POSE_MODELS, *DETECTORS)}
+MODELS: dict[str, ModelSpec] = {
+    spec.name: spec for spec in (*POSE_MODELS, *BUNDLED_POSE_MODELS, *DETECTORS, *BUNDLED_DETECTORS)
+}
 
 ALIASES: dict[str, str] = {
     "rtmw-m": "rtmw-m-256x192",
