@@ -35,6 +35,7 @@ def make_video(
     key_frame_every: int = 250,
     sound_s: float = 0.0,
     sound_codec: str = "aac",
+    envelope: np.ndarray | None = None,
     container_options: dict[str, str] | None = None,
     images: Sequence[np.ndarray] | None = None,
     metadata: dict[str, str] | None = None,
@@ -51,6 +52,7 @@ def make_video(
         key_frame_every: frames between key frames.
         sound_s: duration of a tone; 0 for none.
         sound_codec: encoder of the tone.
+        envelope: loudness of each sample, 0 to 1; None for a steady tone.
         container_options: of the muxer, such as movflags.
         images: (H, W, 3) BGR to store instead of flat greys.
         metadata: of the container.
@@ -78,18 +80,19 @@ def make_video(
             packets += video.encode(frame)
         packets += video.encode()
         if sound is not None:
-            packets += encode_tone(sound, sound_s)
+            packets += encode_tone(sound, sound_s, envelope)
         for packet in sorted(packets, key=lambda one: one.dts * one.time_base):
             container.mux(packet)
     return path
 
 
-def encode_tone(stream, duration_s: float) -> list:
+def encode_tone(stream, duration_s: float, envelope: np.ndarray | None = None) -> list:
     """Packets of a tone of 440 Hz."""
     import av
 
     count = round(duration_s * SOUND_RATE)
-    wave = (0.2 * np.sin(2 * np.pi * 440 * np.arange(count) / SOUND_RATE) * 32767).astype(np.int16)
+    tone = 0.2 * np.sin(2 * np.pi * 440 * np.arange(count) / SOUND_RATE)
+    wave = (tone * (1 if envelope is None else envelope) * 32767).astype(np.int16)
     packets = []
     for start in range(0, count, 1024):
         samples = np.ascontiguousarray(wave[None, start : start + 1024])

@@ -103,7 +103,7 @@ def test_a_result_that_cannot_be_drawn_leaves_no_file(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("suffix", result_suffixes())
+@pytest.mark.parametrize("suffix", [one for one in result_suffixes() if one != ".mp4"])
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, suffix, monkeypatch):
     path = tmp_path / f"a{suffix}"
     path.write_bytes(b"old")

@@ -196,10 +196,10 @@ def test_a_faulty_line_is_named_after_those_before_it_were_read(tmp_path):
         for index in range(3):
             sink.write(example_result(1, frame_index=index))
     lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(lines[0] + b"\n" + lines[1] + lines[2][:-60])
+    path.write_bytes(lines[0] + lines[1] + b"\n" + lines[2] + lines[3][:-60])
     results = load_results(path)
     assert [next(results).frame_index, next(results).frame_index] == [0, 1]
-    with pytest.raises(InputError, match=r"a\.jsonl, line 4 is no valid JSON"):
+    with pytest.raises(InputError, match=r"a\.jsonl, line 5 is no valid JSON"):
         next(results)
 
 

@@ -136,7 +136,8 @@ def test_json_lines_and_back_gives_every_result_in_order(tmp_path, many):
         for result in many:
             sink.write(result)
     read = list(load_results(path))
-    assert len(read) == len(path.read_bytes().splitlines()) == len(many)
+    header = bool(many) and many[0].frame_index is not None
+    assert len(read) == len(path.read_bytes().splitlines()) - header == len(many)
     for one, result in zip(read, many, strict=True):
         assert one == result_from_dict(result_to_dict(result))
 

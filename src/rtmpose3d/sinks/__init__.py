@@ -16,7 +16,7 @@ from rtmpose3d.sinks.formats import (
 )
 from rtmpose3d.sinks.images import is_drawing, write_image
 from rtmpose3d.sinks.parsing import result_from_dict
-from rtmpose3d.sinks.schema import json_schema
+from rtmpose3d.sinks.schema import json_lines_schema, json_schema
 from rtmpose3d.sinks.sink import FileSink, Sink
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Format",
     "Sink",
     "is_drawing",
+    "json_lines_schema",
     "json_schema",
     "load_result",
     "load_results",

@@ -15,8 +15,10 @@ from rtmpose3d.sinks.image_files import ImageSink
 from rtmpose3d.sinks.images import IMAGE_SUFFIXES
 from rtmpose3d.sinks.json_files import JsonLinesSink, JsonSink, read_json_lines, read_json_result
 from rtmpose3d.sinks.npz_files import NpzSink, read_npz
+from rtmpose3d.sinks.parquet_files import ParquetSink
 from rtmpose3d.sinks.per_result import FilePerResultSink
 from rtmpose3d.sinks.sink import FileSink, Sink
+from rtmpose3d.sinks.video import VideoSink
 from rtmpose3d.structures.atomic import expand_home
 from rtmpose3d.structures.result import PoseResult
 
@@ -32,6 +34,7 @@ class Format:
         read: reads the results of a file back; None for formats that do not hold all of it.
         tag: appended to the stem of a file that is named after its image.
         one_file: whether a run writes all results to one file, rather than a file for each.
+        only_streams: whether results need times: those of videos have them, those of images not.
     """
 
     suffixes: tuple[str, ...]
@@ -40,6 +43,7 @@ class Format:
     read: Callable[[Path], Iterator[PoseResult]] | None = None
     tag: str = ""
     one_file: bool = False
+    only_streams: bool = False
 
     @property
     def file_ending(self) -> str:
@@ -71,6 +75,19 @@ FORMATS: dict[str, Format] = {
         suffixes=(".csv",),
         description="a row per person and keypoint; of several results if they have frame indices",
         sink=CsvSink,
+    ),
+    "parquet": Format(
+        suffixes=(".parquet",),
+        description="as csv, in columns; needs the extra parquet",
+        sink=ParquetSink,
+    ),
+    "video": Format(
+        suffixes=(".mp4",),
+        description="results of a stream drawn on its frames, with its sound; needs the extra "
+        "video",
+        sink=VideoSink,
+        tag="_pose",
+        only_streams=True,
     ),
     "image": Format(
         suffixes=IMAGE_SUFFIXES,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -11,9 +13,12 @@ from typing import IO
 from rtmpose3d.sinks.document import result_to_dict
 from rtmpose3d.sinks.parsing import result_from_dict
 from rtmpose3d.sinks.sink import FileSink
+from rtmpose3d.structures.atomic import output_errors
 from rtmpose3d.structures.result import PoseResult
 from rtmpose3d.untrusted import check_size, parse_json, read_json, reading
 from rtmpose3d.untrusted.limits import RESULT_JSON, RESULT_LINES_BYTES
+
+_FRAME_FIELDS = ("frame_index", "time_s", "people", "stream")
 
 
 class JsonSink(FileSink):
@@ -40,18 +45,74 @@ class JsonSink(FileSink):
 
 
 class JsonLinesSink(FileSink):
-    """A .jsonl file of any number of results: the document of each on a line of its own."""
+    """A .jsonl file of any number of results: the document of each on a line of its own.
+
+    A stream, whose first result has a frame index, starts with a header line: the fields that all
+    results share. The lines of its results then have their index, time and people, and fields
+    that differ from the header.
+
+    Args:
+        path: the file; its folder must exist.
+        line_by_line: write to the final name at once and line by line: a process that is killed
+            leaves all complete lines there.
+    """
 
     holds_many = True
     _file: IO[bytes]
+    _header: dict[str, object] | None
+
+    def __init__(self, path: str | Path, *, line_by_line: bool = False) -> None:
+        super().__init__(path)
+        self.keeps_interrupted = line_by_line
+        self._line_by_line = line_by_line
+
+    def destination(self) -> AbstractContextManager[Path]:
+        """The name to write to: the final one, or a temporary one."""
+        return _final_path(self.path) if self._line_by_line else super().destination()
 
     def start(self, path: Path) -> None:
         """Open the file."""
         self._file = self.keep(path.open("wb"))
+        self._size = 0
+        self._header = None
 
     def append(self, result: PoseResult) -> None:
-        """Write one line."""
-        self._file.write(_compact(result_to_dict(result)).encode("ascii") + b"\n")
+        """Write one line, and the header before the first result of a stream."""
+        document = result_to_dict(result)
+        lines = b""
+        if not self.count and result.frame_index is not None:
+            self._header = shared_fields(document)
+            lines = _line({**self._header, "stream": True})
+        if self._header is not None:
+            document = {
+                name: value
+                for name, value in document.items()
+                if name not in self._header or self._header[name] != value
+            }
+        self._write(lines + _line(document))
+
+    def _write(self, lines: bytes) -> None:
+        try:
+            self._file.write(lines)
+            if self._line_by_line:
+                self._file.flush()
+        except OSError:
+            if self._line_by_line:  # a full disk: the file keeps its complete lines
+                with suppress(OSError):
+                    os.truncate(self.path, self._size)
+            raise
+        self._size += len(lines)
+
+
+@contextmanager
+def _final_path(path: Path) -> Iterator[Path]:
+    with output_errors(path):
+        yield path
+
+
+def shared_fields(document: dict[str, object]) -> dict[str, object]:
+    """The fields of a document that do not belong to one frame: the header of a stream."""
+    return {name: value for name, value in document.items() if name not in _FRAME_FIELDS}
 
 
 def read_json_result(path: Path) -> Iterator[PoseResult]:
@@ -71,17 +132,29 @@ def read_json_lines(path: Path) -> Iterator[PoseResult]:
         InputError: a line is no JSON, or no result of this package; the message names the line.
     """
     check_size(path, RESULT_LINES_BYTES)
+    header: dict[str, object] = {}
     with path.open("rb") as file:
         lines = iter(partial(file.readline, RESULT_JSON.max_bytes + 1), b"")
         for number, line in enumerate(lines, start=1):
-            if line.strip():
-                name = f"{path}, line {number}"
-                yield _result(parse_json(line, name, limits=RESULT_JSON), name)
+            if not line.strip():
+                continue
+            name = f"{path}, line {number}"
+            document = parse_json(line, name, limits=RESULT_JSON)
+            if isinstance(document, dict) and "stream" in document and "people" not in document:
+                header = shared_fields(document)
+                continue
+            if header and isinstance(document, dict):
+                document = {**header, **document}
+            yield _result(document, name)
 
 
 def _result(document: object, name: str) -> PoseResult:
     with reading(name, "result"):
         return result_from_dict(document, name=name)
+
+
+def _line(document: dict[str, object]) -> bytes:
+    return _compact(document).encode("ascii") + b"\n"
 
 
 def _compact(value: object) -> str:

@@ -36,6 +36,37 @@ def json_schema(result_type: type[PoseResult] = PoseResult) -> Schema:
     }
 
 
+def json_lines_schema() -> Schema:
+    """The JSON Schema (draft 2020-12) of each line of the JSON Lines file of a stream.
+
+    The first line is the header. The fields of a later line, with those of the header where it
+    has none of its own, are the document that `json_schema` describes.
+    """
+    document = json_schema()
+    fields = _image_fields()
+    of_frame = ("frame_index", "time_s", "people")
+    header = {name: value for name, value in fields.items() if name not in of_frame}
+    return {
+        **{name: document[name] for name in ("$schema", "$defs")},
+        "$id": f"urn:rtmpose3d:pose_stream:{FORMAT_VERSION}",
+        "title": f"line of a rtmpose3d stream, version {FORMAT_VERSION}",
+        "oneOf": [
+            {
+                "type": "object",
+                "required": [*header, "stream"],
+                "properties": {**header, "stream": {"const": True}},
+                "not": {"required": ["people"]},
+            },
+            {
+                "type": "object",
+                "required": ["frame_index", "people"],
+                "properties": fields,
+                "not": {"required": ["stream"]},
+            },
+        ],
+    }
+
+
 def _image_fields() -> Schema:
     return {
         "format": {"const": FORMAT},

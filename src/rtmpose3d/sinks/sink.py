@@ -70,6 +70,10 @@ class FileSink(ABC):
 
     holds_many: ClassVar[bool] = False
     """Whether one file holds several results."""
+    may_be_empty: ClassVar[bool] = True
+    """Whether a file of several results may have none."""
+    keeps_interrupted: bool = False
+    """Whether Ctrl-C in a `with` block completes the file, which is then shorter."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = expand_home(path)
@@ -83,6 +87,10 @@ class FileSink(ABC):
     @abstractmethod
     def append(self, result: PoseResult) -> None:
         """Write one result; an InputError must come before anything is written."""
+
+    def destination(self) -> AbstractContextManager[Path]:
+        """The name to write to, entered on opening and left on closing."""
+        return atomic_path(self.path)
 
     def keep(self, resource: AbstractContextManager[Resource]) -> Resource:
         """Enter a context, such as an open file, which is left before the file appears."""
@@ -100,7 +108,7 @@ class FileSink(ABC):
         self.count = 0
         self._resources = ExitStack()
         try:
-            self.start(self.keep(atomic_path(self.path)))
+            self.start(self.keep(self.destination()))
         except BaseException:
             self._finish(*sys.exc_info())
             raise
@@ -124,6 +132,10 @@ class FileSink(ABC):
             self.append(result)
         except RTMPose3DError:
             raise
+        except KeyboardInterrupt:
+            if not self.keeps_interrupted:
+                self._finish(*sys.exc_info())
+            raise
         except BaseException:
             self._finish(*sys.exc_info())
             raise
@@ -133,12 +145,12 @@ class FileSink(ABC):
         """Let the file appear; see `Sink.close`.
 
         Raises:
-            InputError: a file of one result has none; nothing appears.
+            InputError: a file that must have a result has none; nothing appears.
             OutputError: writing failed; nothing appears.
         """
         if self._resources is None:
             return
-        if not self.count and not self.holds_many:
+        if not self.count and not (self.holds_many and self.may_be_empty):
             error = InputError(f"no result was written to {self.path}")
             self._finish(type(error), error, None)
             raise error
@@ -154,7 +166,8 @@ class FileSink(ABC):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is None:
+        interrupted = isinstance(error, KeyboardInterrupt) and self.keeps_interrupted
+        if error is None or (interrupted and self.count):
             self.close()
         else:
             self._finish(error_type, error, traceback)
