@@ -29,6 +29,7 @@ Array = NDArray[np.float64]
 Smooth = Callable[[list[PoseResult]], list[PoseResult]]
 PARTS = ("body", "feet", "face", "hands")
 _MAX_LAG_FRAMES = 8
+_GOOD, _GOOD_SHARE = 0.05, 0.9  # error relative to the size of the person; share of the frames
 
 
 def live(results: list[PoseResult]) -> list[PoseResult]:
@@ -52,6 +53,7 @@ class Episode:
         points, true_points: (F, 133, 2) px, relative to the size of the person.
         space, true_space: (F, 133, 3) metres, relative to the root.
         root_m, true_root_m, root_std_m: (F,) metres.
+        good: (F, 133) keypoints that are right before smoothing: others say nothing about lag.
         fps: frames per second.
     """
 
@@ -62,6 +64,7 @@ class Episode:
     root_m: Array
     true_root_m: Array
     root_std_m: Array
+    good: NDArray[np.bool_]
     fps: float
 
 
@@ -88,25 +91,32 @@ def episodes(
             known[-1].append((frame, i, j))
     fps = 1 / np.median(np.diff([result.time_s or 0.0 for result in original]))
     found = [run for per_pair in runs.values() for run in per_pair if len(run) >= 12]
-    return [_episode(run, results, clip, float(fps)) for run in found]
+    return [_episode(run, results, clip, original, float(fps)) for run in found]
 
 
 def _episode(
-    run: list[tuple[int, int, int]], results: list[PoseResult], clip: PredictedClip, fps: float
+    run: list[tuple[int, int, int]],
+    results: list[PoseResult],
+    clip: PredictedClip,
+    original: list[PoseResult],
+    fps: float,
 ) -> Episode:
     people = [results[frame][i] for frame, i, _ in run]
     truths = [(clip.truths[frame], j) for frame, _, j in run]
     size = float(np.median([(t.boxes[j, 2:] - t.boxes[j, :2]).max() for t, j in truths]))
+    before = np.array([original[frame].keypoints_2d[i] for frame, i, _ in run])
+    true_points = np.array([t.keypoints_2d[j] for t, j in truths])
     space = np.array([person.keypoints_camera[0] for person in people], np.float64)  # pyright: ignore
     true_space = np.array([t.keypoints_camera[j] for t, j in truths])
     return Episode(
         points=np.array([person.keypoints_2d[0] for person in people], np.float64) / size,
-        true_points=np.array([t.keypoints_2d[j] for t, j in truths]) / size,
+        true_points=true_points / size,
         space=space - space[:, list(HIPS)].mean(axis=1, keepdims=True),
         true_space=true_space - true_space[:, list(HIPS)].mean(axis=1, keepdims=True),
         root_m=np.array([person.root_depth_m[0] for person in people], np.float64),  # pyright: ignore
         true_root_m=np.array([t.root_depth_m[j] for t, j in truths]),
         root_std_m=np.array([person.root_depth_std_m[0] for person in people], np.float64),  # pyright: ignore
+        good=np.linalg.norm(before - true_points, axis=2) < _GOOD * size,
         fps=fps,
     )
 
@@ -126,16 +136,16 @@ def lag_ms(all_episodes: Iterable[Episode], part: str = "body") -> float:
     for episode in all_episodes:
         index, fps = PART_INDICES[part], episode.fps
         speed = np.diff(episode.points[:, index], axis=0)
+        used = (episode.good[:, index].mean(axis=0) > _GOOD_SHARE)[:, None]
         true_speed = np.diff(episode.true_points[:, index], axis=0)
         frames, edge = len(speed), _MAX_LAG_FRAMES
         if frames <= 2 * edge + 4:
             continue
-        limit = 4 * float(true_speed.std())  # swapped and jumping keypoints say nothing about lag
-        inner = np.clip(speed[edge : frames - edge], -limit, limit)
+        inner = speed[edge : frames - edge]
         for k in range(shifts):
             shifted = true_speed[2 * edge - k : frames - k]
-            common[k] += (inner * shifted).sum()
-            energy[k] += np.square(shifted).sum()
+            common[k] += (used * inner * shifted).sum()
+            energy[k] += (used * np.square(shifted)).sum()
     correlation = common / np.sqrt(np.maximum(energy, 1e-12))
     best = int(np.clip(correlation.argmax(), 1, shifts - 2))
     left, middle, right = correlation[best - 1 : best + 2]

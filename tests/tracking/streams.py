@@ -5,26 +5,35 @@ from __future__ import annotations
 import numpy as np
 
 from rtmpose3d.geometry import Camera, camera_from_relative
-from rtmpose3d.skeletons import NUM_KEYPOINTS
+from rtmpose3d.skeletons import HIPS, NUM_KEYPOINTS, WHOLEBODY
 from rtmpose3d.structures import FloatArray, PoseResult
 
 CAMERA = Camera(fx=900.0, fy=920.0, cx=330.0, cy=250.0, width=640, height=480)
 
 
-def true_points(time_s: float, person: int = 0) -> FloatArray:
-    """(133, 2) px of a person who walks, and whose keypoints swing."""
+def true_space(time_s: float, person: int = 0) -> FloatArray:
+    """(133, 3) metres, camera space, of a rigid and symmetric person who walks and rotates."""
     rng = np.random.default_rng(person)
-    rest = rng.uniform((250, 100), (350, 400), (NUM_KEYPOINTS, 2))
-    swing, phase = rng.uniform(0, 15, (NUM_KEYPOINTS, 2)), rng.uniform(0, 6, (NUM_KEYPOINTS, 2))
-    return rest + 40 * time_s + swing * np.sin(5 * time_s + phase)
+    shape = rng.uniform((0.05, -0.8, -0.2), (0.3, 0.8, 0.2), (NUM_KEYPOINTS, 3))
+    flip = WHOLEBODY.flip_index
+    shape = np.where((np.arange(NUM_KEYPOINTS) < flip)[:, None], shape, shape[flip] * (-1, 1, 1))
+    shape[flip == np.arange(NUM_KEYPOINTS), 0] = 0.0
+    shape[list(HIPS), 1:] = 0.0
+    angle = 0.5 * np.sin(3 * time_s + person)
+    rotation = np.array(
+        [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+    )
+    return shape @ rotation.T + (0.1 - 0.2 * time_s, 0.1, true_root_m(time_s))
+
+
+def true_points(time_s: float, person: int = 0) -> FloatArray:
+    """(133, 2) px."""
+    return CAMERA.project(true_space(time_s, person))
 
 
 def true_depths(time_s: float, person: int = 0) -> FloatArray:
-    """(133,) metres relative to the root; the hips are at 0."""
-    rng = np.random.default_rng(100 + person)
-    depths = rng.uniform(-0.4, 0.4, NUM_KEYPOINTS)
-    depths[[11, 12]] = 0.05, -0.05
-    return depths + 0.05 * np.sin(4 * time_s) * (np.abs(depths) > 0.06)
+    """(133,) metres relative to the root."""
+    return true_space(time_s, person)[:, 2] - true_root_m(time_s)
 
 
 def true_root_m(time_s: float) -> float:

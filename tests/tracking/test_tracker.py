@@ -47,8 +47,8 @@ def test_people_who_cross_and_are_hidden_meanwhile_keep_their_ids(fps, hidden_s)
         return person != 1 or abs(time_s - 1.5) > hidden_s / 2
 
     history = run(Tracker(), CROSSING, np.arange(0, 3, 1 / fps), visible)
-    assert {ids[0] for ids in history[2:]} == {1}
-    assert {ids[1] for ids in history[2:]} == {2, None}
+    assert {ids[0] for ids in history[5:]} == {1}
+    assert {ids[1] for ids in history[5:]} == {2, None}
 
 
 @settings(max_examples=15, deadline=None)
@@ -56,7 +56,7 @@ def test_people_who_cross_and_are_hidden_meanwhile_keep_their_ids(fps, hidden_s)
 def test_irregular_times_do_not_matter(step_s, seed):
     times = np.cumsum(np.random.default_rng(seed).uniform(0.3, 1.7, 60) * step_s)
     history = run(Tracker(), CROSSING, times[times < 3])
-    assert history[2:] == [[1, 2, 3]] * (len(history) - 2)
+    assert history[10:] == [[1, 2, 3]] * (len(history) - 10)
 
 
 def test_death_comes_after_seconds_whatever_the_frame_rate():
@@ -73,7 +73,7 @@ def test_death_comes_after_seconds_whatever_the_frame_rate():
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.lists(st.booleans(), min_size=3, max_size=3), min_size=5, max_size=60))
 def test_ids_are_unique_in_a_frame_and_never_reused(shown):
-    tracker = Tracker(TrackerOptions(min_hits=1, max_lost_s=0.05))
+    tracker = Tracker(TrackerOptions(min_hits=1, min_age_s=0, max_lost_s=0.05))
     last_frame = {}
     for frame, flags in enumerate(shown):
         people = [p for p, flag in zip(CROSSING, flags, strict=True) if flag]
@@ -98,7 +98,7 @@ def test_second_pose_of_the_same_person_is_marked_as_duplicate():
 
 
 def test_weak_detection_starts_no_track():
-    tracker = Tracker(TrackerOptions(min_hits=1, min_birth_score=0.95))
+    tracker = Tracker(TrackerOptions(min_hits=1, min_age_s=0, min_birth_score=0.95))
     assert update(tracker, CROSSING, 0.0) == [-1, -1, -1]
 
 
@@ -127,7 +127,7 @@ def test_tracking_from_predicted_boxes_keeps_ids_without_detection():
 
 
 def test_detection_is_needed_at_first_and_when_a_track_is_lost():
-    tracker = Tracker(TrackerOptions(min_hits=1))
+    tracker = Tracker(TrackerOptions(min_hits=1, min_age_s=0))
     assert tracker.needs_detection
     update(tracker, CROSSING, 0.0)
     assert not tracker.needs_detection
@@ -139,7 +139,7 @@ def test_detection_is_needed_at_first_and_when_a_track_is_lost():
 
 @pytest.mark.parametrize("fault", ["moved", "unsure"])
 def test_detection_is_needed_when_a_pose_leaves_its_box_or_gets_unsure(fault):
-    tracker = Tracker(TrackerOptions(min_hits=1))
+    tracker = Tracker(TrackerOptions(min_hits=1, min_age_s=0))
     person = CROSSING[2]
     for time_s in (0.0, 0.1, 0.2):
         update(tracker, [person], time_s)
@@ -159,7 +159,7 @@ def test_frames_without_people_are_fine():
 
 
 def test_poses_without_confidence_are_tracked_by_their_boxes():
-    tracker = Tracker(TrackerOptions(min_hits=1))
+    tracker = Tracker(TrackerOptions(min_hits=1, min_age_s=0))
     person = CROSSING[0]
     for time_s in np.arange(0, 1, 1 / 30):
         nothing = np.full((1, NUM_KEYPOINTS, 2), np.nan)

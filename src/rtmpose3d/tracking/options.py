@@ -14,6 +14,7 @@ class TrackerOptions:
 
     Attributes:
         min_hits: frames in which a person must be seen before the track gets its id.
+        min_age_s: seconds over which a person must be seen before the track gets its id.
         max_lost_s: seconds without being seen after which a track ends.
         min_birth_score: score that a detection needs to start a track.
         min_confidence: confidence from which a keypoint counts.
@@ -29,6 +30,7 @@ class TrackerOptions:
     """
 
     min_hits: int = 3
+    min_age_s: float = 0.06
     max_lost_s: float = 1.5
     min_birth_score: float = 0.4
     min_confidence: float = 0.3
@@ -42,7 +44,7 @@ class TrackerOptions:
     def __post_init__(self) -> None:
         if self.min_hits < 1:
             raise InputError(f"min_hits must be at least 1, got {self.min_hits!r}")
-        for name in ("max_lost_s", "momentum_s", "momentum_weight"):
+        for name in ("min_age_s", "max_lost_s", "momentum_s", "momentum_weight"):
             value = getattr(self, name)
             if not (value >= 0 and math.isfinite(value)):
                 raise InputError(f"{name} must be finite and at least 0, got {value!r}")

@@ -64,6 +64,7 @@ class Track:
         state: estimate of the box at the time of the last frame.
         seen: the last sighting.
         seen_state: estimate of the box at that sighting.
+        first_s: time of the first sighting.
         track_id: its identifier, `NO_ID` until it is confirmed.
         hits: number of sightings.
         missed_times_s: times of the frames since the last sighting.
@@ -75,6 +76,7 @@ class Track:
     state: BoxState
     seen: Sighting
     seen_state: BoxState
+    first_s: float
     track_id: int = NO_ID
     hits: int = 1
     missed_times_s: list[float] = field(default_factory=list)
@@ -86,7 +88,7 @@ class Track:
     def from_sighting(cls, seen: Sighting) -> Track:
         """A track of a person seen for the first time."""
         state = initial_state(seen.box_xyxy, seen.time_s)
-        track = cls(state=state, seen=seen, seen_state=state)
+        track = cls(state=state, seen=seen, seen_state=state, first_s=seen.time_s)
         track.history.append((seen.time_s, seen.box_xyxy))
         track.confidence_level = seen.mean_confidence
         return track

@@ -221,7 +221,9 @@ class Tracker:
 
     def _confirm(self, track: Track) -> None:
         """Give a track its identifier after enough sightings."""
-        if track.track_id == NO_ID and track.hits >= self.options.min_hits:
+        age_s = self._time_s - track.first_s
+        old_enough = track.hits >= self.options.min_hits and age_s >= self.options.min_age_s
+        if track.track_id == NO_ID and old_enough:
             track.track_id = self._next_id
             self._next_id += 1
 

@@ -27,7 +27,7 @@ class SmootherOptions:
     """
 
     min_cutoff_hz: float = 1.5
-    beta: float = 20.0
+    beta: float = 10.0
     speed_cutoff_hz: float = 1.0
     depth_min_cutoff_hz: float = 0.7
     reset_s: float = 0.5
@@ -64,9 +64,9 @@ class OfflineOptions:
     """
 
     max_gap_s: float = 0.5
-    noise: float = 0.01
+    noise: float = 0.02
     acceleration: float = 2.0
-    depth_noise_m: float = 0.06
+    depth_noise_m: float = 0.12
     depth_acceleration: float = 2.0
 
     def __post_init__(self) -> None:

@@ -145,8 +145,29 @@ def smooth_roots(
         Depths and standard deviations, (F,) metres, of both parts of the error.
     """
     log_z, varying, constant = measurement(depth_m, std_m)
-    interval = np.median(np.diff(times_s)) if len(times_s) > 1 else _CORRELATION_S
-    noise = varying**2 * max(_CORRELATION_S / interval, 1.0)
+    noise = varying**2 * _correlation(times_s)
     mean, std = smooth_series(times_s, log_z, noise, _ACCELERATION)
     depth = np.exp(mean)
     return depth, depth * np.hypot(std, np.nanmin(constant))
+
+
+def smooth_log_depths(times_s: FloatArray, depth_m: FloatArray, log_std: FloatArray) -> FloatArray:
+    """Depths of one finished track, smoothed in both directions.
+
+    Args:
+        times_s: (F,) increasing.
+        depth_m: (F,) measured.
+        log_std: (F,) standard deviations of their logs; infinite where there is none.
+
+    Returns:
+        (F,) metres; the measured ones if all deviations are infinite.
+    """
+    variance = np.square(log_std) * _correlation(times_s)
+    mean, _ = smooth_series(times_s, np.log(depth_m), variance, _ACCELERATION)
+    return np.where(np.isfinite(mean), np.exp(mean), depth_m)
+
+
+def _correlation(times_s: FloatArray) -> float:
+    """Factor on the variance of a frame, since errors of neighbouring frames are alike."""
+    interval = float(np.median(np.diff(times_s))) if len(times_s) > 1 else _CORRELATION_S
+    return max(_CORRELATION_S / interval, 1.0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import FloatArray, IntArray, PoseResult
 from rtmpose3d.tracking.smoothing.live import relative_depths
 from rtmpose3d.tracking.smoothing.reliability import person_sizes, reliability
@@ -27,6 +28,7 @@ class TrackSeries:
         relative_m: (F, K) depths relative to the root; None without 3D.
         root_depth_m: (F,) depths of the root; None without 3D.
         root_std_m: (F,) their standard deviations; None without 3D.
+        camera: of all frames; None without 3D, or if it changes.
     """
 
     track_id: int
@@ -39,6 +41,7 @@ class TrackSeries:
     relative_m: FloatArray | None
     root_depth_m: FloatArray | None
     root_std_m: FloatArray | None
+    camera: Camera | None
 
     @property
     def seen(self) -> IntArray:
@@ -106,4 +109,5 @@ def _series(
         relative_m=relative,
         root_depth_m=root,
         root_std_m=std,
+        camera=persons[0].camera if len({person.camera for person in persons}) == 1 else None,
     )

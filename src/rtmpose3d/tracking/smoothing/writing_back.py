@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rtmpose3d.structures import FloatArray, PoseResult
+from rtmpose3d.structures import BoolArray, FloatArray, PoseResult
 from rtmpose3d.structures.fields import person_fields
 from rtmpose3d.tracking.smoothing.live import with_depths
 from rtmpose3d.tracking.smoothing.series import TrackSeries
+from rtmpose3d.tracking.smoothing.swaps import flipped_groups
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -20,6 +21,7 @@ class SmoothedTrack:
     Attributes:
         track: the series.
         points: (F, K, 2) px.
+        swapped: (F, 3) frames in which sides were exchanged, see `swaps`.
         relative_m: (F, K) depths relative to the root; None without 3D.
         root_depth_m: (F,) depths of the root; None without 3D.
         root_std_m: (F,) their standard deviations; None without 3D.
@@ -27,6 +29,7 @@ class SmoothedTrack:
 
     track: TrackSeries
     points: FloatArray
+    swapped: BoolArray
     relative_m: FloatArray | None = None
     root_depth_m: FloatArray | None = None
     root_std_m: FloatArray | None = None
@@ -66,7 +69,13 @@ def _smoothed_person(person: PoseResult, track: SmoothedTrack, row: int) -> Pose
     dtype = person.keypoints_2d.dtype
     known = np.isfinite(track.points[row])
     points = np.where(known, track.points[row], person.keypoints_2d[0])
-    person = replace(person, keypoints_2d=points[None].astype(dtype))
+    swapped = track.swapped[row : row + 1]
+    person = replace(
+        person,
+        keypoints_2d=points[None].astype(dtype),
+        scores=flipped_groups(person.scores, swapped),
+        confidence=flipped_groups(person.confidence, swapped),
+    )
     if track.relative_m is None or track.root_depth_m is None or track.root_std_m is None:
         return person
     index = slice(row, row + 1)
