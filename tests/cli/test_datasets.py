@@ -46,8 +46,8 @@ def test_the_list_names_every_dataset_with_its_page():
     assert all(row["licence"] and row["splits"] for row in rows)
 
 
-def test_the_paper_s_datasets_three_to_evaluate_on_rendered_people_and_own_ones_are_listed():
-    assert len(DATASETS) == 17 + 3 + 2
+def test_the_papers_datasets_and_those_of_others_rendered_and_own_people_are_listed():
+    assert len(DATASETS) == 17 + 3 + 2 + 2
     assert {name for name, spec in DATASETS.items() if spec.has_3d} == {
         *("interhand2.6m", "h3wb", "ubody3d", "dna-rendering", "h36m", "mpi-inf-3dhp", "rendered")
     }

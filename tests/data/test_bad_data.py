@@ -209,6 +209,34 @@ def test_mpii_files_that_are_broken_are_named(tmp_path):
             list(read_dataset("mpii", tmp_path, "val", options=options))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"image": ["a.jpg"]},
+        {"image": 3},
+        {"image": "../../a.jpg"},
+        {"image": "\ud800.jpg"},
+        {"scale": -1},
+        {"scale": 1e300},
+        {"scale": None},
+        {"center": [1e300, 2]},
+        {"joints": [[NAN, 20.0]] * 16},
+    ],
+)
+def test_a_person_of_mpii_that_cannot_be_is_an_error_of_ours(tmp_path, change):
+    good = {
+        "image": "012.jpg",
+        "center": [50.0, 60.0],
+        "scale": 0.5,
+        "joints": [[10.0, 20.0]] * 16,
+        "joints_vis": [1] * 16,
+    }
+    write(tmp_path, "annotations/mpii_val.json", [good, good | change])
+    options = ReadOptions(check_images=False)
+    with pytest.raises(InputError):
+        list(read_dataset("mpii", tmp_path, "val", options=options))
+
+
 def test_interhand_without_its_cameras_is_named(tmp_path):
     image = {"id": 1, "file_name": "a.jpg", "width": 9, "height": 8, "capture": 0, "camera": "1"}
     image["frame_idx"] = 5

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.geometry.crop import check_pixels
+from rtmpose3d.geometry.crop import check_boxes, check_pixels
 from rtmpose3d.structures.arrays import FloatArray
 from rtmpose3d.untrusted import brief, check_size, read_json, reading
 from rtmpose3d.untrusted.limits import BOXES_JSON
@@ -181,9 +181,9 @@ def _boxes(boxes: Sequence[object], where: str) -> FloatArray:
     array = np.array(checked, np.float64).reshape(-1, 4)
     try:
         check_pixels(array)
+        return check_boxes(array)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
-    return array.astype(np.float32)
 
 
 def _numbers(values: Iterable[object]) -> list[float] | None:

@@ -31,6 +31,7 @@ NO_BOX = "no box, or a box of less than a pixel inside the image"
 OTHER_CATEGORY = "another category than persons"
 NOT_FOR_KEYPOINTS = "no keypoints were annotated"
 OTHER_SCENE = "scene not requested"
+_LARGEST = float(np.finfo(np.float32).max)  # records hold float32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,17 +240,23 @@ def parse_numbers(values: object, what: str, *shape: int) -> FloatArray:
         float64.
 
     Raises:
-        InputError: they are no numbers, or too many or too few.
+        InputError: they are no numbers of float32, or too many or too few.
     """
     try:
         array = np.asarray(values, np.float64)
+        if (np.isfinite(array) & (np.abs(array) > _LARGEST)).any():
+            raise InputError(
+                f"{what} must be numbers of shape {shape}, got one beyond {_LARGEST:g}"
+            )
         return array.reshape(shape)
+    except InputError:
+        raise
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         size = len(values) if isinstance(values, Sequence) else type(values).__name__
         raise InputError(f"{what} must be numbers of shape {shape}, got {size}") from error
 
 
-def parse_number(value: object, name: str, *, minimum: float = -math.inf) -> float:
+def parse_number(value: object, name: str, *, minimum: float = -_LARGEST) -> float:
     """A finite number of a file, also one that is written as text.
 
     Args:
@@ -260,12 +267,12 @@ def parse_number(value: object, name: str, *, minimum: float = -math.inf) -> flo
     Raises:
         InputError: it is no finite number, or below the minimum.
     """
-    rule = "a finite number" if minimum == -math.inf else f"a finite number, {minimum:g} or more"
+    rule = "a finite number" + (f", {minimum:g} or more" if minimum > -_LARGEST else "")
     number = math.nan
     if isinstance(value, (int, float, str)) and not isinstance(value, bool):
         with contextlib.suppress(ValueError, OverflowError):
             number = float(value)
-    if not math.isfinite(number) or number < minimum:
+    if not minimum <= number <= _LARGEST:
         raise InputError(f"{name} must be {rule}, got {untrusted.brief(value)}")
     return number
 

@@ -102,7 +102,7 @@ def check_dataset(
     check.problems += [bad.text for bad in reading.bad]
     if annotations is None:
         _compare_counts(reading, check)
-    else:
+    elif reading.spec.counted_by:
         check.notes.append("other annotation file: counts are not compared")
     readable = _open_images(list(first_of_image.values()), check, open_images, progress)
     check.kept = spread(readable, keep)

@@ -19,6 +19,7 @@ from rtmpose3d.data.records import PoseRecord, is_file
 from rtmpose3d.data.specs import DatasetSpec
 from rtmpose3d.data.table import DATASETS
 from rtmpose3d.errors import InputError, UnknownNameError
+from rtmpose3d.untrusted import reading
 
 OnBad: TypeAlias = Literal["raise", "skip"]
 _BROKEN = (TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError)
@@ -77,7 +78,7 @@ class Reading:
         self.bad.clear()
         exists: dict[Path, bool] = {}
         for file in self.files:
-            for candidate in self.reader(file, self.options):
+            for candidate in self._candidates(file):
                 record = self._build(candidate, exists)
                 if record is not None:
                     self.records += 1
@@ -85,6 +86,17 @@ class Reading:
                     yield record
         if not self.records:
             raise InputError(self._no_records_text())
+
+    def _candidates(self, file: AnnotationFile) -> Iterator[Candidate]:
+        """Candidates of a file; whatever its content leads to becomes an InputError."""
+        with reading(file.path, "annotation file"):
+            candidates = iter(self.reader(file, self.options))
+        while True:
+            with reading(file.path, "annotation file"):
+                candidate = next(candidates, None)
+            if candidate is None:
+                return
+            yield candidate
 
     def _build(self, candidate: Candidate, exists: dict[Path, bool]) -> PoseRecord | None:
         """Builds a record; None if the annotation is skipped."""

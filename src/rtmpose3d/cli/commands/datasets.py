@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MAX_LISTED = 20
 _PREVIEW_PEOPLE = 12
-_PAGE_WIDTH, _FILE_WIDTH = 28, 120  # characters: URL column, and table if not on a terminal
+_PAGE_WIDTH, _FILE_WIDTH = 28, 140  # characters: URL column, and table if not on a terminal
 CHECK_EXAMPLES = """
 Examples:
 

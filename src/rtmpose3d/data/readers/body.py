@@ -19,9 +19,11 @@ from rtmpose3d.data.candidates import (
     ReadOptions,
     Skipped,
     make_record,
+    parse_number,
     parse_numbers,
     read_json,
 )
+from rtmpose3d.data.readers.coco_document import image_path
 from rtmpose3d.data.readers.coco_files import (
     CocoRow,
     build_record,
@@ -37,9 +39,13 @@ MPII_SHIFT_PX = 15.0  # downwards times the scale, so that the square holds the 
 _HUMANART_IMAGES = "HumanArt/images/"  # its file names start with the folder of the images
 
 
-def square_box(center: FloatArray, scale: float) -> FloatArray:
-    """(4,) corners of the square that MPII and its followers give as centre and scale."""
-    half = np.float32(scale) * PIXEL_STD / 2
+def square_box(center: FloatArray, scale: object) -> FloatArray:
+    """(4,) corners of the square that MPII and its followers give as centre and scale.
+
+    Raises:
+        InputError: the scale is no finite number, or negative.
+    """
+    half = np.float32(parse_number(scale, "scale", minimum=0)) * PIXEL_STD / 2
     return np.concatenate([center - half, center + half])
 
 
@@ -74,7 +80,7 @@ def read_mpii(file: AnnotationFile, options: ReadOptions) -> Iterator[Candidate]
 def _build_mpii(ref: AnnotationRef, person: _MpiiPerson) -> BuildResult:
     center = parse_numbers(person["center"], "center", 2)
     if center[0] != -1:
-        center[1] += MPII_SHIFT_PX * person["scale"]
+        center[1] += MPII_SHIFT_PX * parse_number(person["scale"], "scale", minimum=0)
     count = len(ref.file.keypoint_map)
     labels = Labels(
         box_xyxy=square_box(center - 1, person["scale"]),  # MATLAB counts from 1
@@ -89,7 +95,7 @@ def _build_mpii(ref: AnnotationRef, person: _MpiiPerson) -> BuildResult:
         annotation_id=ref.annotation_id,
         image_id=int(stem) if stem.isdecimal() else None,
     )
-    return make_record(ref, labels, ref.file.images / name)
+    return make_record(ref, labels, image_path(ref.file.images, name))
 
 
 def read_jhmdb(file: AnnotationFile, options: ReadOptions) -> Iterator[Candidate]:

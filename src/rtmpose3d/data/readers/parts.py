@@ -95,9 +95,13 @@ def _build_hands(row: CocoRow, *, cameras: _Captures, joints: _Captures) -> Buil
     visible[_HAND:] *= visible[-1]
     valid_3d = parse_numbers(pose["joint_valid"], "joint_valid of joint_3d", count) * visible > 0
     depth = points_mm[:, 2:] + _TINY_MM
+    if not (depth[visible > 0] > 0).all():
+        raise InputError(f"{row.ref}: a keypoint that is labelled lies behind the camera")
+    with np.errstate(all="ignore"):  # of keypoints that are not labelled
+        points = points_mm[:, :2] / depth * [camera.fx, camera.fy] + [camera.cx, camera.cy]
     labels = Labels(
         box_xyxy=box_from_xywh(row.annotation["bbox"]),
-        points=points_mm[:, :2] / depth * [camera.fx, camera.fy] + [camera.cx, camera.cy],
+        points=points,
         visible=visible,
         points_camera_m=np.where(valid_3d[:, None], points_mm * M_PER_MM, np.nan),
     )

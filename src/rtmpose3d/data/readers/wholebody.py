@@ -142,7 +142,7 @@ def _build_rendered(row: CocoRow) -> BuildResult:
     )
     width, height = row.size_wh
     entry = cast("Mapping[str, Mapping[str, float]]", row.image)["camera"]
-    intrinsics = {name: float(entry[name]) for name in ("fx", "fy", "cx", "cy")}
+    fx, fy, cx, cy = (float(entry[name]) for name in ("fx", "fy", "cx", "cy"))
     in_image = points[PART_INDICES["body_with_feet"], 2] > 0
     unoccluded = in_image & ~occluded[PART_INDICES["body_with_feet"]]
     return build_record(
@@ -150,5 +150,5 @@ def _build_rendered(row: CocoRow) -> BuildResult:
         labels,
         labelled=int(np.nansum(visible)),
         ignored=bool(in_image.sum() < MIN_BODY_KEYPOINTS or unoccluded.sum() < MIN_UNOCCLUDED),
-        camera=Camera(**intrinsics, width=width, height=height),
+        camera=Camera(fx=fx, fy=fy, cx=cx, cy=cy, width=width, height=height),
     )
