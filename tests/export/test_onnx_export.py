@@ -15,9 +15,11 @@ import onnx
 import onnxruntime
 
 from rtmpose3d import InputError, RTMPose3D, WeightsError
+from rtmpose3d.codec import keypoints_from_bins
 from rtmpose3d.export import export_onnx
 from rtmpose3d.export import onnx_file as exporting
 from rtmpose3d.export.graphs import make_graph
+from rtmpose3d.geometry.crop import apply_affine, crop_people
 from rtmpose3d.runtime.graph_files import graph_file
 from rtmpose3d.zoo import PoseSpec, resolve
 
@@ -79,6 +81,38 @@ def test_exported_pose_file_gives_the_checkpoints_results(
     np.testing.assert_allclose(a.keypoints_2d, b.keypoints_2d, atol=0.01)
     np.testing.assert_allclose(a.scores, b.scores, atol=5e-4)
     np.testing.assert_allclose(a.confidence, b.confidence, atol=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["dwpose-t-256x192", "rtmw3d-n"])
+def test_the_layout_keypoints_gives_keypoints_and_is_still_a_model(
+    name: str, made_checkpoint: Maker, image: np.ndarray, tmp_path: Path
+) -> None:
+    spec = resolve(name)
+    assert isinstance(spec, PoseSpec)
+    checkpoint = None if name == "rtmw3d-n" else made_checkpoint(name)
+    out = tmp_path / "pose.onnx"
+    report = export_onnx(name, out, checkpoint=checkpoint, layout="keypoints")
+    assert report.max_difference["keypoints"] < 1e-4
+    crops, image_from_crop = crop_people(image, BOXES, spec.input_size_wh)
+    session = onnxruntime.InferenceSession(out.read_bytes(), providers=["CPUExecutionProvider"])
+    assert [one.name for one in session.get_outputs()] == ["keypoints", *spec.output_names]
+    keypoints, bins = session.run(["keypoints", "bins"], {"crops": crops})
+    pixels, depth_m = keypoints_from_bins(bins, spec.codec)
+    np.testing.assert_allclose(keypoints[..., :2], pixels, atol=1e-5)
+    if depth_m is not None:
+        np.testing.assert_allclose(keypoints[..., 2], depth_m, atol=1e-5)
+    model = RTMPose3D.from_pretrained(out, detector=None, flip_test=False)
+    assert model.config.model == name
+    result = model(image, boxes=BOXES)
+    located = apply_affine(image_from_crop, keypoints[..., :2])
+    sure = result.scores > 0
+    np.testing.assert_allclose(result.keypoints_2d[sure], located[sure], atol=0.01)
+
+
+def test_detectors_have_no_keypoints(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="layout 'keypoints' is for pose models"):
+        export_onnx("rtmdet-nano", tmp_path / "a.onnx", layout="keypoints")
 
 
 @pytest.mark.slow

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from rtmpose3d.errors import import_extra
 from rtmpose3d.export.layouts import OPSET, Layout
 from rtmpose3d.export.row_convolutions import rewrite_large_convolutions
-from rtmpose3d.models import build_graph
-from rtmpose3d.models.graph import DETECTOR_INPUT, POSE_INPUT, PoseGraph
+from rtmpose3d.models import KeypointGraph, PoseNetwork, RTMDet, build_graph
+from rtmpose3d.models.graph import DETECTOR_INPUT, POSE_INPUT, DetectorGraph, PoseGraph
 from rtmpose3d.runtime.graph_files import GRAPH_FOLDER, WEIGHTS_LOCATION, is_counter
 from rtmpose3d.zoo import MODELS, ModelSpec, PoseSpec, resolve
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import torch
 
 NETWORK_PREFIX = "network."
+KEYPOINTS = "keypoints"  # the output that the layout of this name adds
 
 
 def make_graph(
@@ -37,7 +38,8 @@ def make_graph(
 
     Args:
         spec: row of the model table.
-        layout: inputs and outputs, as `Layout` lists them; "mmdeploy" is for pose models.
+        layout: inputs and outputs, as `Layout` lists them; those other than "rtmpose3d" are for
+            pose models.
         opset: ONNX operator set, at least 18.
 
     Raises:
@@ -47,16 +49,32 @@ def make_graph(
         import_extra(module, "export", "the export of ONNX graphs")
     from onnxscript import optimizer
 
-    graph = build_graph(spec)
+    graph = build_layout(spec, layout)
     proto = _trace(spec, graph, layout, opset)
-    weights = _take_initialisers(proto, prefix=NETWORK_PREFIX if layout == "rtmpose3d" else "")
+    weights = _take_initialisers(proto, prefix="" if layout == "mmdeploy" else NETWORK_PREFIX)
     # Without values the optimiser can fold no weight away, and no norm into a convolution.
     proto = optimizer.optimize(proto)
     _return_initialisers(proto, weights)
-    if layout == "rtmpose3d":
+    if layout != "mmdeploy":
         rewrite_large_convolutions(proto)
     _strip(proto)
     return proto
+
+
+def build_layout(
+    spec: ModelSpec, layout: Layout, network: PoseNetwork | RTMDet | None = None
+) -> PoseGraph | DetectorGraph:
+    """The torch graph with the outputs of a layout, in evaluation mode; mmdeploy's is inside it.
+
+    Args:
+        spec: row of the model table.
+        layout: as `Layout` lists them.
+        network: its network; None for one without trained weights.
+    """
+    graph = build_graph(spec, network)
+    if layout == "keypoints" and isinstance(graph, PoseGraph) and isinstance(spec, PoseSpec):
+        return KeypointGraph(graph.network, spec).eval()
+    return graph
 
 
 def write_shipped_graphs(
@@ -100,7 +118,9 @@ def _trace(spec: ModelSpec, graph: torch.nn.Module, layout: Layout, opset: int) 
     if isinstance(spec, PoseSpec):
         assert isinstance(graph, PoseGraph)
         names = [POSE_INPUT], list(spec.output_names)
-        if layout == "mmdeploy":
+        if layout == "keypoints":
+            names = [POSE_INPUT], [KEYPOINTS, *spec.output_names]
+        elif layout == "mmdeploy":
             simcc = list(spec.output_names[-len(spec.codec.bins) :])
             graph, names = graph.network, (["input"], simcc)
             example = torch.zeros(2, 3, height, width)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from rtmpose3d.api.checkpoints import checkpoint_path
+from rtmpose3d.codec import keypoints_from_bins
 from rtmpose3d.errors import InputError, WeightsError, import_extra
-from rtmpose3d.export.graphs import make_graph
+from rtmpose3d.export.graphs import KEYPOINTS, build_layout, make_graph
 from rtmpose3d.export.layouts import OPSET, Layout
 from rtmpose3d.runtime import Device, load_weights
 from rtmpose3d.runtime.layouts import MODEL_KEY
@@ -64,8 +65,9 @@ def export_onnx(
         model: name of a model.
         out: the file to write, ending in .onnx.
         checkpoint: weights to use instead of the published.
-        layout: "rtmpose3d" (uint8 crops in, decoded bins and raw SimCC out) or "mmdeploy"
-            (normalised float NCHW in, SimCC out, as rtmlib and mmdeploy programs read it).
+        layout: "rtmpose3d" (uint8 crops in, decoded bins and raw SimCC out), "keypoints" (the
+            same, and first keypoints in crop pixels and metres) or "mmdeploy" (normalised float
+            NCHW in, SimCC out, as rtmlib and mmdeploy programs read it).
         opset: ONNX operator set, at least 18.
         cache_dir: folder for downloads.
 
@@ -107,9 +109,9 @@ def _check_arguments(spec: ModelSpec, path: Path, layout: str, opset: int) -> No
     if path.suffix != ".onnx":
         raise InputError(f"the exported file must end in .onnx, got {path}")
     if layout not in get_args(Layout):
-        raise InputError(f"layout must be 'rtmpose3d' or 'mmdeploy', got {layout!r}")
-    if layout == "mmdeploy" and isinstance(spec, DetectorSpec):
-        raise InputError("layout 'mmdeploy' is for pose models; export detectors as 'rtmpose3d'")
+        raise InputError(f"layout must be one of {', '.join(get_args(Layout))}, got {layout!r}")
+    if layout != "rtmpose3d" and isinstance(spec, DetectorSpec):
+        raise InputError(f"layout {layout!r} is for pose models; export detectors as 'rtmpose3d'")
     if opset < OPSET:
         raise InputError(f"opset must be at least {OPSET}, got {opset}")
 
@@ -157,6 +159,9 @@ def _prove_equal(
     difference = {}
     different_bins = 0
     for name, a, b in zip(names, ours, theirs, strict=True):
+        if name == KEYPOINTS:  # they follow from the bins, which are compared
+            difference[name] = _keypoint_difference(spec, a, ours[names.index("bins")])
+            continue
         if name == "bins":
             different_bins = _different_bins(a, b, theirs[names.index("simcc_x") :])
             continue
@@ -176,6 +181,14 @@ def _prove_equal(
     return difference, different_bins
 
 
+def _keypoint_difference(spec: ModelSpec, keypoints: np.ndarray, bins: np.ndarray) -> float:
+    """The largest difference of keypoints (N, K, A), px and m, from those of their bins."""
+    assert isinstance(spec, PoseSpec)
+    locations, depth_m = keypoints_from_bins(bins, spec.codec)
+    expected = locations if depth_m is None else np.dstack([locations, depth_m])
+    return float(np.abs(keypoints - expected).max(initial=0.0))
+
+
 def _different_bins(ours: np.ndarray, theirs: np.ndarray, simcc: list[np.ndarray]) -> int:
     """Counts bins that differ where torch's peak exceeds its runner-up by over the tolerance."""
     top_two = [np.partition(axis, -2, axis=2)[:, :, -2:] for axis in simcc]
@@ -189,7 +202,7 @@ def _run_both(
     """The names of the outputs, ONNX Runtime's outputs, torch's outputs."""
     import torch
 
-    from rtmpose3d.models import build_graph, build_network, load_arrays
+    from rtmpose3d.models import build_network, load_arrays
     from rtmpose3d.runtime.backends.onnxruntime import (
         OnnxRuntimeNetwork,
         open_session,
@@ -198,7 +211,7 @@ def _run_both(
 
     network = build_network(spec)
     load_arrays(network, weights)
-    graph = build_graph(spec, network)
+    graph = build_layout(spec, layout, network)
     pixels = _proof_images(spec)
     exported = OnnxRuntimeNetwork(
         open_session(content, session_options(), Device(kind="cpu"), name=spec.name), spec.name

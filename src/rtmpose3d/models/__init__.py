@@ -12,13 +12,14 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from rtmpose3d.models.graph import DetectorGraph, PoseGraph
+from rtmpose3d.models.graph import DetectorGraph, KeypointGraph, PoseGraph
 from rtmpose3d.models.pose import PoseNetwork
 from rtmpose3d.models.rtmdet import RTMDet
 from rtmpose3d.zoo import DetectorSpec, ModelSpec, PoseSpec
 
 __all__ = [
     "DetectorGraph",
+    "KeypointGraph",
     "PoseGraph",
     "PoseNetwork",
     "RTMDet",

@@ -93,6 +93,24 @@ class PoseGraph(nn.Module):
         return (probability * near.to(probability.dtype)).sum(dim=2)  # (N, K)
 
 
+class KeypointGraph(PoseGraph):
+    """A pose graph whose first output is the keypoints themselves, for programs without a codec."""
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """(N, h, w, 3) uint8 BGR -> keypoints (N, K, A) float32, then the outputs of `PoseGraph`.
+
+        Keypoints are x and y in pixels of the crop and, in 3D models, depth relative to the root in
+        metres, as `rtmpose3d.codec.keypoints_from_bins` gives them.
+        """
+        bins, *others = super().forward(crops)
+        locations = bins.float() / self.codec.split_ratio
+        if self.codec.depth_size is not None:
+            half = self.codec.depth_size / 2
+            depth_m = (locations[:, :, 2:] / half - 1) * self.codec.depth_range_m
+            locations = torch.cat([locations[:, :, :2], depth_m], dim=2)
+        return locations, bins, *others
+
+
 class DetectorGraph(nn.Module):
     """Letterboxed images to boxes and scores of every cell, before any selection."""
 

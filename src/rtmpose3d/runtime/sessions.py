@@ -57,7 +57,7 @@ class PoseSession:
 
     Args:
         spec: row of the model table.
-        network: its outputs are those of `spec.output_names`.
+        network: it has the outputs of `spec.output_names`.
         device: of the network.
         origin: spec, checkpoint and options for opening it again; None for a custom network.
 
@@ -73,7 +73,10 @@ class PoseSession:
         self.device = device
         self._network = network
         self._origin = origin
-        self._decoded, self._simcc = network.output_names[:3], network.output_names[3:]
+        self._decoded, self._simcc = (
+            spec.output_names[:3],
+            spec.output_names[3:],
+        )  # it may have more
 
     def run(self, crops: UInt8Array) -> Decoded:
         """Decode N crops in one call of the network.

@@ -36,7 +36,8 @@ def export(
         Layout,
         typer.Option(
             "--layout",
-            help="rtmpose3d: uint8 crops in, decoded keypoints and SimCC vectors out; "
+            help="rtmpose3d: uint8 crops in, bins, scores, confidence and SimCC vectors out; "
+            "keypoints: the same, and first the keypoints in crop pixels and metres; "
             "mmdeploy: normalised crops in, SimCC vectors out, as mmdeploy and rtmlib read them.",
         ),
     ] = "rtmpose3d",
