@@ -26,6 +26,7 @@ from rtmpose3d.benchmark import describe_machine
 from rtmpose3d.benchmark.measuring import noise, synthetic_weights
 from rtmpose3d.benchmark.timing import SETTLE_S, WARM_UP_RUNS
 from rtmpose3d.export import export_onnx
+from rtmpose3d.runtime.backends.onnxruntime_package import disable_telemetry
 from rtmpose3d.weights import write_torch_file
 from rtmpose3d.zoo import PoseSpec, resolve_pose
 
@@ -47,6 +48,7 @@ def contestants(
     spec: PoseSpec, checkpoint: Path, folder: Path, people: int
 ) -> dict[str, Callable[[], object]]:
     """The functions to time: each estimates keypoints from the same image and boxes."""
+    disable_telemetry()  # rtmlib imports onnxruntime
     import rtmlib  # pyright: ignore[reportMissingImports]
 
     exported = folder / f"{spec.name}.onnx"

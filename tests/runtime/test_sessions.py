@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
@@ -180,6 +181,43 @@ def test_threads_of_torch_are_put_back_after_an_error() -> None:
     with pytest.raises(ZeroDivisionError), cpu_threads(before + 1):
         raise ZeroDivisionError
     assert torch.get_num_threads() == before
+
+
+def test_a_fork_of_a_process_that_ran_torch_on_threads_is_an_error_and_no_hang(
+    monkeypatch,
+) -> None:
+    torch = pytest.importorskip("torch")
+    from rtmpose3d.runtime.backends import torch as backend
+
+    class Sum(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(1))
+
+        def forward(self, images):
+            return (images.float(),)
+
+    monkeypatch.setattr(backend, "_threaded_processes", {})
+    images = noise(1, (4, 6))
+    several = backend.TorchNetwork(Sum(), ("same",), threads=2)
+    alone = backend.TorchNetwork(Sum(), ("same",), threads=1)
+    alone.run(images, ("same",))
+    monkeypatch.setattr(os, "getpid", lambda: 1001)
+    several.run(images, ("same",))
+    several.run(images, ("same",))
+    monkeypatch.setattr(os, "getpid", lambda: 1002)
+    with pytest.raises(BackendError, match=r"get_context\('spawn'\)"):
+        several.run(images, ("same",))
+    alone.run(images, ("same",))
+
+
+def test_an_error_of_torch_is_one_of_ours() -> None:
+    torch = pytest.importorskip("torch")
+    from rtmpose3d.runtime.backends.torch import TorchNetwork
+
+    network = TorchNetwork(torch.nn.Linear(3, 3), ("same",), threads=1)
+    with pytest.raises(BackendError, match=r"torch failed on \(1, 6, 4, 3\)"):
+        network.run(noise(1, (4, 6)), ("same",))
 
 
 # Copies

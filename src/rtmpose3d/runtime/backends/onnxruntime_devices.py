@@ -105,7 +105,7 @@ def cuda_fault(index: int) -> str | None:
             _TRIAL_NETWORK, options, providers=[(CUDA, {"device_id": index})], enable_fallback=0
         )
         if CUDA not in session.get_providers():
-            return _library_fault(Path(onnxruntime.__file__).parent / "capi")
+            return _library_fault(Path(str(onnxruntime.__file__)).parent / "capi")
         (result,) = session.run(None, {"x": np.ones(1, np.float32)})
     except Exception as error:  # ONNX Runtime's errors share no base class of their own
         return _first_line(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -40,11 +41,15 @@ class TorchNetwork:
         """Runs a batch without gradients."""
         import torch
 
+        check_not_forked(self._threads or torch.get_num_threads())
         device = next(self._graph.parameters()).device
-        with torch.inference_mode(), cpu_threads(self._threads):
-            results = self._graph(torch.from_numpy(images).to(device))
-        named = dict(zip(self.output_names, results, strict=True))
-        return tuple(named[name].cpu().numpy() for name in outputs)
+        try:
+            with torch.inference_mode(), cpu_threads(self._threads):
+                results = self._graph(torch.from_numpy(images).to(device))
+                named = dict(zip(self.output_names, results, strict=True))
+                return tuple(named[name].cpu().numpy() for name in outputs)
+        except (RuntimeError, MemoryError) as error:  # out of memory; CUDA in a forked process
+            raise BackendError(f"torch failed on {images.shape} on {device}: {error}") from error
 
 
 def resolve_device(wanted: Device | None) -> Device:
@@ -83,6 +88,29 @@ def open_weights(spec: ModelSpec, weights: Weights, execution: Execution) -> Tor
     load_arrays(network, weights)
     graph = build_graph(spec, network).to(str(execution.device))
     return TorchNetwork(graph, spec.output_names, execution.threads)
+
+
+def check_not_forked(threads: int) -> None:
+    """Refuse to run in the fork of a process in which a network has run on several threads.
+
+    A forked process has none of its parent's threads, but torch's OpenMP waits for them for ever.
+
+    Args:
+        threads: number of CPU threads that the network is about to use.
+
+    Raises:
+        BackendError: it would wait for ever; the message says what to do.
+    """
+    if threads > 1 and _threaded_processes.setdefault("first", os.getpid()) != os.getpid():
+        raise BackendError(
+            "this process is a fork of one in which torch has run on several threads, and would "
+            "wait for them for ever; create processes with "
+            "multiprocessing.get_context('spawn'), use threads=1, or backend='onnxruntime'"
+        )
+
+
+_threaded_processes: dict[str, int] = {}
+"""Under "first", the process in which a network ran on several threads; forks inherit it."""
 
 
 @contextmanager
