@@ -410,7 +410,7 @@ def test_offline_a_missing_detector_names_the_offline_choice_too(
     model = RTMPose3D.from_pretrained(
         "rtmw3d-l", pose_checkpoint=made_checkpoint("rtmw3d-l"), cache_dir=tmp_path
     )
-    with pytest.raises(DownloadError, match=r"rtmdet_m_.*Without a network there is rtmw3d-n"):
+    with pytest.raises(DownloadError, match=r"(?s)rtmdet_m_.*Without a network there is rtmw3d-n"):
         model(image)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -163,12 +164,14 @@ def test_a_cache_folder_without_room_or_rights_is_reported(tmp_path, monkeypatch
     assert "RTMPOSE3D_CACHE" in check.advice
 
 
-def test_weights_on_disk_and_missing_ones_are_reported(tmp_path):
+def test_weights_on_disk_and_missing_ones_are_reported(tmp_path, monkeypatch):
     from rtmpose3d.zoo import MODELS
 
     assert "none on this disk; rtmw3d-l, rtmdet-m will be" in checks.check_weights(tmp_path).found
     for name in ("rtmw3d-l", "rtmdet-m"):
         (tmp_path / MODELS[name].file.name).write_bytes(b"x")
+        file = replace(MODELS[name].file, sha256_prefix=hashlib.sha256(b"x").hexdigest()[:8])
+        monkeypatch.setitem(MODELS, name, replace(MODELS[name], file=file))
     assert checks.check_weights(tmp_path).found == (
         "in the package: rtmw3d-n, rtmw3d-n-cc0, rtmdet-n, rtmdet-n-cc0; "
         "on this disk: rtmw3d-l, rtmdet-m"

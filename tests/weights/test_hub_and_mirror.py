@@ -128,6 +128,6 @@ def test_two_dead_hosts_are_one_message_with_both_reasons_in_lines(monkeypatch, 
     assert lines[1].startswith(f"  - {DEAD}/projects/{NAME}: no connection")
     assert lines[2].startswith(f"  - http://127.0.0.1:10{MIRROR_PATH}: no connection")
     assert lines[3:] == [
-        "Without the network: get the file from one of these addresses and put it at",
+        "By hand: get the file from one of these addresses and put it at",
         f"  {folder / NAME}",
     ]

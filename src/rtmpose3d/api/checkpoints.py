@@ -60,7 +60,7 @@ def _published(spec: ModelSpec, folder: Path | None, detector: DetectorSpec | No
     if not spec.file.name:
         raise WeightsError(
             f"the weights of {spec.name} have no known address; "
-            "download them by hand and give the file as the pose checkpoint"
+            "download them by hand and pass pose_checkpoint=FILE"
         )
     try:
         return fetch(spec.file, cache_dir=folder)

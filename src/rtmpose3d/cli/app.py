@@ -13,7 +13,7 @@ from rtmpose3d.cli.commands.demo import DEMO_EXAMPLES, demo
 from rtmpose3d.cli.commands.doctor import doctor
 from rtmpose3d.cli.commands.evaluate import evaluate
 from rtmpose3d.cli.commands.export import export
-from rtmpose3d.cli.commands.models import models
+from rtmpose3d.cli.commands.models import download, models
 from rtmpose3d.cli.commands.predict import predict
 from rtmpose3d.cli.commands.synth import SYNTH_EXAMPLES, synth
 from rtmpose3d.cli.commands.train import TRAIN_EXAMPLES, train
@@ -33,6 +33,12 @@ Examples:
 - rtmpose3d predict photo.jpg
 - rtmpose3d models
 - rtmpose3d doctor
+"""
+DOWNLOAD_EXAMPLES = """
+Examples:
+
+- rtmpose3d download rtmw3d-l
+- rtmpose3d download rtmw3d-x rtmw-l --cache-dir weights/
 """
 PREDICT_EXAMPLES = """
 Examples:
@@ -55,6 +61,7 @@ app = typer.Typer(
 app.command(epilog=DEMO_EXAMPLES)(demo)
 app.command(epilog=PREDICT_EXAMPLES)(predict)
 app.command()(models)
+app.command(epilog=DOWNLOAD_EXAMPLES)(download)
 app.command()(export)
 app.command(epilog=SYNTH_EXAMPLES)(synth)
 app.command(epilog=TRAIN_EXAMPLES)(train)

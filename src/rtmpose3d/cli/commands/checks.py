@@ -295,7 +295,7 @@ def check_cache(cache_dir: Path | None = None) -> Check:
 
 def check_weights(cache_dir: Path | None = None) -> Check:
     """Weights in the package and on this disk."""
-    from rtmpose3d.weights import locate
+    from rtmpose3d.weights import check_copy
     from rtmpose3d.zoo import MODELS, BundledFile
 
     files = {name: spec.file for name, spec in MODELS.items() if spec.file.name}
@@ -308,17 +308,27 @@ def check_weights(cache_dir: Path | None = None) -> Check:
             found=f"missing, though part of the package: {', '.join(gone)}",
             advice="pip install --force-reinstall --no-deps rtmpose3d",
         )
+    copies = {name: check_copy(file, cache_dir) for name, file in files.items()}
+    damaged = {name: copy for name, copy in copies.items() if copy is not None and copy.fault}
     here = [
         name
-        for name, file in files.items()
-        if name not in bundled and locate(file, cache_dir) is not None
+        for name, copy in copies.items()
+        if copy is not None and name not in bundled and name not in damaged
     ]
     found = f"on this disk: {', '.join(here)}" if here else "none on this disk"
-    missing = [name for name in DEFAULT_MODELS if name not in here]
+    missing = [name for name in DEFAULT_MODELS if copies[name] is None]
     if missing:
         found += f"; {', '.join(missing)} will be downloaded on first use"
-    in_package = f"in the package: {', '.join(bundled)}; "
-    return Check(name="weights", status="OK", found=in_package + found)
+    found = f"in the package: {', '.join(bundled)}; {found}"
+    if damaged:
+        faults = (f"{name} ({copy.path}: {copy.fault})" for name, copy in damaged.items())
+        return Check(
+            name="weights",
+            status="FAIL",
+            found=f"damaged: {', '.join(faults)}; {found}",
+            advice=f"rtmpose3d download {' '.join(damaged)}",
+        )
+    return Check(name="weights", status="OK", found=found)
 
 
 def check_hub() -> Check:

@@ -1,4 +1,4 @@
-"""`rtmpose3d models`: the model table, with what is on this disk."""
+"""`rtmpose3d models` and `rtmpose3d download`: the model table, and its files on this disk."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtmpose3d.cli.terminal import DebugOption, echo, reports_errors
+from rtmpose3d.cli.terminal import FAILED, DebugOption, echo, reports_errors
+from rtmpose3d.errors import DownloadError
 
 if TYPE_CHECKING:
     from rtmpose3d.zoo import ModelSpec
 
+CacheDirOption = Annotated[
+    Path | None, typer.Option("--cache-dir", help="Folder of downloaded weights.")
+]
 TASKS = {"pose3d": "2D + 3D", "pose2d": "2D", "detector": "boxes"}
 
 
 @reports_errors
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, with all metrics.")] = False,
-    cache_dir: Annotated[
-        Path | None, typer.Option("--cache-dir", help="Folder of downloaded weights.")
-    ] = None,
+    cache_dir: CacheDirOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """List the models: size, accuracy, licences, and which are on this disk."""
+    """List the models: size, accuracy, licences, and which are on this disk, undamaged."""
     from rtmpose3d.zoo import MODELS
 
     rows = [describe_model(spec, cache_dir) for spec in MODELS.values()]
@@ -34,13 +36,56 @@ def models(
     _print_table(rows)
 
 
+@reports_errors
+def download(
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME", help="Models; see `rtmpose3d models`.", show_default=False),
+    ],
+    detector: Annotated[
+        bool,
+        typer.Option("--detector/--no-detector", help="Also the detectors of pose models."),
+    ] = True,
+    cache_dir: CacheDirOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Download weights, check them, and print where they are.
+
+    What is on this disk already is checked and not downloaded again. A model that cannot be
+    obtained does not stop the others; the exit code is 1 then.
+    """
+    from rtmpose3d.zoo import PoseSpec, resolve
+
+    specs = [resolve(name) for name in names]
+    wanted = {spec.name: spec for spec in specs}
+    if detector:
+        for spec in specs:
+            if isinstance(spec, PoseSpec):
+                wanted.setdefault(spec.detector, resolve(spec.detector))
+    done = [_download(spec, cache_dir) for spec in wanted.values()]
+    if not all(done):
+        raise typer.Exit(FAILED)
+
+
+def _download(spec: ModelSpec, cache_dir: Path | None) -> bool:
+    """Fetch a model's file, and print where it is or why it cannot be obtained."""
+    from rtmpose3d.weights import fetch
+
+    try:
+        echo(f"{spec.name}: {fetch(spec.file, cache_dir=cache_dir)}")
+    except DownloadError as error:
+        echo(f"{spec.name}: failed: {error}", err=True)
+        return False
+    return True
+
+
 def describe_model(spec: ModelSpec, cache_dir: Path | None) -> dict[str, object]:
     """A row of the model table as plain data; None where nothing is published."""
-    from rtmpose3d.weights import locate
+    from rtmpose3d.weights import check_copy
     from rtmpose3d.zoo import PoseSpec, RemoteFile
 
     pose = spec if isinstance(spec, PoseSpec) else None
-    path = locate(spec.file, cache_dir) if spec.file.name else None
+    copy = check_copy(spec.file, cache_dir) if spec.file.name else None
     remote = spec.file if isinstance(spec.file, RemoteFile) else None
     width, height = spec.input_size_wh
     return {
@@ -61,7 +106,8 @@ def describe_model(spec: ModelSpec, cache_dir: Path | None) -> dict[str, object]
         "urls": list(remote.urls) if remote else [],
         "hub_repo": remote.hub_repo if remote else None,
         "bundled": remote is None,
-        "path": str(path) if path else None,
+        "path": str(copy.path) if copy else None,
+        "fault": copy.fault if copy else None,
     }
 
 
@@ -102,7 +148,9 @@ def _cells(row: dict[str, object]) -> list[str]:
         value = row[key]
         return text.format(value * scale) if isinstance(value, (int, float)) else ""
 
-    if row["bundled"]:
+    if row["fault"]:
+        on_disk = "damaged"
+    elif row["bundled"]:
         on_disk = "in the package" if row["path"] else "missing"
     elif row["path"]:
         on_disk = "yes"

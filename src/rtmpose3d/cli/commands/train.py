@@ -136,7 +136,7 @@ def train(
             checkpoint_every=checkpoint_every,
         ),
         weights=planning.WeightOptions(
-            initial=None if init is None else InitialWeights(path=init, parts=parts),
+            initial=None if init is None else InitialWeights(path=_weights_file(init), parts=parts),
             frozen=None if freeze is None else _parts(freeze),
             distillation_stage=distill,
             teacher=teacher,
@@ -214,3 +214,18 @@ def _parts(text: str) -> tuple[NetworkPart, ...]:
     from rtmpose3d.training.recipes.pose import parse_parts
 
     return parse_parts(part.strip() for part in text.split(",") if part.strip())
+
+
+def _weights_file(given: Path) -> Path:
+    """The file that --init names: itself, or that of a model of the table.
+
+    Raises:
+        DownloadError: the model's file cannot be downloaded.
+    """
+    from rtmpose3d.weights import fetch
+    from rtmpose3d.zoo import ALIASES, MODELS, resolve
+
+    name = str(given).lower()
+    if given.exists() or (name not in MODELS and name not in ALIASES):
+        return given
+    return fetch(resolve(name).file)

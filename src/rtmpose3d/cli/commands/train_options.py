@@ -224,7 +224,7 @@ InitialOption = Annotated[
     Path | None,
     typer.Option(
         "--init",
-        help="Weights to initialize from (.pth or .safetensors).",
+        help="Weights to initialize from: a file (.pth or .safetensors) or the name of a model.",
         rich_help_panel=_WEIGHTS,
     ),
 ]

@@ -259,5 +259,5 @@ def _error(
     if not known:
         lines.append("  - no address of it is known")
     where = "one of these addresses" if known else "where you have it"
-    lines.append(f"Without the network: get the file from {where} and put it at\n  {target}")
+    lines.append(f"By hand: get the file from {where} and put it at\n  {target}")
     return DownloadError("\n".join(lines))
