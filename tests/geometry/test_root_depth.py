@@ -8,7 +8,7 @@ from people_in_3d import HEAD, make_people
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera, solve_root_depth
 from rtmpose3d.geometry.proportions import BONES
-from rtmpose3d.geometry.root_depth import DEFAULT_ROOT_DEPTH_M, POINT_NOISE
+from rtmpose3d.geometry.root_depth import DEFAULT_ROOT_DEPTH_M, PUBLISHED_ACCURACY
 from rtmpose3d.skeletons import WHOLEBODY
 
 CAMERA = Camera(fx=1145.0, fy=1130.0, cx=700.0, cy=310.0, width=1280, height=720)
@@ -163,7 +163,7 @@ def test_a_bone_that_points_at_the_camera_has_no_say():
     for along_m in (0.2, 0.3, 0.5):
         people = make_people(30, np.random.default_rng(8), visible=range(17))
         extent_px = np.ptp(people.keypoints_2d[:, :17], axis=1).max(axis=1)
-        shorter_than_noise = 0.7 * POINT_NOISE * extent_px[:, None] * np.array([0.8, -0.6])
+        shorter_than_noise = 0.7 * PUBLISHED_ACCURACY.point_std * extent_px[:, None] * np.array([0.8, -0.6])
         people.keypoints_2d[:, wrist] = people.keypoints_2d[:, elbow] + shorter_than_noise
         people.depth_m[:, wrist] = people.depth_m[:, elbow] + along_m
         depths.append(solve(people).depth_m)
