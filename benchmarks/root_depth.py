@@ -1,24 +1,28 @@
-"""Root depth of annotated people of Human3.6M and MPI-INF-3DHP, as a Markdown table.
+"""Root depth of people with known cameras, as Markdown tables.
 
-    python benchmarks/root_depth.py [folder of shared data, default ../shared]
+    python benchmarks/root_depth.py
+    python benchmarks/root_depth.py --model rtmw3d-n --rendered rendered/val --fit rendered/train
 
-True image points, relative depths and cameras go in, so the table shows what proportions alone
-determine, not the errors of a network.
+Without a model, true image points and relative depths go in: what proportions alone determine.
+With a model, its own keypoints in the annotated boxes do. `--fit` prints the ratios of bones of
+the model's keypoints to the table (`KeypointAccuracy.bone_ratio`), measured on other people.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rtmpose3d import RTMPose3D
 from rtmpose3d.data import PoseRecord, ReadOptions, read_dataset
 from rtmpose3d.geometry import Camera, solve_root_depth
-from rtmpose3d.geometry.root_depth import DEFAULT_ROOT_DEPTH_M
+from rtmpose3d.geometry.proportions import BONES
+from rtmpose3d.geometry.root_depth import DEFAULT_ROOT_DEPTH_M, PUBLISHED_ACCURACY
 from rtmpose3d.skeletons import HIPS
 
 SAMPLES = (  # dataset, folder of its sample, split, annotation file
@@ -26,24 +30,26 @@ SAMPLES = (  # dataset, folder of its sample, split, annotation file
     ("mpi-inf-3dhp", "mpi_inf_3dhp", "train", "test_3dhp_train.npz"),
     ("mpi-inf-3dhp", "mpi_inf_3dhp", "test", "test_3dhp_test.npz"),
 )
+MIN_BOX_PX = 80.0  # longer side of rendered people who count
+SURE = 0.6  # confidence of keypoints whose bones are measured
 
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """One annotated person: name, camera, (133, 2) px, (133,) m, (133,) 0 or 1, root depth m."""
+    """One annotated person: name, camera, (133, 2) px, (133,) m, (133,) 0 to 1, root depth m."""
 
     name: str
     camera: Camera
-    keypoints_2d: NDArray[np.float64]
-    depth_m: NDArray[np.float64]
-    confidence: NDArray[np.float64]
+    keypoints_2d: NDArray[np.floating]
+    depth_m: NDArray[np.floating]
+    confidence: NDArray[np.floating]
     root_depth_m: float
 
 
-def real_people(samples: Path) -> Iterator[Person]:
+def annotated_people(samples: Path) -> Iterator[PoseRecord]:
     """The annotated people of a folder that holds the samples h36m and mpi_inf_3dhp."""
     for dataset, folder, split, file in SAMPLES:
-        reading = read_dataset(
+        yield from read_dataset(
             dataset,
             samples / folder,
             split,
@@ -51,46 +57,147 @@ def real_people(samples: Path) -> Iterator[Person]:
             images=".",
             options=ReadOptions(check_images=False),
         )
-        for record in reading:
-            yield _person(record)
 
 
-def _person(record: PoseRecord) -> Person:
-    assert record.keypoints_camera_m is not None
-    assert record.camera is not None
+def rendered_people(folder: Path) -> Iterator[PoseRecord]:
+    """The people of a dataset of `rtmpose3d synth` that are not tiny."""
+    for record in read_dataset("rendered", folder, "train"):
+        box = record.box_xyxy
+        if (box[2:] - box[:2]).max() >= MIN_BOX_PX:
+            yield record
+
+
+def as_annotated(record: PoseRecord) -> Person:
+    """The annotated keypoints of a person."""
     annotated = record.annotated
-    z_m = record.keypoints_camera_m[:, 2].astype(np.float64)
-    root = float(z_m[list(HIPS)].mean())
+    assert record.keypoints_camera_m is not None
+    relative = record.keypoints_camera_m[:, 2].astype(np.float64) - root_depth(record)
     return Person(
-        name=f"{record.dataset} {Path(str(record.image)).stem}",
-        camera=record.camera,
+        name=person_name(record),
+        camera=camera_of(record),
         keypoints_2d=np.where(annotated[:, None], record.keypoints_px, 0.0).astype(np.float64),
-        depth_m=np.where(annotated, z_m - root, 0.0),
+        depth_m=np.where(annotated, relative, 0.0),
         confidence=annotated.astype(np.float64),
-        root_depth_m=root,
+        root_depth_m=root_depth(record),
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("shared", nargs="?", type=Path, default=Path("../shared"))
-    samples = parser.parse_args().shared / "samples"
-    print("| person | true, m | solved, m | error | errors in std | error of 5.144 m |")
-    print("|---|---:|---:|---:|---:|---:|")
-    errors, constant_errors = [], []
-    for person in real_people(samples):
+def as_predicted(record: PoseRecord, model: RTMPose3D) -> Person | None:
+    """The model's keypoints of a person; None where there is no image."""
+    if not isinstance(record.image, Path) or not record.image.is_file():
+        return None
+    camera = camera_of(record)
+    result = model(record.image, boxes=record.box_xyxy[None], camera=camera)
+    assert result.keypoints_camera is not None
+    assert result.root_depth_m is not None
+    return Person(
+        name=person_name(record),
+        camera=camera,
+        keypoints_2d=result.keypoints_2d[0],
+        depth_m=result.keypoints_camera[0, :, 2] - result.root_depth_m[0],
+        confidence=result.confidence[0],
+        root_depth_m=root_depth(record),
+    )
+
+
+def person_name(record: PoseRecord) -> str:
+    """Dataset and image of a person."""
+    return f"{record.dataset} {Path(str(record.image)).stem}"
+
+
+def camera_of(record: PoseRecord) -> Camera:
+    """The person's camera."""
+    assert record.camera is not None
+    return record.camera
+
+
+def root_depth(record: PoseRecord) -> float:
+    """True depth of the middle of the hips, metres."""
+    assert record.keypoints_camera_m is not None
+    return float(record.keypoints_camera_m[list(HIPS), 2].astype(np.float64).mean())
+
+
+def table(people: Iterable[Person], model: RTMPose3D | None, *, rows: bool) -> Iterator[str]:
+    """Markdown table of the errors, one row per person if there are `rows`, and a summary."""
+    accuracy = PUBLISHED_ACCURACY if model is None else model.pose.spec.accuracy
+    if rows:
+        yield "| person | true, m | solved, m | error | errors in std | error of 5.144 m |"
+        yield "|---|---:|---:|---:|---:|---:|"
+    errors, in_std, constant = [], [], []
+    for person in people:
         solved = solve_root_depth(
-            person.keypoints_2d[None], person.depth_m[None], person.confidence[None], person.camera
+            person.keypoints_2d[None],
+            person.depth_m[None],
+            person.confidence[None],
+            person.camera,
+            accuracy=accuracy,
         )
         depth, std, true = solved.depth_m[0], solved.std_m[0], person.root_depth_m
         errors.append(depth / true - 1)
-        constant_errors.append(DEFAULT_ROOT_DEPTH_M / true - 1)
-        print(
-            f"| {person.name} | {true:.2f} | {depth:.2f} ± {std:.2f} | {errors[-1]:+.1%} "
-            f"| {(depth - true) / std:+.1f} | {constant_errors[-1]:+.1%} |"
-        )
-    mean, constant = np.abs(errors).mean(), np.abs(constant_errors).mean()
-    print(f"| mean of the absolute errors of {len(errors)} | | | {mean:.1%} | | {constant:.1%} |")
+        in_std.append((depth - true) / std)
+        constant.append(DEFAULT_ROOT_DEPTH_M / true - 1)
+        if rows:
+            yield (
+                f"| {person.name} | {true:.2f} | {depth:.2f} ± {std:.2f} | {errors[-1]:+.1%} "
+                f"| {in_std[-1]:+.1f} | {constant[-1]:+.1%} |"
+            )
+    size = np.abs(errors)
+    yield (
+        f"\n{len(errors)} people: mean of the absolute errors {size.mean():.1%}, median "
+        f"{np.median(size):.1%}, beyond two standard deviations {(np.abs(in_std) > 2).mean():.1%}; "
+        f"5.144 m for all: {np.abs(constant).mean():.1%}."
+    )
+
+
+def bone_ratios(people: Iterable[Person]) -> Iterator[str]:
+    """Median length of each bone at the true distance over that of the table."""
+    everyone = list(people)
+    yield "| bone | ratio |"
+    yield "|---|---:|"
+    for bone in BONES:
+        lengths = [
+            bone_length(person, *ends)
+            for person in everyone
+            for ends in bone.keypoints
+            if person.confidence[list(ends)].min() > SURE
+        ]
+        yield f"| {bone.name} | {np.median(lengths) / bone.length_m:.2f} |"
+
+
+def bone_length(person: Person, first: int, second: int) -> float:
+    """Metres between two keypoints of a person at the true distance."""
+    ends = [first, second]
+    z = person.root_depth_m + person.depth_m[ends]
+    points = person.camera.unproject(person.keypoints_2d[ends], z)
+    return float(np.linalg.norm(points[0] - points[1]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--shared", type=Path, default=Path("../shared"), help="shared data")
+    parser.add_argument("--model", help="a 3D model of the table; without it, true keypoints")
+    parser.add_argument("--rendered", type=Path, help="dataset of rtmpose3d synth")
+    parser.add_argument("--fit", type=Path, help="another one, to measure bones on")
+    options = parser.parse_args()
+    model = RTMPose3D.from_pretrained(options.model, detector=None) if options.model else None
+
+    def convert(records: Iterable[PoseRecord]) -> Iterator[Person]:
+        people = (as_predicted(r, model) if model else as_annotated(r) for r in records)
+        return (person for person in people if person is not None)
+
+    print("## Real people, true cameras\n")
+    for line in table(convert(annotated_people(options.shared / "samples")), model, rows=True):
+        print(line)
+    if options.rendered:
+        print(f"\n## Rendered people of {options.rendered}\n")
+        for line in table(convert(rendered_people(options.rendered)), model, rows=False):
+            print(line)
+    if options.fit:
+        print(f"\n## Bones of the keypoints, measured on {options.fit}\n")
+        for line in bone_ratios(convert(rendered_people(options.fit))):
+            print(line)
 
 
 if __name__ == "__main__":

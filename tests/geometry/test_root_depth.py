@@ -8,7 +8,11 @@ from people_in_3d import HEAD, make_people
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera, solve_root_depth
 from rtmpose3d.geometry.proportions import BONES
-from rtmpose3d.geometry.root_depth import DEFAULT_ROOT_DEPTH_M, PUBLISHED_ACCURACY
+from rtmpose3d.geometry.root_depth import (
+    DEFAULT_ROOT_DEPTH_M,
+    PUBLISHED_ACCURACY,
+    KeypointAccuracy,
+)
 from rtmpose3d.skeletons import WHOLEBODY
 
 CAMERA = Camera(fx=1145.0, fy=1130.0, cx=700.0, cy=310.0, width=1280, height=720)
@@ -17,9 +21,14 @@ WITHOUT_LEGS = [*range(13), *range(23, 133)]
 WITHOUT_HIPS = [*range(11), *range(23, 91)]
 
 
-def solve(people, height_m=None):
+def solve(people, height_m=None, accuracy=PUBLISHED_ACCURACY):
     return solve_root_depth(
-        people.keypoints_2d, people.depth_m, people.confidence, people.camera, height_m=height_m
+        people.keypoints_2d,
+        people.depth_m,
+        people.confidence,
+        people.camera,
+        height_m=height_m,
+        accuracy=accuracy,
     )
 
 
@@ -163,7 +172,9 @@ def test_a_bone_that_points_at_the_camera_has_no_say():
     for along_m in (0.2, 0.3, 0.5):
         people = make_people(30, np.random.default_rng(8), visible=range(17))
         extent_px = np.ptp(people.keypoints_2d[:, :17], axis=1).max(axis=1)
-        shorter_than_noise = 0.7 * PUBLISHED_ACCURACY.point_std * extent_px[:, None] * np.array([0.8, -0.6])
+        shorter_than_noise = (
+            0.7 * PUBLISHED_ACCURACY.point_std * extent_px[:, None] * np.array([0.8, -0.6])
+        )
         people.keypoints_2d[:, wrist] = people.keypoints_2d[:, elbow] + shorter_than_noise
         people.depth_m[:, wrist] = people.depth_m[:, elbow] + along_m
         depths.append(solve(people).depth_m)
@@ -241,6 +252,45 @@ def test_a_person_without_extent_gets_the_default_distance(confidence):
 
     assert solved.depth_m == pytest.approx(DEFAULT_ROOT_DEPTH_M)
     assert 0.9 * solved.depth_m < solved.std_m < 1.1 * solved.depth_m
+    assert solved.source == ("assumed",)
+
+
+def test_bones_between_the_keypoints_of_a_model_may_be_of_other_lengths():
+    people = make_people(50, np.random.default_rng(0), proportions=0, stature_m=1.7)
+    shorter = KeypointAccuracy(bone_ratio={bone.name: 0.8 for bone in BONES})
+
+    solved = solve(people, accuracy=shorter)
+
+    # Not 0.8 exactly: the relative depths keep their scale.
+    assert 0.78 < np.median(solved.depth_m / people.root_depth_m) < 0.85
+
+
+def test_less_accurate_keypoints_make_a_distance_less_certain():
+    people = make_people(50, np.random.default_rng(0), **NOISE)
+    vague = KeypointAccuracy(point_std=0.03, depth_factor=2.0)
+
+    assert (solve(people, accuracy=vague).std_m > solve(people).std_m).all()
+
+
+@pytest.mark.parametrize("part", ["left_hand", "right_hand"])
+def test_the_distance_of_a_hand_alone_is_assumed(part):
+    people = make_people(5, np.random.default_rng(11), visible=range(133)[WHOLEBODY.parts[part]])
+
+    assert solve(people).source == ("assumed",) * 5
+
+
+@pytest.mark.parametrize(
+    ("joints", "extent_m"), [((15, 16), 1.45), ((13, 14), 0.80), ((11, 12), 0.70), ((5, 6), 0.65)]
+)
+def test_the_lowest_joint_says_how_large_a_person_is_expected_to_be(joints, extent_m):
+    uv, confidence = np.zeros((1, 133, 2)), np.zeros((1, 133))
+    used = [0, joints[0]]  # the nose shares no bone with any of these
+    confidence[:, used] = 0.9
+    uv[:, joints[0], 1] = 100.0
+
+    solved = solve_root_depth(uv, np.zeros((1, 133)), confidence, CAMERA)
+
+    assert solved.depth_m[0] == pytest.approx(extent_m * CAMERA.fy / 100, rel=0.02)
     assert solved.source == ("assumed",)
 
 

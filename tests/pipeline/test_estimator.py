@@ -14,6 +14,7 @@ from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.pipeline import PoseEstimator, PoseOptions, Poses, assemble_result
 from rtmpose3d.structures import Detections, Frame, PoseResult
+from rtmpose3d.zoo import resolve_pose
 
 SIZE_WH = (160, 120)
 RENDERED = Path(__file__).parents[1] / "fixtures" / "demo" / "people.json"
@@ -147,7 +148,7 @@ def test_a_known_stature_scales_the_depth_of_its_person():
 
     def depth(height_m: object) -> np.ndarray:
         options = PoseOptions(height_m=height_m)  # type: ignore[arg-type]
-        result = assemble_result(image, people, rendered_poses(), options, model="rtmw3d-n")
+        result = assemble_result(image, people, rendered_poses(), options, resolve_pose("rtmw3d-n"))
         assert result.root_depth_m is not None
         return result.root_depth_m
 

@@ -34,8 +34,8 @@ _WRONG_DEPTHS = 2  # tolerated number of reliable points behind the camera, whos
 _LARGEST_PX, _LARGEST_M = 1e6, 100.0  # larger coordinates are invalid
 _COARSE, _FINE, _STATURE_STEPS = 48, 41, 4
 
-# Extent of the reliable keypoints in metres and the deviation of its log, by the lowest joints among
-# them: rendered people in random poses, the deviations widened. The last row: no body at all.
+# Extent of the reliable keypoints in metres and the deviation of its log, by the lowest joints
+# among them: rendered people in random poses, the deviations widened. Last: no body at all.
 _EXTENTS: tuple[tuple[tuple[int, int] | None, float, float], ...] = (
     ((15, 16), 1.45, 0.50),  # ankles
     ((13, 14), 0.80, 0.50),  # knees

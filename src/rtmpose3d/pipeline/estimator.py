@@ -18,6 +18,7 @@ from rtmpose3d.pipeline.pose import Poses, estimate_poses
 from rtmpose3d.runtime import DetectorSession, PoseSession
 from rtmpose3d.structures import Detections, FloatArray, Frame, PoseResult
 from rtmpose3d.structures.field_types import check_field_types
+from rtmpose3d.zoo import PoseSpec
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -100,7 +101,7 @@ class PoseEstimator:
             flip_test=self.flip_test,
         )
         return [
-            assemble_result(*parts, options, model=self.pose.spec.name)
+            assemble_result(*parts, options, self.pose.spec)
             for parts in zip(frames, detections, poses, strict=True)
         ]
 
@@ -146,7 +147,7 @@ class PoseEstimator:
 
 
 def assemble_result(
-    frame: Frame, people: Detections, poses: Poses, options: PoseOptions, *, model: str
+    frame: Frame, people: Detections, poses: Poses, options: PoseOptions, spec: PoseSpec
 ) -> PoseResult:
     """Lift the poses of one frame, if the model has depths, and join everything in a result.
 
@@ -155,7 +156,7 @@ def assemble_result(
         people: N boxes and scores.
         poses: of the same N people.
         options: the known depths or statures, and the axes.
-        model: name of the pose model.
+        spec: of the pose model.
 
     Raises:
         InputError: a root depth or a stature that is not positive, or not one per person.
@@ -171,6 +172,7 @@ def assemble_result(
             camera,
             root_depth_m=options.root_depth_m,
             height_m=options.height_m,
+            accuracy=spec.accuracy,
         )
     return PoseResult(
         keypoints_2d=poses.keypoints_2d,
@@ -184,7 +186,7 @@ def assemble_result(
         root_depth_source=() if lifted is None else lifted.root_depth_source,
         axes=options.axes,
         camera=camera,
-        model=model,
+        model=spec.name,
         image_size_wh=frame.size_wh,
         image=frame.image,
         source=frame.source,

@@ -8,6 +8,7 @@ import numpy as np
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera, camera_from_relative, solve_root_depth
+from rtmpose3d.geometry.root_depth import PUBLISHED_ACCURACY, KeypointAccuracy
 from rtmpose3d.structures import FloatArray, RootDepthSource
 
 
@@ -35,6 +36,7 @@ def lift_people(
     *,
     root_depth_m: float | FloatArray | None = None,
     height_m: float | FloatArray | None = None,
+    accuracy: KeypointAccuracy = PUBLISHED_ACCURACY,
 ) -> Lifted:
     """Lift N people to camera space.
 
@@ -45,6 +47,7 @@ def lift_people(
         camera: of the image.
         root_depth_m: the roots' depths, if known: one for all, or (N,).
         height_m: the people's statures, if known: one for all, or (N,).
+        accuracy: of the model's keypoints.
 
     Raises:
         InputError: root_depth_m or height_m is not positive, or of another length than N.
@@ -57,7 +60,9 @@ def lift_people(
         std = np.zeros_like(depth)
         source = ("given",) * people
     else:
-        solved = solve_root_depth(keypoints_2d, depth_m, confidence, camera, height_m=heights)
+        solved = solve_root_depth(
+            keypoints_2d, depth_m, confidence, camera, height_m=heights, accuracy=accuracy
+        )
         depth, std, source = solved.depth_m, solved.std_m, solved.source
     points = camera_from_relative(keypoints_2d, depth_m, depth, camera)
     return Lifted(

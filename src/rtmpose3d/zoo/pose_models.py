@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rtmpose3d.codec.spec import SimCCSpec
+from rtmpose3d.geometry.root_depth import KeypointAccuracy
 from rtmpose3d.zoo.bundled import BundledFile
 from rtmpose3d.zoo.published import published_file
 from rtmpose3d.zoo.specs import RENDERED_DATA_LICENCE, PoseSpec
@@ -26,6 +27,29 @@ SMALL, LARGE = (192, 256), (288, 384)  # input sizes, width and height, px
 SIGMA = {SMALL: (4.9, 5.66), LARGE: (6.0, 6.93)}
 DEPTH_SIGMA = 6.0
 DEPTH_SIZE = 288
+
+# Measured by benchmarks/root_depth.py on rendered people of the training split.
+_BUNDLED_ACCURACY = KeypointAccuracy(
+    point_std=0.02,
+    full_confidence=0.95,
+    outlier_std=0.3,
+    bone_ratio={
+        "upper arm": 0.77,
+        "forearm": 0.88,
+        "thigh": 0.96,
+        "shank": 0.98,
+        "side of the trunk": 1.01,
+        "shoulders": 0.99,
+        "hips": 0.84,
+        "foot": 0.88,
+        "palm": 1.15,
+        "pupils": 0.77,
+        "outer corners of the eyes": 0.84,
+        "ears": 0.9,
+        "width of the face": 0.93,
+        "height of the face": 0.94,
+    },
+)
 
 
 def _codec(input_size_wh: tuple[int, int], *, beta: float, visibility: bool = False) -> SimCCSpec:
@@ -322,6 +346,7 @@ def _bundled(name: str, detector: str, data_licence: str, confidence_thr: float)
         neck_blocks=1,
         default_confidence_thr=confidence_thr,
         flip_test=True,
+        accuracy=_BUNDLED_ACCURACY,
         data_licence=data_licence,
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from rtmpose3d.codec.spec import SimCCSpec
+from rtmpose3d.geometry.root_depth import PUBLISHED_ACCURACY, KeypointAccuracy
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.zoo.bundled import BundledFile
 from rtmpose3d.zoo.remote import RemoteFile
@@ -95,6 +96,7 @@ class PoseSpec(ModelSpec):
         keypoints: number of keypoints.
         default_confidence_thr: minimum confidence of keypoints that are drawn, by default.
         flip_test: whether flipped crops are run as well and averaged, by default.
+        accuracy: of its keypoints, for the distance of people.
         ap, ar: whole-body AP and AR on COCO-WholeBody V1.0 val, as published.
         part_ap: AP of body, foot, face, hand, where published.
         mpjpe_m: 3D error on H3WB in metres, as published.
@@ -111,6 +113,7 @@ class PoseSpec(ModelSpec):
     keypoints: int = len(WHOLEBODY)
     default_confidence_thr: float = DEFAULT_CONFIDENCE_THR
     flip_test: bool = False
+    accuracy: KeypointAccuracy = PUBLISHED_ACCURACY
     ap: float | None = None
     ar: float | None = None
     part_ap: Mapping[str, float] = field(default_factory=dict, hash=False)
