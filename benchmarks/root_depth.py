@@ -74,7 +74,7 @@ def as_annotated(record: PoseRecord) -> Person:
     relative = record.keypoints_camera_m[:, 2].astype(np.float64) - root_depth(record)
     return Person(
         name=person_name(record),
-        camera=camera_of(record),
+        camera=known_camera(record),
         keypoints_2d=np.where(annotated[:, None], record.keypoints_px, 0.0).astype(np.float64),
         depth_m=np.where(annotated, relative, 0.0),
         confidence=annotated.astype(np.float64),
@@ -86,7 +86,7 @@ def as_predicted(record: PoseRecord, model: RTMPose3D) -> Person | None:
     """The model's keypoints of a person; None where there is no image."""
     if not isinstance(record.image, Path) or not record.image.is_file():
         return None
-    camera = camera_of(record)
+    camera = known_camera(record)
     result = model(record.image, boxes=record.box_xyxy[None], camera=camera)
     assert result.keypoints_camera is not None
     assert result.root_depth_m is not None
@@ -105,7 +105,7 @@ def person_name(record: PoseRecord) -> str:
     return f"{record.dataset} {Path(str(record.image)).stem}"
 
 
-def camera_of(record: PoseRecord) -> Camera:
+def known_camera(record: PoseRecord) -> Camera:
     """The person's camera."""
     assert record.camera is not None
     return record.camera

@@ -4,7 +4,7 @@ In: image points, depths relative to the root, confidences, a camera. Out: each 
 its standard deviation. A bone's length follows from Z alone; the posterior of Z weighs how well
 all lengths match adult proportions, over an unknown stature with a prior, with Student's t so that
 single wrong keypoints do not count. Nothing random, no iteration limits to fail: a grid over
-log Z, twice. How large the errors of the keypoints are, and where on the body a model places them,
+log Z, twice. How large the errors of the keypoints are, and where on the body a model puts them,
 is measured per model (`KeypointAccuracy`).
 """
 
