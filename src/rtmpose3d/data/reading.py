@@ -19,10 +19,9 @@ from rtmpose3d.data.records import PoseRecord, is_file
 from rtmpose3d.data.specs import DatasetSpec
 from rtmpose3d.data.table import DATASETS
 from rtmpose3d.errors import InputError, UnknownNameError
-from rtmpose3d.untrusted import reading
+from rtmpose3d.untrusted import brief, reading
 
 OnBad: TypeAlias = Literal["raise", "skip"]
-_BROKEN = (TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +134,9 @@ def _build_checked(candidate: Candidate) -> PoseRecord | Skipped:
         raise InputError(f"{ref}: {error}") from error
     except KeyError as error:
         raise InputError(f"{candidate.ref}: it has no {error}") from error
-    except _BROKEN as error:
-        raise InputError(f"{candidate.ref}: broken annotation: {error}") from error
+    except Exception as error:  # whatever numpy and OpenCV raise
+        reason = brief(str(error)) or type(error).__name__
+        raise InputError(f"{candidate.ref}: broken annotation: {reason}") from error
 
 
 def _check_image(record: PoseRecord, exists: dict[Path, bool]) -> None:

@@ -26,9 +26,11 @@ from rtmpose3d.data.candidates import read_json
 from rtmpose3d.data.checking import Progress
 from rtmpose3d.errors import InputError, import_extra
 from rtmpose3d.structures.atomic import atomic_write, output_errors
+from rtmpose3d.untrusted import check_size, reading
 
 LABELS = "keypoint_annotation.json"
 FPS = 30
+_LIST_BYTES = 2**26  # names of test videos
 SplitBy = Literal["intra", "inter"]
 _CATEGORIES = [{"supercategory": "person", "id": 1, "name": "person"}]
 
@@ -121,12 +123,9 @@ def unpack_videos(
 
 
 def _read_test_videos(path: Path) -> frozenset[str]:
-    try:
+    check_size(path, _LIST_BYTES, "list of videos")
+    with reading(path, "list of videos", advice="download UBody's splits"):
         names = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} is no list of videos ({error}); download UBody's splits") from (
-            error
-        )
     if names.dtype.kind != "U":
         raise InputError(f"{path} holds {names.dtype}; expected names of videos")
     return frozenset(names.reshape(-1).tolist())

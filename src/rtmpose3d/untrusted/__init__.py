@@ -7,6 +7,14 @@ memory or time.
 
 from rtmpose3d.untrusted.boundary import brief, check_size, reading
 from rtmpose3d.untrusted.json_files import parse_json, read_json
-from rtmpose3d.untrusted.npz_files import read_npz_entries
+from rtmpose3d.untrusted.npz_files import read_arrays, read_npz_entries
 
-__all__ = ["brief", "check_size", "parse_json", "read_json", "read_npz_entries", "reading"]
+__all__ = [
+    "brief",
+    "check_size",
+    "parse_json",
+    "read_arrays",
+    "read_json",
+    "read_npz_entries",
+    "reading",
+]

@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rtmpose3d.untrusted.limits import MAX_DIMENSIONS, unpacked_limit
+from rtmpose3d.errors import InputError
+from rtmpose3d.untrusted.boundary import check_size, reading
+from rtmpose3d.untrusted.limits import DATASET_FILE_BYTES, MAX_DIMENSIONS, unpacked_limit
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # numpy writes no others
 
@@ -46,6 +50,35 @@ def read_npz_entries(
             name: _read_entry(archive, info, read_objects)
             for name, info in zip(names, infos, strict=True)
         }
+
+
+def read_arrays(
+    path: Path,
+    *names: str,
+    what: str = "file of arrays",
+    advice: str = "check the file, or get it again",
+) -> dict[str, NDArray[np.generic]]:
+    """Reads an .npz file of plain arrays.
+
+    Args:
+        path: the file.
+        names: arrays that it must have.
+        what: its type for messages.
+        advice: what to do, the end of the message.
+
+    Returns:
+        Name -> array, of all in the file.
+
+    Raises:
+        InputError: it is missing, damaged, lacks an array, or is beyond the limits.
+    """
+    size = check_size(path, DATASET_FILE_BYTES, what)
+    with reading(path, what, advice=advice), path.open("rb") as file:
+        entries = read_npz_entries(file, size)
+    missing = [name for name in names if name not in entries]
+    if missing:
+        raise InputError(f"{what} {path} has no array {missing[0]!r}; {advice}")
+    return cast("dict[str, NDArray[np.generic]]", entries)
 
 
 def _read_entry(

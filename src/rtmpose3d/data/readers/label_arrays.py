@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -29,6 +28,7 @@ from rtmpose3d.data.maps.body_maps import LSP
 from rtmpose3d.errors import InputError
 from rtmpose3d.skeletons import NUM_KEYPOINTS, PART_INDICES
 from rtmpose3d.structures import FloatArray
+from rtmpose3d.untrusted import read_arrays
 
 PSEUDO_LABEL_WEIGHT = 0.5  # of the teacher's keypoints, times its score where it gives one
 _BODY_AND_FEET = PART_INDICES["body_with_feet"]  # the teacher scores these only
@@ -66,15 +66,9 @@ _Build = Callable[[AnnotationRef, _Arrays, int], BuildResult]
 
 
 def _read_arrays(path: Path, shapes: Mapping[str, tuple[int, int]]) -> _Arrays:
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as data:
-            arrays = {name: data[name] for name in ("names", *shapes)}
-    except FileNotFoundError as error:
-        raise InputError(f"annotation file {path} does not exist; check the folder") from error
-    except KeyError as error:
-        raise InputError(f"{path} has no array of that name: {error}") from error
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise InputError(f"{path} is no .npz file of plain arrays: {error}") from error
+    arrays = read_arrays(path, "names", *shapes, what="annotation file", advice="check the folder")
+    if arrays["names"].ndim != 1:
+        raise InputError(f"{path}: names must be a list, got shape {arrays['names'].shape}")
     for name, shape in shapes.items():
         expected = (len(arrays["names"]), *shape)
         if arrays[name].shape != expected or arrays[name].dtype.kind != "f":

@@ -8,7 +8,6 @@ capture skeleton, which differ from COCO's (Human3.6M: narrower shoulders, wider
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -30,6 +29,7 @@ from rtmpose3d.data.readers.array_files import read_pickle
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
 from rtmpose3d.structures import FloatArray
+from rtmpose3d.untrusted import read_arrays
 
 JOINTS_BOX = 1.2  # the joints' box is enlarged by this about its centre to hold the body
 MPI_INF_3DHP_SIZE_PX = 2048  # width and height; the training cameras' file has a height of 204
@@ -76,11 +76,11 @@ def _read_cameras(annotations: Path, name: str) -> _Cameras:
 def _candidates(
     file: AnnotationFile, options: ReadOptions, find_camera: _FindCamera
 ) -> Iterator[Candidate]:
-    try:
-        with np.load(file.path, allow_pickle=False) as data:
-            names, points, metres = (data[key] for key in ("imgname", "part", "S"))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{file.path} has no arrays imgname, part and S: {error!r}") from error
+    required = ("imgname", "part", "S")
+    arrays = read_arrays(file.path, *required, what="annotation file", advice="download it again")
+    names, points, metres = (arrays[key] for key in required)
+    if names.ndim != 1 or names.dtype.kind != "U" or not len(names) == len(points) == len(metres):
+        raise InputError(f"{file.path}: imgname, part and S must have one entry for each person")
     if not len(names):
         raise InputError(f"{file.path} is empty: it holds no images")
     images: dict[str, int] = {}

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rtmpose3d.errors import InputError, OutputError, UnknownNameError
 from rtmpose3d.structures import FloatArray, IntArray
 from rtmpose3d.structures.atomic import atomic_write
+from rtmpose3d.untrusted import read_arrays, reading
 
 logger = logging.getLogger(__name__)
 
@@ -184,12 +186,29 @@ def _save(file: Path, targets: Targets) -> None:
 def _load(file: Path) -> Targets | None:
     """Reads the packed file; None if it is damaged and must be written again."""
     try:
-        with np.load(file) as packed:
-            ranges = {
-                str(name): (int(start), int(end))
-                for name, (start, end) in zip(packed["names"], packed["rows"], strict=True)
-            }
-            return Targets(ranges=ranges, vertices=packed["vertices"], offsets=packed["offsets"])
-    except (OSError, ValueError, KeyError, EOFError) as error:
+        packed = read_arrays(file, "names", "rows", "vertices", "offsets")
+        with reading(file):
+            return _checked(packed)
+    except InputError as error:
         logger.warning("%s is damaged and will be rebuilt: %s", file, error)
         return None
+
+
+def _checked(packed: Mapping[str, NDArray[np.generic]]) -> Targets:
+    """The morphs of a packed file, of shapes and indices that a mesh can have."""
+    vertices, offsets, rows = packed["vertices"], packed["offsets"], packed["rows"]
+    if vertices.dtype != np.uint16 or vertices.ndim != 1:
+        raise ValueError(f"vertices of {vertices.dtype}, shape {vertices.shape}")
+    if offsets.dtype != np.int16 or offsets.shape != (len(vertices), 3):
+        raise ValueError(f"offsets of {offsets.dtype}, shape {offsets.shape}")
+    if rows.dtype.kind != "i" or rows.shape != (len(packed["names"]), 2):
+        raise ValueError(f"rows of {rows.dtype}, shape {rows.shape}")
+    if rows.size and not (rows.min() >= 0 and rows.max() <= len(vertices)):
+        raise ValueError("rows beyond the morphs")
+    ranges = {
+        str(name): (int(start), int(end))
+        for name, (start, end) in zip(packed["names"].tolist(), rows.tolist(), strict=True)
+    }
+    return Targets(
+        ranges=ranges, vertices=vertices.astype(np.uint16), offsets=offsets.astype(np.int16)
+    )

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from zipfile import BadZipFile
 
 import cv2
 import numpy as np
 
-from rtmpose3d.errors import InputError
 from rtmpose3d.structures import Image
 from rtmpose3d.structures.atomic import atomic_write
 from rtmpose3d.training.data.pose_batches import PoseBatch
+from rtmpose3d.untrusted import read_arrays, reading
 
 _JPEG_QUALITY = 95
+_LABELS = ("keypoints_px", "visible", "keypoints_camera_m", "box_side_px")
 
 
 def write_crops(path: Path, batch: PoseBatch) -> None:
@@ -42,20 +42,17 @@ def read_crops(path: Path) -> PoseBatch:
     Raises:
         InputError: it is not such a file, or it is damaged.
     """
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            images = np.split(data["jpeg"], data["ends"][:-1])
-            return PoseBatch(
-                crops=np.stack([_decode(image) for image in images]),
-                keypoints_px=data["keypoints_px"],
-                visible=data["visible"],
-                keypoints_camera_m=data["keypoints_camera_m"],
-                box_side_px=data["box_side_px"],
-            )
-    except (OSError, KeyError, ValueError, EOFError, BadZipFile, cv2.error) as error:
-        raise InputError(
-            f"{path} is damaged: {error}; remove it, and it is rendered again"
-        ) from error
+    advice = "remove it, and it is rendered again"
+    with reading(path, "file of crops", advice=advice):
+        data = read_arrays(path, "jpeg", "ends", *_LABELS, what="file of crops", advice=advice)
+        ends = [int(end) for end in data["ends"][:-1]]
+        return PoseBatch(
+            crops=np.stack([_decode(image) for image in np.split(data["jpeg"], ends)]),
+            keypoints_px=data["keypoints_px"].astype(np.float32, copy=False),
+            visible=data["visible"].astype(np.float32, copy=False),
+            keypoints_camera_m=data["keypoints_camera_m"].astype(np.float32, copy=False),
+            box_side_px=data["box_side_px"].astype(np.float32, copy=False),
+        )
 
 
 def _decode(image: np.ndarray) -> Image:
