@@ -148,5 +148,5 @@ def test_camera_files_that_are_no_arrays_are_errors(shared, tmp_path):
         list(read(tmp_path, "h36m", "test", "a.npz", on_bad="raise"))
     (tmp_path / "b.npz").write_bytes(b"no archive")
     (tmp_path / "cameras.pkl").write_bytes(pickle.dumps({}))
-    with pytest.raises(InputError, match="annotation file .* cannot be read"):
+    with pytest.raises(InputError, match=r"annotation file .* cannot be read"):
         list(read(tmp_path, "h36m", "test", "b.npz"))
