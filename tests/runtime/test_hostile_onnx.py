@@ -160,6 +160,24 @@ def test_a_file_without_exactly_one_input_is_refused(tmp_path: Path, inputs: int
         open_detector(NANO, file, CPU)
 
 
+def test_a_name_that_is_no_text_is_an_error_of_ours(tmp_path: Path) -> None:
+    file = save_foreign(tmp_path / "x.onnx", DETS, (1, 3, 320, 416))
+    file.write_bytes(file.read_bytes().replace(b"input", b"inp\xabt"))
+    with pytest.raises(BackendError, match=r"x\.onnx"):
+        open_detector(NANO, file, CPU)
+
+
+def test_errors_are_raised_and_not_written_to_stderr_too(tmp_path: Path, capfd) -> None:
+    onnx = pytest.importorskip("onnx")
+    file = save_foreign(tmp_path / "x.onnx", DETS, (1, 3, 320, 416))
+    model = onnx.load(file)
+    next(t for t in model.graph.initializer if t.name == "dets_constant").dims[1] = 2
+    file.write_bytes(model.SerializeToString())
+    with pytest.raises(BackendError, match="cannot open"):
+        open_detector(NANO, file, CPU)
+    assert capfd.readouterr().err == ""
+
+
 def test_damaged_files_are_refused_or_read_and_never_a_foreign_error(tmp_path: Path) -> None:
     file = save_foreign(tmp_path / "x.onnx", DETS, (1, 3, 320, 416))
     content = file.read_bytes()

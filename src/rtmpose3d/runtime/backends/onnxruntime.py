@@ -15,12 +15,13 @@ from rtmpose3d.runtime.backends.onnxruntime_devices import (
     preload_libraries,
     resolve_device,
 )
-from rtmpose3d.runtime.backends.onnxruntime_package import ERRORS_ONLY, import_onnxruntime
+from rtmpose3d.runtime.backends.onnxruntime_package import FATAL_ONLY, import_onnxruntime
 from rtmpose3d.runtime.devices import Device
 from rtmpose3d.runtime.graph_files import graph_file
 from rtmpose3d.runtime.network import Execution, ModelFile, TensorInfo, Weights
 from rtmpose3d.runtime.onnx_content import read_onnx
 from rtmpose3d.structures import FloatArray, UInt8Array
+from rtmpose3d.untrusted import reading
 from rtmpose3d.zoo import ModelSpec
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class OnnxRuntimeNetwork:
     def __init__(self, session: onnxruntime.InferenceSession, name: str) -> None:
         self._session = session
         self._name = name
-        self._input = session.get_inputs()[0].name
+        self._input = next((node.name for node in session.get_inputs()), "")
         self.output_names = tuple(output.name for output in session.get_outputs())
 
     def run(
@@ -102,10 +103,13 @@ def open_file(path: Path, execution: Execution) -> ModelFile:
     """
     options = session_options(execution.threads)
     session = open_session(read_onnx(path), options, execution.device, name=str(path))
-    inputs, outputs = (
-        tuple(_described(node) for node in nodes)
-        for nodes in (session.get_inputs(), session.get_outputs())
-    )
+    with reading(path, "ONNX file", error=BackendError):  # names need not be UTF-8
+        network = OnnxRuntimeNetwork(session, str(path))
+        metadata = session.get_modelmeta().custom_metadata_map
+        inputs, outputs = (
+            tuple(_described(node) for node in nodes)
+            for nodes in (session.get_inputs(), session.get_outputs())
+        )
     if len(inputs) != 1 or not outputs:
         names = ", ".join(node.name for node in inputs) or "none"
         raise WeightsError(
@@ -116,8 +120,8 @@ def open_file(path: Path, execution: Execution) -> ModelFile:
         path=path,
         inputs=inputs,
         outputs=outputs,
-        metadata=session.get_modelmeta().custom_metadata_map,
-        network=OnnxRuntimeNetwork(session, str(path)),
+        metadata=metadata,
+        network=network,
     )
 
 
@@ -132,7 +136,7 @@ def session_options(threads: int | None = None) -> onnxruntime.SessionOptions:
     onnxruntime = import_onnxruntime()
     options: onnxruntime.SessionOptions = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
-    options.log_severity_level = ERRORS_ONLY
+    options.log_severity_level = FATAL_ONLY
     # Threads that continue to spin after a call take the cores from the next network.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     options.add_session_config_entry("session.load_model_format", "ONNX")

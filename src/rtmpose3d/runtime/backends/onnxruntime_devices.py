@@ -17,14 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from rtmpose3d.errors import BackendError
-from rtmpose3d.runtime.backends.onnxruntime_package import ERRORS_ONLY, import_onnxruntime
+from rtmpose3d.runtime.backends.onnxruntime_package import FATAL_ONLY, import_onnxruntime
 from rtmpose3d.runtime.devices import Device
 
 logger = logging.getLogger(__name__)
 
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
-_SILENT = 4  # ONNX Runtime's log severity for fatal errors only
 
 # An ONNX file: y = x + x, both (1,) float32; IR version 8, opset 13.
 _TRIAL_NETWORK = (
@@ -97,9 +96,8 @@ def cuda_fault(index: int) -> str | None:
     """
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = _SILENT
+    options.log_severity_level = FATAL_ONLY
     preload_libraries()
-    onnxruntime.set_default_logger_severity(_SILENT)
     try:
         session = onnxruntime.InferenceSession(
             _TRIAL_NETWORK, options, providers=[(CUDA, {"device_id": index})], enable_fallback=0
@@ -109,8 +107,6 @@ def cuda_fault(index: int) -> str | None:
         (result,) = session.run(None, {"x": np.ones(1, np.float32)})
     except Exception as error:  # ONNX Runtime's errors share no base class of their own
         return _first_line(error)
-    finally:
-        onnxruntime.set_default_logger_severity(ERRORS_ONLY)
     return None if float(result[0]) == 2.0 else f"1 + 1 gave {result[0]}"
 
 

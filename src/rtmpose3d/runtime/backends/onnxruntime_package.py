@@ -12,7 +12,7 @@ from types import ModuleType
 from rtmpose3d.errors import MissingDependencyError
 
 TELEMETRY_VARIABLE = "ORT_DISABLE_TELEMETRY"
-ERRORS_ONLY = 3  # ONNX Runtime's log severity
+FATAL_ONLY = 4  # ONNX Runtime's log severity; it raises its errors besides writing them to stderr
 
 
 def disable_telemetry() -> None:
@@ -21,7 +21,7 @@ def disable_telemetry() -> None:
 
 
 def import_onnxruntime() -> ModuleType:
-    """The package onnxruntime, without telemetry and without warnings on stderr.
+    """The package onnxruntime, without telemetry and without lines on stderr.
 
     Raises:
         MissingDependencyError: it is not installed, or cannot be loaded.
@@ -35,7 +35,7 @@ def import_onnxruntime() -> ModuleType:
             "rtmpose3d doctor checks the installation"
         ) from error
     try:
-        onnxruntime.set_default_logger_severity(ERRORS_ONLY)
+        onnxruntime.set_default_logger_severity(FATAL_ONLY)
     except AttributeError as error:  # two wheels in one environment overwrite each other's files
         raise MissingDependencyError(
             f"onnxruntime is damaged ({error}); rtmpose3d doctor says how to repair it"
