@@ -247,6 +247,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="of the network")
     parser.add_argument("--backbone", type=Path, help="weights of the initial backbone")
     given = parser.parse_args()
+    if given.seeds < 1:
+        parser.error(f"--seeds is the number of seeds, at least 1; got {given.seeds}")
     if given.backbone and given.study == "distillation":
         parser.error("--backbone does not fit the teacher of distillation")
     if given.threads:

@@ -45,6 +45,9 @@ def printable(text: str, *, keep_lines: bool = False) -> str:
     return _UNPRINTABLE.sub(escape, text)
 
 
+_MAX_LISTED = 40  # known names that a message lists; of more the most similar ones
+
+
 class RTMPose3DError(Exception):
     """Base of all errors of this package; its text is `printable`."""
 
@@ -63,6 +66,9 @@ class UnknownNameError(RTMPose3DError, KeyError):
         names = list(known)
         close = _closest(str(name), names)
         hint = f"did you mean {close!r}? Known" if close else "known"
+        if len(names) > _MAX_LISTED:
+            close_ones = get_close_matches(str(name), names, n=_MAX_LISTED // 4, cutoff=0.0)
+            hint, names = f"{hint}, of {len(names)}, among others", sorted(close_ones)
         super().__init__(f"unknown {kind} {name!r}; {hint}: {', '.join(names)}")
 
     def __str__(self) -> str:

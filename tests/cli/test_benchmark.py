@@ -39,6 +39,13 @@ def test_every_combination_is_measured_and_written(cli, tmp_path: Path) -> None:
     assert result["threads"] == "1"
     page = (tmp_path / "out" / "benchmark.md").read_text()
     assert "Synthetic weights, as the file is not on this disk: dwpose-t-256x192, rtmdet" in page
+    network, pipeline = outcome.output.split("Pipeline, one person")
+    said = "Synthetic weights, as the file is not on this disk: dwpose-t-256x192, "
+    assert f"{said}rtmdet-nano." in network
+    assert f"{said}rtmdet-m. A synthetic detector detects no people" in pipeline
+    assert page.count("Synthetic weights") == 2
+    for row in entries.values():
+        assert row["synthetic_detector"] == (row["scope"] == "pipeline")
     for title in ("Network alone", "Pipeline, one person"):
         assert title in page
         assert title in outcome.output

@@ -105,3 +105,12 @@ def test_the_table_cannot_be_written_to():
     for array in (WHOLEBODY.flip_index, WHOLEBODY.bones, WHOLEBODY.sigmas):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
+
+
+def test_its_text_is_one_line_and_an_unknown_keypoint_is_answered_with_similar_names():
+    assert repr(WHOLEBODY).startswith("Skeleton(133 keypoints: body 0-16, feet 17-22")
+    assert len(repr(WHOLEBODY)) < 120
+    with pytest.raises(UnknownNameError) as error:
+        WHOLEBODY.index("left_wirst")
+    assert "did you mean 'left_wrist'? Known, of 133, among others" in str(error.value)
+    assert len(str(error.value)) < 400

@@ -90,7 +90,8 @@ class Measurement:
             detector, crop, network, decoding, 3D, result of one person out).
         batch_size: crops or images per run; 1 for the pipeline.
         timing: of one run.
-        synthetic_weights: whether the published file is not on this disk.
+        synthetic: names of the models whose file is not on this disk, so that their weights are
+            synthetic: the model's own, or in the pipeline its detector's.
     """
 
     spec: ModelSpec
@@ -99,7 +100,7 @@ class Measurement:
     scope: Scope
     batch_size: int
     timing: Timing
-    synthetic_weights: bool
+    synthetic: tuple[str, ...] = ()
 
     @property
     def per_second(self) -> float:
@@ -125,6 +126,7 @@ def measure(spec: ModelSpec, plan: BenchmarkPlan) -> list[Measurement]:
         MissingDependencyError: a backend's package is not installed.
     """
     weights = find_weights(spec, plan.cache_dir)
+    synthetic = {spec.name: () if isinstance(weights, Path) else (spec.name,)}
     functions: dict[tuple[Scope, str, int], Callable[[], object]] = {}
     devices: dict[str, str] = {}
     for backend in plan.backends:
@@ -136,6 +138,8 @@ def measure(spec: ModelSpec, plan: BenchmarkPlan) -> list[Measurement]:
             detector = resolve_detector(session.spec.detector)
             detector_weights = find_weights(detector, plan.cache_dir)
             detecting = open_detector(detector, detector_weights, plan.runtime(backend))
+            if not isinstance(detector_weights, Path):
+                synthetic[detector.name] = (detector.name,)
             functions["pipeline", backend, 1] = _pipeline_run(session, detecting)
     durations = time_interleaved(functions, plan.seconds)
     return [
@@ -146,7 +150,7 @@ def measure(spec: ModelSpec, plan: BenchmarkPlan) -> list[Measurement]:
             scope=scope,
             batch_size=size,
             timing=Timing.from_seconds(durations[scope, backend, size]),
-            synthetic_weights=not isinstance(weights, Path),
+            synthetic=sum(synthetic.values(), ()) if scope == "pipeline" else synthetic[spec.name],
         )
         for scope, backend, size in sorted(functions)
     ]

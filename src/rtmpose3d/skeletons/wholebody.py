@@ -20,7 +20,7 @@ Side = Literal["left", "right", "middle"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Skeleton:
     """A set of K keypoints. The arrays are read-only.
 
@@ -65,6 +65,12 @@ class Skeleton:
                 raise InputError(f"skeleton: {field} must have shape {shape}, got {got}")
         for array in (self.flip_index, self.bones, self.sigmas):
             array.setflags(write=False)
+
+    def __repr__(self) -> str:
+        parts = ", ".join(
+            f"{name} {part.start}-{part.stop - 1}" for name, part in self.parts.items()
+        )
+        return f"Skeleton({len(self)} keypoints: {parts})"
 
     def __len__(self) -> int:
         """Number of keypoints, K."""

@@ -133,6 +133,8 @@ def _explain_unusable(source: object) -> str:
         hint = (
             "; from a torch tensor: tensor.permute(1, 2, 0).cpu().numpy(), with the channels as BGR"
         )
+    elif hasattr(source, "__next__"):
+        hint = "; for the images of a generator pass a list: list(images)"
     elif isinstance(source, (list, tuple)):
         hint = "; for one image as nested lists: numpy.array(rows, dtype=numpy.uint8)"
     return f"the image is a {kind}; {_EXPECTED}{hint}"

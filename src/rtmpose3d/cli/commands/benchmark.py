@@ -112,6 +112,7 @@ def benchmark(
     for table in (network_table(rows), pipeline_table(rows)):
         if table.rows:
             print_table(table)
+            echo(f"{table.note}\n")
     for name, text in facts.items():
         echo(f"{name}: {text}")
     if out is not None:

@@ -53,7 +53,8 @@ def _recipe_lines(recipe: Recipe, engine: Engine) -> list[str]:
             f"{recipe.precision}"
         )
     return [
-        f"model      {spec.name}, {parameters / 1e6:.2f} M parameters, input {width}x{height}",
+        f"model      {spec.name}, {parameters / 1e6:.2f} M parameters, "
+        f"input {height}x{width} (height x width)",
         f"steps      {schedule.steps:,} of {recipe.batch_size} images; the last "
         f"{schedule.steps - recipe.stage2_start:,} are stage 2",
         f"learning   rate {recipe.learning_rate:g} after {schedule.warmup_steps:,} steps of "
