@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.skeletons import HIPS
 from rtmpose3d.structures import FloatArray
 from rtmpose3d.structures.atomic import atomic_write
+from rtmpose3d.untrusted import read_arrays, reading
 from rtmpose3d.viz import standing_person
 
 MIN_SIDE_PX = 1e-9
@@ -59,16 +59,14 @@ def load_mean_pose(path: Path) -> MeanPose:
     Raises:
         InputError: it is another file.
     """
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            pose = MeanPose(
-                in_box=data["in_box"],
-                relative_m=data["relative_m"],
-                poses=int(data["poses"]),
-                source=str(data["source"]),
-            )
-    except (OSError, KeyError, ValueError, BadZipFile) as error:
-        raise InputError(f"{path} was not written by MeanPose.save: {error}") from error
+    with reading(path, "mean pose"):
+        data = read_arrays(path, "in_box", "relative_m", "poses", "source", what="mean pose")
+        pose = MeanPose(
+            in_box=np.asarray(data["in_box"], np.float64),
+            relative_m=np.asarray(data["relative_m"], np.float64),
+            poses=int(data["poses"]),
+            source=str(data["source"]),
+        )
     if pose.in_box.shape != (133, 2) or pose.relative_m.shape != (133, 3):
         raise InputError(f"{path} holds arrays of other shapes than a mean pose's")
     return pose
