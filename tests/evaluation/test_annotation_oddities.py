@@ -21,6 +21,7 @@ from rtmpose3d.evaluation.protocols.coco_results import read_detections
 from rtmpose3d.evaluation.protocols.coco_wholebody import read_coco_images
 from rtmpose3d.evaluation.protocols.pose_files import ImageIndex
 from rtmpose3d.evaluation.running import predict_records
+from rtmpose3d.sinks import open_sink
 from rtmpose3d.structures import PoseResult
 
 PROTOCOL = CocoWholeBodyProtocol()
@@ -268,6 +269,21 @@ def test_a_folder_may_hold_each_result_in_several_formats(tmp_path: Path) -> Non
     result_of(WIDTH, HEIGHT, BOX, images[0].path).save(tmp_path / "out" / "again.json")
     with pytest.raises(InputError, match=r"both hold poses of"):
         PROTOCOL.read_poses(tmp_path / "out", images)
+
+
+def test_a_file_of_many_results_is_read(tmp_path: Path) -> None:
+    document = people_document()
+    images = read_coco_images(write(tmp_path / "gt.json", document), tmp_path, SkippedItems())
+    path = tmp_path / "poses.jsonl"
+    with open_sink(path) as sink:
+        for image in images[:3]:
+            sink.write(result_of(WIDTH, HEIGHT, BOX, image.path))
+    assert len(PROTOCOL.read_poses(path, images)) == 3
+    with open_sink(path) as sink:
+        for image in (images[0], images[0]):
+            sink.write(result_of(WIDTH, HEIGHT, BOX, image.path))
+    with pytest.raises(InputError, match="both hold poses of"):
+        PROTOCOL.read_poses(path, images)
 
 
 ODDITIES: dict[str, Callable[[Json], object]] = {

@@ -114,14 +114,19 @@ def test_own_annotations_that_are_missing_are_named(folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_stopped_training_says_how_to_use_it_and_logs_what_it_skipped(folder, tmp_path):
+@pytest.mark.parametrize(
+    ("model", "init"), [("dwpose-t-256x192", []), ("rtmw3d-n", ["--init", "rtmw3d-n"])]
+)
+def test_a_stopped_training_says_how_to_use_it_and_logs_what_it_skipped(
+    folder, tmp_path, model, init
+):
     own = own_files(folder)
     out = tmp_path / "out"
-    few = ["--steps", 2, "--batch-size", 2]
-    stopped = run_own("dwpose-t-256x192", out, *own, *few, "--minutes", 0)
+    few = ["--steps", 2, "--batch-size", 2, *init]
+    stopped = run_own(model, out, *own, *few, "--minutes", 0)
     assert stopped.exit_code == 0, stopped.output
     (weights,) = (out / "checkpoints").glob("*.pth")
-    use = "use it now: rtmpose3d predict IMAGE --model dwpose-t-256x192 --pose-checkpoint"
+    use = f"use it now: rtmpose3d predict IMAGE --model {model} --pose-checkpoint"
     assert f"{use} {weights}" in stopped.output
     assert "the same command with --resume" in stopped.output
     assert [row["step"] for row in read_log(out / "steps.csv")] == [1]
@@ -130,9 +135,9 @@ def test_a_stopped_training_says_how_to_use_it_and_logs_what_it_skipped(folder, 
     assert "000000000003.jpg does not exist" in lines[0]
     assert "1 x another category than persons" in lines[1]
     for _ in range(2):
-        finished = run_own("dwpose-t-256x192", out, *own, *few, "--resume")
+        finished = run_own(model, out, *own, *few, "--resume")
         assert finished.exit_code == 0, finished.output
-        assert f"{use} {out / 'dwpose-t-256x192.pth'}" in finished.output
+        assert f"{use} {out / f'{model}.pth'}" in finished.output
         assert "nan" not in finished.output
     assert (out / "skipped.txt").read_text().splitlines()[:2] == lines
 

@@ -85,7 +85,7 @@ def coco_wholebody(
             "--predictions",
             "-p",
             help="Evaluate these poses instead of running a model: results JSON in the official "
-            "format, or files of `rtmpose3d predict` (a .json or .npz file, or a folder of them).",
+            "format, or files of `rtmpose3d predict` (a .json, .jsonl or .npz file, or a folder).",
             show_default=False,
             rich_help_panel="Data",
         ),

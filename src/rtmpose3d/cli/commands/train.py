@@ -28,7 +28,7 @@ Examples:
 - rtmpose3d train rtmw3d-l --data data/ --out runs/l --init dwpose-l.pth --init-parts backbone
 - rtmpose3d train dwpose-m-256x192 --data data/ --out runs/s1 --distill stage1 --teacher l.pth --teacher-model rtmpose-l-256x192
 - rtmpose3d train rtmw-l-384x288 --data data/ --out runs/w --dry-run
-- rtmpose3d train rtmw3d-n --annotations mine.json --images photos/ --out runs/mine --init rtmw3d-n.pth
+- rtmpose3d train rtmw3d-n --annotations mine.json --images photos/ --out runs/mine --init rtmw3d-n
 - rtmpose3d train rtmw3d-n --assets makehuman/ --backdrops photos/ --out runs/n --minutes 60 --resume
 - torchrun --nproc-per-node 8 -m rtmpose3d train rtmw3d-l --data data/ --out runs/l
 """  # noqa: E501

@@ -156,7 +156,8 @@ class CocoWholeBodyProtocol:
 
         Args:
             path: results JSON in the official format, whose scores are used as they are; or a
-                .json or .npz file of `PoseResult.save`, or a folder of them, which are rescored.
+                .json, .jsonl or .npz file of this package, or a folder of .json and .npz files,
+                which are rescored.
             images: annotated images.
             skipped: counts the results that are not of people.
 
@@ -166,7 +167,7 @@ class CocoWholeBodyProtocol:
         Raises:
             InputError: the files are of another format, or of images that are not annotated.
         """
-        is_json = not path.is_dir() and path.suffix.lower() != ".npz"
+        is_json = not path.is_dir() and path.suffix.lower() not in (".npz", ".jsonl")
         if is_json and isinstance(read_json(path), list):
             return read_results(path, images, skipped)
         return {image.key: self.rescore(result) for image, result in read_own_results(path, images)}

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from rtmpose3d.data import AnnotatedImage
 from rtmpose3d.errors import InputError
-from rtmpose3d.sinks import load_result
+from rtmpose3d.sinks import load_results
 from rtmpose3d.structures import PoseResult
 
 RESULT_ENDINGS = (".npz", ".json")  # the first of the same name is read; .npz files are exact
@@ -105,7 +105,7 @@ def read_own_results(
     """Reads results of this package with the annotated images that they are of.
 
     Args:
-        path: a .json or .npz file of `PoseResult.save`, or a folder of them.
+        path: a .json, .npz or .jsonl file of this package, or a folder of .json and .npz files.
         images: annotated images.
 
     Raises:
@@ -114,14 +114,16 @@ def read_own_results(
     """
     index = ImageIndex(images=images)
     seen: dict[Path, Path] = {}
-    for file in result_files(path):
-        result = load_result(file)
-        for image in index.find(result.source, str(file)):
-            if seen.setdefault(image.path, file) != file:
-                raise InputError(
-                    f"{file} and {seen[image.path]} both hold poses of {image.path.name!r}; keep "
-                    "one of them"
-                )
+    results = ((file, result) for file in result_files(path) for result in load_results(file))
+    for file, result in results:
+        found = index.find(result.source, str(file))
+        if found[0].path in seen:
+            raise InputError(
+                f"{file} and {seen[found[0].path]} both hold poses of {found[0].path.name!r}; keep "
+                "one of them"
+            )
+        seen[found[0].path] = file
+        for image in found:
             if image.size_wh is not None and result.image_size_wh not in ((0, 0), image.size_wh):
                 raise InputError(
                     f"{file}: its image has {result.image_size_wh} (width, height) pixels, the "

@@ -68,6 +68,7 @@ def joint_data(
         open_stage=partial(_open_stage, recipe, parts),
         validation=[batch for part in parts for batch in part.validation],
         workers=max(part.workers for part in parts),
+        skipped=[text for part in parts for text in part.skipped],
     )
 
 

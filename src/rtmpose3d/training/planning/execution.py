@@ -104,7 +104,8 @@ def run_plan(
 
 
 def _train(plan: TrainingPlan, run: TrainingOptions, engine: Engine) -> TrainingResult:
-    data = _load_data(plan, run.out, engine)
+    skipped = [text for d in (*plan.datasets, *plan.validation) for text in d.skipped]
+    data = replace(_load_data(plan, run.out, engine), skipped=skipped)
     task = prepare_task(plan.recipe, engine, plan.initial, plan.teacher)
     return run_training(
         plan.recipe,
