@@ -71,7 +71,7 @@ def predicted_clips(folder: Path, model: RTMPose3D) -> Iterator[PredictedClip]:
     """Predictions for all clips of a folder of shards, in order."""
     clip: list[tuple[PoseResult, Truth]] = []
     shot, tracker = -1, Tracker()
-    for image_path, image, people in _frames(folder):
+    for image_path, image, people in frames(folder):
         if image["shot"] != shot and clip:
             yield PredictedClip(results=[r for r, _ in clip], truths=[t for _, t in clip])
             clip, tracker = [], Tracker()
@@ -93,12 +93,13 @@ def predicted_clips(folder: Path, model: RTMPose3D) -> Iterator[PredictedClip]:
             image["time_s"],
         )
         result = replace(result, time_s=image["time_s"], frame_index=image["frame"], track_ids=ids)
-        clip.append((result, _truth(people)))
+        clip.append((result, read_truth(people)))
     if clip:
         yield PredictedClip(results=[r for r, _ in clip], truths=[t for _, t in clip])
 
 
-def _frames(folder: Path) -> Iterator[tuple[Path, dict, list[dict]]]:
+def frames(folder: Path) -> Iterator[tuple[Path, dict, list[dict]]]:
+    """Image file, image and people of each frame, as the annotation files have them."""
     for shard in sorted(folder.glob("shard-*")):
         document = json.loads(next(shard.glob("*.json")).read_text("utf-8"))
         people: dict[int, list[dict]] = {}
@@ -108,7 +109,8 @@ def _frames(folder: Path) -> Iterator[tuple[Path, dict, list[dict]]]:
             yield shard / image["file_name"], image, people.get(image["id"], [])
 
 
-def _truth(people: list[dict]) -> Truth:
+def read_truth(people: list[dict]) -> Truth:
+    """Ground truth of the annotated people of one frame."""
     boxes = np.array([person["bbox"] for person in people], np.float64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     return Truth(

@@ -72,6 +72,19 @@ def example_result(
     return PoseResult(**{**fields, **facts})
 
 
+def tracking_facts(people: int, *, has_3d: bool = True) -> dict[str, object]:
+    """The optional fields of a result: identifiers, filled people, standard deviations."""
+    rng = np.random.default_rng(people)
+    facts: dict[str, object] = {
+        "track_ids": np.arange(3, 3 + people),
+        "filled": np.arange(people) % 2,
+        "keypoints_2d_std": rng.uniform(1, 20, (people, 133, 2)).astype(np.float32),
+    }
+    if has_3d:
+        facts["depth_std_m"] = rng.uniform(0.01, 0.3, (people, 133)).astype(np.float32)
+    return facts
+
+
 @st.composite
 def results(draw: st.DrawFn, *, finite: bool = False) -> PoseResult:
     """Any result: no people or some, 2D or 3D, in any frame, tracked or not, with gaps.
@@ -87,13 +100,14 @@ def results(draw: st.DrawFn, *, finite: bool = False) -> PoseResult:
             "frame_index": draw(st.integers(0, 10**9)),
             "time_s": draw(st.none() | st.floats(-1e6, 1e6)),
         }
+    has_3d = draw(st.booleans())
     if draw(st.booleans()):
         ids = draw(st.lists(st.integers(-1, 10**12), min_size=people, max_size=people))
+        facts |= tracking_facts(people, has_3d=has_3d)
         facts["track_ids"] = np.array(ids, np.int64)
-        facts["filled"] = np.array([i % 2 for i in ids], np.int64)
     result = example_result(
         people,
-        has_3d=draw(st.booleans()),
+        has_3d=has_3d,
         axes=draw(st.sampled_from(AXES)),
         seed=draw(st.integers(0, 10**6)),
         image=None,
@@ -110,4 +124,5 @@ def results(draw: st.DrawFn, *, finite: bool = False) -> PoseResult:
 def stored_arrays(result: PoseResult) -> dict[str, np.ndarray]:
     """All arrays that a result holds, by name."""
     names = (*ARRAYS_2D, *ARRAYS_3D, "track_ids", "filled")
+    names += ("keypoints_2d_std", "depth_std_m")
     return {name: getattr(result, name) for name in names if getattr(result, name) is not None}

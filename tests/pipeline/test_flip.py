@@ -85,6 +85,22 @@ def test_decoding_a_flipped_crop_gives_the_flipped_pose(name, crops):
         assert np.abs(poses.depth_m - poses.depth_m[:, FLIP]).max() > 0.1, "sides differ"
 
 
+def test_standard_deviations_are_in_pixels_of_the_image_and_the_same_for_both_sides(crops):
+    session, _ = open_crops("rtmw3d-n")
+    poses = decode_crops(session, crops, flip_test=True)
+    scaled = Crops(pixels=crops.pixels, image_from_crop=crops.image_from_crop * [[[3.0], [2.0]]])
+    larger = decode_crops(session, scaled, flip_test=True)
+    assert poses.std_px is not None
+    assert larger.std_px is not None
+    known = np.isfinite(poses.std_px).all(axis=2)
+    assert known.any()
+    np.testing.assert_allclose(larger.std_px[known], poses.std_px[known] * (3, 2), rtol=1e-5)
+    np.testing.assert_array_equal(larger.depth_std_m, poses.depth_std_m)
+    from_flipped = decode_crops(session, flipped(crops), flip_test=True)
+    np.testing.assert_allclose(from_flipped.std_px, poses.std_px[:, FLIP], rtol=1e-3)
+    assert decode_crops(session, crops, flip_test=False).std_px is None
+
+
 def test_without_the_flip_test_nothing_is_averaged(crops):
     session, network = open_crops("rtmw3d-n")
     plain = decode_crops(session, crops, flip_test=False)

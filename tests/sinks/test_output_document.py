@@ -27,10 +27,11 @@ def shape_text(entry: PersonField, *first: str) -> str:
 
 
 PRESENCE = {"track_ids": "with tracking", "filled": "after offline smoothing"}
+PRESENCE |= dict.fromkeys(("keypoints_2d_std", "depth_std_m"), "with flip test or SimCC files")
 
 
 def in_results(entry: PersonField) -> str:
-    if entry.only_3d:
+    if entry.only_3d and not entry.optional:
         return "of 3D models"
     return PRESENCE.get(entry.name, "some" if entry.optional else "all")
 

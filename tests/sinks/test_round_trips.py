@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from example_results import example_result, results
+from example_results import example_result, results, tracking_facts
 from rtmpose3d.geometry.axes import AXES
 from rtmpose3d.sinks import (
     json_schema,
@@ -80,6 +80,10 @@ def assert_same_but_rounded(read: PoseResult, result: PoseResult) -> None:
     if result.track_ids is not None and len(result):
         assert read.track_ids.tolist() == result.track_ids.tolist()
         assert read.filled.tolist() == result.filled.tolist()
+        for name, tolerance in (("keypoints_2d_std", 5.1e-4), ("depth_std_m", 6e-6)):
+            before = getattr(result, name)
+            if before is not None:
+                np.testing.assert_allclose(getattr(read, name), before, rtol=1e-6, atol=tolerance)
     assert read.source == result.source
     assert read.image is None
     if len(result):
@@ -192,7 +196,9 @@ def test_a_document_follows_the_schema_and_holds_each_field_of_each_person(tmp_p
     assert len(document["people"]) == len(result)
     fields = JSON_FIELDS | (JSON_FIELDS_3D if result.has_3d else {})
     extra = {"root_depth_source"} if result.has_3d else set()
-    extra |= {"track_id", "filled"} if result.track_ids is not None else set()
+    if result.track_ids is not None:
+        extra |= {"track_id", "filled", "keypoints_2d_std_px"}
+        extra |= {"depth_std_m"} if result.has_3d else set()
     for i, person in enumerate(document["people"]):
         assert set(person) == {*fields, *extra}
         for key, (name, tolerance) in fields.items():
@@ -210,9 +216,7 @@ def test_a_document_follows_the_schema_and_holds_each_field_of_each_person(tmp_p
 def test_the_schema_is_valid_and_names_every_field_of_a_document():
     schema = json_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
-    result = example_result(
-        1, frame_index=1, time_s=0.5, track_ids=np.array([3]), filled=np.array([0])
-    )
+    result = example_result(1, frame_index=1, time_s=0.5, **tracking_facts(1))
     document = result_to_dict(result)
     assert set(document) == set(schema["properties"])
     assert set(document["people"][0]) == set(schema["$defs"]["person"]["properties"])

@@ -29,22 +29,28 @@ class Decoded:
             reference's rule). float32, between bins, where the spec's use_dark is set.
         scores: (N, K) float32, the raw score: the smaller of the two peaks over x and over y.
         confidence: (N, K) float32 in [0, 1], as `rtmpose3d.codec` defines it.
+        std_bins: (N, K, A) float32, standard deviation per axis in bins, as `rtmpose3d.codec`
+            defines it; None where it was not computed.
     """
 
     bins: NDArray[np.integer | np.floating]
     scores: NDArray[np.floating]
     confidence: NDArray[np.floating]
+    std_bins: NDArray[np.floating] | None = None
 
     def __len__(self) -> int:
         return len(self.bins)
 
 
-def decode_simcc(simcc: Sequence[NDArray[np.floating]], spec: SimCCSpec) -> Decoded:
+def decode_simcc(
+    simcc: Sequence[NDArray[np.floating]], spec: SimCCSpec, *, with_std: bool = False
+) -> Decoded:
     """Decode logits to bins, scores and confidences.
 
     Args:
         simcc: per axis (x, y[, z]) the network's raw logits, (N, K, bins); not changed.
         spec: the model's codec.
+        with_std: also compute standard deviations.
 
     Returns:
         Bins, scores and confidences of N crops with K keypoints.
@@ -57,7 +63,7 @@ def decode_simcc(simcc: Sequence[NDArray[np.floating]], spec: SimCCSpec) -> Deco
     heights = _finite_peak_heights(simcc, peaks)
     scores = np.minimum(heights[0], heights[1])  # (N, K)
     positive = scores > 0
-    needed = 2 if spec.decode_sigma is None else spec.axes
+    needed = spec.axes if with_std or spec.decode_sigma is not None else 2
     probabilities = [
         _relative_probability(logits, height, spec.beta)
         for logits, height in zip(simcc[:needed], heights, strict=False)
@@ -67,6 +73,10 @@ def decode_simcc(simcc: Sequence[NDArray[np.floating]], spec: SimCCSpec) -> Deco
     masses = [
         _mass_near(probabilities[axis], peaks[axis], spec.confidence_bins[axis]) for axis in (0, 1)
     ]
+    std = None
+    if with_std:
+        spreads = [_spread(p, peak) for p, peak in zip(probabilities, peaks, strict=True)]
+        std = np.where(positive[:, :, None], np.stack(spreads, axis=2), np.float32(np.nan))
     bins = np.stack(peaks, axis=2)  # (N, K, A)
     if spec.use_dark:
         pairs = zip(simcc, peaks, spec.sigma, strict=True)
@@ -75,6 +85,7 @@ def decode_simcc(simcc: Sequence[NDArray[np.floating]], spec: SimCCSpec) -> Deco
         bins=np.where(positive[:, :, None], bins, np.asarray(-1, bins.dtype)),
         scores=scores,
         confidence=np.where(positive, np.minimum(masses[0], masses[1]), np.float32(0)),
+        std_bins=std,
     )
 
 
@@ -152,3 +163,32 @@ def _mass_near(p: NDArray[np.float32], peak: NDArray[np.intp], reach: int) -> ND
     near = np.take_along_axis(p, window.clip(0, p.shape[2] - 1), axis=2)
     mass = np.where(inside, near, np.float32(0)).sum(axis=2) / p.sum(axis=2)
     return np.minimum(mass, np.float32(1))
+
+
+def _spread(p: NDArray[np.float32], peak: NDArray[np.intp]) -> NDArray[np.float32]:
+    """(N, K) root of the mean squared distance from the peak, of (N, K, bins) of any scale."""
+    bins = np.arange(p.shape[2], dtype=np.float32) - np.float32(p.shape[2] // 2)
+    # einsum, not a matrix product: see rtmpose3d.codec.smoothing
+    mass = p.sum(axis=2)
+    first = np.einsum("nkb,b->nk", p, bins) / mass
+    second = np.einsum("nkb,b->nk", p, bins**2) / mass
+    centre = peak.astype(np.float32) - np.float32(p.shape[2] // 2)
+    return np.sqrt(np.maximum(second - 2 * centre * first + centre**2, 0)).astype(np.float32)
+
+
+def std_from_bins(
+    std_bins: NDArray[np.floating], spec: SimCCSpec
+) -> tuple[NDArray[np.floating], NDArray[np.floating] | None]:
+    """Standard deviations of coordinates: pixels of the crop, metres of depth.
+
+    Args:
+        std_bins: (N, K, A) as in `Decoded`.
+        spec: the model's codec.
+
+    Returns:
+        (N, K, 2) float32 px of the crop and (N, K) float32 metres, or None for 2D.
+    """
+    std = std_bins / np.float32(spec.split_ratio)
+    if spec.depth_size is None:
+        return std, None
+    return std[:, :, :2].copy(), std[:, :, 2] * np.float32(2 * spec.depth_range_m / spec.depth_size)

@@ -180,6 +180,8 @@ def assemble_result(
         confidence=poses.confidence,
         bboxes=people.boxes_xyxy,
         bbox_scores=people.scores,
+        keypoints_2d_std=poses.std_px,
+        depth_std_m=None if lifted is None else poses.depth_std_m,
         keypoints_camera=None if lifted is None else lifted.keypoints_camera,
         root_depth_m=None if lifted is None else lifted.root_depth_m,
         root_depth_std_m=None if lifted is None else lifted.root_depth_std_m,

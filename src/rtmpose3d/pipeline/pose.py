@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtmpose3d.codec import Decoded, decode_simcc, keypoints_from_bins
+from rtmpose3d.codec import (
+    Decoded,
+    SimCCSpec,
+    decode_simcc,
+    keypoints_from_bins,
+    std_from_bins,
+)
 from rtmpose3d.geometry.crop import apply_affine, crop_people
 from rtmpose3d.runtime import PoseSession
 from rtmpose3d.skeletons import WHOLEBODY
@@ -25,12 +31,16 @@ class Poses:
         scores: (N, K) float32, raw.
         confidence: (N, K) float32 in [0, 1].
         depth_m: (N, K) float32, metres relative to the root; None for 2D models.
+        std_px: (N, K, 2) float32, standard deviations in pixels of the image; None if unknown.
+        depth_std_m: (N, K) float32, standard deviations of depth_m; None if unknown.
     """
 
     keypoints_2d: FloatArray
     scores: FloatArray
     confidence: FloatArray
     depth_m: FloatArray | None
+    std_px: FloatArray | None = None
+    depth_std_m: FloatArray | None = None
 
 
 def estimate_poses(
@@ -89,12 +99,27 @@ def decode_crops(session: PoseSession, crops: Crops, *, flip_test: bool | None =
     ]
     bins = np.concatenate([np.asarray(part.bins) for part in decoded])
     points, depth_m = keypoints_from_bins(bins, spec.codec)
+    std_px, depth_std_m = _standard_deviations(decoded, crops.image_from_crop, spec.codec)
     return Poses(
         keypoints_2d=apply_affine(crops.image_from_crop, points).astype(np.float32),
         scores=np.concatenate([part.scores for part in decoded]),
         confidence=np.concatenate([part.confidence for part in decoded]),
         depth_m=None if depth_m is None else depth_m.astype(np.float32),
+        std_px=std_px,
+        depth_std_m=depth_std_m,
     )
+
+
+def _standard_deviations(
+    decoded: Sequence[Decoded], image_from_crop: FloatArray, codec: SimCCSpec
+) -> tuple[FloatArray | None, FloatArray | None]:
+    """Those of image pixels (N, K, 2) and of relative depths (N, K); None where not computed."""
+    parts = [part.std_bins for part in decoded if part.std_bins is not None]
+    if len(parts) < len(decoded):
+        return None, None
+    std_crop, depth_std_m = std_from_bins(np.concatenate(parts), codec)
+    scale = np.linalg.norm(image_from_crop[:, :, :2], axis=1)  # (N, 2), image px per crop px
+    return (std_crop * scale[:, None]).astype(np.float32), depth_std_m
 
 
 def _run_flipped(session: PoseSession, pixels: UInt8Array) -> Decoded:
@@ -107,7 +132,7 @@ def _run_flipped(session: PoseSession, pixels: UInt8Array) -> Decoded:
         *(axis[:, flip_index] for axis in flipped[1:]),
     ]
     mean = tuple((a + b) * np.float32(0.5) for a, b in zip(plain, flipped_back, strict=True))
-    return decode_simcc(mean, session.spec.codec)
+    return decode_simcc(mean, session.spec.codec, with_std=True)
 
 
 def _chunks(pixels: UInt8Array, size: int) -> list[UInt8Array]:
@@ -115,11 +140,15 @@ def _chunks(pixels: UInt8Array, size: int) -> list[UInt8Array]:
 
 
 def _slice(poses: Poses, start: int, end: int) -> Poses:
+    """Poses of some people; without people there are no deviations, as of an image alone."""
+    std_px, depth_std_m = (None, None) if start == end else (poses.std_px, poses.depth_std_m)
     return Poses(
         keypoints_2d=poses.keypoints_2d[start:end],
         scores=poses.scores[start:end],
         confidence=poses.confidence[start:end],
         depth_m=None if poses.depth_m is None else poses.depth_m[start:end],
+        std_px=None if std_px is None else std_px[start:end],
+        depth_std_m=None if depth_std_m is None else depth_std_m[start:end],
     )
 
 

@@ -9,10 +9,11 @@ from pickle import PicklingError
 
 import numpy as np
 
+from rtmpose3d.codec import decode_simcc
 from rtmpose3d.errors import BackendError
 from rtmpose3d.runtime.devices import Device
 from rtmpose3d.runtime.graph_files import load_weights
-from rtmpose3d.runtime.layouts import detector_network, pose_network
+from rtmpose3d.runtime.layouts import SimCCLayout, detector_network, pose_network
 from rtmpose3d.runtime.network import Execution, ModelFile, Network, Weights
 from rtmpose3d.runtime.onnx_content import is_onnx_file
 from rtmpose3d.runtime.options import DEFAULT_OPTIONS, RuntimeOptions, select_backend
@@ -87,6 +88,8 @@ class PoseSession:
         Raises:
             BackendError: the runtime failed.
         """
+        if isinstance(self._network, SimCCLayout):  # decoded outside of the file in any case
+            return decode_simcc(self.run_simcc(crops), self.spec.codec, with_std=True)
         bins, scores, confidence = self._run(crops, self._decoded)
         points = len(crops), self.spec.keypoints
         shapes = bins.shape, scores.shape, confidence.shape

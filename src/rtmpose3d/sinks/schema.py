@@ -157,11 +157,13 @@ def _camera() -> Schema:
 
 def _person(fields: tuple[PersonField, ...]) -> Schema:
     written = {field.json_name: field for field in fields if field.json_name is not None}
-    first, *others = [name for name, field in written.items() if field.only_3d]
+    in_3d = [name for name, field in written.items() if field.only_3d]
+    first, *others = [name for name in in_3d if not written[name].optional]
     return {
         "type": "object",
         "required": [name for name, field in written.items() if not field.may_be_absent],
-        "dependentRequired": {first: others},
+        "dependentRequired": {first: others}
+        | {name: [first] for name in in_3d if written[name].optional},
         "properties": {name: _value(field) for name, field in written.items()},
     }
 

@@ -103,6 +103,25 @@ TRACK_IDS = PersonField(
     json_name="track_id",
     columns=("track_id",),
 )
+KEYPOINTS_2D_STD = PersonField(
+    description="Standard deviations of x and y in pixels of the image, from the network's "
+    "distributions; null if nothing is known of a keypoint.",
+    shape=(_K, 2),
+    unit="px",
+    optional=True,
+    json_name="keypoints_2d_std_px",
+    columns=("x_std_px", "y_std_px"),
+)
+DEPTH_STD_M = PersonField(
+    description="Standard deviation of the depth relative to the root in metres, from the "
+    "network's distributions; null if nothing is known of a keypoint.",
+    shape=(_K,),
+    unit="m",
+    only_3d=True,
+    optional=True,
+    json_name="depth_std_m",
+    columns=("depth_std_m",),
+)
 FILLED = PersonField(
     description="1 for a person who was not detected in this frame, whose pose is "
     "interpolated between the frames before and after (offline smoothing); else 0.",

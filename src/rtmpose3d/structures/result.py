@@ -22,8 +22,10 @@ from rtmpose3d.structures.declarations import (
     BBOX_SCORES,
     BBOXES,
     CONFIDENCE,
+    DEPTH_STD_M,
     FILLED,
     KEYPOINTS_2D,
+    KEYPOINTS_2D_STD,
     KEYPOINTS_CAMERA,
     ROOT_DEPTH_M,
     ROOT_DEPTH_SOURCE,
@@ -83,6 +85,8 @@ class PoseResult(Mapping[str, NumberArray]):
         default=(), metadata=ROOT_DEPTH_SOURCE.metadata
     )
     track_ids: IntArray | None = field(default=None, metadata=TRACK_IDS.metadata)
+    keypoints_2d_std: FloatArray | None = field(default=None, metadata=KEYPOINTS_2D_STD.metadata)
+    depth_std_m: FloatArray | None = field(default=None, metadata=DEPTH_STD_M.metadata)
     filled: IntArray | None = field(default=None, metadata=FILLED.metadata)
     axes: Axes = "z-up"
     camera: Camera | None = None

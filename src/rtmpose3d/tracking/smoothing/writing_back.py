@@ -70,12 +70,12 @@ def _smoothed_person(person: PoseResult, track: SmoothedTrack, row: int) -> Pose
     known = np.isfinite(track.points[row])
     points = np.where(known, track.points[row], person.keypoints_2d[0])
     swapped = track.swapped[row : row + 1]
-    person = replace(
-        person,
-        keypoints_2d=points[None].astype(dtype),
-        scores=flipped_groups(person.scores, swapped),
-        confidence=flipped_groups(person.confidence, swapped),
-    )
+    exchanged = {
+        name: flipped_groups(getattr(person, name), swapped)
+        for name in ("scores", "confidence", "keypoints_2d_std", "depth_std_m")
+        if getattr(person, name) is not None
+    }
+    person = replace(person, keypoints_2d=points[None].astype(dtype), **exchanged)
     if track.relative_m is None or track.root_depth_m is None or track.root_std_m is None:
         return person
     index = slice(row, row + 1)
