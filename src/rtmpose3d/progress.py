@@ -31,6 +31,11 @@ class ProgressBar:
         if self._progress is not None and self._task is not None:
             self._progress.advance(self._task, count)
 
+    def update_note(self, note: str) -> None:
+        """Set the text right of the counts."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, note=note)
+
     def update(
         self,
         done: int,
@@ -51,7 +56,7 @@ class ProgressBar:
             return
         self._progress.update(self._task, completed=done, total=total, description=description)
         if note is not None:
-            self._progress.update(self._task, note=note)
+            self.update_note(note)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from rtmpose3d.cli.commands.demo import DEMO_EXAMPLES, demo
 from rtmpose3d.cli.commands.doctor import doctor
 from rtmpose3d.cli.commands.evaluate import evaluate
 from rtmpose3d.cli.commands.export import export
+from rtmpose3d.cli.commands.live import LIVE_EXAMPLES, live
 from rtmpose3d.cli.commands.models import download, models
 from rtmpose3d.cli.commands.predict import predict
 from rtmpose3d.cli.commands.synth import SYNTH_EXAMPLES, synth
@@ -44,6 +45,7 @@ PREDICT_EXAMPLES = """
 Examples:
 
 - rtmpose3d predict photo.jpg
+- rtmpose3d predict walk.mp4 --save video,csv --start 2 --end 10
 - rtmpose3d predict photos/ --recursive --out results --save json,csv,image
 - rtmpose3d predict 'photos/*.jpg' --model rtmw3d-x --device cuda
 - rtmpose3d predict photo.jpg --boxes 60,40,310,620 --height-m 1.78
@@ -60,6 +62,7 @@ app = typer.Typer(
 )
 app.command(epilog=DEMO_EXAMPLES)(demo)
 app.command(epilog=PREDICT_EXAMPLES)(predict)
+app.command(epilog=LIVE_EXAMPLES)(live)
 app.command()(models)
 app.command(epilog=DOWNLOAD_EXAMPLES)(download)
 app.command()(export)

@@ -31,11 +31,13 @@ class SaveFormat:
         name: in `FORMATS`.
         ending: end of its files' names.
         one_file: whether one file holds the results of all inputs.
+        only_streams: whether it is for videos only.
     """
 
     name: str
     ending: str
     one_file: bool = False
+    only_streams: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,12 @@ def parse_save(text: str) -> tuple[SaveFormat, ...]:
     from rtmpose3d.sinks import FORMATS
 
     by_name = {
-        name: SaveFormat(name=name, ending=row.file_ending, one_file=row.one_file)
+        name: SaveFormat(
+            name=name,
+            ending=row.file_ending,
+            one_file=row.one_file,
+            only_streams=row.only_streams,
+        )
         for name, row in FORMATS.items()
     }
     images = {

@@ -106,8 +106,14 @@ class JsonLinesSink(FileSink):
 
 @contextmanager
 def _final_path(path: Path) -> Iterator[Path]:
-    with output_errors(path):
-        yield path
+    try:
+        with output_errors(path):
+            yield path
+    except BaseException:
+        with suppress(OSError):
+            if path.stat().st_size == 0:
+                path.unlink()
+        raise
 
 
 def shared_fields(document: dict[str, object]) -> dict[str, object]:

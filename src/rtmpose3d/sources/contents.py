@@ -11,9 +11,9 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (4, b"ftyphei", "a HEIC image; `pip install pillow-heif` and call its register_heif_opener()"
                     " before, or save it as JPEG"),
     (4, b"ftypmif1", "a HEIF image; save it as JPEG or PNG"),
-    (4, b"ftyp", "a video (MP4 or MOV); take its frames with cv2.VideoCapture"),
-    (0, b"\x1aE\xdf\xa3", "a video (WebM or MKV); take its frames with cv2.VideoCapture"),
-    (8, b"AVI ", "a video (AVI); take its frames with cv2.VideoCapture"),
+    (4, b"ftyp", "a video (MP4 or MOV); RTMPose3D.stream reads videos"),
+    (0, b"\x1aE\xdf\xa3", "a video (WebM or MKV); RTMPose3D.stream reads videos"),
+    (8, b"AVI ", "a video (AVI); RTMPose3D.stream reads videos"),
     (0, b"\xff\xd8\xff", "a JPEG whose header is damaged or cut short"),
     (0, b"\x89PNG", "a PNG whose header is damaged or cut short"),
     (0, b"II*\0", "a TIFF that is damaged or of a type that Pillow cannot read; save it as PNG"),

@@ -18,7 +18,10 @@ from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.cli.options import expand_options
 from rtmpose3d.cli.outputs import PlannedOutput, plan_outputs, plan_shared_outputs
 from rtmpose3d.cli.parsing import check_box_names
+from rtmpose3d.cli.predict_videos import VideoRun
+from rtmpose3d.cli.stream_options import VideoOptions
 from rtmpose3d.cli.terminal import FAILED, INTERRUPTED, DebugOption, echo, plural, reports_errors
+from rtmpose3d.cli.video_files import split_videos
 from rtmpose3d.errors import InputError, OutputError, printable
 from rtmpose3d.progress import progress_bar
 from rtmpose3d.structures.atomic import make_directory
@@ -39,28 +42,56 @@ def predict(
         list[str],
         typer.Argument(
             metavar="INPUT",
-            help="Images, folders, globs such as `photos/*.jpg` or `photos/**/*.png`, http "
-            "addresses.",
+            help="Images, videos, folders, globs such as `photos/*.jpg` or `photos/**/*.png`, "
+            "http addresses.",
             show_default=False,
         ),
     ],
     model: ModelOptions,
     output: OutputOptions,
     options: PredictOptions,
+    video: VideoOptions,
     debug: DebugOption = False,
 ) -> None:
-    """Detect the people in images and write their 133 keypoints in 2D and 3D.
+    """Detect the people in images and videos and write their 133 keypoints in 2D and 3D.
 
     Each image gives OUT/NAME.json and OUT/NAME_pose.jpg, or what --save asks for; jsonl gives
     OUT/results.jsonl with the results of all images. The folders in OUT mirror those of the input.
     Images that cannot be read are skipped, listed at the end, and make the exit code 1. Images in
-    OUT and drawings of an earlier run are inputs only if they are named themselves.
+    OUT and drawings of an earlier run are inputs only if they are named themselves. Each video
+    gives OUT/NAME_pose.mp4 and OUT/NAME.jsonl, with people who keep their ids.
     """
+    if model.detector is None and options.boxes is None:
+        raise InputError("--detector none needs --boxes")
+    videos, others = split_videos(inputs, recursive=output.recursive, out=output.out)
+    codes = []
+    if videos:
+        run = VideoRun(
+            videos=videos,
+            out=output.out,
+            formats=output.video_formats,
+            options=video,
+            people=options,
+            flip_test=model.flip_test,
+        )
+        run.run(model.load())
+        run.print_summary()
+        codes.append(INTERRUPTED if run.interrupted else FAILED if run.reasons else 0)
+    if (others or not videos) and INTERRUPTED not in codes:
+        codes.append(_predict_images(others, model, output, options))
+    if any(codes):
+        raise typer.Exit(max(codes))
+
+
+def _predict_images(
+    inputs: Sequence[str], model: ModelOptions, output: OutputOptions, options: PredictOptions
+) -> int:
+    """Write the results of all images; returns the exit code."""
     from rtmpose3d.pipeline import predict_batches
 
     formats = output.formats
-    if model.detector is None and options.boxes is None:
-        raise InputError("--detector none needs --boxes")
+    if not formats:
+        raise InputError("--save video is for videos; for images choose image, json, ...")
     listed, failures = list_inputs(inputs, recursive=output.recursive)
     used, results = without_folder(listed, output.out)
     if results:
@@ -93,8 +124,7 @@ def predict(
         )
         run.write_all(outcomes)
     run.print_summary()
-    if run.code:
-        raise typer.Exit(run.code)
+    return run.code
 
 
 @dataclass(kw_only=True)

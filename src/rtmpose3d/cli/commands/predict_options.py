@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rtmpose3d.sources import ImageLocation
     from rtmpose3d.structures import Image, PoseResult
 
+_IMAGE_SAVE, VIDEO_SAVE = "json,image", "video,jsonl"
 _PEOPLE, _SPACE, _OUTPUT = "People", "3D", "Input and output"
 
 OutputFolder = Annotated[
@@ -41,15 +42,17 @@ class OutputOptions:
 
     out: OutputFolder = Path("outputs")
     save: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--save",
             "-s",
-            help="Files to write: json, npz, csv, image (for each image), jsonl (one for all "
-            "images); png, jpg or webp instead of image chooses its format.",
+            help="Files to write: json, npz, csv, parquet, image (for each image), jsonl (one for "
+            "all images); png, jpg or webp instead of image chooses its format. For each video: "
+            "video (with skeletons and sound), jsonl, csv, parquet, or a folder of the others.",
+            show_default=f"{_IMAGE_SAVE}; of videos {VIDEO_SAVE}",
             rich_help_panel=_OUTPUT,
         ),
-    ] = "json,image"
+    ] = None
     recursive: Annotated[
         bool,
         typer.Option("--recursive", "-r", help="Search subfolders, too.", rich_help_panel=_OUTPUT),
@@ -88,13 +91,25 @@ class OutputOptions:
             UnknownNameError: an unknown format.
             InputError: no format, or with --skip-existing one that is written only at the end.
         """
-        formats = parse_save(self.save)
+        formats = tuple(row for row in parse_save(self.save or _IMAGE_SAVE) if not row.only_streams)
         if self.skip_existing and any(row.one_file for row in formats):
             raise InputError(
                 "--skip-existing needs a file for each image; jsonl is one file for all, which is "
                 "written at the end"
             )
         return formats
+
+    @cached_property
+    def video_formats(self) -> tuple[SaveFormat, ...]:
+        """The formats of --save for a video.
+
+        Raises:
+            UnknownNameError: an unknown format.
+            InputError: no format, or --skip-existing.
+        """
+        if self.skip_existing:
+            raise InputError("--skip-existing is for images; give the videos that are missing")
+        return parse_save(self.save or VIDEO_SAVE)
 
 
 @dataclass(frozen=True, kw_only=True)
