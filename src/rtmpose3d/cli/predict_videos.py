@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtmpose3d.cli.commands.predict_options import PredictOptions
 from rtmpose3d.cli.outputs import SaveFormat
+from rtmpose3d.cli.predict_options import PredictOptions
 from rtmpose3d.cli.stream_options import VideoOptions
 from rtmpose3d.cli.terminal import echo, plural
 from rtmpose3d.cli.video_files import VideoInput, check_not_overwritten, make_sinks

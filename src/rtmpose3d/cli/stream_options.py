@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from rtmpose3d.cli.commands.predict_options import PredictOptions
+from rtmpose3d.cli.predict_options import PredictOptions
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry.camera import Camera
 

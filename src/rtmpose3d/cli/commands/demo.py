@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtmpose3d.cli.commands.predict_options import OutputFolder
 from rtmpose3d.cli.inputs import CommandInput, list_inputs
 from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.cli.options import expand_options
 from rtmpose3d.cli.outputs import parse_save, plan_outputs
+from rtmpose3d.cli.predict_options import OutputFolder
 from rtmpose3d.cli.terminal import DebugOption, echo, plural, reports_errors
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures.atomic import make_directory

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtmpose3d.cli.commands.predict_options import PredictOptions
 from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.cli.options import expand_options
 from rtmpose3d.cli.outputs import parse_save
+from rtmpose3d.cli.predict_options import PredictOptions
 from rtmpose3d.cli.stream_options import VideoOptions
 from rtmpose3d.cli.terminal import (
     FAILED,

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtmpose3d.cli.commands.predict_options import OutputOptions, PredictOptions
 from rtmpose3d.cli.inputs import list_inputs, without_folder
 from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.cli.options import expand_options
 from rtmpose3d.cli.outputs import PlannedOutput, plan_outputs, plan_shared_outputs
 from rtmpose3d.cli.parsing import check_box_names
+from rtmpose3d.cli.predict_options import OutputOptions, PredictOptions
 from rtmpose3d.cli.predict_videos import VideoRun
 from rtmpose3d.cli.stream_options import VideoOptions
 from rtmpose3d.cli.terminal import FAILED, INTERRUPTED, DebugOption, echo, plural, reports_errors
