@@ -8,17 +8,21 @@ The package `trackers` (Apache 2.0) has the metrics and OC-SORT; it brings its o
 has an environment of its own. Clips: `tracking_clips.py`. Compared are OC-SORT on boxes, with its
 default threshold of detections and with ours; the rule of rtmlib 0.0.16 (greedy IoU with the frame
 before, of boxes around the poses, as in its `PoseTracker`); optimal IoU with the frame before.
+With `--rendered FILE` the predictions that `smoothing_errors.py --cache FILE` kept are tracked.
 """
 
 from __future__ import annotations
 
 import argparse
+import pickle
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rendered_clips import PredictedClip
 from tracking_clips import SCENARIOS, Frame, simulate
 
 from rtmpose3d.geometry.boxes import iou_matrix
@@ -27,6 +31,7 @@ from rtmpose3d.tracking.assignment import optimal_pairs
 
 Ids = NDArray[np.int64]
 Step = Callable[[Frame], Ids]
+_MIN_VISIBLE = 0.25  # share of visible keypoints from which a rendered person counts
 _SCORE_THR = 0.3  # detections below it are not reported at all
 _RTMLIB_IOU, _RTMLIB_MIN_AREA, _RTMLIB_EXPANSION = 0.3, 1000, 1.25
 
@@ -171,34 +176,60 @@ class Evaluation:
         )
 
 
-def run(
-    trackers: dict[str, Callable[[float], Step]],
-    *,
-    rates: Iterable[float],
-    seeds: Iterable[int],
-    seconds: float,
-) -> None:
-    """Prints the tables: by scenario, by frame rate, and all."""
-    rows: dict[str, dict[str, Evaluation]] = {}
-    spent, count = dict.fromkeys(trackers, 0.0), 0
+Clips = Iterator[tuple[tuple[str, ...], float, list[Frame]]]
+"""Rows of the table that a clip counts for, its frame rate, and its frames."""
+
+
+def synthetic_clips(rates: Iterable[float], seeds: Iterable[int], seconds: float) -> Clips:
+    """Clips of all scenarios."""
     for scenario in SCENARIOS:
         for fps in rates:
             for seed in seeds:
                 frames = list(simulate(scenario, fps=fps, seconds=seconds, seed=seed))
-                count += len(frames)
-                for name, create in trackers.items():
-                    step = create(fps)
-                    start = time.perf_counter()
-                    ids = [step(frame) for frame in frames]
-                    spent[name] += time.perf_counter() - start
-                    for row in (scenario.name, f"{fps:g} fps", "all"):
-                        rows.setdefault(row, {}).setdefault(name, Evaluation()).add(frames, ids)
+                yield (scenario.name, f"{fps:g} fps", "all"), fps, frames
+
+
+def rendered_clips(file: Path) -> Clips:
+    """Predictions of networks for rendered clips; people who are hardly visible do not count."""
+    clips: list[PredictedClip] = pickle.loads(file.read_bytes())
+    for clip in clips:
+        frames = []
+        for result, truth in zip(clip.results, clip.truths, strict=True):
+            counted = truth.visible.mean(axis=1) >= _MIN_VISIBLE
+            frames.append(
+                Frame(
+                    time_s=result.time_s or 0.0,
+                    ids=truth.identities[counted],
+                    boxes=truth.boxes[counted],
+                    detected_boxes=np.asarray(result.bboxes, np.float64),
+                    scores=np.asarray(result.bbox_scores, np.float64),
+                    keypoints=np.asarray(result.keypoints_2d, np.float64),
+                    confidence=np.asarray(result.confidence, np.float64),
+                )
+            )
+        fps = 1 / float(np.median(np.diff([frame.time_s for frame in frames])))
+        yield ("rendered",), fps, frames
+
+
+def run(trackers: dict[str, Callable[[float], Step]], clips: Clips) -> None:
+    """Prints the table."""
+    rows: dict[str, dict[str, Evaluation]] = {}
+    spent, count = dict.fromkeys(trackers, 0.0), 0
+    for names, fps, frames in clips:
+        count += len(frames)
+        for name, create in trackers.items():
+            step = create(fps)
+            start = time.perf_counter()
+            ids = [step(frame) for frame in frames]
+            spent[name] += time.perf_counter() - start
+            for row in names:
+                rows.setdefault(row, {}).setdefault(name, Evaluation()).add(frames, ids)
     print("| clips | tracker | HOTA | DetA | AssA | IDF1 | switches | ms per frame |")
     print("|---|---|---:|---:|---:|---:|---:|---:|")
     for row, by_tracker in rows.items():
         for name, evaluation in by_tracker.items():
             m = evaluation.metrics()
-            ms = f"{1000 * spent[name] / count:.2f}" if row == "all" else ""
+            ms = f"{1000 * spent[name] / count:.2f}" if row in ("all", "rendered") else ""
             print(
                 f"| {row} | {name} | {m.hota:.1f} | {m.det_a:.1f} | {m.ass_a:.1f} | {m.idf1:.1f} "
                 f"| {m.switches} | {ms} |"
@@ -210,8 +241,12 @@ def main() -> None:
     parser.add_argument("--rates", type=float, nargs="+", default=[10, 25, 60])
     parser.add_argument("--seeds", type=int, nargs="+", default=[100, 101, 102])
     parser.add_argument("--seconds", type=float, default=12.0)
+    parser.add_argument("--rendered", type=Path, help="Track these predictions instead.")
     options = parser.parse_args()
-    run(TRACKERS, rates=options.rates, seeds=options.seeds, seconds=options.seconds)
+    if options.rendered:
+        run(TRACKERS, rendered_clips(options.rendered))
+    else:
+        run(TRACKERS, synthetic_clips(options.rates, options.seeds, options.seconds))
 
 
 if __name__ == "__main__":
