@@ -24,6 +24,7 @@ from rtmpose3d.geometry import Camera, solve_root_depth
 from rtmpose3d.geometry.proportions import BONES
 from rtmpose3d.geometry.root_depth import DEFAULT_ROOT_DEPTH_M, PUBLISHED_ACCURACY
 from rtmpose3d.skeletons import HIPS
+from rtmpose3d.zoo import resolve_pose
 
 SAMPLES = (  # dataset, folder of its sample, split, annotation file
     ("h36m", "h36m", "test", "test_h36m_body3d.npz"),
@@ -119,7 +120,7 @@ def root_depth(record: PoseRecord) -> float:
 
 def table(people: Iterable[Person], model: RTMPose3D | None, *, rows: bool) -> Iterator[str]:
     """Markdown table of the errors, one row per person if there are `rows`, and a summary."""
-    accuracy = PUBLISHED_ACCURACY if model is None else model.pose.spec.accuracy
+    accuracy = PUBLISHED_ACCURACY if model is None else resolve_pose(model.config.model).accuracy
     if rows:
         yield "| person | true, m | solved, m | error | errors in std | error of 5.144 m |"
         yield "|---|---:|---:|---:|---:|---:|"

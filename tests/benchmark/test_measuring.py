@@ -51,7 +51,7 @@ def test_throughput_counts_the_images_of_a_batch() -> None:
         scope="network",
         batch_size=8,
         timing=Timing(runs=3, median_ms=40, low_ms=30, high_ms=50),
-        synthetic_weights=True,
+        synthetic=(POSE.name,),
     )
     assert row.per_second == pytest.approx(200)
 
@@ -93,7 +93,7 @@ def test_the_plans_device_and_threads_reach_every_session(monkeypatch) -> None:
         ("network", 1, "cpu"),
         ("pipeline", 1, "cpu"),
     ]
-    assert not any(row.synthetic_weights for row in rows)  # they are in the package
+    assert not any(row.synthetic for row in rows)  # they are in the package
 
 
 def test_an_impossible_plan_is_an_error() -> None:

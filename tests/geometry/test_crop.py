@@ -10,11 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtmpose3d.errors import InputError
+from rtmpose3d.geometry.boxes import check_boxes, check_boxes_in_image
 from rtmpose3d.geometry.crop import (
     apply_affine,
     center_scale_from_boxes,
-    check_boxes,
-    check_boxes_in_image,
     crop_from_image,
     crop_people,
     image_from_crop,

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Axes, Camera
-from rtmpose3d.geometry.crop import check_boxes_in_image
+from rtmpose3d.geometry.boxes import check_boxes_in_image
 from rtmpose3d.sources import ImageSource, is_url, load_image
 from rtmpose3d.structures import Detections, FloatArray, Frame
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.geometry.crop import check_boxes, check_pixels
+from rtmpose3d.geometry.boxes import check_boxes, check_pixels
 from rtmpose3d.structures.arrays import FloatArray
 from rtmpose3d.untrusted import brief, check_size, read_json, reading
 from rtmpose3d.untrusted.limits import BOXES_JSON

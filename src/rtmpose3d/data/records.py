@@ -19,7 +19,7 @@ import numpy as np
 from rtmpose3d.data.ids import FileId
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
-from rtmpose3d.geometry.crop import MIN_PERSON_SIDE_PX, check_boxes
+from rtmpose3d.geometry.boxes import MIN_PERSON_SIDE_PX, check_boxes
 from rtmpose3d.skeletons import NUM_KEYPOINTS, PARTS, WHOLEBODY, Part
 from rtmpose3d.sources import load_image
 from rtmpose3d.structures import BoolArray, FloatArray, Image

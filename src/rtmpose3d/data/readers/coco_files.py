@@ -49,7 +49,7 @@ from rtmpose3d.data.readers.coco_document import (
 from rtmpose3d.data.records import AnnotatedImage, BoxKind, PoseRecord
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Camera
-from rtmpose3d.geometry.crop import MAX_COORDINATE_PX, MIN_PERSON_SIDE_PX
+from rtmpose3d.geometry.boxes import MAX_COORDINATE_PX, MIN_PERSON_SIDE_PX
 from rtmpose3d.structures import FloatArray
 from rtmpose3d.untrusted import brief
 
