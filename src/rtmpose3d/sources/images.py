@@ -27,6 +27,12 @@ from rtmpose3d.sources.reading import (
     read_file,
     read_open_file,
 )
+from rtmpose3d.sources.uris import (
+    bytes_from_data_uri,
+    is_data_uri,
+    is_file_uri,
+    path_from_file_uri,
+)
 from rtmpose3d.structures.arrays import Image
 
 EncodedImage: TypeAlias = "bytes | bytearray | memoryview | ReadableFile"
@@ -44,8 +50,9 @@ def load_image(source: ImageSource, *, exif_orientation: bool = True) -> Image:
     """Load an image.
 
     Args:
-        source: a path; an http(s) address; the bytes of an image file, or an open binary file,
-            which is read from its position on; a Pillow image of any mode; or an array:
+        source: a path; an http(s) address, a `file:` or `data:` URI; the bytes of an image file,
+            or an open binary file, which is read from its position on; a Pillow image of any mode;
+            or an array:
             (H, W, 3) BGR, (H, W, 4) BGRA, (H, W, 1) or (H, W) grey;
             uint8, uint16 (the upper eight bits are taken, as OpenCV does) or floats in [0, 1].
             Alpha is dropped, not composited: `load_image(path)` then equals `cv2.imread(path)`.
@@ -77,6 +84,11 @@ def _encoded(source: object) -> tuple[bytes, str]:
     """
     if isinstance(source, str) and is_url(source):
         return read_url(source), source.strip()
+    if isinstance(source, str) and is_data_uri(source):
+        return bytes_from_data_uri(source)
+    if isinstance(source, str) and is_file_uri(source):
+        path = path_from_file_uri(source)
+        return read_file(path), str(path)
     if isinstance(source, str) and not source.strip():
         raise InputError("the path of the image is empty; give the name of an image file")
     if isinstance(source, (str, os.PathLike)):
