@@ -19,6 +19,7 @@ import typer.main
 from rtmpose3d.cli import app
 from rtmpose3d.structures import Detections
 from rtmpose3d.zoo import ALIASES, DEMO_IMAGE, MODELS, ModelSpec, PoseSpec, RemoteFile, resolve
+from video_files import make_video, steady
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -28,7 +29,13 @@ DOCUMENTS = [README, *(ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING
 DOCUMENTS += [ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md")), DOCS / "api" / "index.md"]
 DOCUMENTS += [ROOT / "tests" / "fixtures" / "README.md"]
 DOCUMENTS += sorted((ROOT / "src" / "rtmpose3d" / "bundled").glob("*.md"))
-WITH_CODE = [README, DOCS / "output.md", DOCS / "coordinates.md", DOCS / "migrating.md"]
+WITH_CODE = [
+    README,
+    DOCS / "output.md",
+    DOCS / "video.md",
+    DOCS / "coordinates.md",
+    DOCS / "migrating.md",
+]
 MAX_README_LINES = 150
 README_MODELS = (
     "rtmw3d-l",
@@ -306,6 +313,8 @@ def test_python_in_the_text_runs_from_top_to_bottom(
     coarse = np.random.default_rng(1).integers(0, 256, (12, 16, 3), dtype=np.uint8)
     image = PIL.Image.fromarray(coarse).resize((640, 425), PIL.Image.Resampling.BICUBIC)
     image.save("people.jpg")
+    if "walk.mp4" in path.read_text("utf-8"):
+        make_video(tmp_path / "walk.mp4", steady(6), size_wh=(640, 426))
     names: dict[str, object] = {}
     found = blocks(path, "python")
     assert found

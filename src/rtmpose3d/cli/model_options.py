@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -157,6 +158,13 @@ class ModelOptions:
     def without_detector(self) -> ModelOptions:
         """The same options for boxes that are given."""
         return replace(self, detector=None, detector_checkpoint=None)
+
+    def for_streams(self) -> ModelOptions:
+        """The same options, with one core left to reading, drawing and encoding."""
+        if self.threads is not None:
+            return self
+        cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+        return replace(self, threads=max(1, cores - 1))
 
     def load(self) -> RTMPose3D:
         """Load the model; published weights are downloaded if they are not on disk."""

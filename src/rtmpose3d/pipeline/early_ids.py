@@ -22,10 +22,11 @@ class EarlyIds:
 
     Args:
         wait: number of frames by which results are delayed; 0 for none.
+        wait_s: seconds by which they are delayed at least.
     """
 
-    def __init__(self, wait: int) -> None:
-        self._wait = wait
+    def __init__(self, wait: int, wait_s: float = 0.0) -> None:
+        self._wait, self._wait_s = wait, wait_s
         self._waiting: deque[PoseResult] = deque()
         self._known: set[int] = set()
 
@@ -37,13 +38,22 @@ class EarlyIds:
                     self._known.add(track_id)
                     self._fill_in(track_id, result.bboxes[person])
         self._waiting.append(result)
-        return [self._waiting.popleft() for _ in range(len(self._waiting) - self._wait)]
+        ready: list[PoseResult] = []
+        while len(self._waiting) > self._wait and self._is_old(self._waiting[0], result):
+            ready.append(self._waiting.popleft())
+        return ready
 
     def flush(self) -> list[PoseResult]:
         """All results that still wait."""
         waiting = list(self._waiting)
         self._waiting.clear()
         return waiting
+
+    def _is_old(self, first: PoseResult, last: PoseResult) -> bool:
+        """Whether a result has waited long enough, by the time of the last one."""
+        if not self._wait or first.time_s is None or last.time_s is None:
+            return True
+        return last.time_s - first.time_s >= self._wait_s
 
     def _fill_in(self, track_id: int, box_xyxy: np.ndarray) -> None:
         """Follow a person backwards through the waiting frames."""

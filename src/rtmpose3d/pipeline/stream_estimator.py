@@ -93,7 +93,7 @@ class StreamEstimator:
         self._tracker = Tracker(options.tracker) if options.track else None
         self._smoother = LiveSmoother() if options.smooth == "live" else None
         wait = 0 if is_live or not options.track else options.tracker.min_hits - 1
-        self._early_ids = EarlyIds(wait)
+        self._early_ids = EarlyIds(wait, options.tracker.min_age_s)
         self._since_detection = options.detect_every
         self._scores: dict[int, float] = {}
         self.detections = 0

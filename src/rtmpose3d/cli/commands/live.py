@@ -117,7 +117,7 @@ def live(
     if options.boxes is not None or options.exif:
         raise InputError("--boxes and --exif are for images")
     formats = parse_save(live_options.save) if live_options.save else ()
-    loaded = model.load()
+    loaded = model.for_streams().load()
     stream = video.open(
         loaded,
         int(source) if source.isdigit() and not Path(source).exists() else source,

@@ -74,7 +74,7 @@ def predict(
             people=options,
             flip_test=model.flip_test,
         )
-        run.run(model.load())
+        run.run(model.for_streams().load())
         run.print_summary()
         codes.append(INTERRUPTED if run.interrupted else FAILED if run.reasons else 0)
     if (others or not videos) and INTERRUPTED not in codes:
