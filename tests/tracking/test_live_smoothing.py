@@ -87,6 +87,19 @@ def test_frame_without_people_between_others_is_bridged():
     assert not np.allclose(smooth[2].keypoints_2d, results[2].keypoints_2d)
 
 
+def test_keypoint_with_a_large_standard_deviation_moves_less():
+    first, second = stream(TIMES[:2], noise_px=20.0)
+
+    def moved(std_px):
+        std = np.full((1, 133, 2), std_px)
+        pair = [replace(r, keypoints_2d_std=std) for r in (first, second)]
+        return np.abs(live(pair)[1].keypoints_2d - first.keypoints_2d).mean()
+
+    assert moved(100.0) < moved(30.0) < moved(5.0)
+    assert moved(5.0) == moved(1.0)
+    assert np.isfinite(moved(np.nan))
+
+
 def test_unusable_keypoints_are_held_and_not_spread():
     results = stream(TIMES[:5], people=1)
     results[3].keypoints_2d[0, 4] = np.nan
