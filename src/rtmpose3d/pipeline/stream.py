@@ -126,12 +126,10 @@ class PoseStream:
     def close(self) -> None:
         """Stop reading and estimating; results that were not taken are lost."""
         if self._reading is not None:
-            self._reading.close()
+            self._reading.close()  # its thread closes the source: no other may while it reads
         else:
             self._frames.close()
         self._estimating.close()
-        if self._reading is not None:
-            self._frames.close()
 
     def __enter__(self) -> PoseStream:
         return self
