@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation.metrics import AnnotatedBoxes
 from rtmpose3d.structures import Detections
+from rtmpose3d.training.detector import calibration
 from rtmpose3d.training.detector.calibration import calibrate, write_shifted
 from rtmpose3d.weights import read_checkpoint, write_torch_file
 
@@ -67,3 +69,28 @@ def test_only_the_scores_biases_move(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not the file of a trained detector"):
         write_shifted(tmp_path / "other.pth", 0.1, tmp_path / "never.pth")
     assert not (tmp_path / "never.pth").exists()
+
+
+def test_scores_are_calibrated_on_the_boxes_of_another_detector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, found = scenes()
+    names = [f"{i}.png" for i in range(len(found))]
+    for name in names:
+        cv2.imwrite(str(tmp_path / name), np.zeros((100, 100, 3), np.uint8))
+    np.savez(
+        tmp_path / "labels.npz",
+        names=np.array(names),
+        detector_boxes=np.tile(np.float32([[10, 10, 60, 90], [1, 1, 5, 95]]), (len(names), 1)),
+        detector_scores=np.tile(np.float32([0.9, 0.3]), len(names)),
+        detector_counts=np.full(len(names), 2),
+    )
+    write_torch_file(tmp_path / "a.pth", {"bbox_head.rtm_cls.0.bias": np.array([-4.0], np.float32)})
+    detections = iter(found)
+    monkeypatch.setattr(calibration, "open_detector", lambda *_: None)
+    monkeypatch.setattr(calibration, "detect_people", lambda *_, **__: [next(detections)])
+    out = tmp_path / "b.pth"
+    calibration.main([str(tmp_path / "a.pth"), "--boxes", str(tmp_path), "--out", str(out)])
+    expected = calibrate(*scenes(), precision=0.8)
+    shifted = read_checkpoint(out)["bbox_head.rtm_cls.0.bias"]
+    assert shifted == pytest.approx(-4 + expected.shift)

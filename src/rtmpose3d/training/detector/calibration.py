@@ -1,6 +1,7 @@
 """Calibration of a detector's scores to the threshold of inference.
 
     python -m rtmpose3d.training.detector.calibration FILE.pth --rendered VAL --out NEW.pth
+    python -m rtmpose3d.training.detector.calibration FILE.pth --boxes lspet/test --out NEW.pth
 
 The network scores a box by its expected IoU with a person, so the score that separates people from
 background depends on the length of the training. A constant, added to all logits, moves the score
@@ -13,12 +14,13 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from rtmpose3d.data.box_labels import read_box_labels
 from rtmpose3d.errors import InputError, RTMPose3DError
 from rtmpose3d.evaluation import SkippedItems
 from rtmpose3d.evaluation.matching import detection_target
@@ -27,7 +29,7 @@ from rtmpose3d.evaluation.protocols.dataset import read_annotated_images
 from rtmpose3d.pipeline.detect import detect_people
 from rtmpose3d.runtime import RuntimeOptions, open_detector
 from rtmpose3d.sources import load_image
-from rtmpose3d.structures import Detections
+from rtmpose3d.structures import Detections, Image
 from rtmpose3d.training.detector.validation import MIN_SCORE, SCORE_THR
 from rtmpose3d.weights import read_checkpoint, read_meta, write_torch_file
 from rtmpose3d.zoo import resolve_detector
@@ -93,6 +95,25 @@ def write_shifted(source: Path, shift: float, out: Path) -> None:
     write_torch_file(out, arrays, {"meta": {**read_meta(source), "score_shift": shift}})
 
 
+def _rendered(folder: Path) -> Iterator[tuple[Image, AnnotatedBoxes]]:
+    for annotated in read_annotated_images("rendered", folder, SkippedItems()):
+        image = load_image(annotated.path)
+        yield image, detection_target(annotated, (image.shape[1], image.shape[0]))
+
+
+def _boxes(folder: Path) -> Iterator[tuple[Image, AnnotatedBoxes]]:
+    for labels in read_box_labels(folder):
+        image = load_image(labels.path)
+        yield (
+            image,
+            AnnotatedBoxes(
+                boxes_xyxy=labels.boxes_xyxy,
+                ignored=labels.ignored,
+                size_wh=(image.shape[1], image.shape[0]),
+            ),
+        )
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; exits with the message of an error."""
     parser = argparse.ArgumentParser(
@@ -101,21 +122,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("source", type=Path, help="the detector's .pth file")
     parser.add_argument("--model", default="rtmdet-n")
-    parser.add_argument(
-        "--rendered", type=Path, required=True, help="rendered dataset of rtmpose3d synth"
-    )
+    truth = parser.add_mutually_exclusive_group(required=True)
+    truth.add_argument("--rendered", type=Path, help="rendered dataset of rtmpose3d synth")
+    truth.add_argument("--boxes", type=Path, help="folder of images with boxes in labels.npz")
     parser.add_argument("--precision", type=float, default=0.8, help="precision at a score of 0.3")
     parser.add_argument("--out", type=Path, required=True, help="the .pth file to write")
     options = parser.parse_args(arguments)
     try:
-        images = read_annotated_images("rendered", options.rendered, SkippedItems())
         runtime = RuntimeOptions(device="cpu")
         session = open_detector(resolve_detector(options.model), options.source, runtime)
         targets: list[AnnotatedBoxes] = []
         detections: list[Detections] = []
-        for annotated in images:
-            image = load_image(annotated.path)
-            targets.append(detection_target(annotated, (image.shape[1], image.shape[0])))
+        annotated = _boxes(options.boxes) if options.boxes else _rendered(options.rendered)
+        for image, target in annotated:
+            targets.append(target)
             detections += detect_people(session, [image], bbox_thr=MIN_SCORE)
         result = calibrate(targets, detections, options.precision)
         write_shifted(options.source, result.shift, options.out)
