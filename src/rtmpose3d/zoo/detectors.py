@@ -8,6 +8,7 @@ from rtmpose3d.zoo.specs import (
     BGR_MEAN,
     BGR_STD,
     DETECTOR_DATA_LICENCE,
+    REAL_DETECTOR_DATA_LICENCE,
     RENDERED_DATA_LICENCE,
     DetectorSpec,
 )
@@ -82,6 +83,6 @@ def _bundled(name: str, data_licence: str) -> DetectorSpec:
 
 
 BUNDLED_DETECTORS: tuple[DetectorSpec, ...] = (
-    _bundled("rtmdet-n", RENDERED_DATA_LICENCE),
+    _bundled("rtmdet-n", REAL_DETECTOR_DATA_LICENCE),
     _bundled("rtmdet-n-cc0", RENDERED_DATA_LICENCE),
 )

@@ -8,7 +8,7 @@ from rtmpose3d.codec.spec import SimCCSpec
 from rtmpose3d.geometry.root_depth import KeypointAccuracy
 from rtmpose3d.zoo.bundled import BundledFile
 from rtmpose3d.zoo.published import published_file
-from rtmpose3d.zoo.specs import RENDERED_DATA_LICENCE, PoseSpec
+from rtmpose3d.zoo.specs import REAL_POSE_DATA_LICENCE, RENDERED_DATA_LICENCE, PoseSpec
 
 OFFLINE_MODEL = "rtmw3d-n"
 """The pose model in the package: the one that works without a network."""
@@ -353,6 +353,6 @@ def _bundled(name: str, detector: str, data_licence: str, confidence_thr: float)
 
 BUNDLED_POSE_MODELS: tuple[PoseSpec, ...] = (
     # Of rendered keypoints of this confidence .42 are right to PCK@0.1.
-    _bundled(OFFLINE_MODEL, "rtmdet-n", RENDERED_DATA_LICENCE, 0.4),
+    _bundled(OFFLINE_MODEL, "rtmdet-n", REAL_POSE_DATA_LICENCE, 0.4),
     _bundled("rtmw3d-n-cc0", "rtmdet-n-cc0", RENDERED_DATA_LICENCE, 0.4),
 )

@@ -32,6 +32,15 @@ RENDERED_DATA_LICENCE = (
     "rendered people (CC0) before photographs of places (CC0, CC BY, CC BY-SA, BSD, MIT)"
 )
 
+_SPORT = "LSP Extended: research"
+REAL_POSE_DATA_LICENCE = (
+    f"{RENDERED_DATA_LICENCE}; {_SPORT}; Helen, AFW, 300-W: research; labels of MediaPipe: "
+    "Apache-2.0"
+)
+REAL_DETECTOR_DATA_LICENCE = (
+    f"{RENDERED_DATA_LICENCE}; {_SPORT}; boxes of RTMDet-nano, {DETECTOR_DATA_LICENCE}"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec(ABC):
