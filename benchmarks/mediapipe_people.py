@@ -32,7 +32,7 @@ BODY = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 def body_keypoints(
     model: mediapipe.solutions.holistic.Holistic, record: PoseRecord
 ) -> FloatArray | None:
-    """(17, 2) pixels of the image; None if nobody is found."""
+    """(17, 2) pixels of the image; None if no person is found."""
     box = record.box_xyxy
     side = ROOM * float((box[2:] - box[:2]).max())
     matrix = crop_from_image(
