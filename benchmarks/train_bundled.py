@@ -143,7 +143,7 @@ def train(settings: Settings, options: argparse.Namespace) -> None:
             minutes=minutes,
         )
         marker.touch()
-    (checkpoint,) = (first / "checkpoints").glob("*.pth")
+    checkpoint = max((first / "checkpoints").glob("*.pth"))  # the last one: names have the step
     steps = cosine_steps(first, (1 - FLAT_FRACTION) * settings.minutes, settings.batch_size)
     result = run_part(
         *(settings, options, second),
