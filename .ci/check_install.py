@@ -177,7 +177,7 @@ def names_the_missing_file() -> str:
             env={**NO_NETWORK, "RTMPOSE3D_CACHE": str(cache), "HF_HOME": folder},
         )
         text = " ".join(output.split())
-        assert code == 1, f"{code}: {output}"
+        assert code == 2, f"{code}: {output}"
         assert "rtmw3d-l_8xb64_cocktail14-384x288-794dbc78_20240626.pth" in text, output
         assert str(cache) in text, output
         assert "--model rtmw3d-n" in text, output

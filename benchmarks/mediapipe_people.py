@@ -15,7 +15,7 @@ import argparse
 from pathlib import Path
 
 import cv2
-import mediapipe
+import mediapipe  # pyright: ignore[reportMissingImports]
 import numpy as np
 
 from rtmpose3d.data import PoseRecord, ReadOptions, load_record_image, read_dataset

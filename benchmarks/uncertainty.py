@@ -49,8 +49,8 @@ def errors_and_deviations(
 
 def rank_correlation(a: Array, b: Array) -> float:
     """Spearman's rank correlation."""
-    ranks = [np.argsort(np.argsort(values)) for values in (a, b)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    first, second = (np.argsort(np.argsort(values)) for values in (a, b))
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 def main() -> None:

@@ -71,7 +71,11 @@ def test_predict_finds_what_the_api_finds_and_writes_every_file(cli, weights, ph
         np.testing.assert_array_equal(read[key], expected[key])
     document = json.loads((tmp_path / "outputs" / "000000000785.json").read_text("utf-8"))
     jsonschema.validate(document, json_schema())
-    assert document == expected.to_dict()
+    assert document["image"].pop("path") == "000000000785.jpg"  # relative to what was given
+    values = expected.to_dict()
+    assert isinstance(values["image"], dict)
+    assert values["image"].pop("path") == str(photo)
+    assert document == values
     assert len((tmp_path / "outputs" / "000000000785.csv").read_text().splitlines()) == (
         1 + 133 * len(expected)
     )
@@ -141,7 +145,7 @@ def test_main_without_an_image_checks_the_installation(monkeypatch, capsys):
 
 def test_main_says_what_is_wrong_in_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["main.py", "gone.jpg", "--model", "rtmw3d-q"])
-    with pytest.raises(SystemExit, match="error: unknown model 'rtmw3d-q'"):
+    with pytest.raises(SystemExit, match="error: unknown pose model 'rtmw3d-q'"):
         runpy.run_path(str(ROOT / "main.py"), run_name="__main__")
 
 

@@ -98,7 +98,8 @@ def check_boxes_in_image(boxes_xyxy: ArrayLike, size_wh: tuple[int, int]) -> NDA
     """
     checked = check_boxes(boxes_xyxy)
     boxes = checked.astype(np.float64)
-    check_pixels(boxes)
+    if max(size_wh) > 1:  # in an image of one pixel, fractions are pixels
+        check_pixels(boxes)
     width, height = size_wh
     low, high = np.array([-0.5, -0.5]), np.array([width - 0.5, height - 0.5])  # of pixel corners
     outside = ((boxes[:, 2:] <= low) | (boxes[:, :2] >= high)).any(axis=1)

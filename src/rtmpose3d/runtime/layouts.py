@@ -282,7 +282,8 @@ def _is_ours(file: ModelFile, spec: ModelSpec) -> bool:
     if model is None or file.inputs[0].dtype != "uint8":
         return False
     width, height = spec.input_size_wh
-    names = tuple(output.name for output in file.outputs)
+    # The export layout "keypoints" has one more output, which sessions do not read.
+    names = tuple(output.name for output in file.outputs if output.name in spec.output_names)
     if names != spec.output_names or not _fits(
         file.inputs[0], (None, height, width, 3), kinds=("uint8",)
     ):
