@@ -24,6 +24,7 @@ from rtmpose3d.export.bundle import stored_tensors
 from rtmpose3d.runtime import load_weights
 from rtmpose3d.runtime.graph_files import graph_file
 from rtmpose3d.training import InitialWeights, planning
+from rtmpose3d.training.loop.checkpoint_folder import find_checkpoints
 from rtmpose3d.training.loop.log import read_log
 from rtmpose3d.training.loop.trainer import TrainingResult
 from rtmpose3d.training.recipes import DatasetEntry, FlatCosine
@@ -143,7 +144,7 @@ def train(settings: Settings, options: argparse.Namespace) -> None:
             minutes=minutes,
         )
         marker.touch()
-    checkpoint = max((first / "checkpoints").glob("*.pth"))  # the last one: names have the step
+    checkpoint = find_checkpoints(first / "checkpoints")[0].weights
     steps = cosine_steps(first, (1 - FLAT_FRACTION) * settings.minutes, settings.batch_size)
     result = run_part(
         *(settings, options, second),

@@ -8,6 +8,7 @@ from typing import BinaryIO
 from rtmpose3d.errors import InputError, WeightsError
 from rtmpose3d.runtime import is_onnx_file
 from rtmpose3d.runtime.layouts import MODEL_KEY
+from rtmpose3d.web import is_url
 from rtmpose3d.weights import read_meta
 from rtmpose3d.zoo import MODELS, PoseSpec
 
@@ -77,7 +78,7 @@ def explain_no_model(text: str) -> InputError | None:
 
     None for other texts, which may be names of models.
     """
-    if text.lower().startswith(("http://", "https://")):
+    if is_url(text):
         return InputError(
             f"{text} is an address, not the name of a model; name its model and pass the address "
             f"as pose_checkpoint: from_pretrained('rtmw3d-l', pose_checkpoint={text!r})"

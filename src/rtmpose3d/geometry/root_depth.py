@@ -35,14 +35,14 @@ _LARGEST_PX, _LARGEST_M = 1e6, 100.0  # larger coordinates are invalid
 _COARSE, _FINE, _STATURE_STEPS = 48, 41, 4
 
 # Extent of the reliable keypoints in metres and the deviation of its log, by the lowest joints
-# among them: rendered people in random poses, the deviations widened. Last: no body at all.
-_EXTENTS: tuple[tuple[tuple[int, int] | None, float, float], ...] = (
-    ((15, 16), 1.45, 0.50),  # ankles
-    ((13, 14), 0.80, 0.50),  # knees
-    ((11, 12), 0.70, 0.50),  # hips
-    ((5, 6), 0.65, 0.55),  # shoulders
-    (None, 0.45, 0.80),
+# among them: rendered people in random poses, the deviations widened.
+_EXTENTS = (
+    ([5, 6], 0.65, 0.55),  # shoulders
+    ([11, 12], 0.70, 0.50),  # hips
+    ([13, 14], 0.80, 0.50),  # knees
+    ([15, 16], 1.45, 0.50),  # ankles
 )
+_BODILESS_EXTENT = 0.45, 0.80
 
 _PAIRS = np.array([pair for bone in BONES for pair in bone.keypoints])
 _PER_PAIR = [bone for bone in BONES for _ in bone.keypoints]
@@ -186,6 +186,7 @@ def _people(
     nearest = np.partition(np.where(reliable, np.minimum(z, 0.0), 0.0), _WRONG_DEPTHS, axis=1)
     known = extent > 2 / min(camera.fx, camera.fy)  # 2 px: less is one point
     extent_m, extent_std = _extent_prior(sure)
+    reliable_pairs = _reliable(pair_sure)
     ratio = np.array([accuracy.bone_ratio.get(bone.name, 1.0) for bone in _PER_PAIR])
     return _People(
         a=a,
@@ -197,7 +198,7 @@ def _people(
             np.where(known, extent_m / np.where(known, extent, 1.0), DEFAULT_ROOT_DEPTH_M)
         ),
         prior_std=np.where(known, extent_std, 1.0),
-        bones=np.stack([_reliable(pair_sure)[:, p].any(axis=1) for p in _PAIRS_OF]).sum(axis=0),
+        bones=np.stack([reliable_pairs[:, p].any(axis=1) for p in _PAIRS_OF]).sum(axis=0),
         min_log_z=np.log(MIN_DEPTH_M - nearest[:, _WRONG_DEPTHS]),
     )
 
@@ -237,10 +238,11 @@ def _reliable(sure: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def _extent_prior(sure: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(N,) extent of the reliable keypoints that is expected, metres, and the std of its log."""
-    extent_m, std = (np.full(len(sure), value) for value in _EXTENTS[-1][1:])
-    for joints, metres, deviation in reversed(_EXTENTS[:-1]):
-        reliable = _reliable(sure)[:, list(joints or ())].any(axis=1)
-        extent_m, std = np.where(reliable, metres, extent_m), np.where(reliable, deviation, std)
+    extent_m, std = (np.full(len(sure), value) for value in _BODILESS_EXTENT)
+    reliable = _reliable(sure)
+    for joints, metres, deviation in _EXTENTS:
+        there = reliable[:, joints].any(axis=1)
+        extent_m, std = np.where(there, metres, extent_m), np.where(there, deviation, std)
     return extent_m, std
 
 

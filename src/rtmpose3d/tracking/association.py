@@ -14,7 +14,7 @@ from rtmpose3d.geometry.boxes import iou_matrix
 from rtmpose3d.structures import FloatArray
 from rtmpose3d.tracking.assignment import optimal_pairs
 from rtmpose3d.tracking.options import TrackerOptions
-from rtmpose3d.tracking.similarity import TrackedPoses, pose_similarity
+from rtmpose3d.tracking.similarity import TrackedPoses, oks_matrix
 from rtmpose3d.tracking.track import (
     NO_ID,
     ExpectedPoses,
@@ -88,7 +88,7 @@ def combined_similarity(
 ) -> FloatArray:
     """(N, M) weighted mean of IoU and OKS; IoU alone where poses share too few keypoints."""
     overlap = iou_matrix(a.boxes_xyxy, b.boxes_xyxy)
-    oks = pose_similarity(a, b, tolerance_px)
+    oks = oks_matrix(a, b, tolerance_px)
     weighted = (1 - options.pose_weight) * overlap + options.pose_weight * oks
     return np.where(np.isnan(oks), overlap, weighted)
 

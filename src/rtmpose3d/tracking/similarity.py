@@ -47,7 +47,7 @@ class TrackedPoses:
         )
 
 
-def pose_similarity(
+def oks_matrix(
     a: TrackedPoses, b: TrackedPoses, tolerance_px: FloatArray | None = None
 ) -> FloatArray:
     """OKS of each pair over the keypoints confident in both.

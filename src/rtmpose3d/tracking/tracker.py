@@ -19,7 +19,7 @@ from rtmpose3d.skeletons import NUM_KEYPOINTS
 from rtmpose3d.structures import BoolArray, FloatArray, IntArray
 from rtmpose3d.tracking.association import associate, stacked
 from rtmpose3d.tracking.options import DEFAULT_TRACKER_OPTIONS, TrackerOptions
-from rtmpose3d.tracking.similarity import TRACKED, pose_similarity
+from rtmpose3d.tracking.similarity import TRACKED, oks_matrix
 from rtmpose3d.tracking.track import NO_ID, Sighting, Track
 
 _BODY = slice(0, 17)  # keypoints whose confidence is that of a pose
@@ -171,7 +171,7 @@ class Tracker:
         if len(people) < 2:
             return set()
         poses = stacked(people)
-        oks = np.nan_to_num(pose_similarity(poses, poses))
+        oks = np.nan_to_num(oks_matrix(poses, poses))
         overlap = iou_matrix(poses.boxes_xyxy, poses.boxes_xyxy)
         same = (oks >= self.options.duplicate_oks) | (overlap >= self.options.duplicate_iou)
         order = sorted(

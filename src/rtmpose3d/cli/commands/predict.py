@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rtmpose3d.sinks import Sink
     from rtmpose3d.structures import FloatArray, PoseResult
 
-CAMERA_SOURCES = {"exif": "camera from EXIF", "assumed": "camera assumed"}
+_CAMERA_NOTES = {"exif": "camera from EXIF", "assumed": "camera assumed"}
 _MAX_LISTED = 5  # people whose scores and distances are listed one by one
 
 
@@ -231,7 +231,7 @@ def describe_result(result: PoseResult) -> str:
     if result.root_depth_m is not None:
         details.append(f"{_listed(result.root_depth_m, 1)} m away")
     if result.camera is not None and result.camera.source != "given":
-        details.append(CAMERA_SOURCES[result.camera.source])
+        details.append(_CAMERA_NOTES[result.camera.source])
     return f"{text} ({'; '.join(details)})"
 
 
