@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rtmpose3d.codec.smoothing import gaussian_kernel
+from rtmpose3d.models.mixed_precision import MixedPoseNetwork, MixedRTMDet
 from rtmpose3d.models.pose import PoseNetwork
 from rtmpose3d.models.rtmdet import RTMDet, boxes_from_distances
 from rtmpose3d.zoo import DetectorSpec, PoseSpec
@@ -47,7 +48,7 @@ class PoseGraph(nn.Module):
 
     kernel: Tensor | None
 
-    def __init__(self, network: PoseNetwork, spec: PoseSpec) -> None:
+    def __init__(self, network: PoseNetwork | MixedPoseNetwork, spec: PoseSpec) -> None:
         super().__init__()
         self.network = network
         self.normalise = Normalise(spec)
@@ -58,7 +59,11 @@ class PoseGraph(nn.Module):
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
         """(N, h, w, 3) uint8 BGR -> bins (N, K, A) int64, scores, confidence (N, K), logits ..."""
-        return self.decode(self.network(self.normalise(crops)))
+        return self.decode(self.simcc(crops))
+
+    def simcc(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """(N, h, w, 3) uint8 BGR -> logits (N, K, bins) of each axis."""
+        return self.network(self.normalise(crops))
 
     def decode(self, simcc: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Logits (N, K, bins) of each axis -> the outputs of `forward`."""
@@ -114,7 +119,7 @@ class KeypointGraph(PoseGraph):
 class DetectorGraph(nn.Module):
     """Letterboxed images to boxes and scores of every cell, before any selection."""
 
-    def __init__(self, network: RTMDet, spec: DetectorSpec) -> None:
+    def __init__(self, network: RTMDet | MixedRTMDet, spec: DetectorSpec) -> None:
         super().__init__()
         self.network = network
         self.normalise = Normalise(spec)

@@ -31,6 +31,18 @@ class SimCCDecoder(nn.Module):
             self.add_module(f"cls_{axis}", nn.Linear(TOKEN_DIM, size, bias=False))
         self._classifiers = [f"cls_{axis}" for axis in SIMCC_AXES[: len(bins)]]
 
+    def forward(self, features: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
+        """Features at strides 16 and 32 -> logits (B, K, bins) for x, y and, in 3D, z."""
+        return self.classify(self.tokens(self.maps(features)))
+
+    def maps(self, features: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
+        """Features at strides 16 and 32 -> maps (B, K, H, W), one per keypoint and used scale."""
+        raise NotImplementedError
+
+    def tokens(self, maps: tuple[Tensor, ...]) -> Tensor:
+        """Maps -> tokens (B, K, 256)."""
+        raise NotImplementedError
+
     def classify(self, tokens: Tensor) -> tuple[Tensor, ...]:
         """Tokens (B, K, 256) -> logits (B, K, bins) for x, y and, in 3D, z."""
         tokens = self.gau(tokens)
@@ -67,10 +79,13 @@ class RTMCCHead(SimCCDecoder):
         self.mlp = nn.Sequential(ScaleNorm(cells), nn.Linear(cells, TOKEN_DIM, bias=False))
         self.initialise()
 
-    def forward(self, features: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
-        """Features at strides 16 and 32 -> logits (B, K, bins) per axis; stride 16 is not used."""
-        maps = self.final_layer(features[1])  # (B, K, H, W)
-        return self.classify(self.mlp(maps.flatten(2)))
+    def maps(self, features: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
+        """Features at strides 16 and 32 -> maps (B, K, H, W); stride 16 is not used."""
+        return (self.final_layer(features[1]),)
+
+    def tokens(self, maps: tuple[Tensor, ...]) -> Tensor:
+        """Maps (B, K, H, W) -> tokens (B, K, 256)."""
+        return self.mlp(maps[0].flatten(2))
 
 
 class RTMWHead(SimCCDecoder):
@@ -103,13 +118,16 @@ class RTMWHead(SimCCDecoder):
         self.mlp2 = nn.Sequential(ScaleNorm(4 * cells), nn.Linear(4 * cells, half, bias=False))
         self.initialise()
 
-    def forward(self, features: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
-        """Features at strides 16 and 32 -> logits (B, K, bins) per axis."""
+    def maps(self, features: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
+        """Features at strides 16 and 32 -> maps (B, K, H, W) and (B, K, 2 H, 2 W)."""
         fine, coarse = features
-        coarse_tokens = self.mlp(self.final_layer(coarse).flatten(2))  # (B, K, 128)
         merged = torch.cat([self.conv_dec(self.ps(coarse)), fine], dim=1)
-        fine_tokens = self.mlp2(self.final_layer2(merged).flatten(2))  # (B, K, 128)
-        return self.classify(torch.cat([coarse_tokens, fine_tokens], dim=2))
+        return self.final_layer(coarse), self.final_layer2(merged)
+
+    def tokens(self, maps: tuple[Tensor, ...]) -> Tensor:
+        """Maps of the coarse and the merged scale -> tokens (B, K, 256), half from each."""
+        coarse, fine = maps
+        return torch.cat([self.mlp(coarse.flatten(2)), self.mlp2(fine.flatten(2))], dim=2)
 
 
 def _relu_conv(in_channels: int, out_channels: int, kernel_size: int) -> ConvNorm:

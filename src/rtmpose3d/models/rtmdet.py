@@ -71,12 +71,26 @@ class RTMDetHead(nn.Module):
 
         The distances run from the cell's point to left, top, right, bottom, in input pixels.
         """
-        logits, distances = [], []
-        for level, (feature, stride) in enumerate(zip(features, RTMDET_STRIDES, strict=True)):
-            logits.append(self.rtm_cls[level](self.cls_convs[level](feature)))
-            distance = self.rtm_reg[level](self.reg_convs[level](feature))
+        return self.predict(*self.branches(features))
+
+    def branches(
+        self, features: tuple[Tensor, Tensor, Tensor]
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Three features (B, C, H_i, W_i) -> those of the classes and of the boxes, alike."""
+        levels = range(len(features))
+        classes = tuple(self.cls_convs[level](features[level]) for level in levels)
+        return classes, tuple(self.reg_convs[level](features[level]) for level in levels)
+
+    def predict(
+        self, classes: tuple[Tensor, ...], boxes: tuple[Tensor, ...]
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Features of the branches -> logits and distances: see `forward`."""
+        logits = tuple(layer(x) for layer, x in zip(self.rtm_cls, classes, strict=True))
+        distances = []
+        for layer, x, stride in zip(self.rtm_reg, boxes, RTMDET_STRIDES, strict=True):
+            distance = layer(x)
             distances.append((distance.exp() if self.exp_on_reg else distance) * stride)
-        return tuple(logits), tuple(distances)
+        return logits, tuple(distances)
 
 
 def _share_convolutions(branches: nn.ModuleList) -> None:

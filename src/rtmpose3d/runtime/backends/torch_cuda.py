@@ -1,0 +1,172 @@
+"""CUDA graphs of torch networks: one recorded sequence of kernels per batch size.
+
+At a few crops the CPU takes longer to start the kernels one by one than the GPU to run them. A
+graph starts all of them at once, but its shapes and addresses are fixed: batches are padded to a
+size of `BATCH_SIZES`, and pass through buffers that belong to the graph.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from rtmpose3d.errors import BackendError
+from rtmpose3d.structures import UInt8Array
+
+if TYPE_CHECKING:
+    import torch
+
+BATCH_SIZES = (1, 2, 4, 8, 16, 32)
+WARM_UP_RUNS = 3  # before recording: libraries select kernels and allocate in their first runs
+
+TensorFunction: TypeAlias = "Callable[[torch.Tensor], Sequence[torch.Tensor]]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """A recorded function.
+
+    Attributes:
+        replay: queues the recorded work; it reads the input that was recorded.
+        outputs: tensors into which each replay writes.
+    """
+
+    replay: Callable[[], None]
+    outputs: tuple[torch.Tensor, ...]
+
+
+class GraphRecorder:
+    """Records functions on one GPU, in a stream and a pool of memory of its own.
+
+    The recordings share the pool: their outputs must be read before another one is replayed.
+
+    Args:
+        device: a CUDA device.
+        tf32: whether convolutions in fp32 may round their operands to TF32.
+        benchmark: whether cuDNN times its kernels for each convolution, which takes time.
+    """
+
+    def __init__(
+        self, device: torch.device, *, tf32: bool = False, benchmark: bool = False
+    ) -> None:
+        import torch
+
+        self.device = device
+        self._tf32 = tf32
+        self._benchmark = benchmark
+        with torch.cuda.device(device):
+            self.stream = torch.cuda.Stream(device)
+            self._pool = torch.cuda.graph_pool_handle()
+
+    def record(self, function: TensorFunction, images: torch.Tensor) -> Recording:
+        """Record a function of a tensor on the device, in inference mode."""
+        import torch
+
+        selection = torch.backends.cudnn.flags(
+            enabled=True, benchmark=self._benchmark, allow_tf32=self._tf32
+        )
+        with torch.cuda.device(self.device), torch.inference_mode(), selection:
+            self.stream.wait_stream(torch.cuda.current_stream(self.device))
+            with torch.cuda.stream(self.stream):
+                for _ in range(WARM_UP_RUNS):
+                    function(images)
+            self.stream.synchronize()
+            graph = torch.cuda.CUDAGraph()
+            # Other threads may use the GPU meanwhile.
+            with torch.cuda.graph(
+                graph, pool=self._pool, stream=self.stream, capture_error_mode="thread_local"
+            ):
+                outputs = tuple(function(images))
+        return Recording(replay=graph.replay, outputs=outputs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Batch:
+    """A recording with its buffers on both sides; the host's are page-locked."""
+
+    pixels: torch.Tensor
+    device_pixels: torch.Tensor
+    recording: Recording
+    results: tuple[torch.Tensor, ...]
+
+
+class CudaGraphNetwork:
+    """A `Network` of CUDA graphs, which are recorded when a batch size first occurs.
+
+    Args:
+        functions: {names of outputs: function that computes them from (N, H, W, 3) uint8 images on
+            the device}, cheapest first; the first one that has the requested outputs runs.
+        output_names: names of all outputs.
+        recorder: of the device.
+    """
+
+    max_batch: int | None = BATCH_SIZES[-1]
+
+    def __init__(
+        self,
+        functions: dict[tuple[str, ...], TensorFunction],
+        output_names: tuple[str, ...],
+        recorder: GraphRecorder,
+    ) -> None:
+        self.output_names = output_names
+        self._functions = functions
+        self._recorder = recorder
+        self._batches: dict[tuple[tuple[str, ...], tuple[int, ...]], _Batch] = {}
+        self._lock = threading.Lock()  # the buffers serve one batch at a time
+
+    def run(self, images: UInt8Array, outputs: Sequence[str]) -> tuple[np.ndarray, ...]:
+        """Runs a batch of at most `max_batch` images."""
+        import torch
+
+        device = self._recorder.device
+        try:
+            with self._lock, torch.inference_mode():
+                return self._run(images, outputs)
+        except (RuntimeError, MemoryError) as error:  # out of memory; CUDA in a forked process
+            raise BackendError(f"torch failed on {images.shape} on {device}: {error}") from error
+
+    def _run(self, images: UInt8Array, outputs: Sequence[str]) -> tuple[np.ndarray, ...]:
+        import torch
+
+        names = next(names for names in self._functions if set(outputs) <= set(names))
+        count = len(images)
+        batch = self._batch(names, (batch_size(count), *images.shape[1:]))
+        batch.pixels.numpy()[:count] = images
+        selected = [names.index(name) for name in outputs]
+        stream = self._recorder.stream
+        with torch.cuda.stream(stream):
+            batch.device_pixels.copy_(batch.pixels, non_blocking=True)
+            batch.recording.replay()
+            for index in selected:
+                batch.results[index][:count].copy_(
+                    batch.recording.outputs[index][:count], non_blocking=True
+                )
+        stream.synchronize()
+        return tuple(batch.results[index][:count].numpy().copy() for index in selected)
+
+    def _batch(self, names: tuple[str, ...], shape: tuple[int, ...]) -> _Batch:
+        import torch
+
+        batch = self._batches.get((names, shape))
+        if batch is None:
+            pixels = torch.zeros(shape, dtype=torch.uint8, pin_memory=True)
+            device_pixels = pixels.to(self._recorder.device)
+            recording = self._recorder.record(self._functions[names], device_pixels)
+            results = tuple(
+                torch.empty(output.shape, dtype=output.dtype, pin_memory=True)
+                for output in recording.outputs
+            )
+            batch = _Batch(
+                pixels=pixels, device_pixels=device_pixels, recording=recording, results=results
+            )
+            self._batches[names, shape] = batch
+        return batch
+
+
+def batch_size(count: int) -> int:
+    """The smallest of `BATCH_SIZES` that holds a number of images."""
+    return next(size for size in BATCH_SIZES if size >= count)
