@@ -110,6 +110,7 @@ def _json_kinds(folder: Path) -> list[Kind]:
     from rtmpose3d import RTMPose3DConfig
     from rtmpose3d.cli.parsing import parse_boxes
     from rtmpose3d.sinks import load_result, save_result
+    from rtmpose3d.sources import load_calibrations
 
     def read_config(path: Path) -> object:
         return RTMPose3DConfig.from_pretrained(_alone(path, "config.json"))
@@ -123,7 +124,39 @@ def _json_kinds(folder: Path) -> list[Kind]:
         Kind(name="boxes.json", seeds=[boxes], read=lambda p: parse_boxes(str(p)), is_json=True),
         Kind(name="coco.json", seeds=[_annotations()], read=_read_annotations, is_json=True),
         Kind(name="latest.json", seeds=[_latest()], read=_read_latest, is_json=True),
+        Kind(name="camera.json", seeds=[_camera_json()], read=load_calibrations, is_json=True),
+        Kind(name="camera.yml", seeds=[_CAMERA_YAML], read=load_calibrations),
+        Kind(name="camera.toml", seeds=[_CAMERA_TOML], read=load_calibrations),
     ]
+
+
+_CAMERA_YAML = b"""%YAML:1.0
+---
+image_width: 1280
+image_height: 720
+camera_matrix: !!opencv-matrix
+   rows: 3
+   cols: 3
+   dt: d
+   data: [ 1145., 0., 700.25, 0., 1000.5, 310.5, 0., 0., 1. ]
+distortion_coefficients: !!opencv-matrix
+   rows: 5
+   cols: 1
+   dt: d
+   data: [ -0.28, 0.11, 0.0012, -0.0007, -2.e-02 ]
+"""
+_CAMERA_TOML = b"""[cam_0]
+name = "A"
+size = [ 1280, 720,]
+matrix = [ [ 1145.0, 0.0, 700.25,], [ 0.0, 1000.5, 310.5,], [ 0.0, 0.0, 1.0,],]
+distortions = [ -0.28, 0.11, 0.0012, -0.0007, -0.02,]
+fisheye = false
+"""
+
+
+def _camera_json() -> bytes:
+    matrix = {"rows": 3, "cols": 3, "dt": "d", "data": [900, 0, 600, 0, 901, 350, 0, 0, 1]}
+    return json.dumps({"camera_matrix": matrix, "size": [1280, 720], "D": [0.1] * 5}).encode()
 
 
 def _alone(path: Path, name: str) -> Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,8 @@ from rtmpose3d import (
 )
 from rtmpose3d.api import opening
 from rtmpose3d.api.weights_names import find_file_model
+from rtmpose3d.geometry import Distortion
+from rtmpose3d.sources import load_calibration
 from rtmpose3d.weights import write_torch_file
 from rtmpose3d.zoo import MODELS
 
@@ -94,7 +98,8 @@ def test_loading_with_a_wrong_value_works_or_raises_an_error_of_the_package(
     [
         ({"bbox_thr": "0.3"}, "bbox_thr must be a number, got '0.3' .str."),
         ({"single_person": 1}, "single_person must be True or False, got 1"),
-        ({"camera": "x"}, "camera must be a rtmpose3d.Camera, .* got 'x'"),
+        ({"camera": "x"}, "calibration file x: expected .yml"),
+        ({"camera": "x.toml"}, "calibration file x.toml does not exist"),
         ({"camera": "exif"}, "Camera.from_exif"),
         ({"camera": 0.5j}, "camera must be"),
         ({"camera": 200}, "fov_deg"),
@@ -124,6 +129,45 @@ def test_a_camera_may_be_given_as_degrees_or_as_a_matrix(model, image):
     cameras = [result.camera for result in model([image] * 2, camera=np.stack([k, k]))]
     assert cameras == [by_matrix, by_matrix]
     assert model([image] * 3, camera=k)[2].camera == by_matrix, "one for all images"
+
+
+def test_a_camera_may_be_given_as_a_calibration_file(model, image, tmp_path):
+    path = tmp_path / "lens.json"
+    k = [[300, 0, 150], [0, 302, 124], [0, 0, 1]]
+    document = {"camera_matrix": k, "dist_coeffs": [-0.3, 0.1, 0, 0, 0]}
+    size = {"image_width": 2 * SIZE_WH[0], "image_height": 2 * SIZE_WH[1]}
+    path.write_text(json.dumps(document | size))
+    expected = Camera(
+        fx=150,
+        fy=151,
+        cx=75,
+        cy=62,
+        width=SIZE_WH[0],
+        height=SIZE_WH[1],
+        distortion=Distortion(coefficients=(-0.3, 0.1, 0, 0, 0)),
+    )
+
+    for given in (path, str(path), load_calibration(path)):
+        result = model(image, camera=given)
+        assert result.camera == expected
+        assert result.camera.source == "calibration"
+    several = model([image] * 2, camera=[path, None])
+    assert [result.camera.source for result in several] == ["calibration", "assumed"]
+    (streamed,) = model.stream([image], camera=path, track=False)
+    assert streamed.camera == expected
+
+
+def test_a_lens_that_distorts_moves_3d_and_not_2d(model, image):
+    plain = Camera.from_fov(width=SIZE_WH[0], height=SIZE_WH[1], fov_deg=90)
+    barrel = replace(plain, distortion=Distortion(coefficients=(-0.2, 0.02, 0, 0)))
+    without, with_lens = (model(image, camera=c, root_depth_m=3) for c in (plain, barrel))
+
+    np.testing.assert_array_equal(with_lens.keypoints_2d, without.keypoints_2d)
+    seen = barrel.project(with_lens.keypoints_camera.astype(np.float64))
+    np.testing.assert_allclose(seen, with_lens.keypoints_2d, atol=1e-3)
+    radius = np.linalg.norm(without.keypoints_camera[..., :2], axis=-1)
+    moved = np.linalg.norm(with_lens.keypoints_camera[..., :2], axis=-1) - radius
+    assert (moved[radius > 0.3] > 0).all(), "a barrel shows the margin nearer to the middle"
 
 
 @pytest.mark.parametrize("create", [RTMPose3D, RTMPose3D.from_pretrained])

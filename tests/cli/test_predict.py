@@ -155,6 +155,11 @@ def test_the_camera_comes_from_the_options(cli, images, stand_in, tmp_path):
     photo = PIL.Image.new("RGB", (64, 48), (0, 0, 1))
     exif = PIL.Image.Exif()
     exif[0x8769] = {0xA405: 26}  # focal length as on 35 mm film
+    tables = "".join(
+        f"[{name}]\nsize = [128, 96]\nmatrix = [[{f}, 0, 64], [0, {f}, 48], [0, 0, 1]]\n"
+        for name, f in (("left", 90), ("right", 91))
+    )
+    (tmp_path / "lens.toml").write_text(tables)
     photo.save(tmp_path / "photo.jpg", exif=exif, quality=100, subsampling=0)
     size = {"width": 64, "height": 48}
 
@@ -168,6 +173,8 @@ def test_the_camera_comes_from_the_options(cli, images, stand_in, tmp_path):
     assert camera("a.png", "--intrinsics", "90, 91,30,20.5") == Camera(
         fx=90, fy=91, cx=30, cy=20.5, **size
     )
+    calibrated = camera("a.png", "--calibration", "lens.toml", "--camera-name", "left")
+    assert (calibrated.fx, calibrated.source) == (45, "calibration")
     assert camera("photo.jpg", "--exif").fx == pytest.approx(26 / 43.2666 * 80)
     assert camera("a.png", "--exif") == Camera.from_fov(**size)
 
@@ -218,6 +225,9 @@ def test_an_image_without_boxes_in_the_file_fails_alone(cli, images, stand_in, t
         ("a.png --intrinsics 1,2,3,x", "expected four numbers"),
         ("a.png --intrinsics 90,90,30,20 --fov-deg 50", "exclude each other"),
         ("a.png --exif --fov-deg 50", "exclude each other"),
+        ("a.png --calibration a.toml --fov-deg 50", "exclude each other"),
+        ("a.png --calibration nowhere.toml", "nowhere.toml does not exist"),
+        ("a.png --camera-name left", "give that, too"),
         ("a.png --height-m -1", "--height-m is a stature in metres, between 0.3 and 2.6; got -1"),
         ("a.png --height-m 178", "got 178; 178 cm are 1.78 m"),
         ("a.png --height-m 17", "between 0.3 and 2.6; got 17"),

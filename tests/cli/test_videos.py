@@ -128,6 +128,20 @@ def test_a_cut_video_is_noted(cli, one_person, tmp_path):
     assert "of 20 frames are missing" in done.output
 
 
+def test_a_calibration_reaches_the_stream(cli, one_person, tmp_path):
+    video(tmp_path / "walk.mp4", 4)
+    (tmp_path / "lens.toml").write_text(
+        "[cam]\nsize = [320, 240]\nmatrix = [[300, 0, 160], [0, 300, 120], [0, 0, 1]]\n"
+        "distortions = [-0.2, 0.01, 0, 0, 0]\n"
+    )
+    done = cli("predict", "walk.mp4", "--save", "jsonl", "--calibration", "lens.toml")
+    assert done.exit_code == 0, done.output
+    for result in load_results(tmp_path / "outputs" / "walk.jsonl"):
+        assert (result.camera.fx, result.camera.width) == (150, 160)
+        assert result.camera.source == "calibration"
+        assert result.camera.distortion.coefficients == (-0.2, 0.01, 0, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

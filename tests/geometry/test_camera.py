@@ -213,7 +213,7 @@ def test_a_camera_knows_where_its_focal_length_comes_from():
     assert camera is not None
     assert camera.source == camera.scaled(128, 96).source == "exif"
     assert Camera.from_fov(**size) == Camera.from_fov(**size, fov_deg=DEFAULT_FOV_DEG)
-    with pytest.raises(InputError, match="camera: source must be given or exif or assumed"):
+    with pytest.raises(InputError, match="camera: source must be given or calibration or exif"):
         replace(camera, source="guessed")
 
 

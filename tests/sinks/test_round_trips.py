@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from example_results import example_result, results, tracking_facts
+from rtmpose3d.geometry import Distortion
 from rtmpose3d.geometry.axes import AXES
 from rtmpose3d.sinks import (
     json_schema,
@@ -43,6 +44,8 @@ JSON_FIELDS_3D = {
     "root_depth_m": ("root_depth_m", 6e-6),
     "root_depth_std_m": ("root_depth_std_m", 6e-6),
 }
+
+LENS = Distortion(coefficients=(-0.28, 0.11, 0.0012, -0.0007, -0.02))
 
 
 def nan_for_infinite(array: np.ndarray) -> np.ndarray:
@@ -217,7 +220,9 @@ def test_the_schema_is_valid_and_names_every_field_of_a_document():
     schema = json_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     result = example_result(1, frame_index=1, time_s=0.5, **tracking_facts(1))
+    result = replace(result, camera=replace(result.camera, distortion=LENS))
     document = result_to_dict(result)
+    jsonschema.validate(document, schema)
     assert set(document) == set(schema["properties"])
     assert set(document["people"][0]) == set(schema["$defs"]["person"]["properties"])
     assert set(document["camera"]) == set(schema["properties"]["camera"]["properties"])
@@ -267,13 +272,14 @@ def test_the_schema_refuses_a_wrong_value(name, value):
     assert not validator.is_valid(document)
 
 
-@pytest.mark.parametrize("source", ["given", "exif", "assumed"])
+@pytest.mark.parametrize("source", ["given", "calibration", "exif", "assumed"])
 @pytest.mark.parametrize("ending", ["json", "npz"])
 def test_the_origin_of_the_camera_is_kept(tmp_path, source, ending):
     result = example_result(2)
-    camera = replace(result.camera, source=source)
+    camera = replace(result.camera, source=source, distortion=LENS)
     replace(result, camera=camera).save(tmp_path / f"a.{ending}")
     assert load_result(tmp_path / f"a.{ending}").camera.source == source
+    assert load_result(tmp_path / f"a.{ending}").camera == camera
 
 
 def test_a_document_describes_its_numbers():

@@ -15,14 +15,16 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.geometry import Axes, Camera
 from rtmpose3d.geometry.boxes import check_boxes_in_image
 from rtmpose3d.sources import ImageSource, is_url, load_image
+from rtmpose3d.sources.calibration import Calibration, load_calibration
 from rtmpose3d.structures import Detections, FloatArray, Frame
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
 
-CameraLike: TypeAlias = "Camera | float | NDArray[np.floating]"
-"""A camera, a field of view over the longer side in degrees, or a 3x3 matrix K in pixels."""
+CameraLike: TypeAlias = "Camera | Calibration | float | NDArray[np.floating] | str | Path"
+"""A camera, a calibration or its file, a field of view over the longer side in degrees, or a 3x3
+matrix K in pixels."""
 
 
 class CallOptions(TypedDict, total=False):
@@ -55,8 +57,8 @@ def load_frames(
 
     Args:
         images: files, addresses, bytes, open files, arrays or Pillow images.
-        camera: one for all images, one for each, or None where it is unknown: a `Camera`, a field
-            of view in degrees or a 3x3 matrix.
+        camera: one for all images, one for each, or None where it is unknown: a `Camera`, a
+            `Calibration` or its file, a field of view in degrees or a 3x3 matrix.
         exif_orientation: whether files and Pillow images are rotated upright.
 
     Raises:
@@ -65,10 +67,10 @@ def load_frames(
     """
     pixels = [load_image(image, exif_orientation=exif_orientation) for image in images]
     if _is_one_camera(camera):
-        cameras: Sequence[object] = [camera] * len(images)
+        cameras: Sequence[object] = [loaded_camera(camera)] * len(images)
     else:
         assert isinstance(camera, (list, tuple, np.ndarray))
-        cameras = [*camera]
+        cameras = [loaded_camera(each) for each in camera]
     if len(cameras) != len(images):
         raise InputError(f"camera: {len(cameras)} cameras for {len(images)} images")
     return [
@@ -95,23 +97,37 @@ def _is_matrix(rows: Sequence[object]) -> bool:
     )
 
 
-def to_camera(camera: object, size_wh: tuple[int, int]) -> Camera | None:
-    """A camera from one, from a field of view in degrees or from a matrix.
+def loaded_camera(camera: object) -> object:
+    """A calibration in place of its file; anything else as it is.
 
     Raises:
-        InputError: none of these.
+        InputError: the file is unusable, or has several cameras.
+    """
+    if not isinstance(camera, (str, os.PathLike)):
+        return camera
+    if camera == "exif":
+        raise InputError("camera 'exif': use Camera.from_exif(image, width=..., height=...)")
+    return load_calibration(Path(camera))
+
+
+def to_camera(camera: object, size_wh: tuple[int, int]) -> Camera | None:
+    """A camera from one, from a calibration, a field of view in degrees or a matrix.
+
+    Raises:
+        InputError: none of these, or a calibration for another aspect ratio.
     """
     if camera is None or isinstance(camera, Camera):
         return camera
+    if isinstance(camera, Calibration):
+        return camera.camera_for(size_wh)
     width, height = size_wh
     if isinstance(camera, Real) and not isinstance(camera, bool):
         return Camera.from_fov(width=width, height=height, fov_deg=float(camera))
     if isinstance(camera, (np.ndarray, list, tuple)):
         return Camera.from_matrix(camera, width=width, height=height)
-    hint = "; for EXIF: Camera.from_exif(image, width=..., height=...)" if camera == "exif" else ""
     raise InputError(
-        "camera must be a rtmpose3d.Camera, the field of view over the longer side in degrees, or "
-        f"a 3x3 matrix K in pixels, got {camera!r}{hint}"
+        "camera must be a rtmpose3d.Camera, the field of view over the longer side in degrees, a "
+        f"3x3 matrix K in pixels, or a calibration or its file, got {camera!r}"
     )
 
 

@@ -196,9 +196,9 @@ class RTMPose3D:
                 tensors with the same keys, on the model's device.
             boxes: (N, 4) x1, y1, x2, y2 in pixels of the image, instead of detecting; for a list
                 of images a list of them, None where people are to be detected.
-            camera: of the image: a `Camera`, a field of view over the longer side in degrees, or
-                a 3x3 matrix K in pixels; default: 55 degrees. For a list of images one for all, or
-                a list with None where it is unknown.
+            camera: of the image: a `Camera`, a calibration file, a field of view over the longer
+                side in degrees, or a 3x3 matrix K in pixels; default: 55 degrees. For a list of
+                images one for all, or a list with None where it is unknown.
             root_depth_m: distance of the people's hips along the optical axis, if known: one
                 number, or one per person. Otherwise solved from bone lengths.
             height_m: the people's statures, if known; makes the solved depth more accurate.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from rtmpose3d.api.arguments import CameraLike, to_camera
+from rtmpose3d.api.arguments import CameraLike, loaded_camera, to_camera
 from rtmpose3d.pipeline import (
     CameraRule,
     PoseEstimator,
@@ -77,4 +77,5 @@ def _camera_rule(camera: CameraLike | CameraRule | None) -> CameraRule | None:
     """A function that gives the camera of a frame; None where none is given."""
     if camera is None or callable(camera):
         return camera
-    return lambda frame: to_camera(camera, frame.size_wh)
+    loaded = loaded_camera(camera)
+    return lambda frame: to_camera(loaded, frame.size_wh)

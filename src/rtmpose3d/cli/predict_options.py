@@ -19,7 +19,7 @@ from rtmpose3d.geometry.stature import check_height_m
 
 if TYPE_CHECKING:
     from rtmpose3d.api import RTMPose3D
-    from rtmpose3d.sources import ImageLocation
+    from rtmpose3d.sources import Calibration, ImageLocation
     from rtmpose3d.structures import Image, PoseResult
 
 _IMAGE_SAVE, VIDEO_SAVE = "json,image", "video,jsonl"
@@ -163,6 +163,23 @@ class PredictOptions:
         str | None,
         typer.Option("--intrinsics", help="fx,fy,cx,cy in pixels.", rich_help_panel=_SPACE),
     ] = None
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            "--calibration",
+            help="Calibration file of the camera, with the distortion of its lens: OpenCV's or "
+            "ROS's .yml or .json, Pose2Sim's or anipose's .toml.",
+            rich_help_panel=_SPACE,
+        ),
+    ] = None
+    camera_name: Annotated[
+        str | None,
+        typer.Option(
+            "--camera-name",
+            help="The camera of --calibration, if the file has several.",
+            rich_help_panel=_SPACE,
+        ),
+    ] = None
     exif: Annotated[
         bool,
         typer.Option(
@@ -187,8 +204,13 @@ class PredictOptions:
     ] = None
 
     def __post_init__(self) -> None:
-        if sum((self.fov_deg is not None, self.intrinsics is not None, self.exif)) > 1:
-            raise InputError("--fov-deg, --intrinsics and --exif exclude each other; give one")
+        known = (self.fov_deg, self.intrinsics, self.calibration, self.exif or None)
+        if sum(value is not None for value in known) > 1:
+            raise InputError(
+                "--fov-deg, --intrinsics, --calibration and --exif exclude each other; give one"
+            )
+        if self.camera_name is not None and self.calibration is None:
+            raise InputError("--camera-name chooses a camera of --calibration; give that, too")
         if self.fov_deg is not None:
             Camera.from_fov(width=1, height=1, fov_deg=self.fov_deg)  # raises if out of range
         if self.height_m is not None:
@@ -200,7 +222,7 @@ class PredictOptions:
                 )
         if self.root_depth_m is not None and not 0 < self.root_depth_m < float("inf"):
             raise InputError(f"--root-depth-m must be above 0 m, got {self.root_depth_m:g}")
-        _ = self.boxes_by_image, self.focal_and_center
+        _ = self.boxes_by_image, self.focal_and_center, self.calibrated
 
     @cached_property
     def boxes_by_image(self) -> BoxesByImage | None:
@@ -211,6 +233,20 @@ class PredictOptions:
     def focal_and_center(self) -> tuple[float, float, float, float] | None:
         """The given fx, fy, cx, cy in pixels."""
         return None if self.intrinsics is None else parse_intrinsics(self.intrinsics)
+
+    @cached_property
+    def calibrated(self) -> Calibration | None:
+        """The camera of the calibration file; None if there is none."""
+        if self.calibration is None:
+            return None
+        from rtmpose3d.sources import load_calibration
+
+        return load_calibration(self.calibration, self.camera_name)
+
+    @property
+    def has_camera(self) -> bool:
+        """Whether one camera for all images is given."""
+        return bool(self.fov_deg or self.focal_and_center or self.calibrated)
 
     def estimate(
         self, model: RTMPose3D, sources: Sequence[ImageLocation], images: Sequence[Image]
@@ -236,11 +272,14 @@ class PredictOptions:
         """The camera of an image.
 
         Raises:
-            InputError: the intrinsics are no camera's.
+            InputError: the intrinsics are no camera's, or the calibration is for another aspect
+                ratio.
         """
         from rtmpose3d.sources import read_exif
 
         height, width = image.shape[:2]
+        if self.calibrated is not None:
+            return self.calibrated.camera_for((width, height))
         if self.focal_and_center is not None:
             fx, fy, cx, cy = self.focal_and_center
             return Camera(fx=fx, fy=fy, cx=cx, cy=cy, width=width, height=height)

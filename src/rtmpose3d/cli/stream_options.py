@@ -124,10 +124,9 @@ class VideoOptions:
             InputError: it cannot be opened.
             MissingDependencyError: PyAV is not installed.
         """
-        known = people.fov_deg is not None or people.focal_and_center is not None
 
         def camera(frame: Frame) -> Camera | None:
-            return people.camera(frame.source or "", frame.image) if known else None
+            return people.camera(frame.source or "", frame.image) if people.has_camera else None
 
         return model.stream(
             source,

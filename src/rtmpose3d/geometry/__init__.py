@@ -18,6 +18,7 @@ Lengths are metres, angles degrees, times seconds; names end in _px, _m, _deg, _
 
 from rtmpose3d.geometry.axes import AXES, Axes, axes_from_camera, camera_from_axes
 from rtmpose3d.geometry.camera import DEFAULT_FOV_DEG, Camera, camera_from_relative
+from rtmpose3d.geometry.distortion import Distortion
 from rtmpose3d.geometry.root_depth import RootDepth, solve_root_depth
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "DEFAULT_FOV_DEG",
     "Axes",
     "Camera",
+    "Distortion",
     "RootDepth",
     "axes_from_camera",
     "camera_from_axes",

@@ -1,7 +1,7 @@
-"""A pinhole camera: projection of camera-space points to pixels, and unprojection.
+"""A camera: projection of camera-space points to pixels, and unprojection.
 
-Camera-space points have x right, y down, z forward, in metres. Lens distortion is out of scope:
-undistort images of strongly distorting lenses first.
+Camera-space points have x right, y down, z forward, in metres. Pixels are those of the image as it
+was taken: a lens that distorts is part of the camera, and images are never undistorted.
 The principal point of an uncalibrated camera is taken at (width / 2, height / 2).
 """
 
@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rtmpose3d.errors import InputError
+from rtmpose3d.geometry.distortion import Distortion
 
 if TYPE_CHECKING:
     import PIL.Image
 
-CameraSource = Literal["given", "exif", "assumed"]
-"""Origin of a camera's focal length: known to the caller, the EXIF block of a photo, or none."""
+CameraSource = Literal["given", "calibration", "exif", "assumed"]
+"""Origin of a camera's focal length: known to the caller, a calibration file, the EXIF block of a
+photo, or none."""
 
 CAMERA_SOURCES: tuple[CameraSource, ...] = get_args(CameraSource)
 DEFAULT_FOV_DEG = 55.0  # over the longer side; a common phone's main camera has 60 to 70
@@ -42,7 +44,7 @@ _UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}  # inch (the default), cm, mm, m
 
 @dataclass(frozen=True, kw_only=True)
 class Camera:
-    """Intrinsics of a pinhole camera without distortion.
+    """Intrinsics of a camera.
 
     Attributes:
         fx: focal length in x, px.
@@ -51,7 +53,9 @@ class Camera:
         cy: principal point in y, px; it may lie outside the image (crops).
         width: of the image, px.
         height: of the image, px.
-        source: "given", "exif", or "assumed" for the default field of view; not compared.
+        source: "given", "calibration", "exif", or "assumed" for the default field of view; not
+            compared.
+        distortion: of the lens; None for a pinhole camera.
 
     Raises:
         InputError: a number is not finite, or a focal length or size is not positive.
@@ -64,8 +68,13 @@ class Camera:
     width: int
     height: int
     source: CameraSource = field(default="given", compare=False)
+    distortion: Distortion | None = None
 
     def __post_init__(self) -> None:
+        if self.distortion is not None and not isinstance(self.distortion, Distortion):
+            raise InputError(
+                f"camera: distortion must be a Distortion or None, got {self.distortion!r}"
+            )
         if self.source not in CAMERA_SOURCES:
             raise InputError(
                 f"camera: source must be {' or '.join(CAMERA_SOURCES)}, got {self.source!r}"
@@ -108,13 +117,21 @@ class Camera:
         return cls._square(focal, width, height)
 
     @classmethod
-    def from_matrix(cls, matrix: ArrayLike, *, width: int, height: int) -> Camera:
+    def from_matrix(
+        cls,
+        matrix: ArrayLike,
+        *,
+        width: int,
+        height: int,
+        distortion: Distortion | None = None,
+    ) -> Camera:
         """The camera of OpenCV's matrix K = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]].
 
         Args:
-            matrix: (3, 3) px, as calibration gives it, of an undistorted image of this size.
+            matrix: (3, 3) px, as calibration gives it, of an image of this size.
             width: of the image, px.
             height: of the image, px.
+            distortion: of the lens; None for an image without distortion.
 
         Raises:
             InputError: another shape or form, or a skew between the axes.
@@ -135,7 +152,15 @@ class Camera:
             )
         if k[1, 0] != 0 or abs(k[0, 1]) > _MAX_SKEW * abs(k[0, 0]):
             raise InputError(f"camera: a matrix with skew is not supported, got {k.tolist()}")
-        return cls(fx=k[0, 0], fy=k[1, 1], cx=k[0, 2], cy=k[1, 2], width=width, height=height)
+        return cls(
+            fx=k[0, 0],
+            fy=k[1, 1],
+            cx=k[0, 2],
+            cy=k[1, 2],
+            width=width,
+            height=height,
+            distortion=distortion,
+        )
 
     @classmethod
     def from_exif(
@@ -174,14 +199,14 @@ class Camera:
             InputError: a size that is not positive.
         """
         x, y = width / self.width, height / self.height
-        return Camera(
+        return replace(
+            self,
             fx=self.fx * x,
             fy=self.fy * y,
             cx=self.cx * x,
             cy=self.cy * y,
             width=width,
             height=height,
-            source=self.source,
         )
 
     @property
@@ -204,7 +229,10 @@ class Camera:
         """
         xyz = _floats(points, 3, "points")
         depth = np.where(xyz[..., 2] > 0, xyz[..., 2], np.nan)[..., None]
-        uv = xyz[..., :2] / depth * (self.fx, self.fy) + (self.cx, self.cy)
+        xy = xyz[..., :2] / depth
+        if self.distortion is not None:
+            xy = self.distortion.distort(xy)
+        uv = xy * (self.fx, self.fy) + (self.cx, self.cy)
         return uv.astype(_dtype(points), copy=False)
 
     def unproject(
@@ -223,6 +251,8 @@ class Camera:
             InputError: the last axis of uv is not 2 long.
         """
         xy = (_floats(uv, 2, "uv") - (self.cx, self.cy)) / (self.fx, self.fy)
+        if self.distortion is not None:
+            xy = self.distortion.undistort(xy)
         depth = np.broadcast_to(np.asarray(depth_m, np.float64), xy.shape[:-1])[..., None]
         return np.concatenate([xy * depth, depth], axis=-1).astype(_dtype(uv), copy=False)
 
@@ -233,7 +263,7 @@ def camera_from_relative(
     root_depth_m: NDArray[np.floating],
     camera: Camera,
 ) -> NDArray[np.floating]:
-    """Lift people into camera space: X = (u - cx) / fx * (Z + z); Y from v, cy, fy.
+    """Lift people into camera space: X = x (Z + z), Y = y (Z + z) for a pixel's ray (x, y, 1).
 
     Args:
         keypoints_2d: (N, K, 2) pixels of the image.

@@ -99,11 +99,12 @@ def _person_values(result: PoseResult, field: PersonField) -> list[object]:
     return values.tolist() if isinstance(values, np.ndarray) else list(values)
 
 
-def _camera(result: PoseResult) -> dict[str, float | str] | None:
+def _camera(result: PoseResult) -> dict[str, object] | None:
     camera = result.camera
     if camera is None or not result.has_3d:
         return None
-    return {
+    lens = camera.distortion
+    document: dict[str, object] = {
         "fx": float(camera.fx),
         "fy": float(camera.fy),
         "cx": float(camera.cx),
@@ -112,3 +113,7 @@ def _camera(result: PoseResult) -> dict[str, float | str] | None:
         "height": int(camera.height),
         "source": camera.source,
     }
+    if lens is not None:
+        coefficients = list(lens.coefficients)
+        document["distortion"] = {"model": lens.model, "coefficients": coefficients}
+    return document

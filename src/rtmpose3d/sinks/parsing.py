@@ -9,8 +9,9 @@ from typing import TypeVar, cast
 import numpy as np
 
 from rtmpose3d.errors import InputError
+from rtmpose3d.geometry import Camera, Distortion
 from rtmpose3d.geometry.axes import AXES, Axes, camera_from_axes
-from rtmpose3d.geometry.camera import Camera
+from rtmpose3d.geometry.distortion import DISTORTION_MODELS
 from rtmpose3d.sinks.document import FORMAT, FORMAT_VERSION
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.structures.arrays import NumberArray
@@ -215,7 +216,22 @@ def _camera(metadata: Mapping[str, object], name: str) -> Camera | None:
         width=_size(camera, "width", name),
         height=_size(camera, "height", name),
         source=camera.get("source", "given"),
+        distortion=_distortion(camera.get("distortion"), f"{name}: camera.distortion"),
     )
+
+
+def _distortion(value: object, where: str) -> Distortion | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or not isinstance(value.get("coefficients"), list):
+        raise InputError(f"{where}: expected model and coefficients, got {_short(value)}")
+    numbers = [_number(number, f"{where}.coefficients") for number in value["coefficients"]]
+    model = value.get("model")
+    if model not in DISTORTION_MODELS:
+        raise InputError(
+            f"{where}.model: expected one of {', '.join(DISTORTION_MODELS)}, got {_short(model)}"
+        )
+    return Distortion(coefficients=tuple(numbers), model=model)
 
 
 def _size(parent: Mapping[str, object], key: str, name: str) -> int:

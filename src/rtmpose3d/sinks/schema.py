@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rtmpose3d.geometry.axes import AXES
 from rtmpose3d.geometry.camera import CAMERA_SOURCES
+from rtmpose3d.geometry.distortion import DISTORTION_MODELS
 from rtmpose3d.sinks.document import FORMAT, FORMAT_VERSION
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.structures.fields import PersonField, person_fields
@@ -143,15 +144,30 @@ def _camera() -> Schema:
         **{"width": _SIZE, "height": _SIZE},
     }
     source: Schema = {
-        "description": "Origin of the focal length: given, the EXIF block of the photo, or assumed "
-        "(the default field of view).",
+        "description": "Origin of the focal length: given, a calibration file, the EXIF block of "
+        "the photo, or assumed (the default field of view).",
         "enum": list(CAMERA_SOURCES),
     }
+    distortion: Schema = {
+        "description": "Distortion of the lens, as OpenCV orders its coefficients; absent for a "
+        "pinhole camera.",
+        "type": "object",
+        "required": ["model", "coefficients"],
+        "properties": {
+            "model": {"enum": list(DISTORTION_MODELS)},
+            "coefficients": {
+                "type": "array",
+                "items": {"type": "number"},
+                "minItems": 4,
+                "maxItems": 14,
+            },
+        },
+    }
     return {
-        "description": "Pinhole camera used for 3D, in pixels; null if the model gives 2D only.",
+        "description": "Camera used for 3D, in pixels; null if the model gives 2D only.",
         "type": ["object", "null"],
         "required": list(properties),
-        "properties": {**properties, "source": source},
+        "properties": {**properties, "source": source, "distortion": distortion},
     }
 
 

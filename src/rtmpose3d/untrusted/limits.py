@@ -3,6 +3,7 @@
 | what is read | limit |
 |---|---|
 | settings: config.json, latest.json, dataset.json, records of downloads | `SETTINGS_JSON` |
+| calibration files | `CALIBRATION_BYTES`, `CALIBRATION_JSON` |
 | boxes, results, annotation files | `BOXES_JSON`, `RESULT_JSON`, `ANNOTATION_JSON` |
 | pickles of checkpoints, of datasets | `CHECKPOINT_PICKLE`, `DATASET_PICKLE`, `DATASET_DEPTH` |
 | tensors of a checkpoint | `TENSOR_BASE_BYTES` + `TENSOR_GROWTH` x the file, `MAX_DIMENSIONS` |
@@ -45,6 +46,8 @@ class JsonLimits:
 DEPTH_CHECKED_BYTES = 16 * MIB
 
 SETTINGS_JSON = JsonLimits(max_bytes=MIB)
+CALIBRATION_BYTES = MIB  # with the corners of 20 views of a board; YAML takes a second
+CALIBRATION_JSON = JsonLimits(max_bytes=CALIBRATION_BYTES, max_depth=16)
 BOXES_JSON = JsonLimits(max_bytes=64 * MIB)
 RESULT_JSON = JsonLimits(max_bytes=256 * MIB)
 RESULT_LINES_BYTES = 1024 * GIB  # of a .jsonl file, which is read line by line

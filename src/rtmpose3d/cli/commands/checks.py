@@ -37,7 +37,16 @@ OPENCV_WHEELS = (
     "opencv-contrib-python",
     "opencv-contrib-python-headless",
 )
-PACKAGES = ("numpy", "pillow", "safetensors", "huggingface_hub", "filelock", "typer", "rich")
+PACKAGES = (
+    "numpy",
+    "pillow",
+    "safetensors",
+    "huggingface_hub",
+    "filelock",
+    "pyyaml",
+    "typer",
+    "rich",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,11 @@ if TYPE_CHECKING:
     from rtmpose3d.sinks import Sink
     from rtmpose3d.structures import FloatArray, PoseResult
 
-_CAMERA_NOTES = {"exif": "camera from EXIF", "assumed": "camera assumed"}
+_CAMERA_NOTES = {
+    "calibration": "calibrated camera",
+    "exif": "camera from EXIF",
+    "assumed": "camera assumed",
+}
 _MAX_LISTED = 5  # people whose scores and distances are listed one by one
 
 
