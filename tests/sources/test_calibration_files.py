@@ -192,7 +192,7 @@ def test_intrinsics_are_scaled_to_an_image_of_the_same_aspect_ratio(tmp_path):
     assert rounded.fx == pytest.approx(1145.5 * 854 / 1280)
     with pytest.raises(InputError, match="1280x720 px, but the image has 640x480, another aspect"):
         calibration.camera_for((640, 480))
-    with pytest.raises(InputError, match="turned by a quarter"):
+    with pytest.raises(InputError, match="rotated by 90 degrees"):
         calibration.camera_for((720, 1280))
 
 
@@ -217,6 +217,7 @@ def test_without_a_stated_size_the_principal_point_must_be_near_the_middle(tmp_p
         ("a.toml", "[cam_0]\nmatrix = [[1, 0], [0, 1]]\n", "4 numbers, expected 3x3"),
         ("a.toml", "[cam_0]\nmatrix = 'a'\n", "expected finite numbers, got a"),
         ("a.toml", "[cam_0\n", "cannot be read"),
+        ("a.toml", "a" + ".a" * 400_000 + " = 1", "too many parts"),
         ("a.json", '{"camera_matrix": [[1, 0, 0], [0, 1, 0], [0, 0, 1]]', "no valid JSON"),
         ("a.json", '{"K": [[1, 0, 0], [0, 1, 0], [0, 0, 0]]}', "last row"),
         ("a.json", '{"K": [[-1, 0, 0], [0, 1, 0], [0, 0, 1]]}', "fx must be above 0"),

@@ -69,7 +69,7 @@ class Distortion:
         object.__setattr__(self, "coefficients", tuple(values.tolist()))
 
     def distort(self, xy: NDArray[np.floating]) -> _Array:
-        """Where the lens shows rays.
+        """Apply the distortion to rays.
 
         Args:
             xy: (..., 2) x / z and y / z of rays.
@@ -111,7 +111,7 @@ class Distortion:
         return _RadialCurve.of(self.coefficients, self.model)
 
     def _parameter(self, radius: _Array) -> _Array:
-        """What the polynomial is of: the radius, or the angle of the ray."""
+        """The argument of the polynomial: the radius, or the angle of the ray."""
         return np.arctan(radius) if self.model == "fisheye" else radius
 
     def _radially_undistorted(self, xy: _Array) -> _Array:
@@ -150,11 +150,11 @@ class Distortion:
         (cx, cy), (sx, sy) = np.cos(self.coefficients[12:]), np.sin(self.coefficients[12:])
         about_x = np.array([[1, 0, 0], [0, cx, sx], [0, -sx, cx]])
         about_y = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
-        turned = about_y @ about_x
+        rotated = about_y @ about_x
         onto_plane = np.array(
-            [[turned[2, 2], 0, -turned[0, 2]], [0, turned[2, 2], -turned[1, 2]], [0, 0, 1]]
+            [[rotated[2, 2], 0, -rotated[0, 2]], [0, rotated[2, 2], -rotated[1, 2]], [0, 0, 1]]
         )
-        return onto_plane @ turned
+        return onto_plane @ rotated
 
     def _tilted(self, xy: _Array) -> _Array:
         return xy if self._tilt is None else _mapped(xy, self._tilt)

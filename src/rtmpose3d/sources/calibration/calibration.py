@@ -57,10 +57,10 @@ class Calibration:
         (width, height), (known_width, known_height) = size_wh, self.size_wh
         off = abs(width * known_height - height * known_width)
         if off > _ROUNDING_PX * max(known_width, known_height):
-            turned = (height, width) == self.size_wh
+            rotated = (height, width) == self.size_wh
             hint = (
-                "the image is turned by a quarter; take it as it is stored"
-                if turned
+                "the image is rotated by 90 degrees; take it as it is stored"
+                if rotated
                 else "calibrate with images of this aspect ratio, or give those that it was made of"
             )
             raise InputError(

@@ -36,6 +36,7 @@ _NUMBERED_DISTORTION = ("dist_{}", "D{}", "D_{}", "distCoeffs{}", "distortion_co
 _SHARED_KEYS = ("image_width", "image_height", "fisheye_model", "distortion_model")
 _MAX_NUMBERS = 64  # of a matrix or of coefficients
 _MAX_CAMERAS = 1000
+_MAX_SIDE = 1_000_000  # px
 
 
 def find_cameras(document: object, path: Path) -> dict[str, Calibration]:
@@ -136,7 +137,7 @@ def _size(table: Mapping[object, object], where: str) -> tuple[int, int] | None:
         return None
     stated = sides if both is None else both
     sizes = _numbers(stated, f"{where}: image size").ravel()
-    if sizes.shape != (2,) or (sizes < 1).any() or (sizes != np.round(sizes)).any():
+    if sizes.shape != (2,) or not ((sizes >= 1) & (sizes <= _MAX_SIDE)).all() or (sizes % 1).any():
         raise InputError(f"{where}: expected width and height in whole pixels, got {brief(stated)}")
     return int(sizes[0]), int(sizes[1])
 

@@ -12,6 +12,7 @@ from rtmpose3d.untrusted import check_size, parse_json, reading
 from rtmpose3d.untrusted.limits import CALIBRATION_BYTES, CALIBRATION_JSON
 
 _WHAT = "calibration file"
+_MAX_KEY_DOTS = 16  # tomllib takes quadratic time for a key of many parts
 _MAX_LISTED = 20  # names of cameras in a message
 
 
@@ -75,4 +76,8 @@ def _parse_toml(text: str) -> object:
         import tomllib
     else:
         import tomli as tomllib  # pyright: ignore[reportMissingImports]
+    for line in text.splitlines():
+        key = line.partition("=")[0]
+        if "," not in key and key.count(".") > _MAX_KEY_DOTS:
+            raise ValueError("a key has too many parts")
     return tomllib.loads(text)
