@@ -57,6 +57,7 @@ CHECKED_BATCHES = (1, 3, 20)
 
 FIRST_VARIANTS = (  # the order is that of interest, since the run may be cut off
     Variant(arithmetic="fp16"),
+    Variant(arithmetic="fp16", fused=True),
     Variant(arithmetic="fp32", graph=False),
     Variant(arithmetic="bf16"),
     Variant(arithmetic="fp16", benchmark=True),
@@ -126,6 +127,10 @@ def measure_drift(run: Run) -> None:
             graph = build_variant(spec, network, arithmetic).to(run.device)
             actual = [one.cpu() for one in run_once(graph, images, arithmetic)]
             run.report.add_drift(arithmetic, *drift_px(spec, expected, actual))
+    if run.device.type == "cuda":
+        graph = build_variant(spec, network, "fp16", fused=True).to(run.device)
+        actual = [one.cpu() for one in run_once(graph, images, "fp16")]
+        run.report.add_drift("fp16, fused kernels", *drift_px(spec, expected, actual))
 
 
 def fp32_network(run: Run, name: str) -> tuple[ModelSpec, PoseNetwork | RTMDet]:
@@ -166,7 +171,7 @@ def measure_stages(run: Run, name: str) -> None:
 def measure_speed(run: Run, name: str, variant: Variant) -> None:
     """Rows of speed of a model in a variant, for every batch size."""
     spec, network = fp32_network(run, name)
-    graph = build_variant(spec, network, variant.arithmetic)
+    graph = build_variant(spec, network, variant.arithmetic, fused=variant.fused)
     names = spec.output_names
     whole: CudaGraphNetwork | TorchNetwork = TorchNetwork(graph, names)
     if variant.graph and run.device.type == "cuda":

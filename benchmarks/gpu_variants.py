@@ -41,16 +41,19 @@ class Variant:
         graph: whether it runs as a CUDA graph.
         benchmark: whether cuDNN times its kernels for each convolution.
         compiled: whether torch.compile generates the elementwise kernels.
+        fused: whether the kernels of gpu_kernels.py run.
     """
 
     arithmetic: Arithmetic
     graph: bool = True
     benchmark: bool = False
     compiled: bool = False
+    fused: bool = False
 
     def __str__(self) -> str:
         parts = [self.arithmetic, "CUDA graph" if self.graph else "eager"]
         parts += ["cuDNN benchmark"] if self.benchmark else []
+        parts += ["fused kernels"] if self.fused else []
         return ", ".join(parts + (["torch.compile"] if self.compiled else []))
 
 
@@ -109,9 +112,9 @@ def build_graph_with(spec: ModelSpec, network: nn.Module) -> PoseGraph | Detecto
 
 
 def build_variant(
-    spec: ModelSpec, network: PoseNetwork | RTMDet, arithmetic: Arithmetic
+    spec: ModelSpec, network: PoseNetwork | RTMDet, arithmetic: Arithmetic, *, fused: bool = False
 ) -> PoseGraph | DetectorGraph:
-    """A copy of the network for an arithmetic, in its graph."""
+    """A copy of the network for an arithmetic, in its graph; with kernels of gpu_kernels.py."""
     network = copy.deepcopy(network)
     words = arithmetic.split()
     if arithmetic in ("fp32", "tf32"):
@@ -125,6 +128,10 @@ def build_variant(
         changed = HalfNetwork(network, dtype)
     else:
         changed = MixedPoseNetwork(network, dtype)
+    if fused:
+        from gpu_kernels import use_fused_kernels  # it needs triton
+
+        use_fused_kernels(changed)
     return build_graph_with(spec, changed).eval()
 
 
