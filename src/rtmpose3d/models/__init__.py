@@ -13,6 +13,13 @@ import numpy as np
 import torch
 
 from rtmpose3d.models.graph import DetectorGraph, KeypointGraph, PoseGraph
+from rtmpose3d.models.mixed_precision import (
+    MixedPoseNetwork,
+    MixedRTMDet,
+    fold_norms,
+    lower_precision,
+    use_channels_last,
+)
 from rtmpose3d.models.pose import PoseNetwork
 from rtmpose3d.models.rtmdet import RTMDet
 from rtmpose3d.zoo import DetectorSpec, ModelSpec, PoseSpec
@@ -20,12 +27,17 @@ from rtmpose3d.zoo import DetectorSpec, ModelSpec, PoseSpec
 __all__ = [
     "DetectorGraph",
     "KeypointGraph",
+    "MixedPoseNetwork",
+    "MixedRTMDet",
     "PoseGraph",
     "PoseNetwork",
     "RTMDet",
     "build_graph",
     "build_network",
+    "fold_norms",
     "load_arrays",
+    "lower_precision",
+    "use_channels_last",
 ]
 
 
@@ -38,15 +50,16 @@ def build_network(spec: ModelSpec) -> PoseNetwork | RTMDet:
 
 
 def build_graph(
-    spec: ModelSpec, network: PoseNetwork | RTMDet | None = None
+    spec: ModelSpec,
+    network: PoseNetwork | MixedPoseNetwork | RTMDet | MixedRTMDet | None = None,
 ) -> PoseGraph | DetectorGraph:
     """The network between normalisation and decoding, in evaluation mode."""
     network = network if network is not None else build_network(spec)
     if isinstance(spec, PoseSpec):
-        assert isinstance(network, PoseNetwork)
+        assert isinstance(network, PoseNetwork | MixedPoseNetwork)
         return PoseGraph(network, spec).eval()
     assert isinstance(spec, DetectorSpec)
-    assert isinstance(network, RTMDet)
+    assert isinstance(network, RTMDet | MixedRTMDet)
     return DetectorGraph(network, spec).eval()
 
 

@@ -67,6 +67,15 @@ class MixedRTMDet(nn.Module):
         )
 
 
+def lower_precision(
+    network: PoseNetwork | RTMDet, dtype: torch.dtype
+) -> MixedPoseNetwork | MixedRTMDet:
+    """The network with its convolutions in half precision; the given one is changed."""
+    if isinstance(network, RTMDet):
+        return MixedRTMDet(network, dtype)
+    return MixedPoseNetwork(network, dtype)
+
+
 def fold_norms(network: nn.Module) -> None:
     """Fold the batch norms into their convolutions, in place; activations then work in place."""
     assert not network.training, "running statistics must be final"

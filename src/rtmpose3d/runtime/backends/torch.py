@@ -10,6 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rtmpose3d.errors import BackendError, import_extra
+from rtmpose3d.runtime.backends.torch_cuda import (
+    CudaGraphNetwork,
+    GraphRecorder,
+    TensorFunction,
+    check_finite,
+    find_outputs,
+)
 from rtmpose3d.runtime.devices import Device
 from rtmpose3d.runtime.network import Execution, Weights
 from rtmpose3d.structures import UInt8Array
@@ -19,22 +26,34 @@ if TYPE_CHECKING:
     import torch
 
 
+FP16_CAPABILITY = 7, 0  # compute capability (Volta): matrix units for fp16
+BF16_CAPABILITY = 8, 0  # Ampere
+
+
 class TorchNetwork:
-    """A `Network` in torch.
+    """A `Network` in torch that runs operator by operator.
 
     Args:
         graph: network with normalisation and decoding, on its device, in evaluation mode.
         output_names: names of its outputs, in order.
         threads: number of CPU threads while it runs; None leaves torch's setting.
+        precision: of the graph's convolutions.
     """
 
     max_batch: int | None = None
 
     def __init__(
-        self, graph: torch.nn.Module, output_names: tuple[str, ...], threads: int | None = None
+        self,
+        graph: torch.nn.Module,
+        output_names: tuple[str, ...],
+        threads: int | None = None,
+        *,
+        precision: str = "fp32",
     ) -> None:
         self.output_names = output_names
+        self._precision = precision
         self._graph = graph
+        self._functions = output_functions(graph, output_names)
         self._threads = threads
 
     def run(self, images: UInt8Array, outputs: Sequence[str]) -> tuple[np.ndarray, ...]:
@@ -42,14 +61,18 @@ class TorchNetwork:
         import torch
 
         check_not_forked(self._threads or torch.get_num_threads())
+        names = find_outputs(self._functions, outputs)
         device = next(self._graph.parameters()).device
         try:
             with torch.inference_mode(), cpu_threads(self._threads):
-                results = self._graph(torch.from_numpy(images).to(device))
-                named = dict(zip(self.output_names, results, strict=True))
-                return tuple(named[name].cpu().numpy() for name in outputs)
-        except (RuntimeError, MemoryError) as error:  # out of memory; CUDA in a forked process
+                results = self._functions[names](torch.from_numpy(images).to(device))
+                named = dict(zip(names, results, strict=True))
+                arrays = tuple(named[name].cpu().numpy() for name in outputs)
+        except (RuntimeError, MemoryError) as error:  # out of memory
             raise BackendError(f"torch failed on {images.shape} on {device}: {error}") from error
+        if self._precision == "fp16":
+            check_finite(arrays)
+        return arrays
 
 
 def resolve_device(wanted: Device | None) -> Device:
@@ -80,14 +103,74 @@ def resolve_device(wanted: Device | None) -> Device:
     return wanted
 
 
-def open_weights(spec: ModelSpec, weights: Weights, execution: Execution) -> TorchNetwork:
-    """The model's torch network with a checkpoint's tensors, on the device."""
-    from rtmpose3d.models import build_graph, build_network, load_arrays
+def device_precisions(device: Device) -> tuple[str, ...]:
+    """The precisions on a device, the default first: fp16 on GPUs with matrix units for it.
 
-    network = build_network(spec)
+    fp16 has three more bits than bf16 in the same time. It overflows above 65504, which trained
+    networks of this kind stay far below; a run in which it does is an error.
+    """
+    import torch
+
+    if device.kind == "mps":
+        return ("fp32",)
+    if device.kind == "cpu":
+        return "fp32", "bf16", "fp16"
+    capability = torch.cuda.get_device_capability(device.index)
+    if capability < FP16_CAPABILITY:
+        return ("fp32",)
+    return ("fp16", "fp32") if capability < BF16_CAPABILITY else ("fp16", "bf16", "fp32")
+
+
+def open_weights(
+    spec: ModelSpec, weights: Weights, execution: Execution
+) -> TorchNetwork | CudaGraphNetwork:
+    """The model's torch network with a checkpoint's tensors, on the device."""
+    import torch
+
+    from rtmpose3d.models import (
+        build_graph,
+        build_network,
+        fold_norms,
+        load_arrays,
+        lower_precision,
+        use_channels_last,
+    )
+
+    network = build_network(spec).eval()
     load_arrays(network, weights)
-    graph = build_graph(spec, network).to(str(execution.device))
-    return TorchNetwork(graph, spec.output_names, execution.threads)
+    device = torch.device(str(execution.device))
+    if execution.precision == "fp32":
+        if device.type == "cuda":
+            fold_norms(network)
+            use_channels_last(network)
+        graph = build_graph(spec, network)
+    else:
+        dtype = torch.float16 if execution.precision == "fp16" else torch.bfloat16
+        graph = build_graph(spec, lower_precision(network, dtype))
+    graph = graph.to(device)
+    if device.type == "cuda":
+        return CudaGraphNetwork(
+            output_functions(graph, spec.output_names),
+            spec.output_names,
+            GraphRecorder(device),
+            precision=execution.precision,
+        )
+    return TorchNetwork(graph, spec.output_names, execution.threads, precision=execution.precision)
+
+
+def output_functions(
+    graph: torch.nn.Module, output_names: tuple[str, ...]
+) -> dict[tuple[str, ...], TensorFunction]:
+    """The functions that a graph has, by the outputs that they compute, cheapest first.
+
+    Those of a pose network are the logits alone, without decoding, and everything.
+    """
+    from rtmpose3d.models import PoseGraph
+
+    if isinstance(graph, PoseGraph):
+        axes = len(graph.codec.bins)
+        return {output_names[-axes:]: graph.simcc, output_names: graph}
+    return {output_names: graph}
 
 
 def check_not_forked(threads: int) -> None:

@@ -8,7 +8,8 @@ size of `BATCH_SIZES`, and pass through buffers that belong to the graph.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -62,6 +63,21 @@ class GraphRecorder:
             self.stream = torch.cuda.Stream(device)
             self._pool = torch.cuda.graph_pool_handle()
 
+    def host_buffer(self, shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
+        """Page-locked memory of the host, which the GPU reads and writes by itself."""
+        import torch
+
+        return torch.zeros(tuple(shape), dtype=dtype, pin_memory=True)
+
+    @contextmanager
+    def queue(self) -> Iterator[None]:
+        """A block whose work is queued in order, and done at its end."""
+        import torch
+
+        with torch.cuda.stream(self.stream):
+            yield
+        self.stream.synchronize()
+
     def record(self, function: TensorFunction, images: torch.Tensor) -> Recording:
         """Record a function of a tensor on the device, in inference mode."""
         import torch
@@ -102,19 +118,23 @@ class CudaGraphNetwork:
             the device}, cheapest first; the first one that has the requested outputs runs.
         output_names: names of all outputs.
         recorder: of the device.
+        precision: of the convolutions.
     """
 
     max_batch: int | None = BATCH_SIZES[-1]
 
     def __init__(
         self,
-        functions: dict[tuple[str, ...], TensorFunction],
+        functions: Mapping[tuple[str, ...], TensorFunction],
         output_names: tuple[str, ...],
         recorder: GraphRecorder,
+        *,
+        precision: str = "fp32",
     ) -> None:
         self.output_names = output_names
         self._functions = functions
         self._recorder = recorder
+        self._precision = precision
         self._batches: dict[tuple[tuple[str, ...], tuple[int, ...]], _Batch] = {}
         self._lock = threading.Lock()  # the buffers serve one batch at a time
 
@@ -122,30 +142,28 @@ class CudaGraphNetwork:
         """Runs a batch of at most `max_batch` images."""
         import torch
 
-        device = self._recorder.device
         try:
             with self._lock, torch.inference_mode():
-                return self._run(images, outputs)
+                arrays = self._run(images, outputs)
         except (RuntimeError, MemoryError) as error:  # out of memory; CUDA in a forked process
-            raise BackendError(f"torch failed on {images.shape} on {device}: {error}") from error
+            where = f"{images.shape} on {self._recorder.device}"
+            raise BackendError(f"torch failed on {where}: {error}") from error
+        if self._precision == "fp16":
+            check_finite(arrays)
+        return arrays
 
     def _run(self, images: UInt8Array, outputs: Sequence[str]) -> tuple[np.ndarray, ...]:
-        import torch
-
-        names = next(names for names in self._functions if set(outputs) <= set(names))
+        names = find_outputs(self._functions, outputs)
         count = len(images)
         batch = self._batch(names, (batch_size(count), *images.shape[1:]))
-        batch.pixels.numpy()[:count] = images
+        batch.pixels.numpy()[:count] = images  # what is behind them stays from earlier batches
         selected = [names.index(name) for name in outputs]
-        stream = self._recorder.stream
-        with torch.cuda.stream(stream):
+        with self._recorder.queue():
             batch.device_pixels.copy_(batch.pixels, non_blocking=True)
             batch.recording.replay()
             for index in selected:
-                batch.results[index][:count].copy_(
-                    batch.recording.outputs[index][:count], non_blocking=True
-                )
-        stream.synchronize()
+                computed = batch.recording.outputs[index][:count]
+                batch.results[index][:count].copy_(computed, non_blocking=True)
         return tuple(batch.results[index][:count].numpy().copy() for index in selected)
 
     def _batch(self, names: tuple[str, ...], shape: tuple[int, ...]) -> _Batch:
@@ -153,11 +171,11 @@ class CudaGraphNetwork:
 
         batch = self._batches.get((names, shape))
         if batch is None:
-            pixels = torch.zeros(shape, dtype=torch.uint8, pin_memory=True)
-            device_pixels = pixels.to(self._recorder.device)
+            pixels = self._recorder.host_buffer(shape, torch.uint8)
+            device_pixels = pixels.to(self._recorder.device, copy=True)
             recording = self._recorder.record(self._functions[names], device_pixels)
             results = tuple(
-                torch.empty(output.shape, dtype=output.dtype, pin_memory=True)
+                self._recorder.host_buffer(output.shape, output.dtype)
                 for output in recording.outputs
             )
             batch = _Batch(
@@ -170,3 +188,25 @@ class CudaGraphNetwork:
 def batch_size(count: int) -> int:
     """The smallest of `BATCH_SIZES` that holds a number of images."""
     return next(size for size in BATCH_SIZES if size >= count)
+
+
+def find_outputs(
+    functions: Mapping[tuple[str, ...], TensorFunction], outputs: Sequence[str]
+) -> tuple[str, ...]:
+    """Names of the outputs of the first function that computes the requested ones."""
+    return next(names for names in functions if set(outputs) <= set(names))
+
+
+def check_finite(arrays: Sequence[np.ndarray]) -> None:
+    """Check the first number of each keypoint or box: an overflow before them makes all NaN.
+
+    Raises:
+        BackendError: one is NaN or infinite.
+    """
+    for array in arrays:
+        firsts = array[..., 0] if array.ndim > 2 else array
+        if not np.isfinite(firsts).all():
+            raise BackendError(
+                "the network's outputs are not finite in fp16, which overflows above 65504; use "
+                "precision='bf16' or 'fp32', and check the weights if that does not help"
+            )
