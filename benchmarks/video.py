@@ -1,6 +1,6 @@
 """Speed and memory of a video from end to end: reading, estimation, drawing, encoding with sound.
 
-    python benchmarks/video.py walk.mp4 [--model rtmw3d-n] [--detect-every 5] [--repeat 1]
+    python benchmarks/video.py walk.mp4 [--model rtmw3d-n] [--detect-every 8] [--repeat 1]
 
 Prints frames per second, CPU time per frame in all and of each stage alone, and the resident
 memory over time. CPU time hardly depends on what else the machine does; frames per second do.
@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 
 from rtmpose3d import RTMPose3D
-from rtmpose3d.pipeline import detect_people, estimate_poses
+from rtmpose3d.pipeline import DETECT_EVERY, detect_people, estimate_poses
 from rtmpose3d.sinks.video import VideoSink
 from rtmpose3d.sinks.video.encoder import VideoEncoder, open_output
 from rtmpose3d.sources.video import open_frames
@@ -137,9 +137,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("video", type=Path)
     parser.add_argument("--model", default="rtmw3d-n")
-    parser.add_argument("--detect-every", type=int, default=5)
+    parser.add_argument("--detect-every", type=int, default=DETECT_EVERY)
     parser.add_argument("--repeat", type=int, default=1)
-    parser.add_argument("--preset", default="veryfast")
+    parser.add_argument("--preset", default="superfast")
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
     model = RTMPose3D.from_pretrained(options.model, threads=options.threads)

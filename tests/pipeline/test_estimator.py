@@ -212,6 +212,21 @@ def test_all_people_of_all_images_share_the_calls():
 
 
 @pytest.mark.parametrize("flip_test", [False, True])
+def test_several_workers_divide_the_people_and_change_no_number(flip_test):
+    pose, network = open_crops("dwpose-t-256x192")
+    boxes = [[x, 5.0, x + 40.0, 65.0] for x in range(0, 50, 10)]
+    together = PoseEstimator(pose=pose, flip_test=flip_test).run(
+        [frame(10)], people=[given(*boxes)]
+    )
+    network.calls.clear()
+    divided = PoseEstimator(pose=pose, flip_test=flip_test, workers=3).run(
+        [frame(10)], people=[given(*boxes)]
+    )
+    assert sorted(network.calls) == ([2, 4, 4] if flip_test else [1, 2, 2])
+    assert_same(divided[0], together[0])
+
+
+@pytest.mark.parametrize("flip_test", [False, True])
 def test_more_crops_than_fit_one_call_are_all_estimated(flip_test):
     pose, network = open_crops("dwpose-t-256x192")
     estimator = PoseEstimator(pose=pose, flip_test=flip_test)

@@ -14,6 +14,7 @@ from rtmpose3d.pipeline import (
     StreamEstimator,
     StreamOptions,
 )
+from rtmpose3d.runtime import usable_cores
 from rtmpose3d.sources.video import FrameStream
 
 _GPU_BATCH = 8  # frames; on a CPU batches gain nothing and delay the first result
@@ -50,8 +51,11 @@ def open_stream(
         flip_test = False
     if flip_test is not None:
         estimator = replace(estimator, flip_test=flip_test)
+    on_cpu = estimator.pose.device.kind == "cpu"
+    if on_cpu and estimator.pose.threads == 1:  # faster than two threads of one call, which wait
+        estimator = replace(estimator, workers=usable_cores())
     if batch_size is None:
-        batch_size = 1 if estimator.pose.device.kind == "cpu" else _GPU_BATCH
+        batch_size = 1 if on_cpu else _GPU_BATCH
     frames = open_source()
     try:
         stream_estimator = StreamEstimator(

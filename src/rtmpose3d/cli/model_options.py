@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -163,8 +162,9 @@ class ModelOptions:
         """The same options, with one core left to reading, drawing and encoding."""
         if self.threads is not None:
             return self
-        cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-        return replace(self, threads=max(1, cores - 1))
+        from rtmpose3d.runtime import usable_cores
+
+        return replace(self, threads=max(1, usable_cores() - 1))
 
     def load(self) -> RTMPose3D:
         """Load the model; published weights are downloaded if they are not on disk."""

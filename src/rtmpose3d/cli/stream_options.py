@@ -53,7 +53,7 @@ class VideoOptions:
             min=1,
             help="The detector runs at least every this many frames; in between, boxes follow "
             "the poses.",
-            show_default="5; 1 with --no-track",
+            show_default="8; 1 with --no-track",
             rich_help_panel=_VIDEO,
         ),
     ] = None

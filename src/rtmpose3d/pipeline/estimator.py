@@ -66,11 +66,14 @@ class PoseEstimator:
         detector: the person detector, or a function that returns it, called when people are to be
             detected; None if boxes are always given.
         flip_test: also run every crop flipped and average; None: as the pose model's spec says.
+        workers: number of calls of the pose network at once; more than one only where each runs
+            on one thread.
     """
 
     pose: PoseSession
     detector: DetectorSession | Callable[[], DetectorSession] | None = None
     flip_test: bool | None = None
+    workers: int = 1
 
     def run(
         self,
@@ -99,6 +102,7 @@ class PoseEstimator:
             [frame.image for frame in frames],
             [detected.boxes_xyxy for detected in detections],
             flip_test=self.flip_test,
+            workers=self.workers,
         )
         return [
             assemble_result(*parts, options, self.pose.spec)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -49,6 +51,7 @@ def estimate_poses(
     boxes_xyxy: Sequence[FloatArray],
     *,
     flip_test: bool | None = None,
+    workers: int = 1,
 ) -> list[Poses]:
     """Estimate the poses of the people in each image, all people of all images together.
 
@@ -58,6 +61,7 @@ def estimate_poses(
         boxes_xyxy: per image (N_i, 4), pixels; N_i may be 0.
         flip_test: also run every crop flipped, and average the logits; None for the
             default of the model.
+        workers: number of calls of the network at once, among which the people are divided.
 
     Raises:
         InputError: an unusable box.
@@ -65,7 +69,7 @@ def estimate_poses(
     if not images:
         return []
     crops = crop_images(images, boxes_xyxy, session.spec.input_size_wh)
-    poses = decode_crops(session, crops, flip_test=flip_test)
+    poses = decode_crops(session, crops, flip_test=flip_test, workers=workers)
     ends = np.cumsum([len(boxes) for boxes in boxes_xyxy])
     starts = ends - [len(boxes) for boxes in boxes_xyxy]
     return [_slice(poses, int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
@@ -87,16 +91,22 @@ def crop_images(
     )
 
 
-def decode_crops(session: PoseSession, crops: Crops, *, flip_test: bool | None = None) -> Poses:
+def decode_crops(
+    session: PoseSession, crops: Crops, *, flip_test: bool | None = None, workers: int = 1
+) -> Poses:
     """Run the network on crops and map the keypoints to their images."""
     spec = session.spec
     flip_test = spec.flip_test if flip_test is None else flip_test
     if len(crops) == 0:
         return _no_poses(spec.keypoints, has_depth=spec.codec.has_depth)
-    decoded = [
-        _run_flipped(session, pixels) if flip_test else session.run(pixels)
-        for pixels in _chunks(crops.pixels, CROPS_PER_CALL // (2 if flip_test else 1))
-    ]
+    run = partial(_run_flipped, session) if flip_test else session.run
+    most = CROPS_PER_CALL // (2 if flip_test else 1)
+    chunks = _chunks(crops.pixels, min(most, -(-len(crops) // workers)))
+    if workers == 1 or len(chunks) == 1:
+        decoded = [run(pixels) for pixels in chunks]
+    else:
+        with ThreadPoolExecutor(min(workers, len(chunks))) as pool:
+            decoded = list(pool.map(run, chunks))
     bins = np.concatenate([np.asarray(part.bins) for part in decoded])
     points, depth_m = keypoints_from_bins(bins, spec.codec)
     std_px, depth_std_m = _standard_deviations(decoded, crops.image_from_crop, spec.codec)

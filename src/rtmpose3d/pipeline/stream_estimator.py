@@ -25,7 +25,7 @@ Smoothing = Literal["live", "offline", "off"]
 SMOOTHING: tuple[Smoothing, ...] = ("live", "offline", "off")
 CameraRule = Callable[[Frame], "Camera | None"]
 
-DETECT_EVERY = 5  # frames; a person moves little in a fifth of a second
+DETECT_EVERY = 8  # frames, by measurement: docs/results.md
 _SAME_PERSON_IOU = 0.3
 _SAME_PERSON_OVERLAP = 0.6  # of the smaller box
 _NO_SCORES = np.zeros(0, np.float32)

@@ -7,7 +7,7 @@ A session is a model on a `Network`; a backend (`runtime.backends`) makes the ne
 from __future__ import annotations
 
 from rtmpose3d.runtime.backends import BACKENDS, Backend
-from rtmpose3d.runtime.devices import Device, parse_device
+from rtmpose3d.runtime.devices import Device, parse_device, usable_cores
 from rtmpose3d.runtime.graph_files import load_weights
 from rtmpose3d.runtime.network import Network
 from rtmpose3d.runtime.onnx_content import is_onnx_file
@@ -35,4 +35,5 @@ __all__ = [
     "open_pose",
     "parse_device",
     "select_backend",
+    "usable_cores",
 ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +28,11 @@ class Device:
 
     def __str__(self) -> str:
         return f"cuda:{self.index}" if self.kind == "cuda" else self.kind
+
+
+def usable_cores() -> int:
+    """Number of CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def parse_device(name: str) -> Device | None:

@@ -79,6 +79,11 @@ class PoseSession:
             spec.output_names[3:],
         )  # it may have more
 
+    @property
+    def threads(self) -> int | None:
+        """Number of CPU threads of a call; None for the backend's default."""
+        return None if self._origin is None else self._origin.options.threads
+
     def run(self, crops: UInt8Array) -> Decoded:
         """Decode N crops in one call of the network.
 

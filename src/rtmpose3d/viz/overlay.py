@@ -7,7 +7,7 @@ blobs and close hands have fine lines.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.structures.arrays import BoolArray, FloatArray, Image, IntArray
 from rtmpose3d.structures.result import PoseResult
-from rtmpose3d.viz.capsules import Capsules, capsules, concatenate, outlined, paint_capsules
+from rtmpose3d.viz.capsules import Capsules, capsules, outlined, paint_capsules
+from rtmpose3d.viz.frames import paint_frame
 from rtmpose3d.viz.labels import Label, person_name, person_rgb, position_labels
 from rtmpose3d.viz.palette import OUTLINE, RGB, mix
 from rtmpose3d.viz.skeleton_lines import GROUPS, LINKS, Group, add_neck, drawable, opacity
@@ -40,6 +41,7 @@ _MAX_FINE = 0.8  # times the radius of a limb
 _DOTS_FROM_PX = {"face": 60.0, "left_hand": 22.0, "right_hand": 22.0}  # smaller ones get no dots
 _MIN_RADIUS_PX = 0.5  # radius; thinner lines are paler instead
 _RIM = 0.42  # width of the dark rim, times the radius
+_BOX_OPACITY = 0.85
 _DOT_LIGHTER = 0.3  # share of white in the dots
 _FACE = WHOLEBODY.parts["face"]
 _WHITE: RGB = (255, 255, 255)
@@ -155,46 +157,27 @@ def skeleton_capsules(
     visible = drawable(points, confidences, confidence_thr)
     longest = max(image.shape[:2])
     limb = float(np.clip(_LIMB * size_px, 0.0004 * longest, 0.012 * longest))
-    return concatenate(
-        [
-            _group_capsules(group, points, confidences, visible, limb, confidence_thr)
-            for group in GROUPS
-        ]
-    )
+    widths = np.array([_widths(group, points, visible, limb) for group in GROUPS])
+    line_radius, dot_radius, rim = widths[_SHAPES.group].T
+    a, b = _SHAPES.ends.T
+    radius = np.maximum(np.where(_SHAPES.is_dot, dot_radius, line_radius), _MIN_RADIUS_PX)
+    pale = np.where(_SHAPES.is_dot, dot_radius > 0, _paleness(line_radius))
+    opacities = opacity(np.minimum(confidences[a], confidences[b]), confidence_thr) * pale
+    shapes = capsules(points[a], points[b], radius, _SHAPES.rgb, opacities)
+    both = outlined(shapes, rim)  # all rims, then all shapes
+    drawn = np.tile(visible[a] & visible[b], 2)[_SHAPES.order]
+    return both.select(_SHAPES.order[drawn])
 
 
-def _group_capsules(
-    group: Group,
-    points: FloatArray,
-    confidences: FloatArray,
-    visible: BoolArray,
-    limb: float,
-    confidence_thr: float,
-) -> Capsules:
-    drawn = (LINKS.group == group) & visible[LINKS.ends].all(axis=1)
-    (a, b), rgb = LINKS.ends[drawn].T, LINKS.rgb[drawn]
-    spots = np.flatnonzero((LINKS.point_group == group) & visible)
-    spots = spots[spots < 133]
-    line_radius, dot_radius = _radii(group, points[spots], limb)
+def _widths(
+    group: Group, points: FloatArray, visible: BoolArray, limb: float
+) -> tuple[float, float, float]:
+    """Radius of a group's lines, of its dots (0 for none), and width of their rims, px."""
+    spots = LINKS.spots[group]
+    line_radius, dot_radius = _radii(group, points[spots[visible[spots]]], limb)
     if group == "head" and visible[_FACE].mean() > 0.5:  # keep the finer lines of the face visible
         line_radius, dot_radius = 0.5 * line_radius, 0.6 * dot_radius
-    lines = capsules(
-        points[a],
-        points[b],
-        max(line_radius, _MIN_RADIUS_PX),
-        rgb,
-        opacity(np.minimum(confidences[a], confidences[b]), confidence_thr)
-        * _paleness(line_radius),
-    )
-    dots = capsules(
-        points[spots],
-        points[spots],
-        max(dot_radius, _MIN_RADIUS_PX),
-        mix(LINKS.point_rgb[spots], (255, 255, 255), _DOT_LIGHTER),
-        opacity(confidences[spots], confidence_thr) * (dot_radius > 0),
-    )
-    rim = float(np.clip(_RIM * line_radius, 0.35, 0.3 * limb + 0.5))
-    return outlined(concatenate([lines, dots]), rim)
+    return line_radius, dot_radius, min(max(_RIM * line_radius, 0.35), 0.3 * limb + 0.5)
 
 
 def _radii(group: Group, points: FloatArray, limb: float) -> tuple[float, float]:
@@ -209,8 +192,50 @@ def _radii(group: Group, points: FloatArray, limb: float) -> tuple[float, float]
     return line_radius, min(dot * extent, 1.3 * _MAX_FINE * limb) if dots else 0.0
 
 
-def _paleness(radius: float) -> float:
-    return min(1.0, max(radius / _MIN_RADIUS_PX, 0.3))
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Shapes:
+    """The S lines and dots of a skeleton: group by group, the lines before the dots.
+
+    Attributes:
+        ends: (S, 2) indices of points; of a dot the same twice.
+        group: (S,) indices into `GROUPS`.
+        is_dot: (S,) bool.
+        rgb: (S, 3).
+        order: (2 S,) order of drawing of the rims, 0 to S - 1, and the shapes above them, S to
+            2 S - 1: the rims of a group before its shapes.
+    """
+
+    ends: IntArray
+    group: IntArray
+    is_dot: BoolArray
+    rgb: FloatArray
+    order: IntArray
+
+
+def _shapes() -> _Shapes:
+    ends, rgb, is_dot, numbers = [], [], [], []
+    for number, group in enumerate(GROUPS):
+        lines, spots = np.flatnonzero(LINKS.group == group), LINKS.spots[group]
+        ends += [LINKS.ends[lines], np.column_stack([spots, spots])]
+        rgb += [LINKS.rgb[lines], mix(LINKS.point_rgb[spots], _WHITE, _DOT_LIGHTER)]
+        is_dot += [np.zeros(len(lines), bool), np.ones(len(spots), bool)]
+        numbers.append(np.full(len(lines) + len(spots), number))
+    group = np.concatenate(numbers)
+    rank = np.concatenate([2 * group, 2 * group + 1])
+    return _Shapes(
+        ends=np.concatenate(ends),
+        group=group,
+        is_dot=np.concatenate(is_dot),
+        rgb=np.concatenate(rgb).astype(float),
+        order=np.argsort(rank, kind="stable"),
+    )
+
+
+_SHAPES = _shapes()
+
+
+def _paleness(radius: FloatArray) -> FloatArray:
+    return np.clip(radius / _MIN_RADIUS_PX, 0.3, 1.0)
 
 
 def _far_to_near(result: PoseResult) -> IntArray:
@@ -223,15 +248,16 @@ def _far_to_near(result: PoseResult) -> IntArray:
 
 
 def _draw_box(canvas: Image, box: FloatArray, rgb: RGB) -> None:
+    """Draw a box with a dark rim, in place, blending no pixel but those of its lines."""
     if not np.isfinite(box).all():
         return
     x1, y1, x2, y2 = box.astype(float).tolist()
-    corners = np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]])
     size = float(np.sqrt(max(x2 - x1, 0) * max(y2 - y1, 0)))
     longest = max(canvas.shape[:2])
-    radius = float(np.clip(0.0022 * size, 0.0003 * longest, 0.002 * longest))
-    lines = capsules(corners, np.roll(corners, -1, axis=0), max(radius, 0.5), rgb, 0.85)
-    paint_capsules(canvas, outlined(lines, max(0.5 * radius, 0.5), 0.5), supersample=2)
+    radius = max(float(np.clip(0.0022 * size, 0.0003 * longest, 0.002 * longest)), 0.5)
+    rim = radius + max(0.5 * radius, 0.5)
+    for half, colour, alpha in ((rim, OUTLINE, 0.5 * _BOX_OPACITY), (radius, rgb, _BOX_OPACITY)):
+        paint_frame(canvas, (x1, y1, x2, y2), half, colour, alpha)
 
 
 def person_labels(

@@ -6,6 +6,7 @@ instead, from the middle of the shoulders towards the middle of the head.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -58,6 +59,7 @@ class Links:
         group: the group of each line.
         point_rgb: (135, 3) uint8.
         point_group: the group of each point.
+        spots: the keypoints of each group.
     """
 
     ends: IntArray
@@ -65,6 +67,7 @@ class Links:
     group: NDArray[np.str_]
     point_rgb: NDArray[np.uint8]
     point_group: NDArray[np.str_]
+    spots: Mapping[Group, IntArray]
 
 
 def _links() -> Links:
@@ -81,6 +84,10 @@ def _links() -> Links:
         group=np.array(group),
         point_rgb=np.concatenate([KEYPOINT_RGB, middle]),
         point_group=np.array([_group(i) for i in points]),
+        spots={
+            group: np.array([i for i in range(len(WHOLEBODY)) if _group(i) == group], np.int64)
+            for group in GROUPS
+        },
     )
 
 

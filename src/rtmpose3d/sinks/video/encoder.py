@@ -48,7 +48,7 @@ class VideoEncoder:
         *,
         fps: float,
         crf: int = 23,
-        preset: str = "veryfast",
+        preset: str = "superfast",
     ) -> None:
         from av.error import FFmpegError
 

@@ -42,7 +42,7 @@ class VideoSink(FileSink):
         sound: bool = True,
         fps: float = _DEFAULT_FPS,
         crf: int = 23,
-        preset: str = "veryfast",
+        preset: str = "superfast",
     ) -> None:
         super().__init__(path)
         self._view: VideoView = view
