@@ -35,11 +35,11 @@ _BODY = PART_INDICES["body"]
 
 @dataclass(kw_only=True)
 class Counts:
-    """What was counted for one setting.
+    """Counts of one setting.
 
     Attributes:
         frames, detections: in all, and with the detector.
-        people, found, extra: people of the truth, those found, and results of nobody.
+        people, found, extra: people of the truth, those found, and results without a person.
         keypoints, correct: visible keypoints of the body, and those within the threshold.
         switches: changes of the identifier of a person.
         cpu_s: CPU time.

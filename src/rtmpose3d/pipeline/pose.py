@@ -100,8 +100,8 @@ def decode_crops(
     if len(crops) == 0:
         return _no_poses(spec.keypoints, has_depth=spec.codec.has_depth)
     run = partial(_run_flipped, session) if flip_test else session.run
-    most = CROPS_PER_CALL // (2 if flip_test else 1)
-    chunks = _chunks(crops.pixels, min(most, -(-len(crops) // workers)))
+    limit = CROPS_PER_CALL // (2 if flip_test else 1)
+    chunks = _chunks(crops.pixels, min(limit, -(-len(crops) // workers)))
     if workers == 1 or len(chunks) == 1:
         decoded = [run(pixels) for pixels in chunks]
     else:

@@ -29,7 +29,7 @@ def paint_frame(
     inner = _covered(columns, x1 + half, x2 - half), _covered(rows, y1 + half, y2 - half)
     left, right = _range(outer[0])
     top, bottom = _range(outer[1])
-    # Four strips without common pixels: above and below the inner box, and beside it.
+    # Four strips without common pixels: above and below the inner box, and next to it.
     inner_top, inner_bottom = _full_range(inner[1], top)
     inner_left, inner_right = _full_range(inner[0], left)
     colour = np.array(rgb[::-1], float)
