@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rtmpose3d.errors import BackendError, WeightsError
+from rtmpose3d.runtime.backends.onnxruntime_cuda import (
+    CudaOnnxRuntimeNetwork,
+    open_cuda_network,
+    provider_options,
+)
 from rtmpose3d.runtime.backends.onnxruntime_devices import (
     CPU,
     CUDA,
@@ -75,7 +81,9 @@ class OnnxRuntimeNetwork:
             ) from error
 
 
-def open_weights(spec: ModelSpec, weights: Weights, execution: Execution) -> OnnxRuntimeNetwork:
+def open_weights(
+    spec: ModelSpec, weights: Weights, execution: Execution
+) -> OnnxRuntimeNetwork | CudaOnnxRuntimeNetwork:
     """The shipped graph with the checkpoint's tensors as its external initialisers.
 
     Raises:
@@ -89,7 +97,14 @@ def open_weights(spec: ModelSpec, weights: Weights, execution: Execution) -> Onn
         for name in graph.initialisers
     ]
     options.add_external_initializers(list(graph.initialisers), values)
-    session = open_session(graph.path.read_bytes(), options, execution.device, name=spec.name)
+    content = graph.path.read_bytes()
+    if execution.device.kind == "cuda":
+        return open_cuda_network(
+            partial(open_session, content, options, execution.device, name=spec.name),
+            spec.name,
+            execution.device,
+        )
+    session = open_session(content, options, execution.device, name=spec.name)
     return OnnxRuntimeNetwork(session, spec.name)
 
 
@@ -144,7 +159,12 @@ def session_options(threads: int | None = None) -> onnxruntime.SessionOptions:
 
 
 def open_session(
-    model: bytes | Path, options: onnxruntime.SessionOptions, device: Device, *, name: str
+    model: bytes | Path,
+    options: onnxruntime.SessionOptions,
+    device: Device,
+    cuda_options: Mapping[str, str] | None = None,
+    *,
+    name: str,
 ) -> onnxruntime.InferenceSession:
     """Open a session and check that it runs on the requested device.
 
@@ -152,16 +172,19 @@ def open_session(
         model: path or content of an ONNX file.
         options: see `session_options`.
         device: the device to run on.
+        cuda_options: options of the CUDA provider; None for those without CUDA graphs.
         name: name of the model in messages.
 
     Raises:
         BackendError: it cannot be opened, or CUDA did not load.
     """
     onnxruntime = import_onnxruntime()
-    providers: list[str | tuple[str, dict[str, int]]] = [CPU]
+    providers: list[str | tuple[str, dict[str, str]]] = [CPU]
     if device.kind == "cuda":
         preload_libraries()
-        providers.insert(0, (CUDA, {"device_id": device.index}))
+        if cuda_options is None:
+            cuda_options = provider_options(device, graphs=False)
+        providers.insert(0, (CUDA, dict(cuda_options)))
     source = str(model) if isinstance(model, Path) else model
     try:
         session: onnxruntime.InferenceSession = onnxruntime.InferenceSession(

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from rtmpose3d.errors import BackendError
+from rtmpose3d.runtime.backends.cuda_batches import BATCH_SIZES, batch_size
 from rtmpose3d.structures import UInt8Array
 
 if TYPE_CHECKING:
     import torch
 
-BATCH_SIZES = (1, 2, 4, 8, 16, 32)
 WARM_UP_RUNS = 3  # before recording: libraries select kernels and allocate in their first runs
 
 TensorFunction: TypeAlias = "Callable[[torch.Tensor], Sequence[torch.Tensor]]"
@@ -183,11 +183,6 @@ class CudaGraphNetwork:
             )
             self._batches[names, shape] = batch
         return batch
-
-
-def batch_size(count: int) -> int:
-    """The smallest of `BATCH_SIZES` that holds a number of images."""
-    return next(size for size in BATCH_SIZES if size >= count)
 
 
 def find_outputs(
