@@ -63,14 +63,14 @@ def test_single_options_take_precedence_over_runtime(opened):
     RTMPose3D.from_pretrained("rtmw3d-n", runtime=runtime, device="cpu", precision="fp32")
     RTMPose3D.from_pretrained("rtmw3d-n", backend="torch", threads=3)
     assert opened.pose == [
-        RuntimeOptions(device="cpu", threads=2),
+        RuntimeOptions(device="cpu", threads=2, precision="fp32"),
         RuntimeOptions(backend="torch", threads=3),
     ]
 
 
 def test_wrong_runtime_options_are_refused():
-    with pytest.raises(InputError, match="precision must be one of fp32"):
-        RTMPose3D.from_pretrained("rtmw3d-n", precision="fp16")
+    with pytest.raises(InputError, match="precision must be one of auto, fp32"):
+        RTMPose3D.from_pretrained("rtmw3d-n", precision="int8")
     with pytest.raises(InputError, match="threads must be at least 1"):
         RTMPose3DConfig(model="rtmw3d-n", threads=0)
 

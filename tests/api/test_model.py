@@ -265,8 +265,8 @@ def test_to_moves_or_says_why_not(made_checkpoint: Maker) -> None:
         "dwpose-t-256x192", pose_checkpoint=made_checkpoint("dwpose-t-256x192"), detector=None
     )
     assert model.to("cpu") is model
-    with pytest.raises(UnknownNameError, match=r"unknown device 'gpu'.*cuda"):
-        model.to("gpu")
+    with pytest.raises(UnknownNameError, match=r"unknown device 'xpu'.*cuda"):
+        model.to("xpu")
     with pytest.raises(BackendError, match="mps"):
         model.to("mps")
     assert model.device == "cpu"

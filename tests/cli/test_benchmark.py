@@ -55,7 +55,7 @@ def test_every_combination_is_measured_and_written(cli, tmp_path: Path) -> None:
     ("options", "message"),
     [
         (("--backends", "onnx"), "unknown backend 'onnx'"),
-        (("--device", "gpu"), "unknown device 'gpu'"),
+        (("--device", "xpu"), "unknown device 'xpu'"),
         (("--batch-sizes", "1,x"), "--batch-sizes is '1,x'"),
         (("--batch-sizes", "0"), "expected whole numbers from 1"),
         (("--seconds", "0"), "seconds must be above 0"),

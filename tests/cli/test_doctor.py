@@ -17,8 +17,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from rtmpose3d import BackendError
-from rtmpose3d.cli.commands import checks
-from rtmpose3d.runtime import BACKENDS
+from rtmpose3d.cli import checks
+from rtmpose3d.cli.checks import installation
+from rtmpose3d.runtime import BACKENDS, Device
 from rtmpose3d.runtime.backends import onnxruntime_devices
 
 Usage = namedtuple("Usage", "total used free")
@@ -59,7 +60,7 @@ def test_a_working_installation_passes(cli, tmp_path):
     done = cli("doctor", "--cache-dir", tmp_path / "not there yet")
     assert done.exit_code == 0, done.output
     assert "FAIL" not in done.output
-    for name in ("Python", "OpenCV", "ONNX Runtime", "cache folder", "weights", "hub"):
+    for name in ("Python", "OpenCV", "OpenVINO", "ONNX Runtime", "cache folder", "weights", "hub"):
         assert name in done.output
     assert not (tmp_path / "not there yet").exists()
 
@@ -89,7 +90,7 @@ def test_two_onnxruntime_wheels_that_lost_cuda_fail(cli, wheels, monkeypatch):
 
 
 def test_an_onnxruntime_that_cannot_be_imported_fails(wheels, monkeypatch):
-    wheels(onnxruntime=None)
+    wheels(onnxruntime=None, openvino=None)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     check = checks.check_onnxruntime()
     assert check.status == "FAIL"
@@ -124,12 +125,14 @@ def test_an_old_python_fails(monkeypatch):
 
 @pytest.mark.parametrize("reason", [None, "onnxruntime's CUDA does not run: libcudart is missing"])
 def test_the_device_that_runs_is_named_and_a_gpu_that_does_not(monkeypatch, reason):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.delitem(BACKENDS, "openvino")
     monkeypatch.setattr(onnxruntime_devices, "unused_gpu", lambda: reason)
 
     def resolve(device):
-        if device.kind != "cpu":
+        if device is not None and device.kind != "cpu":
             raise BackendError("not here")
-        return device
+        return Device(kind="cpu")
 
     row = replace(BACKENDS["onnxruntime"], resolve_device=resolve)
     monkeypatch.setitem(BACKENDS, "onnxruntime", row)
@@ -138,11 +141,30 @@ def test_the_device_that_runs_is_named_and_a_gpu_that_does_not(monkeypatch, reas
     assert check.status == ("OK" if reason is None else "WARN")
     assert (reason or "") in check.found
     assert reason is None or "onnxruntime-gpu" in check.advice
-    cuda = replace(row, resolve_device=lambda device: device)
+    cuda = replace(row, resolve_device=lambda device: device or Device(kind="cuda"))
     monkeypatch.setitem(BACKENDS, "onnxruntime", cuda)
     check = checks.check_gpu()
     assert check.status == "OK"
     assert "'auto' selects cuda with onnxruntime" in check.found
+
+
+def test_openvino_says_the_precision_that_auto_is(wheels, monkeypatch):
+    pytest.importorskip("openvino")
+    from rtmpose3d.runtime.backends import openvino_package
+
+    for capabilities, words in (({"FP32"}, "is fp32, as the"), ({"BF16"}, "'auto' is bf16")):
+        monkeypatch.setattr(openvino_package, "capabilities_of", lambda device, c=capabilities: c)
+        check = checks.check_openvino()
+        assert check.status == "OK"
+        assert words in check.found
+
+
+def test_one_of_openvino_and_onnxruntime_is_enough(wheels, monkeypatch):
+    monkeypatch.setattr("platform.machine", lambda: "arm64")
+    wheels(openvino=None)
+    assert checks.check_openvino().status == "OK"
+    wheels(openvino="2026.4.1", onnxruntime=None, onnxruntime_gpu=None)
+    assert checks.check_onnxruntime().status == "OK"
 
 
 def test_torch_is_optional_but_a_broken_one_is_a_warning(wheels, monkeypatch):
@@ -227,7 +249,7 @@ def test_a_check_that_breaks_is_a_failed_check(monkeypatch):
     def broken():
         raise RuntimeError("damaged")
 
-    monkeypatch.setattr(checks, "check_threads", broken)
+    monkeypatch.setattr(installation, "check_threads", broken)
     check = next(check for check in checks.all_checks() if check.name == "threads")
     assert check.status == "FAIL"
     assert check.found == "RuntimeError: damaged"

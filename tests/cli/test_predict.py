@@ -218,7 +218,7 @@ def test_an_image_without_boxes_in_the_file_fails_alone(cli, images, stand_in, t
         ("a.png --backend tensorrt", "'tensorrt' is not one of 'auto', 'onnxruntime'"),
         ("a.png --precision fp16", "'fp16' is not"),
         ("a.png --threads 0", "--threads"),
-        ("a.png --device gpu", "unknown device 'gpu'"),
+        ("a.png --device xpu", "unknown device 'xpu'"),
         ("a.png --fov-deg 0", "fov_deg"),
         ("a.png --fov-deg 200", "fov_deg"),
         ("a.png --intrinsics 1,2,3", "expected four numbers"),

@@ -44,14 +44,14 @@ MARGIN = 5e-4
 IMAGES = {"785": "000000000785.jpg", "40083": "000000040083.jpg"}
 REFERENCE_FOCAL_PX = (1145.04940459, 1143.78109572)  # mmpose's rtmpose3d estimator
 REFERENCE_ROOT_DEPTH_M = 5.14388
-BACKENDS = ["onnxruntime", "torch"]
+BACKENDS = ["openvino", "onnxruntime", "torch"]
 
 
 @pytest.fixture(scope="module")
 def pose_session(recipe: ModuleType):
     @cache
     def make(name: str, backend: str) -> PoseSession:
-        pytest.importorskip(backend, reason="the torch backend needs the extra torch")
+        pytest.importorskip(backend, reason=f"{backend} is not installed")
         spec = resolve_pose(name)
         weights = recipe.state_dict(graph_file(spec).shapes)
         return open_pose(spec, weights, RuntimeOptions(backend=backend, device="cpu"))
@@ -63,7 +63,7 @@ def pose_session(recipe: ModuleType):
 def detector_session(recipe: ModuleType):
     @cache
     def make(name: str, backend: str) -> DetectorSession:
-        pytest.importorskip(backend, reason="the torch backend needs the extra torch")
+        pytest.importorskip(backend, reason=f"{backend} is not installed")
         spec = resolve_detector(name)
         weights = recipe.state_dict(graph_file(spec).shapes)
         return open_detector(spec, weights, RuntimeOptions(backend=backend, device="cpu"))

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from rtmpose3d import BackendError, InputError, MissingDependencyError, UnknownN
 from rtmpose3d.runtime import BACKENDS, Device, RuntimeOptions, parse_device, select_backend
 from rtmpose3d.runtime.backends import onnxruntime_devices
 from rtmpose3d.runtime.backends.onnxruntime_devices import CUDA
+
+FIRST = next(name for name, row in BACKENDS.items() if find_spec(row.package) is not None)
 
 
 @pytest.fixture
@@ -50,6 +53,8 @@ def select(backend: str, device: str) -> tuple[str, Device]:
         ("CUDA", Device(kind="cuda")),
         ("cuda:3", Device(kind="cuda", index=3)),
         ("mps", Device(kind="mps")),
+        ("gpu:1", Device(kind="gpu", index=1)),
+        ("NPU", Device(kind="npu")),
         ("auto", None),
     ],
 )
@@ -57,12 +62,17 @@ def test_device_names_are_read(name: str, device: Device | None) -> None:
     assert parse_device(name) == device
 
 
-@pytest.mark.parametrize("device", [Device(kind="cpu"), Device(kind="cuda", index=2)])
+@pytest.mark.parametrize(
+    "device",
+    [Device(kind="cpu"), Device(kind="cuda", index=2), Device(kind="gpu"), Device(kind="npu")],
+)
 def test_a_device_is_written_as_it_is_read(device: Device) -> None:
     assert parse_device(str(device)) == device
 
 
-@pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:-1", "cuda:a", "", "cpu:0", "0"])
+@pytest.mark.parametrize(
+    "name", ["xpu", "gpu:", "npu:1", "cuda:", "cuda:-1", "cuda:a", "", "cpu:0", "0"]
+)
 def test_unknown_device_names_are_refused(name: str) -> None:
     with pytest.raises(UnknownNameError, match="cuda:N"):
         parse_device(name)
@@ -89,8 +99,8 @@ def test_auto_backend_takes_torch_where_only_torch_has_the_device(
 ) -> None:
     replace_resolver(monkeypatch, "torch", lambda wanted: wanted or Device(kind="mps"))
     assert select("auto", "mps") == ("torch", Device(kind="mps"))
-    assert select("auto", "cpu") == ("onnxruntime", Device(kind="cpu"))
-    assert select("auto", "auto") == ("onnxruntime", Device(kind="cpu"))
+    assert select("auto", "cpu") == (FIRST, Device(kind="cpu"))
+    assert select("auto", "auto") == (FIRST, Device(kind="cpu"))
 
 
 @pytest.mark.usefixtures("only_cpu", "no_torch")
@@ -115,7 +125,7 @@ def test_an_onnx_file_runs_in_a_backend_that_opens_files(monkeypatch: pytest.Mon
     with pytest.raises(BackendError, match="no CUDA"):
         select_backend(RuntimeOptions(device="cuda"), file)
     assert select_backend(RuntimeOptions(device="cuda"), Path("net.pth"))[0].name == "torch"
-    assert select_backend(RuntimeOptions(), file)[0].name == "onnxruntime"
+    assert select_backend(RuntimeOptions(), file)[0].name == FIRST
 
 
 class FakeCuda:
@@ -152,6 +162,8 @@ def cuda_build(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., FakeCu
         providers = ["CUDAExecutionProvider", "CPUExecutionProvider"]
         monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
         monkeypatch.setattr(onnxruntime, "InferenceSession", fake)
+        row = replace(BACKENDS["onnxruntime"], may_have_accelerator=lambda: True)
+        monkeypatch.setitem(BACKENDS, "onnxruntime", row)
         return fake
 
     yield build
@@ -181,7 +193,7 @@ def test_auto_runs_on_the_cpu_where_cuda_does_not_run_and_says_why_once(
 ) -> None:
     cuda_build(**fault)
     for _ in range(3):
-        assert select("auto", "auto") == ("onnxruntime", Device(kind="cpu"))
+        assert select("auto", "auto") == (FIRST, Device(kind="cpu"))
     (record,) = caplog.records
     assert re.search(reason, record.getMessage())
     assert "running on the CPU" in record.getMessage()
@@ -205,7 +217,7 @@ def test_an_unused_gpu_is_reported(
 ) -> None:
     onnxruntime_devices._warn_once.cache_clear()
     monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/" + name)
-    select("auto", "auto")
+    select("onnxruntime", "auto")
     assert "onnxruntime-gpu" in caplog.text
     onnxruntime_devices._warn_once.cache_clear()
 
@@ -216,7 +228,7 @@ def test_an_onnxruntime_that_cannot_be_imported_is_an_error_of_ours(monkeypatch)
     with pytest.raises(
         MissingDependencyError, match=r"cannot be imported.*pip install onnxruntime"
     ):
-        select("auto", "auto")
+        select("onnxruntime", "auto")
 
 
 def test_torch_refuses_a_cuda_device_that_is_missing() -> None:

@@ -50,7 +50,7 @@ def test_another_number_of_keypoints_is_refused(tmp_path: Path, keypoints: int) 
     file = save_foreign(
         tmp_path / "body.onnx", simcc(keypoints=keypoints), ("batch", 3, HEIGHT, WIDTH)
     )
-    with pytest.raises(WeightsError, match=rf"\(N, 133, bins\).*simcc_x \['batch', {keypoints}"):
+    with pytest.raises(WeightsError, match=rf"\(N, 133, bins\).*simcc_x \[.*, {keypoints}"):
         open_pose(POSE, file, CPU)
 
 

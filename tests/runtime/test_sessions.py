@@ -145,8 +145,9 @@ def test_threads_reach_onnxruntime(made_checkpoint: Maker, tmp_path: Path, monke
     open_detector(DETECTOR, file, RuntimeOptions(backend="onnxruntime", threads=1))
     open_detector(DETECTOR, file, RuntimeOptions(backend="onnxruntime"))
     assert asked == [1, None]
+    options = RuntimeOptions(backend="onnxruntime", threads=2)
     with pytest.raises(BackendError, match="does not exist"):
-        open_detector(DETECTOR, tmp_path / "missing.onnx", RuntimeOptions(threads=2))
+        open_detector(DETECTOR, tmp_path / "missing.onnx", options)
     assert asked == [1, None, 2]
     assert original(3).intra_op_num_threads == 3
     assert original(None).intra_op_num_threads == 0  # its way to say one per core
@@ -244,7 +245,8 @@ def test_a_copy_holds_no_weights_if_it_was_opened_from_a_file(made_checkpoint: M
 
 
 def test_a_copy_keeps_backend_device_and_threads(made_checkpoint: Maker, monkeypatch) -> None:
-    session = open_detector(DETECTOR, made_checkpoint(DETECTOR.name), RuntimeOptions(threads=1))
+    options = RuntimeOptions(backend="onnxruntime", threads=1)
+    session = open_detector(DETECTOR, made_checkpoint(DETECTOR.name), options)
     content = pickle.dumps(session)
     opened = []
     row = BACKENDS["onnxruntime"]

@@ -47,7 +47,7 @@ class RTMPose3DInference(RTMPose3D):
         cache_dir: str | Path | None = None,
         *,
         backend: str = "auto",
-        precision: str = "fp32",
+        precision: str = "auto",
         threads: int | None = None,
         model: str = "",
     ) -> None:

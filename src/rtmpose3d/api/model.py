@@ -99,10 +99,10 @@ class RTMPose3D:
                 name, a folder that `save_pretrained` made or that holds the published file of one
                 model, or a weights file that names its model: a published one, one of
                 `rtmpose3d train`, or an exported .onnx file.
-            device: "auto" (default), "cpu", "cuda", "cuda:N" or "mps".
-            backend: "auto" (default: ONNX Runtime where it has the device), or the name of a
-                backend such as "torch".
-            precision: precision of the arithmetic, "fp32" by default.
+            device: "auto" (default), "cpu", "cuda", "cuda:N", "mps", "gpu" or "npu" (Intel).
+            backend: "auto" (default), "openvino", "onnxruntime" or "torch".
+            precision: "auto" (default: bf16 where the processor has it, else fp32), "fp32",
+                "bf16" or "fp16"; the last layers always run in fp32.
             threads: number of CPU threads; default: one per core.
             runtime: these four options in one object; those given separately take precedence.
             model_size: "n", "l" or "x", for rtmw3d-n, rtmw3d-l and rtmw3d-x; must not contradict

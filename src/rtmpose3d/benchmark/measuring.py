@@ -59,7 +59,7 @@ class BenchmarkPlan:
     batch_sizes: tuple[int, ...] = (1,)
     seconds: float = 3.0
     device: str = "cpu"
-    precision: str = "fp32"
+    precision: str = "auto"
     threads: int | None = None
     cache_dir: Path | None = None
 

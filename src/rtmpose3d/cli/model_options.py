@@ -80,7 +80,10 @@ class ModelOptions:
     device: Annotated[
         str,
         typer.Option(
-            "--device", "-d", help="auto, cpu, cuda, cuda:1, mps.", rich_help_panel=_RUNTIME
+            "--device",
+            "-d",
+            help="auto, cpu, cuda, cuda:1, mps, gpu (Intel), npu.",
+            rich_help_panel=_RUNTIME,
         ),
     ] = "auto"
     backend: Annotated[
@@ -93,8 +96,13 @@ class ModelOptions:
     precision: Annotated[
         str,
         Choices(PRECISIONS),
-        typer.Option("--precision", help="Precision of the arithmetic.", rich_help_panel=_RUNTIME),
-    ] = "fp32"
+        typer.Option(
+            "--precision",
+            help="auto (bf16 where the processor has it, else fp32), fp32, bf16, fp16; "
+            "the last layers always run in fp32.",
+            rich_help_panel=_RUNTIME,
+        ),
+    ] = AUTO
     threads: Annotated[
         int | None,
         typer.Option(

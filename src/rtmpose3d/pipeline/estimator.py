@@ -16,7 +16,7 @@ from rtmpose3d.pipeline.detect import detect_people, select_main_person
 from rtmpose3d.pipeline.lift import lift_people
 from rtmpose3d.pipeline.pose import Poses, estimate_poses
 from rtmpose3d.runtime import DetectorSession, PoseSession
-from rtmpose3d.structures import Detections, FloatArray, Frame, PoseResult
+from rtmpose3d.structures import Detections, FloatArray, Frame, PoseResult, Runtime
 from rtmpose3d.structures.field_types import check_field_types
 from rtmpose3d.zoo import PoseSpec
 
@@ -105,7 +105,7 @@ class PoseEstimator:
             workers=self.workers,
         )
         return [
-            assemble_result(*parts, options, self.pose.spec)
+            assemble_result(*parts, options, self.pose.spec, runtime=self.pose.runtime)
             for parts in zip(frames, detections, poses, strict=True)
         ]
 
@@ -151,7 +151,13 @@ class PoseEstimator:
 
 
 def assemble_result(
-    frame: Frame, people: Detections, poses: Poses, options: PoseOptions, spec: PoseSpec
+    frame: Frame,
+    people: Detections,
+    poses: Poses,
+    options: PoseOptions,
+    spec: PoseSpec,
+    *,
+    runtime: Runtime | None = None,
 ) -> PoseResult:
     """Lift the poses of one frame, if the model has depths, and join everything in a result.
 
@@ -161,6 +167,7 @@ def assemble_result(
         poses: of the same N people.
         options: the known depths or statures, and the axes.
         spec: of the pose model.
+        runtime: what the pose network ran on.
 
     Raises:
         InputError: a root depth or a stature that is not positive, or not one per person.
@@ -193,6 +200,7 @@ def assemble_result(
         axes=options.axes,
         camera=camera,
         model=spec.name,
+        runtime=runtime,
         image_size_wh=frame.size_wh,
         image=frame.image,
         source=frame.source,

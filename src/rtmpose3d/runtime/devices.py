@@ -6,12 +6,17 @@ import os
 import re
 import sys
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from rtmpose3d.errors import UnknownNameError
 
-DEVICES = ("auto", "cpu", "cuda", "cuda:N", "mps")
-_CUDA = re.compile(r"cuda(?::(\d+))?")
+AUTO = "auto"  # backend, device or precision that suits the machine
+DeviceKind: TypeAlias = Literal["cpu", "cuda", "mps", "gpu", "npu"]
+
+DEVICES = (AUTO, "cpu", "cuda", "cuda:N", "mps", "gpu", "gpu:N", "npu")
+_SINGLE: dict[str, DeviceKind] = {"cpu": "cpu", "mps": "mps", "npu": "npu"}
+_NUMBERED: dict[str, DeviceKind] = {"cuda": "cuda", "gpu": "gpu"}
+_NUMBERED_NAME = re.compile(r"(cuda|gpu)(?::(\d+))?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,14 +24,16 @@ class Device:
     """A device by type and index.
 
     Attributes:
-        kind: "cpu", "cuda" or "mps".
-        index: index of the CUDA device; 0 for the others.
+        kind: "cpu", "cuda" (NVIDIA), "mps" (Apple), "gpu" or "npu" (Intel, with OpenVINO).
+        index: index of the CUDA device or GPU; 0 for the others.
     """
 
-    kind: Literal["cpu", "cuda", "mps"]
+    kind: DeviceKind
     index: int = 0
 
     def __str__(self) -> str:
+        if self.kind == "gpu":
+            return f"gpu:{self.index}" if self.index else "gpu"
         return f"cuda:{self.index}" if self.kind == "cuda" else self.kind
 
 
@@ -42,13 +49,11 @@ def parse_device(name: str) -> Device | None:
         UnknownNameError: no such type of device.
     """
     text = str(name).strip().lower()
-    if text == "auto":
+    if text == AUTO:
         return None
-    if text == "cpu":
-        return Device(kind="cpu")
-    if text == "mps":
-        return Device(kind="mps")
-    match = _CUDA.fullmatch(text)
+    if text in _SINGLE:
+        return Device(kind=_SINGLE[text])
+    match = _NUMBERED_NAME.fullmatch(text)
     if match is None:
         raise UnknownNameError("device", name, DEVICES)
-    return Device(kind="cuda", index=int(match[1] or 0))
+    return Device(kind=_NUMBERED[match[1]], index=int(match[2] or 0))

@@ -22,7 +22,8 @@ class Execution:
 
     Attributes:
         device: the selected device, which is available.
-        precision: precision of the arithmetic, one of those that the backend has.
+        precision: precision of the arithmetic, one of those that the backend has on the device;
+            "auto" only for .onnx files, whose content decides.
         threads: number of CPU threads; None for the backend's default.
     """
 
@@ -94,6 +95,7 @@ class ModelFile:
         inputs, outputs: declared tensors, in the order of the file.
         metadata: its custom metadata.
         network: takes the first input and returns the outputs.
+        precision: precision of the arithmetic that the backend chose for it.
     """
 
     path: Path
@@ -101,3 +103,4 @@ class ModelFile:
     outputs: tuple[TensorInfo, ...]
     metadata: Mapping[str, str]
     network: FileNetwork
+    precision: str = "fp32"

@@ -1,7 +1,8 @@
 """ONNX files by their content: recognised, read out of a zip, refused before they are run.
 
-ONNX Runtime runs what a file says. Refused are files that can run without end (loops), files that
-read other files outside their folder, and files beyond the limits of `untrusted.limits`.
+The runtime libraries run what a file says. Refused are files that can run without end (loops),
+files that read memory or files outside their folder, and files beyond the limits of
+`untrusted.limits`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from rtmpose3d.errors import BackendError
+from rtmpose3d.runtime.onnx_weights import MEMORY
+from rtmpose3d.runtime.protobuf import iterate_fields
 from rtmpose3d.untrusted import brief, check_size, reading
 from rtmpose3d.untrusted.limits import (
     ONNX_BYTES,
@@ -190,6 +193,8 @@ class _Check:
 
     def _location(self, location: str) -> None:
         """A file of weights next to the ONNX file; nothing else may be read."""
+        if MEMORY in location:
+            self._refuse("its weights are at an address in the memory of a process")
         if self._folder is None:
             self._refuse(f"its weights are in another file ({brief(location)!r})")
         elif "\0" in location or not (self._folder / location).resolve().is_relative_to(
@@ -201,32 +206,7 @@ class _Check:
         raise BackendError(f"the ONNX file {self._path} is refused: {reason}")
 
     def _fields(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-        """Number, start and end of each field of a message; of numbers, only their number."""
-        at = start
-        while at < end:
-            tag, at = self._varint(at)
-            number, kind = tag >> 3, tag & 7
-            if kind == 2:
-                length, at = self._varint(at)
-                at, first = at + length, at
-            elif kind == 0:
-                first = at
-                _, at = self._varint(at)
-            elif kind in (1, 5):
-                first, at = at, at + (8 if kind == 1 else 4)
-            else:
-                raise IndexError(kind)
-            if at > end:
-                raise IndexError(at)
-            if kind == 2:
-                yield number, first, at
-
-    def _varint(self, at: int) -> tuple[int, int]:
-        value = 0
-        for shift in range(0, 70, 7):
-            byte = self._content[at]
-            at += 1
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return value, at
-        raise IndexError(at)
+        """Number, start and end of each field of a message that is no number."""
+        for field in iterate_fields(self._content, start, end):
+            if field.is_nested:
+                yield field.number, field.start, field.end

@@ -7,16 +7,12 @@ from pathlib import Path
 
 from rtmpose3d.errors import BackendError, InputError, MissingDependencyError, UnknownNameError
 from rtmpose3d.runtime.backends import BACKENDS, Backend
-from rtmpose3d.runtime.devices import Device, parse_device
+from rtmpose3d.runtime.devices import AUTO, Device, parse_device
 from rtmpose3d.runtime.onnx_content import is_onnx_file
 from rtmpose3d.structures.field_types import check_field_types
 
-AUTO = "auto"
 PATH_FIELDS = ("cache_dir", "detector_checkpoint", "pose_checkpoint")  # of RTMPose3DConfig
-PRECISIONS: tuple[str, ...] = tuple(
-    dict.fromkeys(name for backend in BACKENDS.values() for name in backend.precisions)
-)
-"""Precisions that at least one backend has."""
+PRECISIONS: tuple[str, ...] = (AUTO, "fp32", "bf16", "fp16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +20,13 @@ class RuntimeOptions:
     """Backend, device, precision and threads of networks.
 
     Attributes:
-        backend: "auto" (ONNX Runtime, or the first backend that has the device) or a key of
-            `BACKENDS`.
-        device: "auto" (CUDA where the backend has it), "cpu", "cuda", "cuda:N" or "mps".
-        precision: precision of the arithmetic, one of `PRECISIONS`, if the backend has it.
+        backend: "auto" (the first of `BACKENDS` that is installed and has device and precision) or
+            a key of `BACKENDS`.
+        device: "auto" (CUDA where the backend has it), "cpu", "cuda", "cuda:N", "mps", or, with
+            OpenVINO, "gpu", "gpu:N" or "npu" of Intel.
+        precision: precision of the arithmetic. "auto": bf16 where the backend has it on the device
+            and it is faster there, otherwise fp32. "bf16" and "fp16" are for the convolutions: the
+            last layers, which move keypoints, stay in fp32.
         threads: number of CPU threads; None for the backend's default, which is one per core.
 
     Raises:
@@ -37,7 +36,7 @@ class RuntimeOptions:
 
     backend: str = AUTO
     device: str = AUTO
-    precision: str = "fp32"
+    precision: str = AUTO
     threads: int | None = None
 
     def __post_init__(self) -> None:
@@ -62,14 +61,16 @@ def select_backend(
 ) -> tuple[Backend, Device]:
     """Select the backend and the device for the requested options; no device replaces another.
 
-    With backend "auto", the first backend of the table that has device and precision is taken.
+    With backend "auto", the first backend of the table that has device and precision is taken;
+    where the device is "auto", too, one that has an accelerator is preferred.
 
     Args:
         options: the requested options.
         checkpoint: file to be opened, if it is known: an .onnx file limits the choice.
 
     Raises:
-        BackendError: the device is not available; the message says what to install.
+        BackendError: the device is not available, or has no such precision; the message says
+            what to do.
         MissingDependencyError: the backend's package is not installed.
         InputError: the backend cannot run an .onnx file, or has no such precision.
     """
@@ -77,7 +78,7 @@ def select_backend(
     is_onnx = checkpoint is not None and is_onnx_file(checkpoint)
     if options.backend != AUTO:
         backend = BACKENDS[options.backend]
-        if options.precision not in backend.precisions:
+        if not _has_precision(backend, options.precision):
             raise InputError(
                 f"the {backend.name} backend has no precision {options.precision!r}; it has "
                 f"{', '.join(backend.precisions)}"
@@ -87,17 +88,55 @@ def select_backend(
                 f"{checkpoint} is an ONNX file, which the {backend.name} backend cannot run; "
                 "leave backend at 'auto', or give the .pth checkpoint"
             )
-        return backend, backend.resolve_device(wanted)
-    first_error: BackendError | MissingDependencyError | None = None
-    for backend in BACKENDS.values():
-        if not backend.auto or options.precision not in backend.precisions:
-            continue
-        if is_onnx and backend.open_file is None:
-            continue
-        try:
-            return backend, backend.resolve_device(wanted)
-        except (BackendError, MissingDependencyError) as error:
-            first_error = first_error or error
-    if first_error is None:
-        raise InputError(f"no backend has the precision {options.precision!r} for this file")
-    raise first_error
+        return backend, _resolve(backend, wanted, options.precision)
+    usable = [
+        backend
+        for backend in BACKENDS.values()
+        if backend.auto
+        and _has_precision(backend, options.precision)
+        and not (is_onnx and backend.open_file is None)
+        and (wanted is None or wanted.kind in backend.devices)
+    ]
+    if wanted is None:
+        for backend in filter(lambda backend: backend.may_have_accelerator(), usable):
+            found = _try_backend(backend, wanted, options.precision)
+            if isinstance(found, Device) and found.kind != "cpu":
+                return backend, found
+    errors: list[BackendError | MissingDependencyError] = []
+    for backend in usable:
+        found = _try_backend(backend, wanted, options.precision)
+        if isinstance(found, Device):
+            return backend, found
+        errors.append(found)
+    if errors:
+        raise errors[0]
+    what = f" for {checkpoint}" if is_onnx else ""
+    raise BackendError(
+        f"no backend has the device {options.device!r} with the precision "
+        f"{options.precision!r}{what}"
+    )
+
+
+def _try_backend(
+    backend: Backend, wanted: Device | None, precision: str
+) -> Device | BackendError | MissingDependencyError:
+    try:
+        return _resolve(backend, wanted, precision)
+    except (BackendError, MissingDependencyError) as error:
+        return error
+
+
+def _has_precision(backend: Backend, precision: str) -> bool:
+    return precision == AUTO or precision in backend.precisions
+
+
+def _resolve(backend: Backend, wanted: Device | None, precision: str) -> Device:
+    """The device for a backend, once it is known to have the precision there."""
+    if wanted is not None and wanted.kind not in backend.devices:
+        raise BackendError(
+            f"device '{wanted}' is not available with {backend.name}, which has "
+            f"{', '.join(backend.devices)}; use device='auto'"
+        )
+    device = backend.resolve_device(wanted)
+    backend.resolve_precision(precision, device)
+    return device

@@ -17,7 +17,7 @@ from rtmpose3d.runtime.layouts import SimCCLayout, detector_network, pose_networ
 from rtmpose3d.runtime.network import Execution, ModelFile, Network, Weights
 from rtmpose3d.runtime.onnx_content import is_onnx_file
 from rtmpose3d.runtime.options import DEFAULT_OPTIONS, RuntimeOptions, select_backend
-from rtmpose3d.structures import Decoded, FloatArray, UInt8Array
+from rtmpose3d.structures import Decoded, FloatArray, Runtime, UInt8Array
 from rtmpose3d.zoo import RTMDET_STRIDES, DetectorSpec, PoseSpec
 
 
@@ -61,17 +61,30 @@ class PoseSession:
         network: it has the outputs of `spec.output_names`.
         device: of the network.
         origin: spec, checkpoint and options for opening it again; None for a custom network.
+        precision: of the network's convolutions.
 
     Attributes:
         spec: row of the model table.
         device: device of the network.
+        runtime: backend, device and precision.
     """
 
     def __init__(
-        self, spec: PoseSpec, network: Network, device: Device, *, origin: Origin | None = None
+        self,
+        spec: PoseSpec,
+        network: Network,
+        device: Device,
+        *,
+        origin: Origin | None = None,
+        precision: str = "fp32",
     ) -> None:
         self.spec = spec
         self.device = device
+        self.runtime = Runtime(
+            backend=origin.options.backend if origin else "",
+            device=str(device),
+            precision=precision,
+        )
         self._network = network
         self._origin = origin
         self._decoded, self._simcc = (
@@ -130,17 +143,30 @@ class DetectorSession:
         network: its outputs are those of `spec.output_names`.
         device: of the network.
         origin: spec, checkpoint and options for opening it again; None for a custom network.
+        precision: of the network's convolutions.
 
     Attributes:
         spec: row of the model table.
         device: device of the network.
+        runtime: backend, device and precision.
     """
 
     def __init__(
-        self, spec: DetectorSpec, network: Network, device: Device, *, origin: Origin | None = None
+        self,
+        spec: DetectorSpec,
+        network: Network,
+        device: Device,
+        *,
+        origin: Origin | None = None,
+        precision: str = "fp32",
     ) -> None:
         self.spec = spec
         self.device = device
+        self.runtime = Runtime(
+            backend=origin.options.backend if origin else "",
+            device=str(device),
+            precision=precision,
+        )
         self._network = network
         self._origin = origin
 
@@ -198,24 +224,25 @@ def open_pose(
         MissingDependencyError: the backend's package is not installed.
         InputError: an .onnx file with a backend that cannot run it.
     """
-    opened, device, origin = _open(spec, checkpoint, options)
+    opened, device, origin, precision = _open(spec, checkpoint, options)
     network = pose_network(opened, spec) if isinstance(opened, ModelFile) else opened
-    return PoseSession(spec, network, device, origin=origin)
+    return PoseSession(spec, network, device, origin=origin, precision=precision)
 
 
 def open_detector(
     spec: DetectorSpec, checkpoint: Path | Weights, options: RuntimeOptions = DEFAULT_OPTIONS
 ) -> DetectorSession:
     """Open a person detector; arguments and errors as of `open_pose`."""
-    network, device, origin = _open(spec, checkpoint, options)
+    network, device, origin, precision = _open(spec, checkpoint, options)
     if isinstance(network, ModelFile):
         network, spec = detector_network(network, spec)
-    return DetectorSession(spec, network, device, origin=origin)
+    return DetectorSession(spec, network, device, origin=origin, precision=precision)
 
 
 def _open(
     spec: PoseSpec | DetectorSpec, checkpoint: Path | Weights, options: RuntimeOptions
-) -> tuple[Network | ModelFile, Device, Origin]:
+) -> tuple[Network | ModelFile, Device, Origin, str]:
+    """The network or file, its device, its origin, and the precision of its convolutions."""
     file = checkpoint if isinstance(checkpoint, Path) else None
     backend, device = select_backend(options, file)
     selected = replace(options, backend=backend.name, device=str(device))
@@ -223,9 +250,12 @@ def _open(
     execution = Execution(device=device, precision=options.precision, threads=options.threads)
     if file is not None and is_onnx_file(file):
         assert backend.open_file is not None, "select_backend checked it"
-        return backend.open_file(file, execution), device, origin
+        opened = backend.open_file(file, execution)
+        return opened, device, origin, opened.precision
+    precision = backend.resolve_precision(options.precision, device)
+    execution = replace(execution, precision=precision)
     weights = load_weights(spec, checkpoint)
-    return backend.open_weights(spec, weights, execution), device, origin
+    return backend.open_weights(spec, weights, execution), device, origin, precision
 
 
 def _run_in_batches(

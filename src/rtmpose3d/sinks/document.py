@@ -8,6 +8,7 @@ of it). Numbers that are not finite become null. `json_schema` describes every f
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 
 import numpy as np
 
@@ -53,6 +54,7 @@ def result_metadata(result: PoseResult) -> dict[str, object]:
         },
         "camera": _camera(result),
         "axes": result.axes if result.has_3d else None,
+        "runtime": None if result.runtime is None else asdict(result.runtime),
         "units": units | ({"keypoints_3d": "m"} if result.has_3d else {}),
         "keypoint_names": list(WHOLEBODY.keypoint_names),
         "parts": {name: [part.start, part.stop] for name, part in WHOLEBODY.parts.items()},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -17,6 +18,7 @@ from rtmpose3d.skeletons import WHOLEBODY
 from rtmpose3d.structures.arrays import NumberArray
 from rtmpose3d.structures.fields import PersonField, person_fields
 from rtmpose3d.structures.result import PoseResult
+from rtmpose3d.structures.runtime import Runtime
 from rtmpose3d.untrusted import brief
 
 Result = TypeVar("Result", bound=PoseResult)
@@ -118,6 +120,7 @@ def build_result(
         "axes": metadata["axes"] or "z-up",
         "camera": _camera(metadata, name),
         "model": model,
+        "runtime": _runtime(metadata, name),
         "image_size_wh": (_size(image, "width", name), _size(image, "height", name)),
         "source": Path(path) if path else None,
         "frame_index": metadata.get("frame_index"),
@@ -147,6 +150,20 @@ def choices(values: Sequence[object], field: PersonField, name: str) -> tuple[ob
 def wrong_field(name: str, field: str, expected: str, got: object) -> InputError:
     """The error of a field that holds something else than expected."""
     return InputError(f"{name}: {field}: expected {expected}, got {_short(got)}")
+
+
+def _runtime(metadata: Mapping[str, object], name: str) -> Runtime | None:
+    """What the network ran on; None where a file does not say it."""
+    values = metadata.get("runtime")
+    if values is None:
+        return None
+    if not isinstance(values, dict):
+        raise wrong_field(name, "runtime", "an object or null", values)
+    texts = {field.name: values.get(field.name) for field in fields(Runtime)}
+    for field, text in texts.items():
+        if not isinstance(text, str):
+            raise wrong_field(name, f"runtime.{field}", "a string", text)
+    return Runtime(**texts)
 
 
 def _field_value(

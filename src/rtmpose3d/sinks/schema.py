@@ -109,6 +109,19 @@ def _image_fields() -> Schema:
             "degrees about the vertical. null if the model gives 2D only.",
             "enum": [*AXES, None],
         },
+        "runtime": {
+            "description": "What the pose network ran on; null if unknown.",
+            "type": ["object", "null"],
+            "required": ["backend", "device", "precision"],
+            "properties": {
+                "backend": {"description": "Such as openvino.", "type": "string"},
+                "device": {"description": "Such as cpu or cuda:0.", "type": "string"},
+                "precision": {
+                    "description": "Of the convolutions: fp32, bf16 or fp16.",
+                    "type": "string",
+                },
+            },
+        },
         "units": {
             "type": "object",
             "properties": {

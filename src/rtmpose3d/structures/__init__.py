@@ -14,6 +14,7 @@ from rtmpose3d.structures.arrays import (
 from rtmpose3d.structures.frame import Frame
 from rtmpose3d.structures.people import Crops, Detections
 from rtmpose3d.structures.result import PoseResult, RootDepthSource
+from rtmpose3d.structures.runtime import Runtime
 
 __all__ = [
     "BoolArray",
@@ -26,5 +27,6 @@ __all__ = [
     "IntArray",
     "PoseResult",
     "RootDepthSource",
+    "Runtime",
     "UInt8Array",
 ]

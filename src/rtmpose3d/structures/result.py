@@ -36,6 +36,7 @@ from rtmpose3d.structures.declarations import (
 )
 from rtmpose3d.structures.fields import PersonField, is_absent, person_fields
 from rtmpose3d.structures.frame import check_image, check_index, check_size, check_time
+from rtmpose3d.structures.runtime import Runtime
 
 if TYPE_CHECKING:
     import pandas
@@ -62,6 +63,7 @@ class PoseResult(Mapping[str, NumberArray]):
         axes: the frame of `keypoints_3d`.
         camera: the camera used for 3D; None without 3D.
         model: name of the pose model.
+        runtime: backend, device and precision of the pose network; None if unknown.
         image_size_wh: width and height of the image, px.
         image: the image itself (not copied), for `plot`; None after `without_image()`.
         source: file the image came from, if any.
@@ -91,6 +93,7 @@ class PoseResult(Mapping[str, NumberArray]):
     axes: Axes = "z-up"
     camera: Camera | None = None
     model: str = ""
+    runtime: Runtime | None = None
     image_size_wh: tuple[int, int] = (0, 0)
     image: Image | None = field(default=None, compare=False)
     source: Path | None = None

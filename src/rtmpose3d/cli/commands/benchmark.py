@@ -53,9 +53,7 @@ def benchmark(
     device: Annotated[str, typer.Option("--device", "-d", help="auto, cpu, cuda, cuda:1, mps.")] = (
         "cpu"
     ),
-    precision: Annotated[
-        str, typer.Option("--precision", help="Precision of the arithmetic.")
-    ] = "fp32",
+    precision: Annotated[str, typer.Option("--precision", help="auto, fp32, bf16, fp16.")] = "auto",
     out: Annotated[
         Path | None,
         typer.Option(

@@ -12,7 +12,7 @@ import typer
 from rtmpose3d.cli.terminal import FAILED, DebugOption, echo, reports_errors
 
 if TYPE_CHECKING:
-    from rtmpose3d.cli.commands.checks import Check
+    from rtmpose3d.cli.checks import Check
 
 COLOURS = {"OK": "green", "WARN": "yellow", "FAIL": "bold red"}
 
@@ -29,7 +29,7 @@ def doctor(
 
     Exit code 1 if a check fails.
     """
-    from rtmpose3d.cli.commands.checks import all_checks
+    from rtmpose3d.cli.checks import all_checks
 
     checks = all_checks(cache_dir)
     failed = any(check.status == "FAIL" for check in checks)

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rtmpose3d.runtime.backends import onnxruntime, torch
-from rtmpose3d.runtime.devices import Device
+from rtmpose3d.errors import BackendError
+from rtmpose3d.runtime.backends import onnxruntime, onnxruntime_package, openvino, torch
+from rtmpose3d.runtime.devices import AUTO, Device, DeviceKind
 from rtmpose3d.runtime.network import Execution, ModelFile, Network, Weights
 from rtmpose3d.zoo import ModelSpec
 
@@ -28,6 +29,10 @@ class Backend:
             an `Execution`: device, precision, threads; raises BackendError.
         open_file: opens an .onnx file for an `Execution`; None if the backend cannot.
         precisions: names of the precisions of arithmetic that it has, the default first.
+        device_precisions: those that it has on a device, the default first; None: all of them.
+        devices: types of the devices that it may have.
+        may_have_accelerator: whether its installed package is one for an accelerator (without
+            importing it); "auto" then asks it first for a device that is not the CPU.
         auto: whether "auto" may choose it.
     """
 
@@ -37,18 +42,48 @@ class Backend:
     open_weights: Callable[[ModelSpec, Weights, Execution], Network]
     open_file: Callable[[Path, Execution], ModelFile] | None = None
     precisions: tuple[str, ...] = ("fp32",)
+    device_precisions: Callable[[Device], tuple[str, ...]] | None = None
+    devices: tuple[DeviceKind, ...] = ("cpu", "cuda", "mps")
+    may_have_accelerator: Callable[[], bool] = lambda: False
     auto: bool = True
+
+    def resolve_precision(self, wanted: str, device: Device) -> str:
+        """The precision that runs on a device; "auto" is the default there.
+
+        Raises:
+            BackendError: the backend does not have it on this device.
+        """
+        available = self.device_precisions(device) if self.device_precisions else self.precisions
+        if wanted == AUTO:
+            return available[0]
+        if wanted not in available:
+            raise BackendError(
+                f"the {self.name} backend has no precision {wanted!r} on this {device}, only "
+                f"{', '.join(available)}; use precision='auto'"
+            )
+        return wanted
 
 
 BACKENDS: dict[str, Backend] = {
     backend.name: backend
     for backend in (
         Backend(
+            name="openvino",
+            package="openvino",
+            resolve_device=openvino.resolve_device,
+            open_weights=openvino.open_weights,
+            open_file=openvino.open_file,
+            precisions=("fp32", "bf16", "fp16"),
+            device_precisions=openvino.device_precisions,
+            devices=("cpu", "gpu", "npu"),
+        ),
+        Backend(
             name="onnxruntime",
             package="onnxruntime",
             resolve_device=onnxruntime.resolve_device,
             open_weights=onnxruntime.open_weights,
             open_file=onnxruntime.open_file,
+            may_have_accelerator=onnxruntime_package.has_cuda_library,
         ),
         Backend(
             name="torch",

@@ -7,6 +7,9 @@ home and contacts Microsoft, unless `ORT_DISABLE_TELEMETRY=1` is set before.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 from rtmpose3d.errors import MissingDependencyError
@@ -20,6 +23,16 @@ def disable_telemetry() -> None:
     os.environ.setdefault(TELEMETRY_VARIABLE, "1")
 
 
+def has_cuda_library() -> bool:
+    """Whether ONNX Runtime is installed from a wheel for CUDA; it is not imported."""
+    with suppress(ImportError, ValueError):
+        spec = find_spec("onnxruntime")
+        if spec is not None and spec.origin is not None:
+            folder = Path(spec.origin).parent / "capi"
+            return any(folder.glob("*onnxruntime_providers_cuda.*"))
+    return False
+
+
 def import_onnxruntime() -> ModuleType:
     """The package onnxruntime, without telemetry and without lines on stderr.
 
@@ -31,8 +44,8 @@ def import_onnxruntime() -> ModuleType:
         import onnxruntime
     except Exception as error:  # a damaged installation raises ImportError, OSError and others
         raise MissingDependencyError(
-            f"onnxruntime cannot be imported ({error}); run: pip install onnxruntime; "
-            "rtmpose3d doctor checks the installation"
+            f"onnxruntime cannot be imported ({error}); run: pip install onnxruntime (for "
+            "NVIDIA GPUs: pip install onnxruntime-gpu); rtmpose3d doctor checks the installation"
         ) from error
     try:
         onnxruntime.set_default_logger_severity(FATAL_ONLY)

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 CACHE_VARIABLE = "RTMPOSE3D_CACHE"
 DEFAULT_FOLDER = "~/.cache/rtmpose3d/checkpoints"  # as the RTMPose3D package before this one
+COMPILED_FOLDER = "compiled"
+COMPILED_SUFFIX = ".blob"
 FOLDER_LIST = ".rtmpose3d.folders"
 _NOTE = ".rtmpose3d.json"
 
@@ -43,6 +45,11 @@ def cache_dir(custom: Path | str | None = None) -> Path:
 
 
 CACHE_DIR: Path = cache_dir()
+
+
+def compiled_dir(custom: Path | str | None = None) -> Path:
+    """The folder for networks that a backend has compiled for this machine."""
+    return cache_dir(custom) / COMPILED_FOLDER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +137,7 @@ def _remembered(default: Path) -> list[str]:
 
 
 def clear_cache(cache_dir: Path | str | None = None) -> list[Path]:
-    """Deletes the files that this package downloaded, also to the hub's cache, and no others.
+    """Deletes what this package downloaded, also to the hub's cache, or compiled, and nothing else.
 
     Files put there by hand, by another program or changed since, links, and files that another
     process is downloading right now are kept.
@@ -166,6 +173,20 @@ def _clear_folder(folder: Path) -> list[Path]:
             logger.warning("%s is being downloaded by another process; kept", target)
         except OSError as error:
             logger.warning("%s could not be deleted: %s", target, error)
+    return removed + _clear_compiled(folder / COMPILED_FOLDER)
+
+
+def _clear_compiled(folder: Path) -> list[Path]:
+    """Deletes the compiled networks, which are made again when they are needed."""
+    removed: list[Path] = []
+    if not os.path.isdir(folder):  # noqa: PTH112 - also False where no path can have its name
+        return removed
+    for path in sorted(folder.glob(f"*{COMPILED_SUFFIX}")):
+        with suppress(OSError):  # Windows keeps a file that is in use
+            path.unlink()
+            removed.append(path)
+    with suppress(OSError):  # not empty
+        folder.rmdir()
     return removed
 
 

@@ -1,8 +1,7 @@
-"""The checks of `rtmpose3d doctor`; none of them raises."""
+"""All checks; here are those of packages, the cache folder, weights and the network."""
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import shutil
@@ -10,12 +9,18 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Literal
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
+
+from rtmpose3d.cli.checks.check import Check, installed
+from rtmpose3d.cli.checks.runtimes import (
+    check_gpu,
+    check_onnxruntime,
+    check_openvino,
+    check_torch,
+)
 
 PYTHON_MIN = (3, 10)
 SPACE_WARN_BYTES = 2 * 2**30  # the default model takes 0.35 GB, and twice that during the download
@@ -23,14 +28,6 @@ NETWORK_TIMEOUT_S = 4.0
 OFFLINE = "not asked: HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set"
 DEFAULT_MODELS = ("rtmw3d-l", "rtmdet-m")
 
-ONNXRUNTIME_WHEELS = (
-    "onnxruntime",
-    "onnxruntime-gpu",
-    "onnxruntime-directml",
-    "onnxruntime-openvino",
-    "onnxruntime-silicon",
-    "onnxruntime-qnn",
-)
 OPENCV_WHEELS = (
     "opencv-python-headless",
     "opencv-python",
@@ -49,22 +46,13 @@ PACKAGES = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """Result of one check: its subject, status, finding, and advice if there is a problem."""
-
-    name: str
-    status: Literal["OK", "WARN", "FAIL"]
-    found: str
-    advice: str = ""
-
-
 def all_checks(cache_dir: Path | None = None) -> list[Check]:
     """Run all checks; those of the network run in parallel, for a few seconds at most."""
     here: tuple[tuple[str, Callable[[], Check]], ...] = (
         ("Python", check_python),
         ("packages", check_packages),
         ("OpenCV", check_opencv),
+        ("OpenVINO", check_openvino),
         ("ONNX Runtime", check_onnxruntime),
         ("GPU", check_gpu),
         ("torch (optional)", check_torch),
@@ -92,18 +80,6 @@ def _checked(name: str, check: Callable[[], Check]) -> Check:
             found=f"{type(error).__name__}: {error}",
             advice="repair what fails above first, then run this again",
         )
-
-
-def installed(names: tuple[str, ...]) -> dict[str, str]:
-    """Name and version of those of the packages that are installed."""
-    return {name: version for name in names if (version := _version(name)) is not None}
-
-
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def check_python() -> Check:
@@ -165,98 +141,6 @@ def check_opencv() -> Check:
     return Check(name="OpenCV", status="OK", found=f"{names} (runs as {version})")
 
 
-def check_onnxruntime() -> Check:
-    """ONNX Runtime works, and comes from one wheel only."""
-    wheels = installed(ONNXRUNTIME_WHEELS)
-    names = ", ".join(f"{name} {version}" for name, version in wheels.items()) or "no wheel"
-    keep = "onnxruntime-gpu" if "onnxruntime-gpu" in wheels else "onnxruntime"
-    repair = f"pip uninstall -y {' '.join(wheels) or keep}; pip install {keep}"
-    try:
-        from rtmpose3d.runtime.backends.onnxruntime_package import import_onnxruntime
-
-        providers = import_onnxruntime().get_available_providers()
-    except (ImportError, AttributeError) as error:
-        return Check(
-            name="ONNX Runtime",
-            status="FAIL",
-            found=f"{names}; {error}",
-            advice=repair,
-        )
-    found = f"{names}; built with {', '.join(providers)}"
-    if len(wheels) > 1:
-        lost = "onnxruntime-gpu" in wheels and "CUDAExecutionProvider" not in providers
-        return Check(
-            name="ONNX Runtime",
-            status="FAIL" if lost else "WARN",
-            found=f"{found}; {len(wheels)} wheels overwrite each other's files"
-            + (", and CUDA is lost" if lost else ""),
-            advice=f"keep one of them: {repair}",
-        )
-    return Check(name="ONNX Runtime", status="OK", found=found)
-
-
-def check_gpu() -> Check:
-    """Devices on which the backends run a network here, and a GPU that is not used."""
-    from rtmpose3d.errors import BackendError, MissingDependencyError
-    from rtmpose3d.runtime import BACKENDS, parse_device
-    from rtmpose3d.runtime.backends.onnxruntime_devices import has_cuda, unused_gpu
-
-    devices: dict[str, list[str]] = {}
-    for name, backend in BACKENDS.items():
-        for device in ("cuda", "mps", "cpu"):
-            with suppress(BackendError, MissingDependencyError):
-                backend.resolve_device(parse_device(device))
-                devices.setdefault(name, []).append(device)
-    if not devices:
-        return Check(
-            name="GPU",
-            status="FAIL",
-            found="no backend runs here",
-            advice="repair ONNX Runtime, or install the extra torch",
-        )
-    first = next(iter(devices))
-    used = devices[first][0]
-    found = f"'auto' selects {used} with {first}; available with " + "; ".join(
-        f"{name}: {', '.join(kinds)}" for name, kinds in devices.items()
-    )
-    unused = unused_gpu() if used == "cpu" else None
-    if unused is None:
-        return Check(name="GPU", status="OK", found=found)
-    advice = "pip uninstall -y onnxruntime; pip install onnxruntime-gpu"
-    if has_cuda():
-        advice = (
-            "install the NVIDIA driver, and the CUDA and cuDNN libraries: "
-            "pip install 'onnxruntime-gpu[cuda,cudnn]'"
-        )
-    if "cuda" in devices.get("torch", []):
-        advice += "; or use --backend torch"
-    return Check(name="GPU", status="WARN", found=f"{found}; {unused}", advice=advice)
-
-
-def check_torch() -> Check:
-    """The optional torch, and its devices."""
-    name = "torch (optional)"
-    version = installed(("torch",)).get("torch")
-    if version is None:
-        return Check(name=name, status="OK", found="not installed; needed for the torch backend")
-    try:
-        import torch
-
-        devices = ["cpu"]
-        if torch.cuda.is_available():
-            devices += [f"cuda:{i}" for i in range(torch.cuda.device_count())]
-        if torch.backends.mps.is_available():
-            devices.append("mps")
-    except (ImportError, OSError, AttributeError, RuntimeError) as error:
-        return Check(
-            name=name,
-            status="WARN",
-            found=f"{version}; import torch: {error}",
-            advice="reinstall torch as pytorch.org says, or use the ONNX Runtime backend",
-        )
-    return Check(name=name, status="OK", found=f"{version}; {', '.join(devices)}")
-
-
 def check_threads() -> Check:
     """Processors, and a limit set by the environment."""
     count = os.cpu_count() or 1
@@ -274,7 +158,7 @@ def check_cache(cache_dir: Path | None = None) -> Check:
 
     folder = resolve_cache_dir(cache_dir)
     existing = next((f for f in (folder, *folder.parents) if f.is_dir()), folder)
-    size = sum(f.stat().st_size for f in folder.glob("*") if f.is_file()) if folder.is_dir() else 0
+    size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) if folder.is_dir() else 0
     try:
         free = shutil.disk_usage(existing).free
     except OSError as error:

@@ -1,0 +1,20 @@
+"""What a network ran on: backend, device and precision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """What a network ran on.
+
+    Attributes:
+        backend: name of the backend, such as "openvino"; "" if it is unknown.
+        device: "cpu", "cuda:0", ...
+        precision: precision of the convolutions: "fp32", "bf16" or "fp16".
+    """
+
+    backend: str
+    device: str
+    precision: str

@@ -1,0 +1,315 @@
+"""OpenVINO: batches, body and head, precision, the cache of compiled models."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtmpose3d import BackendError
+from rtmpose3d.runtime import DetectorSession, Device, PoseSession, RuntimeOptions
+from rtmpose3d.runtime import open_detector as open_any_detector
+from rtmpose3d.runtime import open_pose as open_any_pose
+from rtmpose3d.runtime.backends import openvino as backend
+from rtmpose3d.runtime.backends import openvino_cache, openvino_compiling, openvino_package
+from rtmpose3d.runtime.network import Weights
+from rtmpose3d.structures import UInt8Array
+from rtmpose3d.weights import clear_cache
+from rtmpose3d.weights.download.cache import compiled_dir
+from rtmpose3d.zoo import resolve_detector, resolve_pose
+
+pytest.importorskip("openvino", reason="openvino is not installed")
+
+POSE = resolve_pose("dwpose-t-256x192")
+OURS = resolve_pose("rtmw3d-n")
+DETECTOR = resolve_detector("rtmdet-nano")
+OPENVINO = RuntimeOptions(backend="openvino", device="cpu")
+CPU = Device(kind="cpu")
+
+
+@pytest.fixture(autouse=True)
+def own_compiled_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RTMPOSE3D_CACHE", str(tmp_path / "cache"))
+
+
+def open_pose(checkpoint: Path | Weights, options: RuntimeOptions = OPENVINO) -> PoseSession:
+    return open_any_pose(POSE, checkpoint, options)
+
+
+def open_detector(checkpoint: Path, options: RuntimeOptions = OPENVINO) -> DetectorSession:
+    return open_any_detector(DETECTOR, checkpoint, options)
+
+
+def noise(count: int, size_wh: tuple[int, int] = POSE.input_size_wh) -> UInt8Array:
+    width, height = size_wh
+    rng = np.random.default_rng(count)
+    levels = rng.integers(40, 256, (count, 1, 1, 1))
+    return (rng.random((count, height, width, 3)) * levels).astype(np.uint8)
+
+
+# Batches
+
+
+@given(st.integers(min_value=1, max_value=200))
+def test_any_number_of_images_runs_in_few_sizes_with_little_padding(count: int) -> None:
+    sizes = list(backend.split_batch(count))
+    assert set(sizes) <= set(backend.BATCH_SIZES)
+    assert sorted(sizes, reverse=True) == sizes
+    assert count <= sum(sizes) <= count + sizes[-1] / 8
+
+
+def test_a_file_of_a_fixed_batch_runs_in_that_batch() -> None:
+    assert list(backend.split_batch(3, (3,))) == [3]
+
+
+def test_a_padded_batch_gives_each_image_its_own_outputs(made_checkpoint) -> None:
+    session = open_pose(made_checkpoint(POSE.name))
+    crops = noise(7)
+    assert list(backend.split_batch(7)) == [8]
+    together = session.run_simcc(crops)
+    alone = [session.run_simcc(crop[None]) for crop in crops]
+    for axis, parts in zip(together, zip(*alone, strict=True), strict=True):
+        np.testing.assert_allclose(axis, np.concatenate(parts), atol=1e-4)
+
+
+def test_threads_run_one_session_at_once(made_checkpoint) -> None:
+    session = open_pose(made_checkpoint(POSE.name))
+    batches = [noise(1 + i % 3) for i in range(12)]
+    expected = [session.run(batch).scores for batch in batches]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda batch: session.run(batch).scores, batches))
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_outputs_stay_what_they_are_when_the_session_runs_again(made_checkpoint) -> None:
+    session = open_pose(made_checkpoint(POSE.name))
+    first = session.run_simcc(noise(1))
+    before = [axis.copy() for axis in first]
+    session.run_simcc(255 - noise(1))
+    for ours, theirs in zip(first, before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_images_that_cannot_be_written_or_are_not_contiguous_run(made_checkpoint) -> None:
+    session = open_detector(made_checkpoint(DETECTOR.name))
+    images = noise(1, DETECTOR.input_size_wh)
+    expected = session.run(images)[0].scores
+    images.flags.writeable = False
+    np.testing.assert_array_equal(session.run(images)[0].scores, expected)
+    mirrored = np.ascontiguousarray(images[:, :, ::-1])[:, :, ::-1]
+    np.testing.assert_array_equal(session.run(mirrored)[0].scores, expected)
+
+
+# Body and head
+
+
+@pytest.fixture
+def two_stages(monkeypatch: pytest.MonkeyPatch) -> RuntimeOptions:
+    """Options that divide a model on any processor: both stages run in fp32."""
+    monkeypatch.setitem(openvino_compiling._TYPES, "bf16", "f32")
+    monkeypatch.setattr(openvino_package, "capabilities_of", lambda device: {"FP32", "BF16"})
+    return RuntimeOptions(backend="openvino", device="cpu", precision="bf16")
+
+
+@pytest.mark.parametrize("name", [POSE.name, OURS.name, "rtmw-m-256x192"])
+def test_body_and_head_of_a_pose_network_equal_the_whole(
+    made_checkpoint, two_stages, name: str
+) -> None:
+    spec = resolve_pose(name)
+    crops = noise(3, spec.input_size_wh)
+    divided = open_any_pose(spec, made_checkpoint(name), two_stages)
+    whole = open_any_pose(spec, made_checkpoint(name), OPENVINO)
+    assert divided.runtime.precision == "bf16"
+    for ours, theirs in zip(divided.run_simcc(crops), whole.run_simcc(crops), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def test_body_and_head_of_a_detector_equal_the_whole(made_checkpoint, two_stages) -> None:
+    images = noise(2, DETECTOR.input_size_wh)
+    divided = open_detector(made_checkpoint(DETECTOR.name), two_stages).run(images)
+    whole = open_detector(made_checkpoint(DETECTOR.name)).run(images)
+    for ours, theirs in zip(divided, whole, strict=True):
+        np.testing.assert_allclose(ours.scores, theirs.scores, atol=1e-5)
+        np.testing.assert_allclose(ours.boxes_xyxy, theirs.boxes_xyxy, atol=0.01)
+
+
+def test_the_head_has_no_convolution_but_the_last_of_a_detector(made_checkpoint) -> None:
+    from rtmpose3d.runtime.backends.openvino_graphs import divide, read_graph
+    from rtmpose3d.runtime.graph_files import load_weights
+
+    for spec, convolutions in ((POSE, 0), (DETECTOR, 6)):
+        weights = load_weights(spec, made_checkpoint(spec.name))
+        outputs = spec.output_names[-2:]
+        divided = divide(read_graph(spec, weights, outputs), spec.name)
+        assert divided is not None
+        _, head = divided
+        kinds = [node.get_type_name() for node in head.get_ops()]
+        assert kinds.count("Convolution") == convolutions
+
+
+def test_a_device_of_fixed_batches_compiles_each_of_them(made_checkpoint, monkeypatch) -> None:
+    monkeypatch.setattr(openvino_compiling.Compiler, "needs_fixed_batch", True)
+    compiled = []
+    compile_one = openvino_compiling.Compiler.compile
+
+    def counting(self, outputs, batch_size=None):
+        compiled.append(batch_size)
+        return compile_one(self, outputs, batch_size)
+
+    monkeypatch.setattr(openvino_compiling.Compiler, "compile", counting)
+    session = open_pose(made_checkpoint(POSE.name))
+    scores = session.run(noise(3)).scores
+    assert compiled == [1, 2]
+    monkeypatch.setattr(openvino_compiling.Compiler, "needs_fixed_batch", False)
+    expected = open_pose(made_checkpoint(POSE.name)).run(noise(3)).scores
+    np.testing.assert_allclose(scores, expected, atol=1e-4)
+
+
+# Precision
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "precisions"),
+    [
+        ({"FP32", "INT8"}, ("fp32",)),
+        ({"FP32", "BF16"}, ("bf16", "fp32")),
+        ({"FP32", "BF16", "FP16"}, ("bf16", "fp32", "fp16")),
+    ],
+)
+def test_auto_is_bf16_where_the_processor_has_it(monkeypatch, capabilities, precisions) -> None:
+    monkeypatch.setattr(openvino_package, "capabilities_of", lambda device: capabilities)
+    assert backend.device_precisions(CPU) == precisions
+
+
+def test_half_precision_without_instructions_is_an_error(made_checkpoint, monkeypatch) -> None:
+    monkeypatch.setattr(openvino_package, "capabilities_of", lambda device: {"FP32"})
+    for precision in ("bf16", "fp16"):
+        options = RuntimeOptions(backend="openvino", device="cpu", precision=precision)
+        with pytest.raises(BackendError, match=f"no precision '{precision}' on this cpu"):
+            open_pose(made_checkpoint(POSE.name), options)
+
+
+def test_a_precision_that_openvino_silently_replaces_is_an_error(
+    made_checkpoint, monkeypatch
+) -> None:
+    capabilities = openvino_package.capabilities_of(CPU)
+    if "BF16" in capabilities:
+        pytest.skip("this processor has bf16 instructions")
+    monkeypatch.setattr(openvino_package, "capabilities_of", lambda device: {"FP32", "BF16"})
+    options = RuntimeOptions(backend="openvino", device="cpu", precision="bf16")
+    with pytest.raises(BackendError, match="in f32 on this cpu, which has no bf16"):
+        open_pose(made_checkpoint(POSE.name), options)
+
+
+def test_the_session_says_what_runs(made_checkpoint) -> None:
+    options = RuntimeOptions(backend="openvino", device="cpu", precision="fp32")
+    runtime = open_pose(made_checkpoint(POSE.name), options).runtime
+    assert (runtime.backend, runtime.device, runtime.precision) == ("openvino", "cpu", "fp32")
+
+
+def test_threads_reach_openvino(made_checkpoint) -> None:
+    options = RuntimeOptions(backend="openvino", device="cpu", threads=1)
+    network = open_detector(made_checkpoint(DETECTOR.name), options)._network
+    assert isinstance(network, backend.OpenVINONetwork)
+    (stage,) = network.prepare(DETECTOR.output_names)
+    assert stage.model.get_property("INFERENCE_NUM_THREADS") == 1
+
+
+# The cache of compiled models
+
+
+@pytest.fixture
+def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the models that are compiled and not taken from the cache."""
+    names: list[str] = []
+    original = openvino_compiling.Compiler._compile
+
+    def counting(self, *arguments):
+        names.append(self.name)
+        return original(self, *arguments)
+
+    monkeypatch.setattr(openvino_compiling.Compiler, "_compile", counting)
+    return names
+
+
+def blobs() -> list[Path]:
+    return sorted(compiled_dir().glob("*"))
+
+
+def test_a_model_is_compiled_once_and_runs_alike_from_the_cache(
+    made_checkpoint, compilations
+) -> None:
+    crops = noise(2)
+    first = open_pose(made_checkpoint(POSE.name)).run_simcc(crops)
+    second = open_pose(made_checkpoint(POSE.name)).run_simcc(crops)
+    assert compilations == [POSE.name]
+    for ours, theirs in zip(first, second, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_other_weights_and_other_threads_are_another_compiled_model(
+    made_checkpoint, compilations
+) -> None:
+    from rtmpose3d.runtime.graph_files import load_weights
+
+    weights = load_weights(POSE, made_checkpoint(POSE.name))
+    open_pose(weights)
+    key = "head.mlp.0.g"
+    open_pose({**weights, key: weights[key] + np.float32(1)})
+    open_pose(weights, RuntimeOptions(backend="openvino", device="cpu", threads=1))
+    assert len(compilations) == 3
+    assert len(blobs()) == 3
+
+
+def test_body_and_head_come_from_the_cache(made_checkpoint, two_stages, compilations) -> None:
+    for _ in range(2):
+        open_pose(made_checkpoint(POSE.name), two_stages)
+    assert compilations == [POSE.name]
+    assert len(blobs()) == 2
+
+
+def test_a_damaged_compiled_model_is_compiled_again(made_checkpoint, compilations) -> None:
+    expected = open_pose(made_checkpoint(POSE.name)).run(noise(1)).scores
+    (blob,) = blobs()
+    content = blob.read_bytes()
+    for damaged in (b"", b"not a model", content[: len(content) // 2]):
+        blob.write_bytes(damaged)
+        session = open_pose(made_checkpoint(POSE.name))
+        np.testing.assert_array_equal(session.run(noise(1)).scores, expected)
+    assert len(compilations) == 4
+    assert blob.stat().st_size == len(content)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a file stands where the folder would be")
+def test_a_folder_that_cannot_be_written_is_no_error(made_checkpoint, compilations) -> None:
+    compiled_dir().parent.mkdir(parents=True)
+    compiled_dir().write_text("a file")
+    for _ in range(2):
+        open_pose(made_checkpoint(POSE.name)).run(noise(1))
+    assert len(compilations) == 2
+
+
+def test_the_cache_is_bounded_and_drops_what_was_not_used_for_longest(monkeypatch) -> None:
+    monkeypatch.setattr(openvino_cache, "MAX_BYTES", 25)
+    for i, key in enumerate("abc"):
+        openvino_cache.write_compiled(key, b"0123456789")
+        path = compiled_dir() / f"{key}.blob"
+        if path.exists():
+            os.utime(path, (i, i))
+        if key == "b":
+            assert openvino_cache.read_compiled("a") is not None
+    assert [path.stem for path in blobs()] == ["a", "c"]
+
+
+def test_clear_cache_deletes_the_compiled_models(made_checkpoint) -> None:
+    open_pose(made_checkpoint(POSE.name))
+    (blob,) = blobs()
+    assert blob in clear_cache()
+    assert not compiled_dir().exists()
+    open_pose(made_checkpoint(POSE.name)).run(noise(1))
