@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rtmpose3d.geometry import Camera
 from rtmpose3d.geometry.axes import AXES
-from rtmpose3d.structures import PoseResult
+from rtmpose3d.structures import PoseResult, Runtime
 
 WIDTH, HEIGHT = 640, 427  # not square
 SOURCES = ("given", "estimated", "assumed")
@@ -101,6 +101,8 @@ def results(draw: st.DrawFn, *, finite: bool = False) -> PoseResult:
             "time_s": draw(st.none() | st.floats(-1e6, 1e6)),
         }
     has_3d = draw(st.booleans())
+    if draw(st.booleans()):
+        facts["runtime"] = Runtime(backend="openvino", device="cpu", precision="bf16")
     if draw(st.booleans()):
         ids = draw(st.lists(st.integers(-1, 10**12), min_size=people, max_size=people))
         facts |= tracking_facts(people, has_3d=has_3d)

@@ -65,6 +65,8 @@ def tracked_result():
         ("version", "1", "version"),
         ("keypoint_names", ["nose"], "keypoint_names"),
         ("model", 3, "model: expected a string, got 3"),
+        ("runtime", "openvino", "runtime: expected an object or null"),
+        ("runtime", {"backend": "openvino"}, "runtime.device: expected a string, got None"),
         ("image", None, "image: expected an object"),
         ("image.width", -1, "width: expected a whole number of pixels, got -1"),
         ("image.file", 7, r"image\.file"),

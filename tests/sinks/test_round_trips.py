@@ -76,7 +76,7 @@ def assert_same_but_rounded(read: PoseResult, result: PoseResult) -> None:
         np.testing.assert_allclose(
             array, nan_for_infinite(getattr(result, name)), rtol=1e-6, atol=tolerance
         )
-    for name in ("axes", "camera", "model", "image_size_wh", "root_depth_source"):
+    for name in ("axes", "camera", "model", "runtime", "image_size_wh", "root_depth_source"):
         if name != "axes" or result.has_3d:  # 2D has no frame
             assert getattr(read, name) == getattr(result, name)
     assert (read.frame_index, read.time_s) == (result.frame_index, result.time_s)

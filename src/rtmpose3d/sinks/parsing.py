@@ -159,10 +159,12 @@ def _runtime(metadata: Mapping[str, object], name: str) -> Runtime | None:
         return None
     if not isinstance(values, dict):
         raise wrong_field(name, "runtime", "an object or null", values)
-    texts = {field.name: values.get(field.name) for field in fields(Runtime)}
-    for field, text in texts.items():
+    texts: dict[str, str] = {}
+    for field in fields(Runtime):
+        text = values.get(field.name)
         if not isinstance(text, str):
-            raise wrong_field(name, f"runtime.{field}", "a string", text)
+            raise wrong_field(name, f"runtime.{field.name}", "a string", text)
+        texts[field.name] = text
     return Runtime(**texts)
 
 
