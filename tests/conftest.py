@@ -16,6 +16,7 @@ import pytest
 
 from raw_server import RawServer
 from rtmpose3d.runtime.backends.onnxruntime_package import disable_telemetry
+from rtmpose3d.runtime.backends.openvino_package import import_openvino
 from rtmpose3d.runtime.graph_files import graph_file
 from rtmpose3d.weights import write_torch_file
 from rtmpose3d.zoo import resolve
@@ -23,6 +24,8 @@ from rtmpose3d.zoo import resolve
 ROOT = Path(__file__).resolve().parents[1]
 
 disable_telemetry()  # before a test imports onnxruntime itself
+if importlib.util.find_spec("openvino") is not None:
+    import_openvino()  # before a test imports it with its telemetry
 
 # No test depends on the speed of the machine.
 hypothesis.settings.register_profile(

@@ -153,7 +153,7 @@ def test_openvino_says_the_precision_that_auto_is(wheels, monkeypatch):
     from rtmpose3d.runtime.backends import openvino_package
 
     for capabilities, words in (({"FP32"}, "is fp32, as the"), ({"BF16"}, "'auto' is bf16")):
-        monkeypatch.setattr(openvino_package, "capabilities_of", lambda device, c=capabilities: c)
+        monkeypatch.setattr(openvino_package, "read_capabilities", lambda device, c=capabilities: c)
         check = checks.check_openvino()
         assert check.status == "OK"
         assert words in check.found

@@ -72,15 +72,27 @@ def test_the_demo_opens_no_socket_to_another_machine(tmp_path: Path) -> None:
     assert set(sockets) <= {"AF_UNIX"}
 
 
-def test_onnxruntime_is_imported_in_one_file_only() -> None:
-    direct = re.compile(r"^\s*(import onnxruntime|from onnxruntime)", re.MULTILINE)
+@pytest.mark.parametrize("package", ["onnxruntime", "openvino"])
+def test_a_runtime_with_telemetry_is_imported_in_one_file_only(package: str) -> None:
+    direct = re.compile(rf"^\s*(import {package}|from {package})", re.MULTILINE)
     typing_only = re.compile(r"^if TYPE_CHECKING:\n(    .*\n)+", re.MULTILINE)
     files = {
         str(path.relative_to(SOURCES))
         for path in SOURCES.rglob("*.py")
         if direct.search(typing_only.sub("", path.read_text(encoding="utf-8")))
     }
-    assert files == {"runtime/backends/onnxruntime_package.py"}
+    assert files == {f"runtime/backends/{package}_package.py"}
+
+
+def test_openvino_is_imported_without_its_telemetry() -> None:
+    pytest.importorskip("openvino")
+    code = (
+        "import sys; from rtmpose3d.runtime.backends.openvino_package import import_openvino;"
+        "assert 'openvino' not in sys.modules; assert import_openvino().Core is not None;"
+        "assert not [name for name in sys.modules if name.startswith('openvino_telemetry')];"
+        "import openvino_telemetry"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "CI": ""})
 
 
 @pytest.mark.parametrize("chosen", [None, "0"])

@@ -102,8 +102,8 @@ def test_images_that_cannot_be_written_or_are_not_contiguous_run(made_checkpoint
     expected = session.run(images)[0].scores
     images.flags.writeable = False
     np.testing.assert_array_equal(session.run(images)[0].scores, expected)
-    mirrored = np.ascontiguousarray(images[:, :, ::-1])[:, :, ::-1]
-    np.testing.assert_array_equal(session.run(mirrored)[0].scores, expected)
+    flipped = np.ascontiguousarray(images[:, :, ::-1])[:, :, ::-1]
+    np.testing.assert_array_equal(session.run(flipped)[0].scores, expected)
 
 
 # Body and head
@@ -113,7 +113,7 @@ def test_images_that_cannot_be_written_or_are_not_contiguous_run(made_checkpoint
 def two_stages(monkeypatch: pytest.MonkeyPatch) -> RuntimeOptions:
     """Options that divide a model on any processor: both stages run in fp32."""
     monkeypatch.setitem(openvino_compiling._TYPES, "bf16", "f32")
-    monkeypatch.setattr(openvino_package, "capabilities_of", lambda device: {"FP32", "BF16"})
+    monkeypatch.setattr(openvino_package, "read_capabilities", lambda device: {"FP32", "BF16"})
     return RuntimeOptions(backend="openvino", device="cpu", precision="bf16")
 
 
@@ -183,12 +183,12 @@ def test_a_device_of_fixed_batches_compiles_each_of_them(made_checkpoint, monkey
     ],
 )
 def test_auto_is_bf16_where_the_processor_has_it(monkeypatch, capabilities, precisions) -> None:
-    monkeypatch.setattr(openvino_package, "capabilities_of", lambda device: capabilities)
+    monkeypatch.setattr(openvino_package, "read_capabilities", lambda device: capabilities)
     assert backend.device_precisions(CPU) == precisions
 
 
 def test_half_precision_without_instructions_is_an_error(made_checkpoint, monkeypatch) -> None:
-    monkeypatch.setattr(openvino_package, "capabilities_of", lambda device: {"FP32"})
+    monkeypatch.setattr(openvino_package, "read_capabilities", lambda device: {"FP32"})
     for precision in ("bf16", "fp16"):
         options = RuntimeOptions(backend="openvino", device="cpu", precision=precision)
         with pytest.raises(BackendError, match=f"no precision '{precision}' on this cpu"):
@@ -198,10 +198,10 @@ def test_half_precision_without_instructions_is_an_error(made_checkpoint, monkey
 def test_a_precision_that_openvino_silently_replaces_is_an_error(
     made_checkpoint, monkeypatch
 ) -> None:
-    capabilities = openvino_package.capabilities_of(CPU)
+    capabilities = openvino_package.read_capabilities(CPU)
     if "BF16" in capabilities:
         pytest.skip("this processor has bf16 instructions")
-    monkeypatch.setattr(openvino_package, "capabilities_of", lambda device: {"FP32", "BF16"})
+    monkeypatch.setattr(openvino_package, "read_capabilities", lambda device: {"FP32", "BF16"})
     options = RuntimeOptions(backend="openvino", device="cpu", precision="bf16")
     with pytest.raises(BackendError, match="in f32 on this cpu, which has no bf16"):
         open_pose(made_checkpoint(POSE.name), options)
@@ -286,7 +286,7 @@ def test_a_damaged_compiled_model_is_compiled_again(made_checkpoint, compilation
     assert blob.stat().st_size == len(content)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a file stands where the folder would be")
+@pytest.mark.skipif(os.name == "nt", reason="paths are checked otherwise")
 def test_a_folder_that_cannot_be_written_is_no_error(made_checkpoint, compilations) -> None:
     compiled_dir().parent.mkdir(parents=True)
     compiled_dir().write_text("a file")

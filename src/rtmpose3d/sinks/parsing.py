@@ -153,7 +153,7 @@ def wrong_field(name: str, field: str, expected: str, got: object) -> InputError
 
 
 def _runtime(metadata: Mapping[str, object], name: str) -> Runtime | None:
-    """What the network ran on; None where a file does not say it."""
+    """Backend, device and precision; None where a file does not state them."""
     values = metadata.get("runtime")
     if values is None:
         return None

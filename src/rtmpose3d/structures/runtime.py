@@ -1,4 +1,4 @@
-"""What a network ran on: backend, device and precision."""
+"""Backend, device and precision of a network that has run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """What a network ran on.
+    """Backend, device and precision of a network that has run.
 
     Attributes:
         backend: name of the backend, such as "openvino"; "" if it is unknown.

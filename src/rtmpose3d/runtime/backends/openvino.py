@@ -248,7 +248,7 @@ def _copy_with_outputs(model: openvino.Model, outputs: Sequence[str]) -> openvin
 
 
 def _file_precision(model: openvino.Model, path: Path, execution: Execution) -> str:
-    """The precision of a file: half precision only where the head can be told from the body."""
+    """The precision of a file: half precision only where body and head are distinguished."""
     available = device_precisions(execution.device)
     if execution.precision == AUTO:
         return available[0] if has_head(model) else FP32

@@ -20,6 +20,7 @@ from rtmpose3d.runtime.backends.openvino_graphs import GRAPH_VERSION, divide
 from rtmpose3d.runtime.backends.openvino_package import (
     describe_device,
     device_name,
+    import_openvino,
     openvino_core,
 )
 from rtmpose3d.runtime.devices import Device
@@ -86,7 +87,7 @@ class Compiler:
         found = [stage for stage in stages if stage is not None]
         if len(found) == len(precisions):
             return found
-        # A bar without an end: nothing tells how far the compilation is.
+        # A bar without an end: the compilation does not report its progress.
         with progress_bar(None, f"compiling {self.name}, once"):
             try:
                 return self._compile(outputs, batch_size, precisions, keys)
@@ -116,7 +117,7 @@ class Compiler:
         stages = []
         for part, precision, key in zip(parts, precisions, keys, strict=True):
             compiled = openvino_core().compile_model(
-                part, self._device_of(precision), self._settings(precision)
+                part, self._find_device(precision), self._settings(precision)
             )
             self._check_precision(compiled, precision)
             if key is not None:
@@ -125,16 +126,14 @@ class Compiler:
         return stages
 
     def _load(self, key: str | None, precision: str) -> Stage | None:
-        """A stage from the cache; None if it is not there, or cannot be used."""
-        import openvino
-
+        """A stage from the cache; None if it is missing, or cannot be used."""
         content = None if key is None else read_compiled(key)
         if key is None or content is None:
             return None
-        tensor = openvino.Tensor(np.frombuffer(content, np.uint8), shared_memory=True)
+        tensor = import_openvino().Tensor(np.frombuffer(content, np.uint8), shared_memory=True)
         try:
             model = openvino_core().import_model(
-                tensor, self._device_of(precision), self._settings(precision)
+                tensor, self._find_device(precision), self._settings(precision)
             )
         except Exception:  # damaged: it is compiled again
             delete_compiled(key)
@@ -158,7 +157,7 @@ class Compiler:
         )
         return cache_key((repr(facts), *self.content))
 
-    def _device_of(self, precision: str) -> str:
+    def _find_device(self, precision: str) -> str:
         """The device of a stage; an NPU has no fp32, so that the head runs on the CPU."""
         if self.device.kind == "npu" and precision == FP32:
             return "CPU"
@@ -169,7 +168,7 @@ class Compiler:
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": _TYPES[precision],
         }
-        if self._device_of(precision) == "CPU":
+        if self._find_device(precision) == "CPU":
             # Pinned threads of several processes would share the first cores.
             settings["ENABLE_CPU_PINNING"] = False
             if self.threads is not None:
@@ -198,12 +197,10 @@ def run_stages(
     Returns:
         Copies of the outputs of the last stage.
     """
-    import openvino
-
     # OpenVINO shares the memory of such arrays only.
     images = np.require(images, requirements=["C_CONTIGUOUS", "WRITEABLE"])
     first, *others = requests
-    first.set_input_tensor(0, openvino.Tensor(images, shared_memory=True))
+    first.set_input_tensor(0, import_openvino().Tensor(images, shared_memory=True))
     first.infer()
     before = first
     for request in others:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rtmpose3d.errors import BackendError
-from rtmpose3d.runtime.backends.openvino_package import openvino_core
+from rtmpose3d.runtime.backends.openvino_package import import_openvino, openvino_core
 from rtmpose3d.runtime.graph_files import graph_file
 from rtmpose3d.runtime.network import Weights
 from rtmpose3d.runtime.onnx_weights import graph_with_weights
@@ -57,8 +57,7 @@ def divide(model: openvino.Model, name: str) -> tuple[openvino.Model, openvino.M
     Returns:
         The body, and the head, whose inputs are the outputs of the body in their order.
     """
-    from openvino import opset13
-
+    opset13 = import_openvino().opset13
     cuts = _cuts(model)
     if not cuts:
         return None
@@ -81,9 +80,7 @@ def divide(model: openvino.Model, name: str) -> tuple[openvino.Model, openvino.M
 def _make_model(
     outputs: Sequence[openvino.Output], inputs: Sequence[openvino.op.Parameter]
 ) -> openvino.Model:
-    import openvino
-
-    return openvino.Model(list(outputs), list(inputs))  # pyright: ignore[reportGeneralTypeIssues]
+    return import_openvino().Model(list(outputs), list(inputs))
 
 
 def has_head(model: openvino.Model) -> bool:
@@ -92,7 +89,7 @@ def has_head(model: openvino.Model) -> bool:
 
 
 def _cuts(model: openvino.Model) -> list[tuple[openvino.Output, list[openvino.Input]]]:
-    """Where the head begins: outputs of the body, each with the inputs of the head that read it."""
+    """Outputs of the body, each with the inputs of the head that read it."""
     targets = [node.input(0) for node in model.get_ordered_ops() if _begins_head(node)]
     by_source: dict[tuple[str, int], tuple[openvino.Output, list[openvino.Input]]] = {}
     for target in targets:
@@ -103,7 +100,7 @@ def _cuts(model: openvino.Model) -> list[tuple[openvino.Output, list[openvino.In
 
 
 def _begins_head(node: openvino.Node) -> bool:
-    """Whether a node turns maps of keypoints into tokens, or is one of RTMDet's last layers."""
+    """Whether a node makes tokens of maps of keypoints, or is one of RTMDet's last layers."""
     kind = node.get_type_name()
     if kind == "Reshape":
         maps, tokens = node.get_input_partial_shape(0), node.get_output_partial_shape(0)
@@ -123,8 +120,7 @@ def _weight_name(convolution: openvino.Node) -> str:
 
 def _join_rows(model: openvino.Model) -> None:
     """Undoes `export.row_convolutions`, which makes ONNX Runtime faster and OpenVINO slower."""
-    from openvino import opset13
-
+    opset13 = import_openvino().opset13
     for node in model.get_ordered_ops():
         rows = node.input_value(0).get_node() if node.get_type_name() == "Convolution" else None
         if rows is None or not rows.get_friendly_name().endswith(_ROWS):

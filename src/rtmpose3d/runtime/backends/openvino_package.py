@@ -1,10 +1,14 @@
-"""The import of the package openvino, its devices and their precisions."""
+"""The import of the package openvino; all of this package goes through it. Its devices."""
 
 from __future__ import annotations
 
 import logging
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from rtmpose3d.errors import BackendError, MissingDependencyError
@@ -15,23 +19,60 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+TELEMETRY_PACKAGE = "openvino_telemetry"
 
-@cache
-def openvino_core() -> openvino.Core:
-    """OpenVINO's entry point, one in the process, imported on first use.
+
+def import_openvino() -> ModuleType:
+    """The package openvino, without telemetry.
+
+    Importing openvino starts the package openvino_telemetry, which writes a client id into the home
+    and contacts Google Analytics. Where that package is missing, OpenVINO uses a stub of its own;
+    so it is made to look missing during the import.
 
     Raises:
         MissingDependencyError: it is not installed, or cannot be loaded.
     """
     try:
+        if "openvino" not in sys.modules:
+            with _missing(TELEMETRY_PACKAGE):
+                import openvino
         import openvino
-
-        return openvino.Core()
     except Exception as error:  # a damaged installation raises ImportError, OSError and others
         raise MissingDependencyError(
             f"openvino cannot be imported ({error}); run: pip install openvino; "
             "rtmpose3d doctor checks the installation"
         ) from error
+    return openvino
+
+
+@contextmanager
+def _missing(package: str) -> Iterator[None]:
+    """A block in which importing a package fails, unless it was imported before."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # pyright: ignore[reportArgumentType] - as the language defines it
+    try:
+        yield
+    finally:
+        del sys.modules[package]
+
+
+@cache
+def openvino_core() -> openvino.Core:
+    """OpenVINO's entry point, one in the process.
+
+    Raises:
+        MissingDependencyError: openvino is not installed, or cannot be loaded.
+    """
+    package = import_openvino()
+    try:
+        core: openvino.Core = package.Core()
+    except RuntimeError as error:
+        raise MissingDependencyError(
+            f"openvino is damaged ({error}); run: pip install --force-reinstall openvino"
+        ) from error
+    return core
 
 
 def device_name(device: Device) -> str:
@@ -47,7 +88,7 @@ def resolve_device(wanted: Device | None) -> Device:
         MissingDependencyError: openvino cannot be imported.
     """
     if wanted is None and shutil.which("nvidia-smi"):
-        _warn_of_unused_gpu()
+        _warn_unused_gpu()
     device = wanted or Device(kind="cpu")
     available = openvino_core().available_devices
     name = device_name(device)
@@ -61,7 +102,7 @@ def resolve_device(wanted: Device | None) -> Device:
 
 
 @cache
-def _warn_of_unused_gpu() -> None:
+def _warn_unused_gpu() -> None:
     logger.warning(
         "there is an NVIDIA driver, which OpenVINO does not use; running on the CPU. For the GPU: "
         "pip install onnxruntime-gpu, or device='cuda' with backend='torch'"
@@ -73,21 +114,19 @@ def device_precisions(device: Device) -> tuple[str, ...]:
 
     On a CPU fp16 is slower than bf16, where there are both.
     """
-    capabilities = capabilities_of(device)
+    capabilities = read_capabilities(device)
     if device.kind != "cpu":
         return ("fp16", "fp32") if "FP16" in capabilities else ("fp32",)
     fast = [name for name in ("bf16", "fp16") if name.upper() in capabilities]
     return tuple(sorted(("fp32", *fast), key=["bf16", "fp32", "fp16"].index))
 
 
-def capabilities_of(device: Device) -> frozenset[str]:
-    """What a device computes with, as OpenVINO names it: FP32, BF16, FP16, INT8, ..."""
+def read_capabilities(device: Device) -> frozenset[str]:
+    """Number formats that a device computes with: FP32, BF16, FP16, INT8, ..."""
     return frozenset(openvino_core().get_property(device_name(device), "OPTIMIZATION_CAPABILITIES"))
 
 
 def describe_device(device: Device) -> str:
     """The device's name and OpenVINO's version: all that a compiled model depends on."""
-    import openvino
-
     name = openvino_core().get_property(device_name(device), "FULL_DEVICE_NAME")
-    return f"{openvino.__version__} {name} {sorted(capabilities_of(device))}"
+    return f"{import_openvino().__version__} {name} {sorted(read_capabilities(device))}"
