@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from raw_server import reply
-from rtmpose3d.cli.commands import train
 from rtmpose3d.cli.checks import check_weights
+from rtmpose3d.cli.commands import train
 from rtmpose3d.zoo import MODELS, resolve
 
 DATA = bytes(range(256)) * 30
