@@ -38,7 +38,8 @@ def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
 def replace_resolver(
     monkeypatch: pytest.MonkeyPatch, name: str, resolve: Callable[[Device | None], Device]
 ) -> None:
-    monkeypatch.setitem(BACKENDS, name, replace(BACKENDS[name], resolve_device=resolve))
+    row = replace(BACKENDS[name], resolve_device=resolve, device_precisions=None)
+    monkeypatch.setitem(BACKENDS, name, row)
 
 
 def select(backend: str, device: str) -> tuple[str, Device]:

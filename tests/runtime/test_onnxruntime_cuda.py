@@ -37,7 +37,6 @@ class FakeGpu:
         self.open_error = open_error
         self.opened: list[dict[str, str]] = []
         self.runs: list[tuple[int, str]] = []  # batch size and number of the CUDA graph
-        self.addresses: dict[str, set[int]] = {}
         self._real_session = ort.InferenceSession
         self._real_buffer = ort.OrtValue.ortvalue_from_shape_and_type
 
@@ -61,6 +60,7 @@ class FakeSession:
         self._gpu = gpu
         self._inner = inner
         self._with_graphs = with_graphs
+        self._addresses: dict[str, set[int]] = {}  # of the buffers of each CUDA graph
 
     def get_providers(self) -> list[str]:
         return ["CUDAExecutionProvider", "CPUExecutionProvider"]
@@ -81,7 +81,7 @@ class FakeSession:
         outputs = binding.get_outputs()
         self._gpu.runs.append((outputs[0].shape()[0], graph_id))
         addresses = {value.data_ptr() for value in outputs}
-        assert self._gpu.addresses.setdefault(graph_id, addresses) == addresses
+        assert self._addresses.setdefault(graph_id, addresses) == addresses
         self._inner.run_with_iobinding(binding, options)
 
 
@@ -101,9 +101,10 @@ def checkpoint(made_checkpoint: Callable[[str], Path]) -> Path:
     return made_checkpoint(SPEC.name)
 
 
-def open_network(checkpoint: Path) -> CudaOnnxRuntimeNetwork:
+def open_network(checkpoint: Path, precision: str = "fp32") -> CudaOnnxRuntimeNetwork:
     weights = load_weights(SPEC, checkpoint)
-    network = backend.open_weights(SPEC, weights, Execution(device=GPU, threads=1))
+    execution = Execution(device=GPU, precision=precision, threads=1)
+    network = backend.open_weights(SPEC, weights, execution)
     assert isinstance(network, CudaOnnxRuntimeNetwork)
     return network
 
@@ -164,3 +165,27 @@ def test_an_error_of_a_run_names_model_shape_and_device(gpu, checkpoint: Path) -
     fake.graph_error = "out of memory"
     with pytest.raises(BackendError, match=r"rtmw3d-n on crops \(2, 256.*cuda:1: out of memory"):
         network.run(crops(2), ("scores",))
+
+
+def test_half_precision_runs_in_the_same_buffers(gpu, checkpoint: Path) -> None:
+    fake = gpu()
+    exact = open_network(checkpoint).run(crops(2), ("simcc_x",))[0]
+    half = open_network(checkpoint, "fp16").run(crops(2), ("simcc_x",))[0]
+    assert half.dtype == np.float32
+    assert 0 < np.linalg.norm(half - exact) < 2e-2 * np.linalg.norm(exact)
+    assert len(fake.opened) == 2
+
+
+def test_an_overflow_of_fp16_is_an_error(gpu, checkpoint: Path) -> None:
+    gpu()
+    network = open_network(checkpoint, "fp16")
+    network._run = lambda images, outputs: (np.full((1, 4), np.nan, np.float32),)
+    with pytest.raises(BackendError, match="65504"):
+        network.run(crops(1), ("scores",))
+
+
+def test_precisions_of_the_gpu_and_of_files() -> None:
+    assert backend.device_precisions(GPU) == ("fp32", "fp16")
+    assert backend.device_precisions(Device(kind="cpu")) == ("fp32",)
+    with pytest.raises(BackendError, match="exported in, not in 'fp16'"):
+        backend.open_file(Path("net.onnx"), Execution(device=GPU, precision="fp16"))

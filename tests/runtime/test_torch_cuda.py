@@ -207,6 +207,15 @@ def test_precisions_of_a_gpu_follow_its_matrix_units(
     assert backend.device_precisions(Device(kind="cuda", index=1)) == expected
 
 
+def test_a_gpu_that_does_not_answer_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(index: int) -> tuple[int, int]:
+        raise RuntimeError("Cannot re-initialize CUDA in forked subprocess")
+
+    monkeypatch.setattr(torch.cuda, "get_device_capability", failing)
+    with pytest.raises(BackendError, match=r"'cuda:0'.*forked"):
+        backend.device_precisions(Device(kind="cuda"))
+
+
 def test_the_cpu_computes_in_fp32_unless_asked() -> None:
     assert backend.device_precisions(Device(kind="cpu"))[0] == "fp32"
 

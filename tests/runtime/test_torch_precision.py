@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from drift import demo_crops
 
-import rtmpose3d
 from rtmpose3d.codec import keypoints_from_bins
-from rtmpose3d.geometry.crop import crop_people
-from rtmpose3d.pipeline import detect_people
-from rtmpose3d.runtime import Device, RuntimeOptions, load_weights, open_detector
+from rtmpose3d.runtime import Device, load_weights
 from rtmpose3d.runtime.network import Execution
-from rtmpose3d.sources.images import load_image
-from rtmpose3d.structures import UInt8Array
 from rtmpose3d.weights import locate
-from rtmpose3d.zoo import resolve_detector, resolve_pose
+from rtmpose3d.zoo import resolve_pose
 
 pytest.importorskip("torch")
 from rtmpose3d.runtime.backends.torch import TorchNetwork, open_weights
@@ -33,20 +27,10 @@ def open_network(precision: str) -> TorchNetwork:
     return network
 
 
-def demo_crops() -> UInt8Array:
-    image = load_image(Path(rtmpose3d.__file__).parent / "bundled" / "people.jpg")
-    detector = resolve_detector(SPEC.detector)
-    path = locate(detector.file, None)
-    assert path is not None
-    session = open_detector(detector, path, RuntimeOptions(backend="torch", device="cpu"))
-    (people,) = detect_people(session, [image], bbox_thr=0.4)
-    return crop_people(image, people.boxes_xyxy[:4], SPEC.input_size_wh)[0]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_keypoints_in_half_precision_stay_within_the_limits_of_drift(precision: str) -> None:
-    crops = demo_crops()
+    crops = demo_crops(SPEC)
     assert len(crops) > 1
     names = SPEC.output_names[:3]
     bins, scores, confidence = open_network("fp32").run(crops, names)

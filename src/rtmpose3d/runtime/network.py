@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
+from rtmpose3d.errors import BackendError
 from rtmpose3d.runtime.devices import Device
 from rtmpose3d.structures import FloatArray, UInt8Array
 
@@ -104,3 +105,18 @@ class ModelFile:
     metadata: Mapping[str, str]
     network: FileNetwork
     precision: str = "fp32"
+
+
+def check_finite(arrays: Sequence[np.ndarray]) -> None:
+    """Check the first number of each keypoint or box: an overflow before them makes all NaN.
+
+    Raises:
+        BackendError: one is NaN or infinite.
+    """
+    for array in arrays:
+        firsts = array[..., 0] if array.ndim > 2 else array
+        if not np.isfinite(firsts).all():
+            raise BackendError(
+                "the network's outputs are not finite in fp16, which overflows above 65504; use "
+                "precision='bf16' or 'fp32', and check the weights if that does not help"
+            )

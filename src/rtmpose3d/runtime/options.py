@@ -25,8 +25,8 @@ class RuntimeOptions:
         device: "auto" (CUDA where the backend has it), "cpu", "cuda", "cuda:N", "mps", or, with
             OpenVINO, "gpu", "gpu:N" or "npu" of Intel.
         precision: precision of the arithmetic. "auto": bf16 where the backend has it on the device
-            and it is faster there, otherwise fp32. "bf16" and "fp16" are for the convolutions: the
-            last layers, which move keypoints, stay in fp32.
+            and it is faster there, fp16 with torch on CUDA, otherwise fp32. "bf16" and "fp16" are
+            for the convolutions: the last layers, which move keypoints, stay in fp32.
         threads: number of CPU threads; None for the backend's default, which is one per core.
 
     Raises:

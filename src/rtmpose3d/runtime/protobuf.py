@@ -58,6 +58,11 @@ def encode_field(number: int, value: bytes) -> bytes:
     return _encode_varint(number << 3 | _LENGTH_DELIMITED) + _encode_varint(len(value)) + value
 
 
+def encode_number(number: int, value: int) -> bytes:
+    """A field whose value is a number that is not negative."""
+    return _encode_varint(number << 3 | _VARINT) + _encode_varint(value)
+
+
 def _read_varint(content: bytes | mmap.mmap, at: int) -> tuple[int, int]:
     value = 0
     for shift in range(0, 70, 7):

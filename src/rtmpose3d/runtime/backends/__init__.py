@@ -83,6 +83,8 @@ BACKENDS: dict[str, Backend] = {
             resolve_device=onnxruntime.resolve_device,
             open_weights=onnxruntime.open_weights,
             open_file=onnxruntime.open_file,
+            precisions=("fp32", "fp16"),
+            device_precisions=onnxruntime.device_precisions,
             may_have_accelerator=onnxruntime_package.has_cuda_library,
         ),
         Backend(
@@ -90,6 +92,8 @@ BACKENDS: dict[str, Backend] = {
             package="torch",
             resolve_device=torch.resolve_device,
             open_weights=torch.open_weights,
+            precisions=("fp32", "bf16", "fp16"),
+            device_precisions=torch.device_precisions,
         ),
     )
 }

@@ -22,8 +22,9 @@ from rtmpose3d.runtime.backends.onnxruntime_devices import (
     resolve_device,
 )
 from rtmpose3d.runtime.backends.onnxruntime_package import FATAL_ONLY, import_onnxruntime
-from rtmpose3d.runtime.devices import Device
+from rtmpose3d.runtime.devices import AUTO, Device
 from rtmpose3d.runtime.graph_files import graph_file
+from rtmpose3d.runtime.half_graphs import half_graph
 from rtmpose3d.runtime.network import Execution, ModelFile, TensorInfo, Weights
 from rtmpose3d.runtime.onnx_content import read_onnx
 from rtmpose3d.structures import FloatArray, UInt8Array
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OnnxRuntimeNetwork",
+    "device_precisions",
     "open_file",
     "open_session",
     "open_weights",
@@ -81,6 +83,11 @@ class OnnxRuntimeNetwork:
             ) from error
 
 
+def device_precisions(device: Device) -> tuple[str, ...]:
+    """The precisions on a device, the default first."""
+    return ("fp32", "fp16") if device.kind == "cuda" else ("fp32",)
+
+
 def open_weights(
     spec: ModelSpec, weights: Weights, execution: Execution
 ) -> OnnxRuntimeNetwork | CudaOnnxRuntimeNetwork:
@@ -92,17 +99,21 @@ def open_weights(
     onnxruntime = import_onnxruntime()
     graph = graph_file(spec)
     options = session_options(execution.threads)
-    values = [
-        onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(weights[name]))
-        for name in graph.initialisers
-    ]
-    options.add_external_initializers(list(graph.initialisers), values)
     content = graph.path.read_bytes()
+    arrays = {name: weights[name] for name in graph.initialisers}
+    if execution.precision == "fp16":
+        content, arrays = half_graph(content, arrays)
+    values = [
+        onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array))
+        for array in arrays.values()
+    ]
+    options.add_external_initializers(list(arrays), values)
     if execution.device.kind == "cuda":
         return open_cuda_network(
             partial(open_session, content, options, execution.device, name=spec.name),
             spec.name,
             execution.device,
+            precision=execution.precision,
         )
     session = open_session(content, options, execution.device, name=spec.name)
     return OnnxRuntimeNetwork(session, spec.name)
@@ -113,9 +124,14 @@ def open_file(path: Path, execution: Execution) -> ModelFile:
 
     Raises:
         BackendError: ONNX Runtime cannot open it, or not on that device; or the file is refused
-            (`runtime.onnx_content`).
+            (`runtime.onnx_content`); or another precision than its own is wanted.
         WeightsError: it has no output, or not one input.
     """
+    if execution.precision not in (AUTO, "fp32"):
+        raise BackendError(
+            f"{path}: onnxruntime runs an ONNX file in the precision that it was exported in, not "
+            f"in {execution.precision!r}; use precision='auto'"
+        )
     options = session_options(execution.threads)
     session = open_session(read_onnx(path), options, execution.device, name=str(path))
     with reading(path, "ONNX file", error=BackendError):  # names need not be UTF-8

@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -20,6 +21,7 @@ from rtmpose3d.errors import BackendError
 from rtmpose3d.runtime.backends.cuda_batches import BATCH_SIZES, batch_size
 from rtmpose3d.runtime.backends.onnxruntime_package import FATAL_ONLY, import_onnxruntime
 from rtmpose3d.runtime.devices import Device
+from rtmpose3d.runtime.network import check_finite
 from rtmpose3d.structures import UInt8Array
 
 if TYPE_CHECKING:
@@ -65,17 +67,25 @@ class CudaOnnxRuntimeNetwork:
         name: name of the model in messages.
         device: of the session.
         graphs: whether the session was opened with CUDA graphs.
+        precision: of the convolutions.
     """
 
     max_batch: int | None = BATCH_SIZES[-1]
 
     def __init__(
-        self, session: onnxruntime.InferenceSession, name: str, device: Device, *, graphs: bool
+        self,
+        session: onnxruntime.InferenceSession,
+        name: str,
+        device: Device,
+        *,
+        graphs: bool,
+        precision: str,
     ) -> None:
         self._session = session
         self._name = name
         self._device = device
         self._graphs = graphs
+        self._precision = precision
         (self._input,) = session.get_inputs()
         self._outputs = {output.name: output for output in session.get_outputs()}
         self.output_names = tuple(self._outputs)
@@ -84,6 +94,16 @@ class CudaOnnxRuntimeNetwork:
 
     def run(self, images: UInt8Array, outputs: Sequence[str]) -> tuple[np.ndarray, ...]:
         """Runs a batch of at most `max_batch` images."""
+        arrays = self._run(images, outputs)
+        if self._precision == "fp16":
+            check_finite(arrays)
+        return arrays
+
+    def record(self, images: UInt8Array) -> None:
+        """Runs a batch with all outputs, so that an error of recording comes now."""
+        self._run(images, self.output_names)
+
+    def _run(self, images: UInt8Array, outputs: Sequence[str]) -> tuple[np.ndarray, ...]:
         size = batch_size(len(images))
         padding = np.zeros((size - len(images), *images.shape[1:]), images.dtype)
         padded = np.concatenate([images, padding]) if len(padding) else images
@@ -92,12 +112,13 @@ class CudaOnnxRuntimeNetwork:
                 batch = self._batch(tuple(outputs), padded.shape)
                 batch.pixels.update_inplace(np.ascontiguousarray(padded))
                 self._session.run_with_iobinding(batch.binding, batch.options)
-                return tuple(result.numpy()[: len(images)] for result in batch.results)
+                arrays = tuple(result.numpy()[: len(images)] for result in batch.results)
         except Exception as error:  # ONNX Runtime's errors share no base class of their own
             raise BackendError(
                 f"onnxruntime failed in {self._name} on {self._input.name} {images.shape} on "
                 f"{self._device}: {error}"
             ) from error
+        return arrays
 
     def _batch(self, outputs: tuple[str, ...], shape: tuple[int, ...]) -> _Batch:
         onnxruntime = import_onnxruntime()
@@ -129,7 +150,7 @@ class CudaOnnxRuntimeNetwork:
 
 
 def open_cuda_network(
-    open_session: OpenSession, name: str, device: Device
+    open_session: OpenSession, name: str, device: Device, *, precision: str
 ) -> CudaOnnxRuntimeNetwork:
     """A network on a GPU, with CUDA graphs where ONNX Runtime can record them.
 
@@ -137,17 +158,18 @@ def open_cuda_network(
         open_session: opens the session with options of the CUDA provider.
         name: name of the model in messages.
         device: a CUDA device.
+        precision: of the convolutions.
 
     Raises:
         BackendError: the session cannot be opened without CUDA graphs either.
     """
+    build = partial(CudaOnnxRuntimeNetwork, name=name, device=device, precision=precision)
     try:
         session = open_session(provider_options(device, graphs=True))
-        network = CudaOnnxRuntimeNetwork(session, name, device, graphs=True)
+        network = build(session, graphs=True)
         shape = session.get_inputs()[0].shape
-        network.run(np.zeros((1, *shape[1:]), np.uint8), network.output_names)
+        network.record(np.zeros((1, *shape[1:]), np.uint8))
     except BackendError as error:
         logger.warning("%s runs without CUDA graphs, more slowly: %s", name, error)
-        session = open_session(provider_options(device, graphs=False))
-        return CudaOnnxRuntimeNetwork(session, name, device, graphs=False)
+        return build(open_session(provider_options(device, graphs=False)), graphs=False)
     return network

@@ -14,11 +14,10 @@ from rtmpose3d.runtime.backends.torch_cuda import (
     CudaGraphNetwork,
     GraphRecorder,
     TensorFunction,
-    check_finite,
     find_outputs,
 )
 from rtmpose3d.runtime.devices import Device
-from rtmpose3d.runtime.network import Execution, Weights
+from rtmpose3d.runtime.network import Execution, Weights, check_finite
 from rtmpose3d.structures import UInt8Array
 from rtmpose3d.zoo import ModelSpec
 
@@ -108,6 +107,9 @@ def device_precisions(device: Device) -> tuple[str, ...]:
 
     fp16 has three more bits than bf16 in the same time. It overflows above 65504, which trained
     networks of this kind stay far below; a run in which it does is an error.
+
+    Raises:
+        BackendError: the device does not answer.
     """
     import torch
 
@@ -115,7 +117,10 @@ def device_precisions(device: Device) -> tuple[str, ...]:
         return ("fp32",)
     if device.kind == "cpu":
         return "fp32", "bf16", "fp16"
-    capability = torch.cuda.get_device_capability(device.index)
+    try:
+        capability = torch.cuda.get_device_capability(device.index)
+    except RuntimeError as error:  # CUDA in a forked process; a failed driver
+        raise BackendError(f"torch cannot use the device '{device}': {error}") from error
     if capability < FP16_CAPABILITY:
         return ("fp32",)
     return ("fp16", "fp32") if capability < BF16_CAPABILITY else ("fp16", "bf16", "fp32")

@@ -17,6 +17,7 @@ import numpy as np
 
 from rtmpose3d.errors import BackendError
 from rtmpose3d.runtime.backends.cuda_batches import BATCH_SIZES, batch_size
+from rtmpose3d.runtime.network import check_finite
 from rtmpose3d.structures import UInt8Array
 
 if TYPE_CHECKING:
@@ -190,18 +191,3 @@ def find_outputs(
 ) -> tuple[str, ...]:
     """Names of the outputs of the first function that computes the requested ones."""
     return next(names for names in functions if set(outputs) <= set(names))
-
-
-def check_finite(arrays: Sequence[np.ndarray]) -> None:
-    """Check the first number of each keypoint or box: an overflow before them makes all NaN.
-
-    Raises:
-        BackendError: one is NaN or infinite.
-    """
-    for array in arrays:
-        firsts = array[..., 0] if array.ndim > 2 else array
-        if not np.isfinite(firsts).all():
-            raise BackendError(
-                "the network's outputs are not finite in fp16, which overflows above 65504; use "
-                "precision='bf16' or 'fp32', and check the weights if that does not help"
-            )
