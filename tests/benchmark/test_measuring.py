@@ -48,6 +48,7 @@ def test_throughput_counts_the_images_of_a_batch() -> None:
         spec=POSE,
         backend="onnxruntime",
         device="cpu",
+        precision="fp32",
         scope="network",
         batch_size=8,
         timing=Timing(runs=3, median_ms=40, low_ms=30, high_ms=50),

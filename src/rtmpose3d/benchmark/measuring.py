@@ -26,7 +26,7 @@ from rtmpose3d.runtime import (
 )
 from rtmpose3d.runtime.graph_files import graph_file, is_counter
 from rtmpose3d.runtime.network import Weights
-from rtmpose3d.structures import Detections, Frame, Image, UInt8Array
+from rtmpose3d.structures import Detections, Frame, Image, Runtime, UInt8Array
 from rtmpose3d.weights import locate
 from rtmpose3d.zoo import DetectorSpec, ModelSpec, PoseSpec, resolve_detector
 
@@ -86,6 +86,7 @@ class Measurement:
         spec: the model.
         backend: key of `runtime.BACKENDS`.
         device: "cpu", "cuda:0", ...
+        precision: that ran.
         scope: "network" (uint8 crops in, decoded keypoints out), or "pipeline" (image in,
             detector, crop, network, decoding, 3D, result of one person out).
         batch_size: crops or images per run; 1 for the pipeline.
@@ -97,6 +98,7 @@ class Measurement:
     spec: ModelSpec
     backend: str
     device: str
+    precision: str
     scope: Scope
     batch_size: int
     timing: Timing
@@ -128,10 +130,10 @@ def measure(spec: ModelSpec, plan: BenchmarkPlan) -> list[Measurement]:
     weights = find_weights(spec, plan.cache_dir)
     synthetic = {spec.name: () if isinstance(weights, Path) else (spec.name,)}
     functions: dict[tuple[Scope, str, int], Callable[[], object]] = {}
-    devices: dict[str, str] = {}
+    runtimes: dict[str, Runtime] = {}
     for backend in plan.backends:
         session = _open(spec, weights, plan.runtime(backend))
-        devices[backend] = str(session.device)
+        runtimes[backend] = session.runtime
         for size in plan.batch_sizes:
             functions["network", backend, size] = _network_run(session, size)
         if isinstance(session, PoseSession):
@@ -146,7 +148,8 @@ def measure(spec: ModelSpec, plan: BenchmarkPlan) -> list[Measurement]:
         Measurement(
             spec=spec,
             backend=backend,
-            device=devices[backend],
+            device=runtimes[backend].device,
+            precision=runtimes[backend].precision,
             scope=scope,
             batch_size=size,
             timing=Timing.from_seconds(durations[scope, backend, size]),

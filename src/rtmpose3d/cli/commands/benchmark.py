@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rtmpose3d.cli.terminal import DebugOption, echo, reports_errors
 from rtmpose3d.errors import InputError
+from rtmpose3d.zoo import DEMO_IMAGE, OFFLINE_MODEL, resolve_detector, resolve_pose
+
+if TYPE_CHECKING:
+    from rtmpose3d.benchmark import BenchmarkPlan
+    from rtmpose3d.zoo import ModelSpec
+
+IN_PACKAGE = (OFFLINE_MODEL, resolve_detector(resolve_pose(OFFLINE_MODEL).detector).name)
 
 BENCHMARK_EXAMPLES = """
 Examples:
@@ -17,6 +24,7 @@ Examples:
 - rtmpose3d benchmark rtmw3d-l rtmw-m-256x192 --batch-sizes 1,8 --seconds 10
 - rtmpose3d benchmark rtmw3d-l --backends onnxruntime,torch --threads 1
 - rtmpose3d benchmark --device cuda --batch-sizes 1,16,64 --out speed
+- rtmpose3d benchmark rtmw3d-l --drift --images photos/ --precision bf16
 """
 
 
@@ -54,12 +62,28 @@ def benchmark(
         "cpu"
     ),
     precision: Annotated[str, typer.Option("--precision", help="auto, fp32, bf16, fp16.")] = "auto",
+    drift: Annotated[
+        bool,
+        typer.Option(
+            "--drift",
+            help="Measure how far backend and precision move keypoints and boxes, compared with "
+            "fp32, instead of speed. Default models: those in the package.",
+        ),
+    ] = False,
+    images: Annotated[
+        str | None,
+        typer.Option(
+            "--images",
+            help="Photographs of people for --drift: a file, folder or glob.",
+            show_default="the rendered image in the package",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
             "--out",
             "-o",
-            help="Directory for benchmark.json and benchmark.md.",
+            help="Directory for benchmark.json and benchmark.md, or drift.json and drift.md.",
             show_default="the table is only printed",
         ),
     ] = None,
@@ -68,7 +92,7 @@ def benchmark(
     ] = None,
     debug: DebugOption = False,
 ) -> None:
-    """Measure speed: each network alone, and the full pipeline from an image to a pose.
+    """Measure speed, each network alone and the full pipeline from an image to a pose; or drift.
 
     Backends and batch sizes of a model alternate after a warm-up; reported are medians and the
     middle half of the runs. Nothing is downloaded: where weights are not on this disk, synthetic
@@ -88,7 +112,9 @@ def benchmark(
     from rtmpose3d.structures.atomic import make_directory
     from rtmpose3d.zoo import MODELS, resolve
 
-    specs = [resolve(name) for name in models or MODELS]
+    if images is not None and not drift:
+        raise InputError("--images is for --drift")
+    specs = [resolve(name) for name in models or (IN_PACKAGE if drift else MODELS)]
     plan = BenchmarkPlan(
         backends=_parse_backends(backends),
         batch_sizes=_parse_batch_sizes(batch_sizes),
@@ -101,6 +127,9 @@ def benchmark(
     if out is not None:
         make_directory(out)
     facts = {**describe_machine(threads), "precision": precision}
+    if drift:
+        _measure_drift(specs, plan, images, facts, out)
+        return
     facts["seconds per measurement"] = f"{seconds:g}"
     rows: list[Measurement] = []
     with progress_bar(len(specs), "models") as bar:
@@ -115,6 +144,37 @@ def benchmark(
         echo(f"{name}: {text}")
     if out is not None:
         write_report(out, facts, rows)
+        echo(f"results in {out}", err=True)
+
+
+def _measure_drift(
+    specs: list[ModelSpec],
+    plan: BenchmarkPlan,
+    images: str | None,
+    facts: dict[str, str],
+    out: Path | None,
+) -> None:
+    from rtmpose3d.benchmark import Drift, drift_tables, measure_drift, write_drift
+    from rtmpose3d.cli.inputs import list_inputs
+    from rtmpose3d.cli.tables import print_table
+    from rtmpose3d.progress import progress_bar
+    from rtmpose3d.sources import load_image
+
+    locations = [DEMO_IMAGE] if images is None else [i.location for i in list_inputs([images])[0]]
+    pixels = [load_image(location) for location in locations]
+    facts["images"] = "the rendered image in the package" if images is None else str(len(pixels))
+    drifts: list[Drift] = []
+    with progress_bar(len(specs), "models") as bar:
+        for spec in specs:
+            drifts += measure_drift(spec, plan, pixels)
+            bar.advance()
+    for table in drift_tables(drifts):
+        print_table(table)
+        echo(f"{table.note}\n")
+    for name, text in facts.items():
+        echo(f"{name}: {text}")
+    if out is not None:
+        write_drift(out, facts, drifts)
         echo(f"results in {out}", err=True)
 
 
