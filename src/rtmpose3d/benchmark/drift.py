@@ -71,12 +71,13 @@ class BoxDrift:
 
     Attributes:
         count: number of boxes before suppression, over all images.
-        mean_px, max_px: of the distances of their sides.
+        mean_px, p99_px, max_px: mean, 99th percentile and maximum of the distances of their sides.
         max_score: largest difference of scores.
     """
 
     count: int
     mean_px: float
+    p99_px: float
     max_px: float
     max_score: float
 
@@ -111,7 +112,7 @@ def measure_drift(spec: ModelSpec, plan: BenchmarkPlan, images: Sequence[Image])
     Raises:
         WeightsError: the model's weights are not on this disk: synthetic ones do not drift as
             trained ones do.
-        InputError: there is nobody in the images.
+        InputError: there are no people in the images.
         BackendError: a device or precision is not available.
     """
     weights = require_weights(spec, plan.cache_dir)
@@ -175,7 +176,7 @@ def crop_everyone(
         session: of the pose model; its input size is that of the crops.
 
     Raises:
-        InputError: there is nobody in the images.
+        InputError: there are no people in the images.
     """
     estimator = PoseEstimator(pose=session, detector=detector)
     people = estimator.detect([Frame(image=image) for image in images])
@@ -227,7 +228,7 @@ def box_drift(
         images: of any sizes.
 
     Raises:
-        InputError: there is nobody in the images.
+        InputError: there are no people in the images.
     """
     distances: list[FloatArray] = []
     scores: list[FloatArray] = []
@@ -243,6 +244,7 @@ def box_drift(
     return BoxDrift(
         count=len(sides),
         mean_px=float(sides.mean()),
+        p99_px=float(np.percentile(sides, 99)),
         max_px=float(sides.max()),
         max_score=float(np.concatenate(scores).max()),
     )

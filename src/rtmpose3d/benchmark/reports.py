@@ -73,13 +73,14 @@ def drift_tables(drifts: Sequence[Drift]) -> list[Table]:
                 title="Drift of boxes",
                 columns=(
                     *("model", "backend", "precision", "compared with", "boxes"),
-                    *("mean, px", "maximum, px", "maximum of score"),
+                    *("mean, px", "p99, px", "maximum, px", "maximum of score"),
                 ),
                 rows=tuple(
                     (
                         *_names(drift),
                         str(drift.boxes.count),
                         number(drift.boxes.mean_px, 3),
+                        number(drift.boxes.p99_px, 3),
                         number(drift.boxes.max_px, 3),
                         number(drift.boxes.max_score, 5),
                     )
