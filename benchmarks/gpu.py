@@ -51,21 +51,21 @@ from rtmpose3d.runtime.backends.torch_cuda import CudaGraphNetwork, GraphRecorde
 from rtmpose3d.zoo import MODELS, ModelSpec, PoseSpec, resolve_pose
 
 DEMO_IMAGE = Path(rtmpose3d.__file__).parent / "bundled" / "people.jpg"
-MODEL_NAMES = ("rtmw3d-l", "rtmw-l-384x288", "rtmw-l-256x192", "rtmw-x-384x288", "rtmw3d-n")
+MODEL_NAMES = ("rtmw3d-l", "rtmw-l-256x192", "rtmw-x-384x288", "rtmw3d-n", "rtmdet-m")
 CALIBRATION_CROPS = 16
 CHECKED_BATCHES = (1, 3, 20)
 
 FIRST_VARIANTS = (  # the order is that of interest, since the run may be cut off
     Variant(arithmetic="fp16"),
     Variant(arithmetic="fp16", fused=True),
-    Variant(arithmetic="fp32", graph=False),
-    Variant(arithmetic="bf16"),
-    Variant(arithmetic="fp16", benchmark=True),
 )
 LAST_VARIANTS = (
-    Variant(arithmetic="fp16", graph=False),
+    Variant(arithmetic="fp32", graph=False),
     Variant(arithmetic="fp32"),
     Variant(arithmetic="tf32"),
+    Variant(arithmetic="bf16"),
+    Variant(arithmetic="fp16", graph=False),
+    Variant(arithmetic="fp16", benchmark=True),
 )
 COMPILED_BATCH = 8
 COMPILED = Variant(arithmetic="fp16", compiled=True)
@@ -294,17 +294,17 @@ def plan(run: Run) -> Iterator[tuple[str, Callable[[], None]]]:
     yield "peaks", lambda: measure_peak_rates(run)
     if run.device.type == "cuda":
         yield "check of graphs", lambda: check_graphs(run)
-    for variant in FIRST_VARIANTS[:1]:
+    for variant in FIRST_VARIANTS:
         yield from speed_steps(run, variant)
     yield "drift", lambda: measure_drift(run)
-    for variant in FIRST_VARIANTS[1:]:
-        yield from speed_steps(run, variant)
     yield "stages", lambda: measure_stages(run, first)
     yield "ONNX Runtime", lambda: measure_onnxruntime(run, first)
-    yield "kernels", lambda: measure_kernels(run, first, run.batch_sizes[-1])
+    yield from speed_steps(run, LAST_VARIANTS[0])
+    for size in run.batch_sizes:
+        yield f"kernels, {size}", lambda size=size: measure_kernels(run, first, size)
     compiled = replace(run, batch_sizes=(COMPILED_BATCH,))
     yield f"{first}, {COMPILED}", lambda: measure_speed(compiled, first, COMPILED)
-    for variant in LAST_VARIANTS:
+    for variant in LAST_VARIANTS[1:]:
         yield from speed_steps(run, variant)
 
 

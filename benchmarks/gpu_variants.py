@@ -185,11 +185,12 @@ def stages(network: PoseNetwork, x: Tensor, dtype: torch.dtype) -> dict[str, Ten
         if network.neck is not None:
             features = network.neck(features)
             named |= {f"neck, stride {8 << i}": feature for i, feature in enumerate(features)}
-        maps = network.head.maps(features[1:])
+        head = network.head
+        maps = tuple(one[:, : head.keypoints] for one in head.maps(features[1:]))
         named |= {f"keypoint maps {i + 1}": one for i, one in enumerate(maps)}
-        tokens = network.head.tokens(tuple(one.float() for one in maps))
-        named |= {"tokens": tokens, "attention": network.head.gau(tokens)}
-        logits = network.head.classify(tokens)
+        tokens = head.tokens(tuple(one.float() for one in maps))
+        named |= {"tokens": tokens, "attention": head.gau(tokens)}
+        logits = head.classify(tokens)
         return named | {f"logits {axis}": one for axis, one in zip("xyz", logits, strict=False)}
 
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from rtmpose3d.models import PoseNetwork, RTMDet, build_network
 from rtmpose3d.models.mixed_precision import (
+    CHANNEL_MULTIPLE,
     MixedPoseNetwork,
     MixedRTMDet,
     fold_norms,
@@ -81,6 +82,15 @@ def test_all_convolutions_of_a_pose_network_are_in_half_precision_and_nothing_el
             wanted = dtype if isinstance(module, nn.Conv2d) else torch.float32
             for parameter in module.parameters(recurse=False):
                 assert parameter.dtype == wanted
+
+
+def test_maps_have_a_number_of_channels_that_the_matrix_kernels_take() -> None:
+    for name in ("rtmw3d-n", "dwpose-t-256x192"):
+        mixed = MixedPoseNetwork(pose_network(name), torch.float16)
+        for convolution in mixed.network.head.modules():
+            if isinstance(convolution, nn.Conv2d):
+                assert convolution.out_channels % CHANNEL_MULTIPLE == 0
+                assert len(convolution.weight) == convolution.out_channels
 
 
 @torch.no_grad()

@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from rtmpose3d.models.blocks import ConvNorm
 from rtmpose3d.models.pose import PoseNetwork
 from rtmpose3d.models.rtmdet import RTMDet
+
+CHANNEL_MULTIPLE = 8  # cuDNN's matrix kernels for fp16 and bf16 take channels in such groups
+MAP_LAYERS = ("final_layer", "final_layer2")  # of the head: one channel for each keypoint
 
 
 class MixedPoseNetwork(nn.Module):
@@ -30,6 +34,9 @@ class MixedPoseNetwork(nn.Module):
         fold_norms(network)
         self.network = network
         self.dtype = dtype
+        for name in MAP_LAYERS:
+            if hasattr(network.head, name):
+                _pad_outputs(network.head.get_submodule(name))
         parts = [network.backbone, network.neck, *_head_convolutions(network)]
         _convert([part for part in parts if part is not None], dtype)
 
@@ -37,7 +44,8 @@ class MixedPoseNetwork(nn.Module):
         """(B, 3, H, W) normalised float32 -> SimCC logits (B, K, bins) float32 of each axis."""
         head = self.network.head
         maps = head.maps(self.network.features(x.to(self.dtype))[1:])
-        return head.classify(head.tokens(tuple(one.float() for one in maps)))
+        used = tuple(one[:, : head.keypoints].float() for one in maps)  # without the padding
+        return head.classify(head.tokens(used))
 
 
 class MixedRTMDet(nn.Module):
@@ -87,6 +95,20 @@ def fold_norms(network: nn.Module) -> None:
                 module.activate.inplace = True
 
 
+def _pad_outputs(layer: nn.Module) -> None:
+    """Add output channels of zeros to a convolution up to a multiple of `CHANNEL_MULTIPLE`.
+
+    133 keypoints are none; the 7x7 convolutions of the head then run outside the matrix units.
+    """
+    conv = layer.conv if isinstance(layer, ConvNorm) else layer
+    assert isinstance(conv, nn.Conv2d)
+    assert conv.bias is not None, "norms are folded"
+    missing = -conv.out_channels % CHANNEL_MULTIPLE
+    conv.weight = nn.Parameter(functional.pad(conv.weight, (0, 0) * 3 + (0, missing)))
+    conv.bias = nn.Parameter(functional.pad(conv.bias, (0, missing)))
+    conv.out_channels += missing
+
+
 def use_channels_last(network: nn.Module) -> None:
     """Store the convolutions' weights channels last, the layout of the fast kernels."""
     for parameter in network.parameters():
@@ -101,5 +123,5 @@ def _convert(parts: list[nn.Module], dtype: torch.dtype) -> None:
 
 def _head_convolutions(network: PoseNetwork) -> list[nn.Module]:
     """The head's modules that come before its tokens."""
-    names = ("conv_dec", "final_layer", "final_layer2")
+    names = ("conv_dec", *MAP_LAYERS)
     return [module for name, module in network.head.named_children() if name in names]
