@@ -106,6 +106,16 @@ def test_images_that_cannot_be_written_or_are_not_contiguous_run(made_checkpoint
     np.testing.assert_array_equal(session.run(flipped)[0].scores, expected)
 
 
+def test_a_fork_runs_what_was_opened_before_and_opens_nothing(made_checkpoint, monkeypatch) -> None:
+    session = open_pose(made_checkpoint(POSE.name))
+    before = session.run(noise(1)).scores
+    parent = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: parent + 1)
+    np.testing.assert_array_equal(session.run(noise(1)).scores, before)
+    with pytest.raises(BackendError, match=r"a fork of one.*get_context\('spawn'\)"):
+        open_pose(made_checkpoint(POSE.name))
+
+
 # Body and head
 
 

@@ -18,6 +18,7 @@ from rtmpose3d.runtime.backends.openvino_cache import (
 )
 from rtmpose3d.runtime.backends.openvino_graphs import GRAPH_VERSION, divide
 from rtmpose3d.runtime.backends.openvino_package import (
+    check_not_forked,
     describe_device,
     device_name,
     import_openvino,
@@ -81,6 +82,7 @@ class Compiler:
         Raises:
             BackendError: OpenVINO cannot compile it, or not in that precision.
         """
+        check_not_forked(self.name)
         precisions = [FP32] if self.precision == FP32 else [self.precision, FP32]
         keys = [self._key(outputs, batch_size, i, p) for i, p in enumerate(precisions)]
         stages = map(self._load, keys, precisions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -66,6 +67,7 @@ def openvino_core() -> openvino.Core:
         MissingDependencyError: openvino is not installed, or cannot be loaded.
     """
     package = import_openvino()
+    _started["process"] = os.getpid()
     try:
         core: openvino.Core = package.Core()
     except RuntimeError as error:
@@ -73,6 +75,29 @@ def openvino_core() -> openvino.Core:
             f"openvino is damaged ({error}); run: pip install --force-reinstall openvino"
         ) from error
     return core
+
+
+_started: dict[str, int] = {}
+"""Under "process", the process in which OpenVINO was started; forks inherit it."""
+
+
+def check_not_forked(name: str) -> None:
+    """Refuse to open a network in the fork of a process that has used OpenVINO.
+
+    A forked process has none of its parent's threads, but OpenVINO gives a new network the thread
+    of one that was closed, and would wait for it for ever. Networks that were opened before the
+    fork run on the calling thread, and work.
+
+    Raises:
+        BackendError: it could wait for ever; the message says what to do.
+    """
+    if _started.get("process", os.getpid()) != os.getpid():
+        raise BackendError(
+            f"openvino cannot open {name} in this process, a fork of one that has used it: it "
+            "could wait for ever for threads that a fork does not have. Run the model before the "
+            "fork, create processes with multiprocessing.get_context('spawn'), or use "
+            "backend='onnxruntime'"
+        )
 
 
 def device_name(device: Device) -> str:
