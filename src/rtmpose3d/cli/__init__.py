@@ -5,6 +5,9 @@ out as given; 130 interrupted (what was finished stays). Packages that are slow 
 import (OpenCV, the runtimes, rich) are imported when a command runs, so `--help` is quick.
 """
 
-from rtmpose3d.cli.app import app, main
+try:
+    from rtmpose3d.cli.app import app, main
+except KeyboardInterrupt:  # Ctrl-C before the command has begun: there is nothing to show
+    raise SystemExit(130) from None
 
 __all__ = ["app", "main"]

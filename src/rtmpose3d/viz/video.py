@@ -17,16 +17,19 @@ from rtmpose3d.zoo import default_confidence_thr
 VideoView = Literal["2d", "both"]
 VIDEO_VIEWS: tuple[VideoView, ...] = ("2d", "both")
 
-_PANEL_WIDTH = 0.8  # of the 3D view, times its height
+_PANEL_WIDTH = 1.0  # of the 3D view, times its height
 _AZIMUTH_DEG, _ELEVATION_DEG = 32.0, 18.0  # the same for all frames: the view must not jump
 _GROUND_SHARE = 0.02  # of the newest frame in the height of the ground
+_ROOM_M = np.array([0.4, 0.4, 0.1])  # free space around people, so that the view rarely grows
+_GROWTH_SHARE = 0.1  # of the missing growth in each frame
 _MAX_DISTANCE_M = 60.0  # points farther away are errors and would make all others tiny
 
 
 class VideoFigure:
     """Draws the results of a stream, one after the other.
 
-    The 3D view keeps its direction, and grows with the space that people have been in.
+    The 3D view keeps its direction and, as long as people stay in the space that it shows, its
+    scale; where they leave it, it grows smoothly.
 
     Args:
         view: "2d" for skeletons on the image, "both" with the people in 3D next to it.
@@ -39,8 +42,8 @@ class VideoFigure:
         self._view = view
         self._confidence_thr = confidence_thr
         self._size_wh: tuple[int, int] | None = None
-        self._low: FloatArray | None = None
-        self._high: FloatArray | None = None
+        self._shown: FloatArray | None = None  # (2, 3) metres, corners of the shown space
+        self._wanted: FloatArray | None = None
         self._ground_m: float | None = None
 
     def draw(self, result: PoseResult) -> Image:
@@ -68,16 +71,13 @@ class VideoFigure:
         assert self._size_wh is not None
         height = self._size_wh[1]
         self._extend(result, threshold)
-        extent = None
-        if self._low is not None and self._high is not None:
-            extent = np.stack([self._low, self._high])
         return draw_3d(
             result,
             (max(1, round(_PANEL_WIDTH * height)), height),
             azimuth_deg=_AZIMUTH_DEG,
             elevation_deg=_ELEVATION_DEG,
             confidence_thr=threshold,
-            extent=extent,
+            extent=self._shown,
             ground_m=self._ground_m,
         )
 
@@ -89,8 +89,18 @@ class VideoFigure:
         if not visible.any():
             return
         low, high = points[visible].min(axis=0), points[visible].max(axis=0)
-        self._low = low if self._low is None else np.minimum(self._low, low)
-        self._high = high if self._high is None else np.maximum(self._high, high)
         if self._ground_m is None:
             self._ground_m = float(low[2])
         self._ground_m += _GROUND_SHARE * (float(low[2]) - self._ground_m)
+        if self._shown is None or self._wanted is None:
+            self._shown = self._wanted = np.stack([low - _ROOM_M, high + _ROOM_M])
+            return
+        lower, higher = self._wanted
+        self._wanted = np.stack(
+            [
+                np.where(low < lower, low - _ROOM_M, lower),
+                np.where(high > higher, high + _ROOM_M, higher),
+            ]
+        )
+        grown = self._shown + _GROWTH_SHARE * (self._wanted - self._shown)
+        self._shown = np.stack([np.minimum(grown[0], low), np.maximum(grown[1], high)])
