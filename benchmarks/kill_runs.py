@@ -3,9 +3,9 @@
     python benchmarks/kill_runs.py walk.mp4 [--count 20] [--seconds 12] [--seed 1]
 
 After kill -INT (Ctrl-C) every file must be complete and agree with the others: the .jsonl and .csv
-files have the frames of the overlay video, nothing temporary is left, the exit code is 130 (or the process ends by the signal, which shells show as 130), without a
-traceback of the command line. After
-kill -9 the .jsonl file must have complete lines but for its last, and files under their final
+files have the frames of the overlay video, nothing temporary is left, the exit code is 130 (or the
+process ends by the signal, which shells show as 130), without a traceback of the command line.
+After kill -9 the .jsonl file must have complete lines but for its last, and files under their final
 names must be complete. Prints a line per run; the exit code is 1 if any check failed.
 """
 

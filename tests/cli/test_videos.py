@@ -21,8 +21,10 @@ from rtmpose3d.api import RTMPose3DConfig
 from rtmpose3d.cli.interrupts import finish_on_interrupt
 from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.cli.video_files import split_videos
+from rtmpose3d.cli.video_run import write_stream
 from rtmpose3d.pipeline import PoseEstimator
 from rtmpose3d.sinks import load_results
+from rtmpose3d.sinks.json_files import JsonLinesSink
 from rtmpose3d.sources.video import open_frames
 from video_files import frame_number, make_sound, make_video, steady
 
@@ -205,6 +207,22 @@ def test_ctrl_c_requests_the_end_once_and_then_raises():
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+class SinkInterruptedAtItsEnd(JsonLinesSink):
+    """A sink during whose end Ctrl-C is pressed."""
+
+    def __exit__(self, *error) -> None:
+        signal.raise_signal(signal.SIGINT)
+        super().__exit__(*error)
+
+
+def test_ctrl_c_while_files_are_completed_does_not_abandon_them(one_person, tmp_path):
+    stream = one_person.stream(video(tmp_path / "walk.mp4"))
+    path = tmp_path / "walk.jsonl"
+    summary = write_stream(stream, [SinkInterruptedAtItsEnd(path)], after_frame=lambda *_: None)
+    assert summary.interrupted
+    assert summary.frames == len(list(load_results(path))) == 6
 
 
 def start_run(folder: Path, frames: int) -> subprocess.Popen[str]:

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from synthetic_results import image, perfect_result
 
 from rtmpose3d.viz import video
 from rtmpose3d.viz.video import VideoFigure
-from synthetic_results import image, perfect_result
 
 
 @pytest.fixture

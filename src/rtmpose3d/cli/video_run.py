@@ -99,7 +99,8 @@ def write_stream(
     summary, meter = StreamSummary(), RateMeter()
     began = time.monotonic()
     try:
-        with stream, ExitStack() as stack, finish_on_interrupt(stream.stop) as interruption:
+        # Outermost, so that Ctrl-C while the files are completed does not abandon them.
+        with finish_on_interrupt(stream.stop) as interruption, stream, ExitStack() as stack:
             for sink in sinks:
                 stack.enter_context(sink)
             try:
@@ -118,6 +119,7 @@ def write_stream(
                 summary.reason = f"{stream.info.name} has no frame in the chosen time"
             if not summary.frames:
                 raise InputError(summary.reason or "interrupted before the first frame")
+        summary.interrupted = interruption.requested
     except (InputError, OutputError) as error:
         summary.reason = str(error) if summary.frames or not summary.interrupted else ""
     summary.seconds = time.monotonic() - began
