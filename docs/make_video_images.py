@@ -48,7 +48,7 @@ JOBS_AT_ONCE = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Role:
-    """What one person does.
+    """The part that one person plays.
 
     Attributes:
         actor: number of the actor.
