@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -181,6 +183,30 @@ def test_a_device_of_fixed_batches_compiles_each_of_them(made_checkpoint, monkey
     np.testing.assert_allclose(scores, expected, atol=1e-4)
 
 
+@pytest.mark.slow
+def test_an_exported_file_that_smooths_runs_as_in_onnxruntime(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    for module in ("torch", "onnx", "onnxscript"):
+        pytest.importorskip(module)
+    from rtmpose3d.export import export_onnx
+    from rtmpose3d.runtime.backends.openvino_graphs import simplify_file
+
+    file = tmp_path / "ours.onnx"
+    export_onnx(OURS.name, file)
+    model = openvino_package.openvino_core().read_model(str(file))
+    simplify_file(model)
+    convolutions = [node for node in model.get_ops() if node.get_type_name() == "Convolution"]
+    assert all(len(node.get_output_partial_shape(0)) == 4 for node in convolutions)
+    crops = noise(2, OURS.input_size_wh)
+    ours, theirs = (
+        open_any_pose(OURS, file, RuntimeOptions(backend=name, device="cpu")).run(crops)
+        for name in ("openvino", "onnxruntime")
+    )
+    np.testing.assert_allclose(ours.scores, theirs.scores, atol=1e-5)
+    np.testing.assert_allclose(ours.confidence, theirs.confidence, atol=1e-4)
+    assert (np.asarray(ours.bins) == theirs.bins).mean() > 0.97
+
+
 # Precision
 
 
@@ -303,6 +329,24 @@ def test_a_folder_that_cannot_be_written_is_no_error(made_checkpoint, compilatio
     for _ in range(2):
         open_pose(made_checkpoint(POSE.name)).run(noise(1))
     assert len(compilations) == 2
+
+
+@pytest.mark.slow
+def test_processes_that_compile_the_same_model_at_once_share_the_cache() -> None:
+    code = (
+        "import numpy as np; from rtmpose3d.runtime import RuntimeOptions, open_detector;"
+        "from rtmpose3d.zoo import resolve_detector; spec = resolve_detector('rtmdet-n');"
+        "session = open_detector(spec, spec.file.path, RuntimeOptions(backend='openvino'));"
+        "print(session.run(np.full((1, 320, 320, 3), 90, np.uint8))[0].scores.sum())"
+    )
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    sums = {process.communicate(timeout=300)[0] for process in processes}
+    assert all(process.returncode == 0 for process in processes)
+    assert len(sums) == 1
+    assert len(blobs()) == 1
 
 
 def test_the_cache_is_bounded_and_drops_what_was_not_used_for_longest(monkeypatch) -> None:

@@ -18,7 +18,12 @@ import numpy as np
 from rtmpose3d.codec import SimCCSpec, decode_simcc
 from rtmpose3d.errors import BackendError, WeightsError
 from rtmpose3d.runtime.backends.openvino_compiling import FP32, Compiler, Stage, run_stages
-from rtmpose3d.runtime.backends.openvino_graphs import has_head, read_graph, select_outputs
+from rtmpose3d.runtime.backends.openvino_graphs import (
+    has_head,
+    read_graph,
+    select_outputs,
+    simplify_file,
+)
 from rtmpose3d.runtime.backends.openvino_package import (
     device_precisions,
     openvino_core,
@@ -26,6 +31,7 @@ from rtmpose3d.runtime.backends.openvino_package import (
 )
 from rtmpose3d.runtime.devices import AUTO
 from rtmpose3d.runtime.graph_files import graph_file
+from rtmpose3d.runtime.layouts import MODEL_KEY
 from rtmpose3d.runtime.network import Execution, ModelFile, Network, TensorInfo, Weights
 from rtmpose3d.runtime.onnx_content import read_onnx
 from rtmpose3d.runtime.onnx_weights import has_external_weights, read_metadata
@@ -188,6 +194,8 @@ def open_file(path: Path, execution: Execution) -> ModelFile:
         raise BackendError(f"openvino cannot open {path}: {error}") from error
     with reading(path, "ONNX file", error=BackendError):  # names need not be UTF-8
         metadata = read_metadata(content)
+        if MODEL_KEY in metadata:  # written by this package
+            simplify_file(model)
         inputs = tuple(_described(port) for port in model.inputs)
         outputs = tuple(_described(port) for port in model.outputs)
     if len(inputs) != 1 or not outputs:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rtmpose3d.errors import BackendError
 from rtmpose3d.runtime.backends.openvino_package import import_openvino, openvino_core
 from rtmpose3d.runtime.graph_files import graph_file
@@ -39,6 +41,12 @@ def read_graph(spec: ModelSpec, weights: Weights, outputs: Sequence[str]) -> ope
     model = openvino_core().read_model(model=content)
     _join_rows(model)
     return select_outputs(model, outputs)
+
+
+def simplify_file(model: openvino.Model) -> None:
+    """Undoes in an .onnx file of this package what makes OpenVINO slow, in place."""
+    _join_rows(model)
+    _multiply_smoothing(model)
 
 
 def select_outputs(model: openvino.Model, outputs: Sequence[str]) -> openvino.Model:
@@ -137,3 +145,38 @@ def _join_rows(model: openvino.Model) -> None:
         )
         for target in node.output(0).get_target_inputs():
             target.replace_source_output(joined.output(0))
+
+
+def _multiply_smoothing(model: openvino.Model) -> None:
+    """Makes matrix products of the convolutions that smooth logits: OpenVINO has no fast kernel."""
+    opset13 = import_openvino().opset13
+    for node in model.get_ordered_ops():
+        if node.get_type_name() != "Convolution":
+            continue
+        kernel = node.input_value(1).get_node()
+        if kernel.get_type_name() != "Constant" or not _is_smoothing(node):
+            continue
+        weights = np.asarray(kernel.data).reshape(-1)
+        bins = node.get_output_partial_shape(0)[2].get_length()
+        index = np.arange(bins)[:, None] - np.arange(bins) + len(weights) // 2  # (from, to)
+        inside = (index >= 0) & (index < len(weights))
+        band = np.where(inside, weights[index.clip(0, len(weights) - 1)], weights.dtype.type(0))
+        product = opset13.matmul(node.input_value(0), opset13.constant(band), False, False)
+        for target in node.output(0).get_target_inputs():
+            target.replace_source_output(product.output(0))
+
+
+def _is_smoothing(node: openvino.Node) -> bool:
+    """Whether a convolution keeps the length of rows of one channel."""
+    source, kernel, result = (
+        node.get_input_partial_shape(0),
+        node.get_input_partial_shape(1),
+        node.get_output_partial_shape(0),
+    )
+    return (
+        kernel.rank.is_static
+        and len(kernel) == 3
+        and kernel[0] == kernel[1] == 1
+        and result[2].is_static
+        and source[2] == result[2]
+    )
