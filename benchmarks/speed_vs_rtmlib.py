@@ -147,7 +147,9 @@ def open_contestants(spec: PoseSpec, checkpoint: Path, folder: Path) -> Contesta
     return Contestants(poses=poses, detectors=detectors, precisions=precisions)
 
 
-def measure_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def time_alternating(
+    runs: Mapping[str, Callable[[], object]], rounds: int
+) -> dict[str, list[float]]:
     """Milliseconds of every run; they take turns, and so does the first of each round."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for run in runs.values():
@@ -198,7 +200,7 @@ def measure_model(
             name: lambda pose=pose, image=image, boxes=boxes: pose(image, boxes)
             for name, pose in contestants.poses.items()
         }
-        rows += summarise(spec, "pose", count, measure_turns(runs, rounds))
+        rows += summarise(spec, "pose", count, time_alternating(runs, rounds))
     image, boxes = place_people(1)
     onnxruntime = contestants.detectors["ours, ONNX Runtime"]
 
@@ -212,7 +214,7 @@ def measure_model(
         return run
 
     names = [name for name in contestants.poses if name != "rtmlib, OpenVINO"]
-    times = measure_turns({name: detect_and_pose(name) for name in names}, rounds)
+    times = time_alternating({name: detect_and_pose(name) for name in names}, rounds)
     return rows + summarise(spec, "image to result", 1, times), contestants.precisions
 
 
@@ -242,7 +244,7 @@ def measure_peaks(seconds: float = 2.0) -> dict[str, float]:
     return peaks
 
 
-def share_of_peak(row: Row, peaks: Mapping[str, float], precisions: Mapping[str, str]) -> Row:
+def add_peak_share(row: Row, peaks: Mapping[str, float], precisions: Mapping[str, str]) -> Row:
     """The row with the share of the peak that its network reaches."""
     precision = precisions.get(row.contestant, "")
     if precision not in peaks or row.step != "pose":
@@ -320,7 +322,7 @@ def main() -> None:
                 write_torch_file(weights, synthetic_weights(spec))
             starts[spec.name] = measure_start(spec, weights, "auto")
             measured, precisions = measure_model(spec, weights, options.people, options.rounds)
-        rows += [share_of_peak(row, peaks, precisions) for row in measured]
+        rows += [add_peak_share(row, peaks, precisions) for row in measured]
         facts[f"precision of {spec.name}"] = precisions["ours"]
     facts["peak, billions of multiply-adds/s"] = json.dumps(
         {name: round(peak) for name, peak in peaks.items()}
