@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from rtmpose3d.data.candidates import (
     Skipped,
     make_record,
 )
-from rtmpose3d.data.maps.body_maps import LSP
+from rtmpose3d.data.maps.body_maps import COCO_WHOLEBODY, LSP
 from rtmpose3d.errors import InputError
 from rtmpose3d.skeletons import NUM_KEYPOINTS, PART_INDICES
 from rtmpose3d.structures import FloatArray
@@ -54,10 +55,13 @@ def read_lspet(file: AnnotationFile, options: ReadOptions) -> Iterator[Candidate
 def read_face_arrays(file: AnnotationFile, options: ReadOptions) -> Iterator[Candidate]:
     """Reads faces with the 68 points of 300-W; the box encloses the points.
 
+    Keypoints of an array `teacher`, as in LSP Extended, are labels of the other parts.
+
     Raises:
         InputError: the file is missing or broken.
     """
-    arrays = _read_arrays(file.path, {"landmarks": (_FACE_POINTS, 2)})
+    shapes = {"landmarks": (_FACE_POINTS, 2)}
+    arrays = _read_arrays(file.path, shapes, {"teacher": (NUM_KEYPOINTS, 3)})
     yield from _candidates(file, options, arrays, _build_face)
 
 
@@ -65,11 +69,15 @@ _Arrays = Mapping[str, np.ndarray]
 _Build = Callable[[AnnotationRef, _Arrays, int], BuildResult]
 
 
-def _read_arrays(path: Path, shapes: Mapping[str, tuple[int, int]]) -> _Arrays:
+_Shapes = Mapping[str, tuple[int, int]]
+
+
+def _read_arrays(path: Path, shapes: _Shapes, optional: _Shapes = MappingProxyType({})) -> _Arrays:
     arrays = read_arrays(path, "names", *shapes, what="annotation file", advice="check the folder")
     if arrays["names"].ndim != 1:
         raise InputError(f"{path}: names must be a list, got shape {arrays['names'].shape}")
-    for name, shape in shapes.items():
+    there = {name: shape for name, shape in optional.items() if name in arrays}
+    for name, shape in {**shapes, **there}.items():
         expected = (len(arrays["names"]), *shape)
         if arrays[name].shape != expected or arrays[name].dtype.kind != "f":
             raise InputError(
@@ -120,8 +128,23 @@ def _teacher_weight(teacher: FloatArray) -> FloatArray:
 
 def _build_face(ref: AnnotationRef, arrays: _Arrays, index: int) -> BuildResult:
     points = arrays["landmarks"][index].astype(np.float64)
-    labels = Labels(box_xyxy=_box_around(points, 0.0), points=points, visible=np.ones(_FACE_POINTS))
-    return make_record(ref, labels, _image(ref, arrays, index), box_kind="face")
+    box, image = _box_around(points, 0.0), _image(ref, arrays, index)
+    if "teacher" not in arrays:
+        labels = Labels(box_xyxy=box, points=points, visible=np.ones(_FACE_POINTS))
+        return make_record(ref, labels, image, box_kind="face")
+    teacher = arrays["teacher"][index].astype(np.float64)
+    weight = _teacher_weight(teacher)
+    weight[PART_INDICES["face"]] = 1.0
+    visible = weight >= _MIN_TEACHER_WEIGHT
+    everywhere = np.where(visible[:, None], teacher[:, :2], 0.0)
+    everywhere[PART_INDICES["face"]] = points
+    labels = Labels(
+        box_xyxy=box,
+        points=everywhere,
+        visible=visible.astype(np.float32),
+        weight=np.where(visible, weight, 1.0),
+    )
+    return make_record(ref, labels, image, keypoint_map=COCO_WHOLEBODY, box_kind="face")
 
 
 def _box_around(points: FloatArray, margin: float) -> FloatArray:
