@@ -191,8 +191,9 @@ def test_a_configuration_with_other_runtime_options_round_trips(tmp_path):
 
 @pytest.mark.parametrize("flip_test", [True, False])
 def test_the_configuration_decides_on_the_flip_test(opened, image, flip_test):
-    asked = RTMPose3D.from_pretrained("rtmw3d-n", flip_test=flip_test)(image)
-    by_default = RTMPose3D.from_pretrained("rtmw3d-n")(image)  # with the flip test
+    boxes = [[0, 0, image.shape[1], image.shape[0]]]
+    asked = RTMPose3D.from_pretrained("rtmw3d-n", flip_test=flip_test)(image, boxes=boxes)
+    by_default = RTMPose3D.from_pretrained("rtmw3d-n")(image, boxes=boxes)  # with the flip test
     assert (asked.scores == by_default.scores).all() == flip_test
 
 

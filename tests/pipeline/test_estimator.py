@@ -28,7 +28,11 @@ PEOPLE = {
 
 @pytest.fixture
 def estimator() -> PoseEstimator:
-    return PoseEstimator(pose=open_crops("rtmw3d-n")[0], detector=open_people(PEOPLE, SIZE_WH)[0])
+    return _estimator("rtmw3d-n-cc0")
+
+
+def _estimator(model: str) -> PoseEstimator:
+    return PoseEstimator(pose=open_crops(model)[0], detector=open_people(PEOPLE, SIZE_WH)[0])
 
 
 def frame(value: int, **facts: object) -> Frame:
@@ -45,6 +49,12 @@ def assert_same(a: PoseResult, b: PoseResult) -> None:
 
 def given(*boxes: list[float]) -> Detections:
     return Detections(boxes_xyxy=np.array(boxes, np.float32), scores=np.ones(len(boxes)))
+
+
+def test_detections_that_the_pose_network_contradicts_are_dropped_and_given_boxes_are_not():
+    doubtful = _estimator("rtmw3d-n")  # the rules' confidence is low
+    detected, known = doubtful.run([frame(10), frame(10)], people=[None, given([10, 15, 60, 110])])
+    assert (len(detected), len(known)) == (0, 1)
 
 
 def test_images_estimated_together_keep_what_each_gives_alone(estimator):
@@ -91,7 +101,7 @@ def test_index_time_and_source_go_into_the_result(estimator):
         assert result.time_s == fact["time_s"]
         assert result.source == fact["source"]
         assert result.image_size_wh == SIZE_WH
-        assert result.model == "rtmw3d-n"
+        assert result.model == "rtmw3d-n-cc0"
         assert result.track_ids is None
 
 
@@ -185,7 +195,7 @@ def test_the_detector_is_opened_when_people_are_to_be_detected():
         opened.append(1)
         return open_people(PEOPLE, SIZE_WH)[0]
 
-    estimator = PoseEstimator(pose=open_crops("rtmw3d-n")[0], detector=open_detector)
+    estimator = PoseEstimator(pose=open_crops("rtmw3d-n-cc0")[0], detector=open_detector)
     estimator.run([frame(10)], people=[given([10, 15, 60, 110])])
     assert estimator.run([]) == []
     assert not opened
@@ -194,7 +204,7 @@ def test_the_detector_is_opened_when_people_are_to_be_detected():
 
 
 def test_without_a_detector_people_must_be_known():
-    estimator = PoseEstimator(pose=open_crops("rtmw3d-n")[0])
+    estimator = PoseEstimator(pose=open_crops("rtmw3d-n-cc0")[0])
     with pytest.raises(InputError, match="detector=None"):
         estimator.run([frame(10)])
     with pytest.raises(InputError, match="detector=None"):

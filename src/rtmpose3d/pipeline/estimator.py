@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.geometry import AXES, Axes, Camera
 from rtmpose3d.geometry.stature import check_height_m
 from rtmpose3d.pipeline.detect import detect_people, select_main_person
 from rtmpose3d.pipeline.lift import lift_people
+from rtmpose3d.pipeline.plausibility import plausible_people
 from rtmpose3d.pipeline.pose import Poses, estimate_poses
 from rtmpose3d.runtime import DetectorSession, PoseSession
 from rtmpose3d.structures import Detections, FloatArray, Frame, PoseResult, Runtime
@@ -87,7 +90,8 @@ class PoseEstimator:
         Args:
             frames: images of any sizes; a frame without a camera gets the default field of view.
             options: selection of people, and known facts for 3D.
-            people: known people of each frame, None where they are to be detected.
+            people: known people of each frame, None where they are to be detected; detections
+                that the pose network contradicts are dropped (`plausible_people`).
 
         Returns:
             One result per frame, with the frame's index, time and source.
@@ -104,10 +108,24 @@ class PoseEstimator:
             flip_test=self.flip_test,
             workers=self.workers,
         )
-        return [
-            assemble_result(*parts, options, self.pose.spec, runtime=self.pose.runtime)
-            for parts in zip(frames, detections, poses, strict=True)
-        ]
+        known = people or [None] * len(frames)
+        results: list[PoseResult] = []
+        for frame, given, found, pose in zip(frames, known, detections, poses, strict=True):
+            parts = (found, pose) if given is not None else self._confirm(found, pose)
+            results.append(
+                assemble_result(frame, *parts, options, self.pose.spec, runtime=self.pose.runtime)
+            )
+        return results
+
+    def _confirm(self, people: Detections, poses: Poses) -> tuple[Detections, Poses]:
+        """The detections that the pose network confirms."""
+        plausible = plausible_people(
+            people.boxes_xyxy, people.scores, poses.keypoints_2d, poses.confidence, self.pose.spec
+        )
+        if plausible.all():
+            return people, poses
+        index = np.flatnonzero(plausible)
+        return people.select(index), poses.select(index)
 
     def detect(
         self,

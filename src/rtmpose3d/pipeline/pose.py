@@ -19,7 +19,7 @@ from rtmpose3d.codec import (
 from rtmpose3d.geometry.crop import apply_affine, crop_people
 from rtmpose3d.runtime import PoseSession
 from rtmpose3d.skeletons import WHOLEBODY
-from rtmpose3d.structures import Crops, FloatArray, Image, UInt8Array
+from rtmpose3d.structures import Crops, FloatArray, Image, IntArray, UInt8Array
 
 CROPS_PER_CALL = 64  # bounds the memory; the people of an ordinary image fit in one call
 
@@ -43,6 +43,21 @@ class Poses:
     depth_m: FloatArray | None
     std_px: FloatArray | None = None
     depth_std_m: FloatArray | None = None
+
+    def select(self, index: IntArray) -> Poses:
+        """The selected people, in the order of the index.
+
+        Without people there are no deviations, as of an image without people.
+        """
+        std_px, depth_std_m = (self.std_px, self.depth_std_m) if len(index) else (None, None)
+        return Poses(
+            keypoints_2d=self.keypoints_2d[index],
+            scores=self.scores[index],
+            confidence=self.confidence[index],
+            depth_m=None if self.depth_m is None else self.depth_m[index],
+            std_px=None if std_px is None else std_px[index],
+            depth_std_m=None if depth_std_m is None else depth_std_m[index],
+        )
 
 
 def estimate_poses(
@@ -72,7 +87,7 @@ def estimate_poses(
     poses = decode_crops(session, crops, flip_test=flip_test, workers=workers)
     ends = np.cumsum([len(boxes) for boxes in boxes_xyxy])
     starts = ends - [len(boxes) for boxes in boxes_xyxy]
-    return [_slice(poses, int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
+    return [poses.select(np.arange(start, end)) for start, end in zip(starts, ends, strict=True)]
 
 
 def crop_images(
@@ -147,19 +162,6 @@ def _run_flipped(session: PoseSession, pixels: UInt8Array) -> Decoded:
 
 def _chunks(pixels: UInt8Array, size: int) -> list[UInt8Array]:
     return [pixels[i : i + size] for i in range(0, len(pixels), size)]
-
-
-def _slice(poses: Poses, start: int, end: int) -> Poses:
-    """Poses of some people; without people there are no deviations, as of an image alone."""
-    std_px, depth_std_m = (None, None) if start == end else (poses.std_px, poses.depth_std_m)
-    return Poses(
-        keypoints_2d=poses.keypoints_2d[start:end],
-        scores=poses.scores[start:end],
-        confidence=poses.confidence[start:end],
-        depth_m=None if poses.depth_m is None else poses.depth_m[start:end],
-        std_px=None if std_px is None else std_px[start:end],
-        depth_std_m=None if depth_std_m is None else depth_std_m[start:end],
-    )
 
 
 def _no_poses(keypoints: int, *, has_depth: bool) -> Poses:

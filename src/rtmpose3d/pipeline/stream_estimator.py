@@ -17,6 +17,7 @@ from rtmpose3d.geometry import Camera
 from rtmpose3d.geometry.boxes import box_areas, intersection_areas, iou_matrix
 from rtmpose3d.pipeline.early_ids import EarlyIds
 from rtmpose3d.pipeline.estimator import DEFAULT_POSE_OPTIONS, PoseEstimator, PoseOptions
+from rtmpose3d.pipeline.plausibility import plausible_people
 from rtmpose3d.structures import BoolArray, Detections, FloatArray, Frame, IntArray, PoseResult
 from rtmpose3d.tracking import LiveSmoother, Tracker, TrackerOptions
 from rtmpose3d.tracking.options import DEFAULT_TRACKER_OPTIONS
@@ -118,7 +119,7 @@ class StreamEstimator:
         results = self._estimator.run(frames, self._pose_options, people=people)
         ready: list[PoseResult] = []
         for result, detected in zip(results, is_detected, strict=True):
-            ready += self._early_ids.add(self._track(result, detected))
+            ready += self._early_ids.add(self._track(*self._confirm(result, detected)))
         return [self._finish(result) for result in ready]
 
     def flush(self) -> list[PoseResult]:
@@ -194,6 +195,17 @@ class StreamEstimator:
                 followed = overlap.max(axis=1) >= _SAME_PERSON_IOU
         best = np.lexsort((-size, ~followed))[:limit]
         return np.sort(best)
+
+    def _confirm(self, result: PoseResult, detected: BoolArray) -> tuple[PoseResult, BoolArray]:
+        """A result without detections that the pose network contradicts."""
+        plausible = plausible_people(
+            *(result.bboxes, result.bbox_scores, result.keypoints_2d, result.confidence),
+            self._estimator.pose.spec,
+            detected=detected,
+        )
+        if plausible.all():
+            return result, detected
+        return result[np.flatnonzero(plausible)], detected[plausible]
 
     def _track(self, result: PoseResult, detected: BoolArray) -> PoseResult:
         if self._tracker is None:

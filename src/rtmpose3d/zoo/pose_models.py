@@ -324,7 +324,14 @@ POSE_MODELS: tuple[PoseSpec, ...] = (
 )
 
 
-def _bundled(name: str, detector: str, data_licence: str, confidence_thr: float) -> PoseSpec:
+def _bundled(
+    name: str,
+    detector: str,
+    data_licence: str,
+    *,
+    confidence_thr: float,
+    min_person_confidence: float | None = None,
+) -> PoseSpec:
     """Our own: RTMW3D with a quarter of the width and a sixth of the depth.
 
     Half of the parameters are in the head's 7x7 convolutions. The published blocks train at 44 to
@@ -345,6 +352,7 @@ def _bundled(name: str, detector: str, data_licence: str, confidence_thr: float)
         hem=True,
         neck_blocks=1,
         default_confidence_thr=confidence_thr,
+        min_person_confidence=min_person_confidence,
         flip_test=True,
         accuracy=_BUNDLED_ACCURACY,
         data_licence=data_licence,
@@ -353,6 +361,10 @@ def _bundled(name: str, detector: str, data_licence: str, confidence_thr: float)
 
 BUNDLED_POSE_MODELS: tuple[PoseSpec, ...] = (
     # Of rendered keypoints of this confidence .42 are right to PCK@0.1.
-    _bundled(OFFLINE_MODEL, "rtmdet-n", REAL_POSE_DATA_LICENCE, 0.4),
-    _bundled("rtmw3d-n-cc0", "rtmdet-n-cc0", RENDERED_DATA_LICENCE, 0.4),
+    _bundled(
+        *(OFFLINE_MODEL, "rtmdet-n", REAL_POSE_DATA_LICENCE),
+        confidence_thr=0.4,
+        min_person_confidence=0.38,
+    ),
+    _bundled("rtmw3d-n-cc0", "rtmdet-n-cc0", RENDERED_DATA_LICENCE, confidence_thr=0.4),
 )
