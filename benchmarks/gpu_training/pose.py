@@ -64,7 +64,7 @@ VIEW = GeometricAugmentation(
 )
 
 
-def batch_of(people: People, recipe: PoseRecipe, stage: int) -> DeviceBatch:
+def augment_batch(people: People, recipe: PoseRecipe, stage: int) -> DeviceBatch:
     """Augmented crops with their labels."""
     augmentation = recipe.augmentation(stage)
     assert augmentation.geometric is not None
@@ -215,7 +215,7 @@ def train(
         pool.update()
         drawn = [sport.draw(count["s"]), faces.draw(count["f"])]
         drawn.append(pool.draw(recipe.batch_size - sum(count.values())))
-        batch = batch_of(join(drawn), recipe, 1 if done < STAGE2 else 2)
+        batch = augment_batch(join(drawn), recipe, 1 if done < STAGE2 else 2)
         rate = recipe.learning_rate * learning_rate_factor(done, step)
         losses = train_step(task, recipe, batch, rate, step)
         sums += torch.stack([losses["loss"], losses["keypoint_loss"], losses["bone_loss"]]).detach()

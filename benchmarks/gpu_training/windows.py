@@ -108,17 +108,17 @@ def draw_windows(
     px = (sides / sides.new_tensor(size_wh)).amax(dim=1)
     px = torch.where(use, px, px * factor)
     shift = torch.stack([_normal(count, device) for _ in range(2)], dim=1) * settings.shift
-    shift = shift * _chance(count, settings.shift_prob, device)[:, None]
+    shift = shift * _random_mask(count, settings.shift_prob, device)[:, None]
     centre = centre + shift * px[:, None] * px.new_tensor(size_wh)
     smallest, largest = settings.scale
     px = px * ((smallest + largest) / 2 + _normal(count, device) * (largest - smallest) / 2)
     angle = _normal(count, device) * math.radians(settings.rotation_deg)
-    angle = angle * _chance(count, settings.rotation_prob, device)
+    angle = angle * _random_mask(count, settings.rotation_prob, device)
     windows = Windows(
         centre=centre,
         px=px,
         angle=angle,
-        flipped=_chance(count, settings.flip_prob, device),
+        flipped=_random_mask(count, settings.flip_prob, device),
         border=border,
         axis=axis,
         beyond=beyond,
@@ -177,8 +177,8 @@ def to_canvas(points: Tensor, windows: Windows, size_wh: tuple[int, int]) -> Ten
     x = torch.where(windows.flipped[:, None], size_wh[0] - 1 - x, x)
     x, y = x - size_wh[0] / 2, y - size_wh[1] / 2
     cos, sin = torch.cos(windows.angle)[:, None], torch.sin(windows.angle)[:, None]
-    turned = torch.stack([cos * x - sin * y, sin * x + cos * y], dim=2)
-    return turned * windows.px[:, None, None] + windows.centre[:, None]
+    rotated = torch.stack([cos * x - sin * y, sin * x + cos * y], dim=2)
+    return rotated * windows.px[:, None, None] + windows.centre[:, None]
 
 
 def exchange_sides(people: People, windows: Windows) -> People:
@@ -210,7 +210,7 @@ def _cut(
     beyond = torch.where(upper, 1.0, -1.0)
     gone = (along[..., 0] - border[:, None]) * beyond[:, None] > 0
     left = people.visible.masked_fill(gone, 0.0)
-    use = _chance(count, settings.cut_prob, device)
+    use = _random_mask(count, settings.cut_prob, device)
     use &= (left > 0).sum(dim=1) >= _MIN_KEYPOINTS_LEFT
     box = people.boxes_xyxy.clone()
     index = torch.where(upper, axis + 2, axis)[:, None]
@@ -229,14 +229,14 @@ def _half_body(
     upper[:, _UPPER_BODY.stop :] = False
     lower[:, : _LOWER_BODY.start] = lower[:, _LOWER_BODY.stop :] = False
     enough_upper, enough_lower = upper.sum(dim=1) >= 2, lower.sum(dim=1) >= 3
-    prefer = _chance(count, settings.upper_body_prob, device)
+    prefer = _random_mask(count, settings.upper_body_prob, device)
     take_upper = ~enough_lower | (enough_upper & prefer)
     chosen = torch.where(take_upper[:, None], upper, lower)[..., None]
     largest = points.masked_fill(~chosen, -1e6).amax(dim=1)
     smallest = points.masked_fill(~chosen, 1e6).amin(dim=1)
     sides = (largest - smallest).clamp(min=0)
     centre = (points * chosen).sum(dim=1) / chosen.sum(dim=1).clamp(min=1)
-    use = _chance(count, settings.half_body_prob, device) & (enough_upper | enough_lower)
+    use = _random_mask(count, settings.half_body_prob, device) & (enough_upper | enough_lower)
     use &= (seen.sum(dim=1) >= _MIN_HALF_BODY_KEYPOINTS) & (sides > 8).all(dim=1)
     return centre, sides * settings.half_body_padding, use
 
@@ -248,5 +248,5 @@ def _normal(count: int, device: torch.device) -> Tensor:
     return torch.erfinv(uniform) * math.sqrt(2)
 
 
-def _chance(count: int, probability: float, device: torch.device) -> Tensor:
+def _random_mask(count: int, probability: float, device: torch.device) -> Tensor:
     return torch.rand(count, device=device) < probability

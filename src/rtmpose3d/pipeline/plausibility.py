@@ -28,7 +28,7 @@ def plausible_people(
     *,
     detected: BoolArray | None = None,
 ) -> BoolArray:
-    """Which of N people of an image the pose network confirms.
+    """Mask of the people of an image whom the pose network confirms.
 
     Args:
         boxes_xyxy: (N, 4) px.
