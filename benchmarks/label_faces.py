@@ -4,8 +4,8 @@
     mp/bin/python benchmarks/label_faces.py faces/train/labels.npz --out labels.npz
 
 Adds an array `teacher` (N, 133, 3) to the labels of the dataset `faces68`: pixels and score, NaN
-where there is nothing. Labels of a photograph are kept where eyes and nose agree with its landmarks.
-Everything but numpy and OpenCV comes with MediaPipe, which needs an environment of its own.
+where there is nothing. Labels of a photograph are kept where eyes and nose agree with its
+landmarks. MediaPipe needs an environment of its own.
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ def main() -> None:
     holistic = mediapipe.solutions.holistic.Holistic(static_image_mode=True, model_complexity=1)
     with holistic as model:
         for row, name in enumerate(arrays["names"]):
-            image = cv2.imread(str(options.labels.parent / str(name)))
+            path = options.labels.parent / str(name)
+            image = cv2.imread(str(path))
+            if image is None:
+                raise SystemExit(f"{path} is not a readable image")
             teacher[row] = label(model, image, arrays["landmarks"][row])
     np.savez_compressed(options.out, **arrays, teacher=teacher)
     print(f"{np.isfinite(teacher[:, :17, 0]).any(axis=1).sum()} of {len(teacher)} with a body")

@@ -64,6 +64,20 @@ def test_faces_are_labelled_on_the_face_only(tmp_path):
     np.testing.assert_allclose(records[1].box_xyxy[:2], landmarks[1].min(axis=0))
 
 
+def test_a_teacher_s_keypoints_label_the_body_of_faces_with_less_weight(tmp_path):
+    rng = np.random.default_rng(4)
+    landmarks = rng.uniform(20, 90, (1, 68, 2)).astype(np.float32)
+    teacher = np.full((1, 133, 3), np.nan, np.float32)
+    teacher[0, [5, 30, 95]] = [[10, 90, 0.6], [1, 1, 1], [40, 80, 1]]
+    folder = write(tmp_path, landmarks=landmarks, teacher=teacher)
+    (record,) = read_dataset("faces68", folder)
+    np.testing.assert_array_equal(np.flatnonzero(record.visible), [5, *range(23, 91), 95])
+    np.testing.assert_allclose(record.keypoints_px[23:91], landmarks[0])  # by hand, not keypoint 30
+    weights = [0.6 * PSEUDO_LABEL_WEIGHT, 1, PSEUDO_LABEL_WEIGHT]
+    np.testing.assert_allclose(record.label_weight[[5, 30, 95]], weights, rtol=1e-6)
+    np.testing.assert_allclose(record.box_xyxy[:2], landmarks[0].min(axis=0))
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
