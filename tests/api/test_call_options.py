@@ -139,3 +139,21 @@ def test_lists_that_do_not_fit_the_images_are_refused(bundled, people, options, 
 def test_boxes_that_are_of_no_person_in_the_image_are_refused(bundled, people, box, message):
     with pytest.raises(InputError, match=message):
         bundled(people, boxes=[box])
+
+
+def test_tracked_streams_have_standard_deviations(bundled, people):
+    with bundled.stream([people] * 4, smooth="off") as stream:
+        tracked = next(stream)
+    with bundled.stream([people], track=False, flip_test=False) as stream:
+        plain = next(stream)
+
+    assert plain.keypoints_2d_std is None
+    assert tracked.keypoints_2d_std is not None
+    assert tracked.depth_std_m is not None
+    sure = tracked.confidence > 0.5
+    with bundled.stream([people], track=False, flip_test=True) as stream:
+        flipped = next(stream)
+    assert flipped.keypoints_2d_std is not None
+    assert sure.any()
+    ratio = tracked.keypoints_2d_std[sure] / flipped.keypoints_2d_std[: len(tracked)][sure]
+    assert 0.7 < np.median(ratio) < 1.4, "as with the flip test"

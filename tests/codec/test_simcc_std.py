@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtmpose3d.codec import SimCCSpec, decode_simcc, std_from_bins
+from rtmpose3d.codec import SimCCSpec, decode_simcc, std_around, std_from_bins
 
 SPEC = SimCCSpec(input_size_wh=(96, 128), sigma=(4.0, 5.0, 6.0), beta=1.0, depth_size=100)
 
@@ -51,3 +51,18 @@ def test_bins_become_pixels_of_the_crop_and_metres():
     assert std_m[0, 0] == pytest.approx(2.0 / 50 * SPEC.depth_range_m)
     flat = SimCCSpec(input_size_wh=(96, 128), sigma=(4.0, 5.0), beta=1.0)
     assert std_from_bins(np.ones((1, 1, 2), np.float32), flat)[1] is None
+
+
+@given(
+    x=st.integers(40, 150),
+    y=st.integers(40, 200),
+    z=st.integers(40, 160),
+    width=st.floats(4.0, 12.0),
+)
+def test_std_around_given_bins_is_that_of_the_whole_decoding(x, y, z, width):
+    axes = logits(SPEC, (x, y, z), (width, width, width))
+    decoded = decode_simcc(axes, SPEC, with_std=True)
+    std = std_around(axes, decoded.bins, SPEC)
+    np.testing.assert_allclose(std, decoded.std_bins, rtol=0.03)
+    none = std_around(axes, np.full_like(decoded.bins, -1), SPEC)
+    assert np.isnan(none).all()

@@ -27,7 +27,9 @@ def shape_text(entry: PersonField, *first: str) -> str:
 
 
 PRESENCE = {"track_ids": "with tracking", "filled": "after offline smoothing"}
-PRESENCE |= dict.fromkeys(("keypoints_2d_std", "depth_std_m"), "with flip test or SimCC files")
+PRESENCE |= dict.fromkeys(
+    ("keypoints_2d_std", "depth_std_m"), "with flip test, SimCC files, or tracks on CPUs"
+)
 
 
 def in_results(entry: PersonField) -> str:

@@ -127,7 +127,7 @@ def test_people_are_drawn_and_may_be_shown_in_3d_next_to_it(tmp_path):
     assert np.abs(drawn.astype(int) - plain[0].image).max() > 50
     with open_frames(write(tmp_path / "both.mp4", people, view="both")) as stream:
         frames = list(stream)
-    assert [frame.size_wh for frame in frames] == [(640 + 342, 426)] * 3
+    assert [frame.size_wh for frame in frames] == [(640 + 426, 426)] * 3
     assert np.abs(frames[0].image[:, :640].astype(int) - drawn).mean() < 6
 
 

@@ -54,6 +54,8 @@ def open_stream(
     on_cpu = estimator.pose.device.kind == "cpu"
     if on_cpu and estimator.pose.threads == 1:  # faster than two threads of one call, which wait
         estimator = replace(estimator, workers=usable_cores())
+    if on_cpu and stream_options.track:  # GPUs would have to copy all logits
+        estimator = replace(estimator, with_std=True)
     if batch_size is None:
         batch_size = 1 if on_cpu else _GPU_BATCH
     frames = open_source()

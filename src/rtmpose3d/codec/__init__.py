@@ -14,7 +14,13 @@ decode_sigma: where a model's spec sets it, the peak is that of the probabilitie
 """
 
 from rtmpose3d.codec.dark import refine_peaks
-from rtmpose3d.codec.decode import Decoded, decode_simcc, keypoints_from_bins, std_from_bins
+from rtmpose3d.codec.decode import (
+    Decoded,
+    decode_simcc,
+    keypoints_from_bins,
+    std_around,
+    std_from_bins,
+)
 from rtmpose3d.codec.spec import DEPTH_RANGE_M, SimCCSpec
 
 __all__ = [
@@ -24,5 +30,6 @@ __all__ = [
     "decode_simcc",
     "keypoints_from_bins",
     "refine_peaks",
+    "std_around",
     "std_from_bins",
 ]

@@ -69,6 +69,7 @@ class PoseEstimator:
         detector: the person detector, or a function that returns it, called when people are to be
             detected; None if boxes are always given.
         flip_test: also run every crop flipped and average; None: as the pose model's spec says.
+        with_std: also compute standard deviations where the flip test, which gives them, is off.
         workers: number of calls of the pose network at once; more than one only where each runs
             on one thread.
     """
@@ -76,6 +77,7 @@ class PoseEstimator:
     pose: PoseSession
     detector: DetectorSession | Callable[[], DetectorSession] | None = None
     flip_test: bool | None = None
+    with_std: bool = False
     workers: int = 1
 
     def run(
@@ -106,6 +108,7 @@ class PoseEstimator:
             [frame.image for frame in frames],
             [detected.boxes_xyxy for detected in detections],
             flip_test=self.flip_test,
+            with_std=self.with_std,
             workers=self.workers,
         )
         known = people or [None] * len(frames)

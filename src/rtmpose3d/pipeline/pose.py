@@ -66,6 +66,7 @@ def estimate_poses(
     boxes_xyxy: Sequence[FloatArray],
     *,
     flip_test: bool | None = None,
+    with_std: bool = False,
     workers: int = 1,
 ) -> list[Poses]:
     """Estimate the poses of the people in each image, all people of all images together.
@@ -76,6 +77,7 @@ def estimate_poses(
         boxes_xyxy: per image (N_i, 4), pixels; N_i may be 0.
         flip_test: also run every crop flipped, and average the logits; None for the
             default of the model.
+        with_std: also compute standard deviations where the flip test, which gives them, is off.
         workers: number of calls of the network at once, among which the people are divided.
 
     Raises:
@@ -84,7 +86,7 @@ def estimate_poses(
     if not images:
         return []
     crops = crop_images(images, boxes_xyxy, session.spec.input_size_wh)
-    poses = decode_crops(session, crops, flip_test=flip_test, workers=workers)
+    poses = decode_crops(session, crops, flip_test=flip_test, with_std=with_std, workers=workers)
     ends = np.cumsum([len(boxes) for boxes in boxes_xyxy])
     starts = ends - [len(boxes) for boxes in boxes_xyxy]
     return [poses.select(np.arange(start, end)) for start, end in zip(starts, ends, strict=True)]
@@ -107,14 +109,19 @@ def crop_images(
 
 
 def decode_crops(
-    session: PoseSession, crops: Crops, *, flip_test: bool | None = None, workers: int = 1
+    session: PoseSession,
+    crops: Crops,
+    *,
+    flip_test: bool | None = None,
+    with_std: bool = False,
+    workers: int = 1,
 ) -> Poses:
     """Run the network on crops and map the keypoints to their images."""
     spec = session.spec
     flip_test = spec.flip_test if flip_test is None else flip_test
     if len(crops) == 0:
         return _no_poses(spec.keypoints, has_depth=spec.codec.has_depth)
-    run = partial(_run_flipped, session) if flip_test else session.run
+    run = partial(_run_flipped, session) if flip_test else partial(session.run, with_std=with_std)
     limit = CROPS_PER_CALL // (2 if flip_test else 1)
     chunks = _chunks(crops.pixels, min(limit, -(-len(crops) // workers)))
     if workers == 1 or len(chunks) == 1:

@@ -9,7 +9,7 @@ from pickle import PicklingError
 
 import numpy as np
 
-from rtmpose3d.codec import decode_simcc
+from rtmpose3d.codec import decode_simcc, std_around
 from rtmpose3d.errors import BackendError
 from rtmpose3d.runtime.devices import Device
 from rtmpose3d.runtime.graph_files import load_weights
@@ -97,18 +97,21 @@ class PoseSession:
         """Number of CPU threads of a call; None for the backend's default."""
         return None if self._origin is None else self._origin.options.threads
 
-    def run(self, crops: UInt8Array) -> Decoded:
+    def run(self, crops: UInt8Array, *, with_std: bool = False) -> Decoded:
         """Decode N crops in one call of the network.
 
         Args:
             crops: (N, h, w, 3) uint8 BGR, N at least 1, of the spec's input size.
+            with_std: also compute standard deviations, from the logits; without it they are only
+                there where a file gives nothing but logits.
 
         Raises:
             BackendError: the runtime failed.
         """
         if isinstance(self._network, SimCCLayout):  # decoded outside of the file in any case
             return decode_simcc(self.run_simcc(crops), self.spec.codec, with_std=True)
-        bins, scores, confidence = self._run(crops, self._decoded)
+        names = (*self._decoded, *self._simcc) if with_std else self._decoded
+        bins, scores, confidence, *simcc = self._run(crops, names)
         points = len(crops), self.spec.keypoints
         shapes = bins.shape, scores.shape, confidence.shape
         if shapes != ((*points, self.spec.codec.axes), points, points):
@@ -117,7 +120,8 @@ class PoseSession:
                 f"shapes {shapes} for {len(crops)} crops; {self.spec.keypoints} keypoints with "
                 f"{self.spec.codec.axes} axes were expected"
             )
-        return Decoded(bins=bins, scores=scores, confidence=confidence)
+        std = std_around(simcc, bins, self.spec.codec) if with_std else None
+        return Decoded(bins=bins, scores=scores, confidence=confidence, std_bins=std)
 
     def run_simcc(self, crops: UInt8Array) -> tuple[FloatArray, ...]:
         """The raw SimCC logits of N crops: (N, K, bins) float32 for x, y and, in 3D, z."""
