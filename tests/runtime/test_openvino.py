@@ -7,6 +7,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -24,6 +25,9 @@ from rtmpose3d.structures import UInt8Array
 from rtmpose3d.weights import clear_cache
 from rtmpose3d.weights.download.cache import compiled_dir
 from rtmpose3d.zoo import resolve_detector, resolve_pose
+
+if TYPE_CHECKING:
+    import openvino
 
 pytest.importorskip("openvino", reason="openvino is not installed")
 
@@ -249,12 +253,24 @@ def test_the_session_says_what_runs(made_checkpoint) -> None:
     assert (runtime.backend, runtime.device, runtime.precision) == ("openvino", "cpu", "fp32")
 
 
-def test_threads_reach_openvino(made_checkpoint) -> None:
-    options = RuntimeOptions(backend="openvino", device="cpu", threads=1)
-    network = open_detector(made_checkpoint(DETECTOR.name), options)._network
+def compiled_detector(checkpoint: Path, threads: int) -> openvino.CompiledModel:
+    options = RuntimeOptions(backend="openvino", device="cpu", threads=threads)
+    network = open_detector(checkpoint, options)._network
     assert isinstance(network, backend.OpenVINONetwork)
     (stage,) = network.prepare(DETECTOR.output_names)
-    assert stage.model.get_property("INFERENCE_NUM_THREADS") == 1
+    return stage.model
+
+
+def test_threads_reach_openvino(made_checkpoint) -> None:
+    model = compiled_detector(made_checkpoint(DETECTOR.name), threads=2)
+    assert model.get_property("NUM_STREAMS") == 1
+    assert model.get_property("INFERENCE_NUM_THREADS") == 2
+
+
+def test_calls_of_one_thread_run_at_once_from_several_threads(made_checkpoint, monkeypatch) -> None:
+    monkeypatch.setattr(openvino_compiling, "usable_cores", lambda: 2)
+    model = compiled_detector(made_checkpoint(DETECTOR.name), threads=1)
+    assert model.get_property("NUM_STREAMS") == model.get_property("INFERENCE_NUM_THREADS") == 2
 
 
 # The cache of compiled models

@@ -24,7 +24,7 @@ from rtmpose3d.runtime.backends.openvino_package import (
     import_openvino,
     openvino_core,
 )
-from rtmpose3d.runtime.devices import Device
+from rtmpose3d.runtime.devices import Device, usable_cores
 from rtmpose3d.structures import FloatArray, UInt8Array
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _TYPES = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}  # OpenVINO's names
 FP32 = "fp32"
+MAX_STREAMS = 4  # each takes a graph's compilation and buffers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,7 @@ class Compiler:
         content: all that the model is made of, for the cache; empty: not cached.
         device: to compile for.
         precision: of the body; in "fp32" the model is one stage.
-        threads: number of CPU threads; None: one per core.
+        threads: number of CPU threads of a call; None: one per core.
     """
 
     name: str
@@ -173,7 +174,10 @@ class Compiler:
         if self._find_device(precision) == "CPU":
             # Pinned threads of several processes would share the first cores.
             settings["ENABLE_CPU_PINNING"] = False
-            if self.threads is not None:
+            if self.threads == 1:  # calls from several Python threads run at once, on one each
+                streams = min(usable_cores(), MAX_STREAMS)
+                settings |= {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": streams}
+            elif self.threads is not None:
                 settings["INFERENCE_NUM_THREADS"] = self.threads
         return settings
 
