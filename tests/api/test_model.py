@@ -87,9 +87,12 @@ def test_all_people_of_an_image_cost_one_network_call(
 ) -> None:
     batches = []
     run = small_model._estimator.pose.run
-    monkeypatch.setattr(
-        small_model._estimator.pose, "run", lambda crops: batches.append(len(crops)) or run(crops)
-    )
+
+    def count(crops, **options):
+        batches.append(len(crops))
+        return run(crops, **options)
+
+    monkeypatch.setattr(small_model._estimator.pose, "run", count)
     small_model(image, boxes=np.tile(BOXES, (3, 1))[:8])
     assert batches == [8]
     small_model([image, image], boxes=[BOXES, BOXES[:1]])

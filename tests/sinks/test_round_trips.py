@@ -27,6 +27,9 @@ from rtmpose3d.sinks import (
 from rtmpose3d.skeletons import HIPS, WHOLEBODY
 from rtmpose3d.structures import PoseResult
 
+# Examples are results, whose arrays make a long text.
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
+
 quick = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
