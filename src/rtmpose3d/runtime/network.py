@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from rtmpose3d.errors import BackendError
+from rtmpose3d.errors import BackendError, WeightsError
 from rtmpose3d.runtime.devices import Device
 from rtmpose3d.structures import FloatArray, UInt8Array
 
@@ -105,6 +105,30 @@ class ModelFile:
     metadata: Mapping[str, str]
     network: FileNetwork
     precision: str = "fp32"
+
+
+def check_interface(
+    path: Path, inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]
+) -> None:
+    """Check that an .onnx file has one input and at least one output.
+
+    Raises:
+        WeightsError: it has others.
+    """
+    if len(inputs) != 1 or not outputs:
+        names = ", ".join(tensor.name for tensor in inputs) or "none"
+        raise WeightsError(
+            f"{path}: expected an ONNX file with one input, a batch of images, and outputs, got "
+            f"inputs: {names}; {len(outputs)} outputs"
+        )
+
+
+def pad_batch(images: np.ndarray, size: int) -> np.ndarray:
+    """A batch of `size` images, the missing ones black; the same array if none is missing."""
+    if len(images) == size:
+        return images
+    missing = np.zeros((size - len(images), *images.shape[1:]), images.dtype)
+    return np.concatenate([images, missing])
 
 
 def check_finite(arrays: Sequence[np.ndarray]) -> None:

@@ -80,11 +80,7 @@ class PoseSession:
     ) -> None:
         self.spec = spec
         self.device = device
-        self.runtime = Runtime(
-            backend=origin.options.backend if origin else "",
-            device=str(device),
-            precision=precision,
-        )
+        self.runtime = _runtime(origin, device, precision)
         self._network = network
         self._origin = origin
         self._decoded, self._simcc = (
@@ -166,11 +162,7 @@ class DetectorSession:
     ) -> None:
         self.spec = spec
         self.device = device
-        self.runtime = Runtime(
-            backend=origin.options.backend if origin else "",
-            device=str(device),
-            precision=precision,
-        )
+        self.runtime = _runtime(origin, device, precision)
         self._network = network
         self._origin = origin
 
@@ -241,6 +233,12 @@ def open_detector(
     if isinstance(network, ModelFile):
         network, spec = detector_network(network, spec)
     return DetectorSession(spec, network, device, origin=origin, precision=precision)
+
+
+def _runtime(origin: Origin | None, device: Device, precision: str) -> Runtime:
+    """Backend, device and precision of a network; a custom one has no backend's name."""
+    backend = "" if origin is None else origin.options.backend
+    return Runtime(backend=backend, device=str(device), precision=precision)
 
 
 def _open(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rtmpose3d.errors import BackendError, WeightsError
+from rtmpose3d.errors import BackendError
 from rtmpose3d.runtime.backends.onnxruntime_cuda import (
     CudaOnnxRuntimeNetwork,
     open_cuda_network,
@@ -25,7 +25,13 @@ from rtmpose3d.runtime.backends.onnxruntime_package import FATAL_ONLY, import_on
 from rtmpose3d.runtime.devices import AUTO, Device
 from rtmpose3d.runtime.graph_files import graph_file
 from rtmpose3d.runtime.half_graphs import half_graph
-from rtmpose3d.runtime.network import Execution, ModelFile, TensorInfo, Weights
+from rtmpose3d.runtime.network import (
+    Execution,
+    ModelFile,
+    TensorInfo,
+    Weights,
+    check_interface,
+)
 from rtmpose3d.runtime.onnx_content import read_onnx
 from rtmpose3d.structures import FloatArray, UInt8Array
 from rtmpose3d.untrusted import reading
@@ -141,12 +147,7 @@ def open_file(path: Path, execution: Execution) -> ModelFile:
             tuple(_described(node) for node in nodes)
             for nodes in (session.get_inputs(), session.get_outputs())
         )
-    if len(inputs) != 1 or not outputs:
-        names = ", ".join(node.name for node in inputs) or "none"
-        raise WeightsError(
-            f"{path}: expected an ONNX file with one input, a batch of images, and outputs, got "
-            f"inputs: {names}; {len(outputs)} outputs"
-        )
+    check_interface(path, inputs, outputs)
     return ModelFile(
         path=path,
         inputs=inputs,

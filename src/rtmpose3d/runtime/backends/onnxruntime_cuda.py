@@ -21,7 +21,7 @@ from rtmpose3d.errors import BackendError
 from rtmpose3d.runtime.backends.cuda_batches import BATCH_SIZES, batch_size
 from rtmpose3d.runtime.backends.onnxruntime_package import FATAL_ONLY, import_onnxruntime
 from rtmpose3d.runtime.devices import Device
-from rtmpose3d.runtime.network import check_finite
+from rtmpose3d.runtime.network import check_finite, pad_batch
 from rtmpose3d.structures import UInt8Array
 
 if TYPE_CHECKING:
@@ -104,9 +104,7 @@ class CudaOnnxRuntimeNetwork:
         self._run(images, self.output_names)
 
     def _run(self, images: UInt8Array, outputs: Sequence[str]) -> tuple[np.ndarray, ...]:
-        size = batch_size(len(images))
-        padding = np.zeros((size - len(images), *images.shape[1:]), images.dtype)
-        padded = np.concatenate([images, padding]) if len(padding) else images
+        padded = pad_batch(images, batch_size(len(images)))
         try:
             with self._lock:
                 batch = self._batch(tuple(outputs), padded.shape)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rtmpose3d.codec import SimCCSpec, decode_simcc
-from rtmpose3d.errors import BackendError, WeightsError
+from rtmpose3d.errors import BackendError
 from rtmpose3d.runtime.backends.openvino_compiling import FP32, Compiler, Stage, run_stages
 from rtmpose3d.runtime.backends.openvino_graphs import (
     has_head,
@@ -32,7 +32,15 @@ from rtmpose3d.runtime.backends.openvino_package import (
 from rtmpose3d.runtime.devices import AUTO
 from rtmpose3d.runtime.graph_files import graph_file
 from rtmpose3d.runtime.layouts import MODEL_KEY
-from rtmpose3d.runtime.network import Execution, ModelFile, Network, TensorInfo, Weights
+from rtmpose3d.runtime.network import (
+    Execution,
+    ModelFile,
+    Network,
+    TensorInfo,
+    Weights,
+    check_interface,
+    pad_batch,
+)
 from rtmpose3d.runtime.onnx_content import read_onnx
 from rtmpose3d.runtime.onnx_weights import has_external_weights, read_metadata
 from rtmpose3d.structures import FloatArray, UInt8Array
@@ -87,7 +95,9 @@ class OpenVINONetwork:
         parts, start = [], 0
         for size in sizes:
             batch = images[start : start + size]
-            parts.append([part[: len(batch)] for part in self._run(_padded(batch, size), outputs)])
+            parts.append(
+                [part[: len(batch)] for part in self._run(pad_batch(batch, size), outputs)]
+            )
             start += size
         if len(parts) == 1:
             return tuple(parts[0])
@@ -198,12 +208,7 @@ def open_file(path: Path, execution: Execution) -> ModelFile:
             simplify_file(model)
         inputs = tuple(_described(port) for port in model.inputs)
         outputs = tuple(_described(port) for port in model.outputs)
-    if len(inputs) != 1 or not outputs:
-        names = ", ".join(tensor.name for tensor in inputs) or "none"
-        raise WeightsError(
-            f"{path}: expected an ONNX file with one input, a batch of images, and outputs, got "
-            f"inputs: {names}; {len(outputs)} outputs"
-        )
+    check_interface(path, inputs, outputs)
     precision = _file_precision(model, path, execution)
     compiler = Compiler(
         name=str(path),
@@ -241,14 +246,6 @@ def split_batch(count: int, sizes: Sequence[int] = BATCH_SIZES) -> Iterator[int]
         size = next(size for size in sizes if size <= count)
         yield size
         count -= size
-
-
-def _padded(images: np.ndarray, size: int) -> np.ndarray:
-    """A batch of `size` images, the missing ones black."""
-    if len(images) == size:
-        return images
-    missing = np.zeros((size - len(images), *images.shape[1:]), images.dtype)
-    return np.concatenate([images, missing])
 
 
 def _copy_with_outputs(model: openvino.Model, outputs: Sequence[str]) -> openvino.Model:
