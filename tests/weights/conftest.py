@@ -44,10 +44,7 @@ def own_folders(tmp_path, monkeypatch):
     """Cache, hub cache and home of this test alone."""
     for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE", "HF_TOKEN"):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))  # for processes that are started
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
-    # The hub's library reads the environment once, when some earlier test imports it.
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setenv("RTMPOSE3D_CACHE", str(tmp_path / "cache"))
 
 

@@ -29,8 +29,10 @@ class Server:
         ranges: whether Range is honoured.
         shift: how many bytes further on than asked for an answer to Range begins.
         wait_s: pause before a body is sent.
-        commit: of the repositories, when it serves as the hub.
         retry_after: header of refusals.
+        content_type: header of files.
+        redirects: path -> address that it redirects to.
+        tokens: Authorization headers of the requests.
     """
 
     url: str = ""
@@ -41,9 +43,10 @@ class Server:
     ranges: bool = True
     shift: int = 0
     wait_s: float = 0.0
-    commit: str = "1" * 40
     retry_after: str = ""
     content_type: str = "application/octet-stream"
+    redirects: dict[str, str] = field(default_factory=dict)
+    tokens: list[str | None] = field(default_factory=list)
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
 
     def gets(self, path: str) -> list[str | None]:
@@ -55,16 +58,16 @@ def handler(state: Server) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_HEAD(self) -> None:
-            self.answer(body=False)
-
         def do_GET(self) -> None:
-            self.answer(body=True)
-
-        def answer(self, *, body: bool) -> None:
             path = self.path.split("?")[0]
             wanted = self.headers.get("Range")
             state.requests.append((self.command, path, wanted))
+            state.tokens.append(self.headers.get("Authorization"))
+            if path in state.redirects:
+                self.send_response(302)
+                self.send_header("Location", state.redirects[path])
+                self.send_header("Content-Length", "0")
+                return self.end_headers()
             status = state.states.pop(0) if state.states else 200
             if status != 200:
                 return self.refuse(status)
@@ -84,13 +87,11 @@ def handler(state: Server) -> type[BaseHTTPRequestHandler]:
             if first:
                 self.send_header("Content-Range", f"bytes {first}-{len(data) - 1}/{len(data)}")
             self.send_header("ETag", tag)
-            self.send_header("X-Repo-Commit", state.commit)
             self.send_header("Content-Type", state.content_type)
             rest = data[first + state.shift :] if first else data
             self.send_header("Content-Length", str(len(rest)))
             self.end_headers()
-            if body:
-                self.send_body(rest)
+            self.send_body(rest)
             return None
 
         def send_body(self, data: bytes) -> None:
@@ -104,9 +105,6 @@ def handler(state: Server) -> type[BaseHTTPRequestHandler]:
 
         def refuse(self, status: int) -> None:
             self.send_response(status)
-            if status == 404 and "/resolve/" in self.path:
-                self.send_header("X-Error-Code", "EntryNotFound")
-                self.send_header("X-Repo-Commit", state.commit)
             if state.retry_after:
                 self.send_header("Retry-After", state.retry_after)
             self.send_header("Content-Length", "0")

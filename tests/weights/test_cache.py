@@ -20,7 +20,6 @@ from rtmpose3d.weights.download.cache import (
     remember_folder,
     write_note,
 )
-from rtmpose3d.weights.download.hub import hub_cache_dir
 
 pytestmark = pytest.mark.usefixtures("own_folders")
 
@@ -47,10 +46,6 @@ def test_the_environment_and_the_argument_choose_the_folder(tmp_path):
     assert cache_dir("~/models").is_absolute()
     assert "~" not in str(cache_dir("~/models"))
     assert cache_dir("relative") == Path.cwd() / "relative"
-
-
-def test_the_hubs_cache_is_where_its_library_says(tmp_path):
-    assert hub_cache_dir() == tmp_path / "hf" / "hub"
 
 
 def test_importing_makes_no_folder(tmp_path):

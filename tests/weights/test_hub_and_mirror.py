@@ -1,8 +1,7 @@
-"""The hub's cache is cleared of what was downloaded; the mirror replaces a dead server."""
+"""Files in the cache of the hub's library are used and never changed; tokens; the mirror."""
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +9,14 @@ import pytest
 from file_server import BY_HUB, BY_URL, DATA, HUB_PATH, NAME, PATH, PREFIX
 
 from rtmpose3d.errors import DownloadError
-from rtmpose3d.weights import clear_cache, fetch
+from rtmpose3d.weights import clear_cache, fetch, locate
+from rtmpose3d.weights.download.hub import hub_cache_dir
 from rtmpose3d.zoo import MODELS, RemoteFile
 from rtmpose3d.zoo.published import published_file
 
 pytestmark = pytest.mark.usefixtures("loopback")
 EITHER = replace(BY_URL, hub_repo="someone/net")
+COMMIT = "1" * 40
 
 
 @pytest.fixture
@@ -23,56 +24,91 @@ def folder(tmp_path) -> Path:
     return tmp_path / "cache"
 
 
-def test_clearing_takes_from_the_hubs_cache_what_was_downloaded_and_leaves_the_rest(server):
-    server.files[HUB_PATH] = DATA
-    ours = fetch(BY_HUB)
-    repository = ours.parents[2]
-    theirs = [repository / "mine.txt", ours.parent / "notes.md"]
-    for file in theirs:
-        file.write_text("mine")
-    content = ours.resolve()
-    assert clear_cache() == [ours]
-    assert not ours.exists()
-    assert not content.exists()
-    assert all(file.read_text() == "mine" for file in theirs)
+def put_into_hub_cache(cache: Path, data: bytes) -> Path:
+    """A file as the hub's library leaves it: a link of a snapshot to its content."""
+    repository = cache / "models--someone--net"
+    content, file = repository / "blobs" / PREFIX, repository / "snapshots" / COMMIT / NAME
+    for one in (content, file, repository / "refs" / "main"):
+        one.parent.mkdir(parents=True)
+    (repository / "refs" / "main").write_text(COMMIT)
+    content.write_bytes(data)
+    file.symlink_to(content)
+    return file
 
 
-def test_clearing_leaves_what_another_program_downloaded_to_the_hubs_cache(server):
-    from huggingface_hub import hf_hub_download
-
-    server.files[HUB_PATH] = DATA
-    theirs = Path(hf_hub_download("someone/net", NAME, endpoint=server.url))
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize(
+    ("variable", "below"),
+    [
+        ("HF_HUB_CACHE", ""),
+        ("HUGGINGFACE_HUB_CACHE", ""),
+        ("HF_HOME", "hub"),
+        ("XDG_CACHE_HOME", "huggingface/hub"),
+    ],
+)
+def test_what_the_hubs_library_downloaded_is_used_and_never_cleared(
+    tmp_path, monkeypatch, variable, below
+):
+    monkeypatch.delenv("HF_HOME")
+    monkeypatch.setenv(variable, str(tmp_path / "other"))
+    theirs = put_into_hub_cache(tmp_path / "other" / below, DATA)
+    assert hub_cache_dir() == tmp_path / "other" / below
     assert fetch(BY_HUB) == theirs
+    assert locate(BY_HUB) == theirs
     assert clear_cache() == []
     assert theirs.read_bytes() == DATA
 
 
-def test_a_file_of_two_commits_stays_for_the_other_one(server):
+def test_a_damaged_copy_of_the_hubs_library_stays_and_the_file_is_downloaded(
+    server, folder, monkeypatch
+):
+    theirs = put_into_hub_cache(hub_cache_dir(), DATA[:50])
     server.files[HUB_PATH] = DATA
-    ours = fetch(BY_HUB)
-    other = ours.parents[1] / "other" / NAME
-    other.parent.mkdir()
-    other.symlink_to(ours.resolve())
-    assert clear_cache() == [ours]
-    assert other.read_bytes() == DATA
+    with monkeypatch.context() as patch:
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        with pytest.raises(DownloadError, match="damaged \\("):
+            fetch(BY_HUB)
+    assert fetch(BY_HUB) == folder / NAME
+    assert fetch(BY_HUB).read_bytes() == DATA
+    assert theirs.read_bytes() == DATA[:50]
+
+
+@pytest.mark.parametrize("commit", ["", "../../..", "unknown"])
+def test_a_hub_cache_without_the_commit_it_names_holds_no_file(server, commit):
+    file = put_into_hub_cache(hub_cache_dir(), DATA)
+    (file.parents[2] / "refs" / "main").write_text(commit)
+    assert locate(BY_HUB) is None
+
+
+def test_the_hub_redirects_to_another_host_which_does_not_get_the_token(server, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    server.redirects[HUB_PATH] = f"{server.url.replace('127.0.0.1', 'localhost')}/content"
+    server.files["/content"] = DATA
+    assert fetch(BY_HUB).read_bytes() == DATA
+    assert server.tokens == ["Bearer hf_secret", None]
+
+
+def test_the_token_of_the_hubs_program_is_sent_to_the_hub_alone(server, tmp_path, monkeypatch):
+    (tmp_path / "hf").mkdir()
+    (tmp_path / "hf" / "token").write_text("hf_file\n")
+    server.files[PATH] = DATA
+    monkeypatch.setenv("HF_ENDPOINT", f"{server.url}/mirror")
+    fetch(EITHER)
+    assert server.tokens == ["Bearer hf_file", None]
+
+
+def test_a_refusal_says_which_variable_gives_access(server):
+    server.states = [401]
+    with pytest.raises(DownloadError, match=r"HTTP 401 .*needs HF_TOKEN"):
+        fetch(BY_HUB)
 
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_hub_that_asks_to_wait_for_an_hour_is_left_for_the_address(server, folder, status):
     server.files[PATH] = server.files[HUB_PATH] = DATA
-    server.states, server.retry_after = [status], "3600"
+    server.states, server.retry_after = [status] * 4, "3600"
     assert fetch(EITHER) == folder / NAME
-    assert server.gets(HUB_PATH) == []
-
-
-def test_a_hub_that_stalls_is_left_for_the_address(server, folder, monkeypatch):
-    release = threading.Event()
-    monkeypatch.setattr("rtmpose3d.weights.download.hub.STALL_S", 0.2)
-    monkeypatch.setattr("rtmpose3d.weights.download.hub._POLL_S", 0.05)
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *a, **k: release.wait(30))
-    server.files[PATH] = DATA
-    assert fetch(EITHER) == folder / NAME
-    release.set()
+    assert len(server.gets(PATH)) == 1
 
 
 # -- the second source -------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from rtmpose3d.sources import is_url
 from rtmpose3d.structures.atomic import atomic_write
 from rtmpose3d.weights import cache_dir as cache_folder
 from rtmpose3d.weights import fetch, fetch_address, locate
-from rtmpose3d.weights.download import hub_endpoint
+from rtmpose3d.weights.download import source_addresses
 from rtmpose3d.zoo import (
     OFFLINE_MODEL,
     BundledFile,
@@ -74,9 +74,8 @@ def _also_missing(detector: DetectorSpec, folder: Path | None) -> str:
     file = detector.file
     if isinstance(file, BundledFile) or locate(file, folder) is not None:
         return ""
-    sources = [*([f"{hub_endpoint()}/{file.hub_repo}"] if file.hub_repo else []), *file.urls]
     lines = [f"The detector's file {file.name} is missing, too:"]
-    lines += [f"  - {source}" for source in sources]
+    lines += [f"  - {address}" for address in source_addresses(file)]
     lines.append(f"Put it at\n  {cache_folder(folder) / file.name}")
     return "\n" + "\n".join(lines)
 

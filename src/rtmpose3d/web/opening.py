@@ -10,7 +10,7 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
@@ -90,21 +90,21 @@ def open_address(
     *,
     limit: TimeLimit,
     timeout_s: float,
-    method: str = "GET",
-    headers: dict[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    token: str | None = None,
 ) -> HTTPResponse:
     """Open an http(s) address.
 
     Redirects lead to http and https addresses only, and none from the internet into a private
     network (a name that resolves differently the second time is not noticed). User and password
-    of the address are sent to its own host alone.
+    of the address, or the token, are sent to its own host alone.
 
     Args:
         url: as people write it.
         limit: of time; an error after it has expired is its doing.
         timeout_s: time without a byte.
-        method: "GET" or "HEAD".
         headers: further headers.
+        token: bearer token (RFC 6750), where the address has no user and password.
 
     Raises:
         InputError: it is not an address.
@@ -112,11 +112,10 @@ def open_address(
         http.client.HTTPException: the answer is not HTTP.
     """
     address = parse_address(url)
-    request = Request(
-        address.url, headers={"User-Agent": "rtmpose3d", **(headers or {})}, method=method
-    )
-    if address.authorization is not None:
-        request.add_unredirected_header("Authorization", address.authorization)
+    request = Request(address.url, headers={"User-Agent": "rtmpose3d", **(headers or {})})
+    authorization = address.authorization or (None if token is None else f"Bearer {token}")
+    if authorization is not None:
+        request.add_unredirected_header("Authorization", authorization)
     return _opener(limit).open(request, timeout=timeout_s)
 
 

@@ -38,7 +38,6 @@ PACKAGES = (
     "numpy",
     "pillow",
     "safetensors",
-    "huggingface_hub",
     "filelock",
     "pyyaml",
     "typer",

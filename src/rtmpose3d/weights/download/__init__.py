@@ -8,6 +8,7 @@ from rtmpose3d.weights.download.fetching import (
     check_copy,
     fetch,
     locate,
+    source_addresses,
 )
 from rtmpose3d.weights.download.hub import hub_endpoint, is_offline
 
@@ -23,4 +24,5 @@ __all__ = [
     "hub_endpoint",
     "is_offline",
     "locate",
+    "source_addresses",
 ]

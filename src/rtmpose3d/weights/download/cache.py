@@ -1,8 +1,8 @@
 """Folders of downloaded files: their location, a note on each file, and clearing.
 
 For each file, a note of its own (`.NAME.rtmpose3d.json`) records whether this package downloaded
-it, to the cache folder or to the hub's cache, and which hash was found right, so that `clear_cache`
-deletes only what was downloaded, and nothing is hashed twice. The default folder also lists the
+it and which hash was found right, so that `clear_cache` deletes only what was downloaded, and
+nothing is hashed twice. The default folder also lists the
 other folders that were used. Nothing is created on import.
 """
 
@@ -57,10 +57,10 @@ class Note:
     """Facts about a file of the cache folder.
 
     Attributes:
-        state: of the copy that was checked, here or in the hub's cache, as `file_state` gives it.
+        state: of the copy that was checked, here or in the cache of the hub's library, as
+            `file_state` gives it.
         sha256_prefix: first digits of its sha256; "" if it was not computed.
         downloaded: whether this package put it into the cache folder (or began to).
-        hub_file: path in the hub's cache, where this package downloaded it to; "" elsewhere.
         etag, last_modified: version of the file at its address, as the server stated it.
         holder: process that downloads it, while it does.
     """
@@ -68,7 +68,6 @@ class Note:
     state: str = ""
     sha256_prefix: str = ""
     downloaded: bool = False
-    hub_file: str = ""
     etag: str = ""
     last_modified: str = ""
     holder: str = ""
@@ -137,7 +136,7 @@ def _remembered(default: Path) -> list[str]:
 
 
 def clear_cache(cache_dir: Path | str | None = None) -> list[Path]:
-    """Deletes what this package downloaded, also to the hub's cache, or compiled, and nothing else.
+    """Deletes what this package downloaded or compiled, and nothing else.
 
     Files put there by hand, by another program or changed since, links, and files that another
     process is downloading right now are kept.
@@ -193,9 +192,8 @@ def _clear_compiled(folder: Path) -> list[Path]:
 def _delete(target: Path) -> list[Path]:
     """Deletes a file that this package downloaded, complete or unfinished."""
     note = read_note(target)
-    removed = _delete_from_hub_cache(Path(note.hub_file), note) if note.hub_file else []
     if not note.downloaded:
-        return removed
+        return []
     files = [
         file for file in (partial_file(target), target) if file.is_file() and not file.is_symlink()
     ]
@@ -204,21 +202,4 @@ def _delete(target: Path) -> list[Path]:
         files.remove(target)
     for file in files:
         file.unlink()
-    return removed + files
-
-
-def _delete_from_hub_cache(file: Path, note: Note) -> list[Path]:
-    """Deletes a file of a snapshot, what it links to, and the folders that are empty then."""
-    if not file.is_file() or note.state != file_state(file):
-        return []
-    repository = file.parents[2]  # of snapshots/COMMIT/NAME
-    content = file.resolve()
-    file.unlink()
-    if content != file and repository.resolve() in content.parents:
-        links = (one for one in repository.glob("snapshots/*/*") if one.is_symlink())
-        if not any(one.resolve() == content for one in links):  # another commit's
-            content.unlink(missing_ok=True)
-    for folder in (file.parent, file.parents[1], content.parent):
-        with suppress(OSError):  # not empty
-            folder.rmdir()
-    return [file]
+    return files

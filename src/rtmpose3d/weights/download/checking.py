@@ -31,7 +31,7 @@ def known_fault(copy: Path, file: RemoteFile, target: Path) -> str | None:
         return f"it cannot be read: {error.strerror or error}"
     if fault is None and file.known_sha256 is not None and target.parent.is_dir():
         if note.state != checked.state:  # somebody else put it there
-            checked = replace(checked, downloaded=False, hub_file="")
+            checked = replace(checked, downloaded=False)
         write_note(target, checked)
     return fault
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from rtmpose3d.errors import DownloadError, OutputError, WeightsError
@@ -20,17 +19,17 @@ from rtmpose3d.weights.download.cache import (
     Note,
     file_state,
     partial_file,
-    read_note,
     remember_folder,
     write_note,
 )
 from rtmpose3d.weights.download.cache import cache_dir as cache_folder
-from rtmpose3d.weights.download.checking import checked_note, find_fault, known_fault
+from rtmpose3d.weights.download.checking import find_fault, known_fault
 from rtmpose3d.weights.download.hub import (
-    download_from_hub,
     find_in_hub_cache,
+    hub_address,
     hub_cache_dir,
     hub_endpoint,
+    hub_token,
     is_offline,
 )
 from rtmpose3d.weights.download.locking import held_by_this_process
@@ -100,8 +99,8 @@ def fetch(file: WeightsFile, *, cache_dir: Path | str | None = None) -> Path:
 
     Args:
         file: the published file, or one of the package.
-        cache_dir: the cache folder, for the hub's files too; default: `cache.cache_dir()` and
-            the hub's own cache.
+        cache_dir: the cache folder, in which the cache of the hub's library is then looked for,
+            too; default: `cache.cache_dir()`, and the usual cache of that library.
 
     Raises:
         DownloadError: it cannot be obtained; the message says why and where to put it by hand.
@@ -118,24 +117,29 @@ def fetch(file: WeightsFile, *, cache_dir: Path | str | None = None) -> Path:
         if fault is None:
             return copy
         failures.append(f"{copy}: damaged ({fault})")
-    hub_page = f"{hub_endpoint()}/{file.hub_repo}" if file.hub_repo else None
-    addresses = [hub_page] if hub_page else []
-    addresses += map(_use_mirror, file.urls)
+    addresses = source_addresses(file)
     if is_offline():
         raise _error(file, target, [*failures, *addresses], f": {OFFLINE}")
     for failure in failures:
         logger.warning("%s; downloading it again", failure)
     remember_folder(target.parent)
     for address in addresses:
-        hub_cache = _hub_cache(cache_dir) if address == hub_page else None
         try:
-            if hub_cache is not None:
-                return _from_hub(file, target, hub_cache)
             return from_address(file, target, address)
-        except (TransferError, OutputError) as error:
+        except (TransferError, OutputError) as error:  # noqa: PERF203
             failures.append(f"{address}: {error}")
             logger.warning("%s: %s", file.name, failures[-1])
     raise _error(file, target, failures)
+
+
+def source_addresses(file: RemoteFile) -> list[str]:
+    """The addresses of a published file in the order to try them, on mirrors where there are some.
+
+    Raises:
+        DownloadError: the environment names a mirror by something else than an address.
+    """
+    first = [hub_address(file.hub_repo, file.name)] if file.hub_repo else []
+    return [*first, *map(_use_mirror, file.urls)]
 
 
 def _bundled_path(file: BundledFile) -> Path:
@@ -160,20 +164,6 @@ def _copies(file: RemoteFile, custom: Path | str | None) -> Iterator[Path]:
 
 def _hub_cache(custom: Path | str | None) -> Path:
     return hub_cache_dir() if custom is None else cache_folder(custom)
-
-
-def _from_hub(file: RemoteFile, target: Path, cache: Path) -> Path:
-    assert file.hub_repo is not None
-    before = find_in_hub_cache(file.hub_repo, file.name, cache)
-    path = download_from_hub(file.hub_repo, file.name, cache, again=before is not None)
-    fault = find_fault(path, file)
-    if fault is not None:
-        raise TransferError(f"the hub's file is not the published file ({fault})")
-    note = checked_note(path, file, read_note(target))
-    with suppress(OSError):
-        target.parent.mkdir(parents=True, exist_ok=True)
-    write_note(target, replace(note, downloaded=False, hub_file=str(path), holder=""))
-    return path
 
 
 def from_address(
@@ -204,14 +194,17 @@ def _download_and_move(file: RemoteFile, target: Path, url: str, unless: Version
     partial = partial_file(target)
     resumable = file.known_sha256 is not None
     resumed = resumable and partial.is_file()
-    version = download(url, partial, resume=resumable, size_bytes=file.size_bytes, unless=unless)
+    token = hub_token(url)
+    version = download(
+        url, partial, resume=resumable, size_bytes=file.size_bytes, unless=unless, token=token
+    )
     if version is None:
         return
     fault = find_fault(partial, file)
     if fault is not None and resumed:
         logger.warning("%s, resumed, is damaged (%s); starting again", file.name, fault)
         partial.unlink()
-        version = download(url, partial, resume=True, size_bytes=file.size_bytes)
+        version = download(url, partial, resume=True, size_bytes=file.size_bytes, token=token)
         fault = find_fault(partial, file)
     if fault is not None:
         partial.unlink()

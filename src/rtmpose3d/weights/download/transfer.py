@@ -1,17 +1,17 @@
 """One file over HTTP: resumed, retried, with a progress bar where stderr is a terminal.
 
-For addresses that are not on the Hugging Face hub, whose own library does this work there. Every
-wait is limited: for the header, for the next byte, and for a rate that is too low to arrive. No
-more bytes are written than the file can have.
+Every wait is limited: for the header, for the next byte, and for a rate that is too low to arrive.
+No more bytes are written than the file can have.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
+import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -70,6 +70,7 @@ def download(
     resume: bool,
     size_bytes: int | None = None,
     unless: Version | None = None,
+    token: str | None = None,
 ) -> Version | None:
     """Downloads a file into `partial`, which stays after a failure for the next call to continue.
 
@@ -82,6 +83,7 @@ def download(
             another version of the file: only for files whose hash is checked afterwards.
         size_bytes: the exact size, if known.
         unless: the version that is there already.
+        token: access token for the address's own host; redirects do not get it.
 
     Returns:
         The version that was received; None if the address still has that of `unless`.
@@ -96,7 +98,7 @@ def download(
         while True:
             before = size_or_zero(partial)
             try:
-                return _receive(url, partial, resume, size_bytes, unless)
+                return _receive(url, partial, resume, size_bytes, unless, token)
             except RTMPose3DError:  # an OutputError is an OSError, too
                 raise
             except (OSError, HTTPException) as error:
@@ -104,13 +106,20 @@ def download(
                 failures = 0 if progressed else failures + 1
                 if isinstance(error, _RangeError):
                     partial.unlink(missing_ok=True)
+                if size_or_zero(partial) == 0 and _is_unreachable(error):
+                    raise TransferError(_reason(error)) from error
                 if failures == MAX_FAILURES:
                     raise TransferError(f"{_reason(error)} ({failures} tries in a row)") from error
             _wait(FIRST_WAIT_S * 2**failures)
 
 
-def open_url(url: str, method: str = "GET", **headers: str) -> HTTPResponse:
+def open_url(url: str, headers: Mapping[str, str], token: str | None = None) -> HTTPResponse:
     """Opens an http(s) address.
+
+    Args:
+        url: address.
+        headers: of the request.
+        token: access token for the address's own host.
 
     Raises:
         TransferError: no address, or the server's certificate was not accepted.
@@ -120,7 +129,7 @@ def open_url(url: str, method: str = "GET", **headers: str) -> HTTPResponse:
     try:
         with TimeLimit(HEADER_TIMEOUT_S) as limit:
             response = open_address(
-                url, limit=limit, timeout_s=TIMEOUT_S, method=method, headers=headers
+                url, limit=limit, timeout_s=TIMEOUT_S, headers=headers, token=token
             )
         if limit.expired:
             raise TimeoutError(f"no answer within {HEADER_TIMEOUT_S:.0f} s")
@@ -158,14 +167,19 @@ class _TooLargeError(TransferError):
 
 
 def _receive(
-    url: str, partial: Path, resume: bool, size_bytes: int | None, unless: Version | None
+    url: str,
+    partial: Path,
+    resume: bool,
+    size_bytes: int | None,
+    unless: Version | None,
+    token: str | None,
 ) -> Version | None:
     """One try. Raises OSError or HTTPException where another try may succeed."""
     received = size_or_zero(partial) if resume else 0
     headers = {"Range": f"bytes={received}-"} if received else {}
     headers |= {} if unless is None else unless.conditions
     try:
-        response = open_url(url, **headers)
+        response = open_url(url, headers, token)
     except HTTPError as error:
         error.close()
         if error.code == HTTPStatus.NOT_MODIFIED and unless is not None:
@@ -174,7 +188,9 @@ def _receive(
             return Version()  # all of it is there, or it is another file: the hash decides
         if error.code in _TRANSIENT:
             raise
-        raise TransferError(_reason(error)) from error
+        refused = error.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+        hint = "; a private or gated repository of the hub needs HF_TOKEN" if refused else ""
+        raise TransferError(_reason(error) + hint) from error
     with response:
         if "text/html" in response.headers.get("Content-Type", ""):
             raise TransferError("the server sent a web page, not the file (a login or error page?)")
@@ -263,6 +279,12 @@ class _Rate:
             )
         self._since += seconds
         self._before = received
+
+
+def _is_unreachable(error: Exception) -> bool:
+    """Whether there is no such host, or nothing listens there: other sources are tried at once."""
+    reason = error.reason if isinstance(error, URLError) else error
+    return isinstance(reason, (socket.gaierror, ConnectionRefusedError))
 
 
 def _reason(error: Exception) -> str:
