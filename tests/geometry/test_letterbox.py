@@ -9,6 +9,7 @@ from rtmpose3d.geometry.letterbox import (
     LETTERBOX_GREY,
     image_boxes_from_letterbox,
     letterbox,
+    letterbox_into,
     letterbox_size,
 )
 
@@ -103,3 +104,13 @@ def test_a_flipped_view_is_taken_like_its_copy():
 def test_what_is_no_image_is_an_error(shape):
     with pytest.raises(InputError, match="image must be a non-empty"):
         letterbox(np.zeros(shape, np.uint8), (320, 320))
+
+
+def test_a_letterbox_in_a_batch_overwrites_all_of_its_image_and_no_other():
+    image = _image(200, 333)
+    batch = np.full((3, 320, 640, 3), 7, np.uint8)
+    scale_wh = letterbox_into(image, batch[1])
+    expected, expected_scale = letterbox(image, (640, 320))
+    np.testing.assert_array_equal(batch[1], expected)
+    np.testing.assert_array_equal(scale_wh, expected_scale)
+    assert (batch[[0, 2]] == 7).all()

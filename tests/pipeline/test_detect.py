@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fake_sessions import open_people, paint_image
 from rtmpose3d.pipeline import detect_people, filter_candidates, select_main_person
@@ -67,6 +69,26 @@ def test_each_scale_keeps_its_own_best_candidates(session):
 def test_candidates_below_the_score_of_the_reference_are_dropped(session):
     assert len(keep(session, [[0, 0, 50, 100]], [0.05])) == 0
     assert len(keep(session, [[0, 0, 50, 100]], [0.051])) == 1
+
+
+@given(seed=st.integers(0, 2**32 - 1), bbox_thr=st.floats(0, 1))
+def test_the_threshold_first_selects_the_same_people_as_the_threshold_last(seed, bbox_thr):
+    session = open_people({}, SIZE_WH)[0]
+    session.spec = replace(session.spec, pre_nms=9, max_people=4)
+    rng = np.random.default_rng(seed)
+    corners = rng.uniform(0, 200, (30, 2))
+    boxes = np.hstack([corners, corners + rng.uniform(-5, 120, (30, 2))]).astype(np.float32)
+    found = Candidates(
+        boxes_xyxy=boxes,
+        scores=rng.random(30, np.float32),
+        level_sizes=(20, 10),
+    )
+    scale_wh = np.array([0.5, 0.4])
+    every = filter_candidates(found, session, scale_wh, bbox_thr=0.0)
+    people = filter_candidates(found, session, scale_wh, bbox_thr=bbox_thr)
+    above = every.scores > bbox_thr
+    np.testing.assert_array_equal(people.boxes_xyxy, every.boxes_xyxy[above])
+    np.testing.assert_array_equal(people.scores, every.scores[above])
 
 
 def test_long_lists_of_images_are_detected_in_parts_and_in_order():

@@ -41,13 +41,31 @@ def letterbox(
     Raises:
         InputError: it is no such image.
     """
+    pixels = np.empty((input_size_wh[1], input_size_wh[0], 3), np.uint8)
+    return pixels, letterbox_into(image, pixels)
+
+
+def letterbox_into(image: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Fit an image into a buffer, such as one image of the detector's batch.
+
+    Args:
+        image: (H, W, 3) uint8, BGR; not changed.
+        pixels: (h, w, 3) uint8 of the size of the detector's input, overwritten.
+
+    Returns:
+        scale_wh (2,) float64, input pixels per image pixel over x and over y.
+
+    Raises:
+        InputError: it is no such image.
+    """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
         raise InputError(
             f"image must be a non-empty (H, W, 3) uint8 array, got {image.shape} {image.dtype}"
         )
     image_h, image_w = image.shape[:2]
-    new_w, new_h = letterbox_size((image_w, image_h), input_size_wh)
-    pixels = np.full((input_size_wh[1], input_size_wh[0], 3), LETTERBOX_GREY, np.uint8)
+    new_w, new_h = letterbox_size((image_w, image_h), (pixels.shape[1], pixels.shape[0]))
+    pixels[new_h:] = LETTERBOX_GREY
+    pixels[:new_h, new_w:] = LETTERBOX_GREY
     region = pixels[:new_h, :new_w]
     if (new_w, new_h) == (image_w, image_h):
         region[...] = image
@@ -55,7 +73,7 @@ def letterbox(
         resized = cv2.resize(image, (new_w, new_h), dst=region, interpolation=cv2.INTER_LINEAR)
         if not np.shares_memory(resized, pixels):
             region[...] = resized
-    return pixels, np.array([new_w / image_w, new_h / image_h])
+    return np.array([new_w / image_w, new_h / image_h])
 
 
 def image_boxes_from_letterbox(
