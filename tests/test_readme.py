@@ -16,7 +16,7 @@ import PIL.Image
 import pytest
 import typer.main
 
-from rtmpose3d.cli import app
+from rtmpose3d.cli.app import app
 from rtmpose3d.structures import Detections
 from rtmpose3d.zoo import ALIASES, DEMO_IMAGE, MODELS, ModelSpec, PoseSpec, RemoteFile, resolve
 from video_files import make_video, steady

@@ -10,7 +10,7 @@ import PIL.Image
 import pytest
 from typer.testing import CliRunner
 
-from rtmpose3d.cli import app
+from rtmpose3d.cli.app import app
 from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.errors import InputError
 from rtmpose3d.structures import PoseResult

@@ -117,7 +117,7 @@ def test_names_that_the_terminal_cannot_show_are_printed_all_the_same(monkeypatc
 
 def test_help_imports_neither_torch_nor_onnxruntime():
     code = (
-        "import sys; from rtmpose3d.cli import app\n"
+        "import sys; from rtmpose3d.cli.app import app\n"
         "try: app(['predict', '--help'])\n"
         "except SystemExit: pass\n"
         "print({'torch', 'onnxruntime', 'onnx', 'pandas'} & set(sys.modules))"

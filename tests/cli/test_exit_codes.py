@@ -12,7 +12,8 @@ import pytest
 import typer
 
 from rtmpose3d import errors
-from rtmpose3d.cli import app, terminal
+from rtmpose3d.cli import terminal
+from rtmpose3d.cli.app import app
 from rtmpose3d.cli.terminal import describe_error, reports_errors
 
 OURS = [

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.web import is_url, parse_address
+from rtmpose3d.web.addresses import is_url, parse_address
 
 
 @pytest.mark.parametrize(

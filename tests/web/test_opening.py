@@ -10,7 +10,8 @@ from urllib.error import URLError
 import pytest
 
 from raw_server import reply
-from rtmpose3d.web import TimeLimit, open_address, opening
+from rtmpose3d.web import opening
+from rtmpose3d.web.opening import TimeLimit, open_address
 
 
 def get(url: str, seconds: float = 10.0) -> bytes:

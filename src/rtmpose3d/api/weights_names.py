@@ -8,7 +8,7 @@ from typing import BinaryIO
 from rtmpose3d.errors import InputError, WeightsError
 from rtmpose3d.runtime import is_onnx_file
 from rtmpose3d.runtime.layouts import MODEL_KEY
-from rtmpose3d.web import is_url
+from rtmpose3d.web.addresses import is_url
 from rtmpose3d.weights import read_meta
 from rtmpose3d.zoo import MODELS, PoseSpec
 

@@ -6,8 +6,8 @@ import (OpenCV, the runtimes, rich) are imported when a command runs, so `--help
 """
 
 try:
-    from rtmpose3d.cli.app import app, main
+    from rtmpose3d.cli.app import build_app, main
 except KeyboardInterrupt:  # Ctrl-C before the command has begun: there is nothing to show
     raise SystemExit(130) from None
 
-__all__ = ["app", "main"]
+__all__ = ["build_app", "main"]

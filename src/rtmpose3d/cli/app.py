@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
+from functools import cache
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from rtmpose3d.cli.commands.benchmark import BENCHMARK_EXAMPLES, benchmark
-from rtmpose3d.cli.commands.datasets import datasets
-from rtmpose3d.cli.commands.demo import DEMO_EXAMPLES, demo
-from rtmpose3d.cli.commands.doctor import doctor
-from rtmpose3d.cli.commands.evaluate import evaluate
-from rtmpose3d.cli.commands.export import export
-from rtmpose3d.cli.commands.live import LIVE_EXAMPLES, live
-from rtmpose3d.cli.commands.models import download, models
-from rtmpose3d.cli.commands.predict import predict
-from rtmpose3d.cli.commands.synth import SYNTH_EXAMPLES, synth
-from rtmpose3d.cli.commands.train import TRAIN_EXAMPLES, train
 from rtmpose3d.cli.terminal import (
     DEBUG_VARIABLE,
+    INTERRUPTED,
     echo,
     finish_output,
     log_to_terminal,
@@ -35,43 +28,54 @@ Examples:
 - rtmpose3d models
 - rtmpose3d doctor
 """
-DOWNLOAD_EXAMPLES = """
-Examples:
+COMMANDS = {
+    "demo": "demo",
+    "predict": "predict",
+    "live": "live",
+    "models": "models",
+    "download": "models",
+    "export": "export",
+    "synth": "synth",
+    "train": "train",
+    "evaluate": "evaluate",
+    "benchmark": "benchmark",
+    "datasets": "datasets",
+    "doctor": "doctor",
+}
+"""The commands in the order of the help, and the module of `cli.commands` that each is in."""
 
-- rtmpose3d download rtmw3d-l
-- rtmpose3d download rtmw3d-x rtmw-l --cache-dir weights/
-"""
-PREDICT_EXAMPLES = """
-Examples:
 
-- rtmpose3d predict photo.jpg
-- rtmpose3d predict walk.mp4 --save video,csv --start 2 --end 10
-- rtmpose3d predict photos/ --recursive --out results --save json,csv,image
-- rtmpose3d predict 'photos/*.jpg' --model rtmw3d-x --device cuda
-- rtmpose3d predict photo.jpg --boxes 60,40,310,620 --height-m 1.78
-"""
+@cache
+def build_app(commands: tuple[str, ...] = tuple(COMMANDS)) -> typer.Typer:
+    """The application with some of its commands; only their modules are imported.
 
-app = typer.Typer(
-    name="rtmpose3d",
-    help="Whole-body pose of the people in images: 133 keypoints each, in pixels and in metres.",
-    epilog=EXAMPLES,
-    rich_markup_mode="markdown",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command(epilog=DEMO_EXAMPLES)(demo)
-app.command(epilog=PREDICT_EXAMPLES)(predict)
-app.command(epilog=LIVE_EXAMPLES)(live)
-app.command()(models)
-app.command(epilog=DOWNLOAD_EXAMPLES)(download)
-app.command()(export)
-app.command(epilog=SYNTH_EXAMPLES)(synth)
-app.command(epilog=TRAIN_EXAMPLES)(train)
-app.add_typer(evaluate)
-app.command(epilog=BENCHMARK_EXAMPLES)(benchmark)
-app.add_typer(datasets, name="datasets")
-app.command()(doctor)
+    Args:
+        commands: keys of `COMMANDS`.
+    """
+    built = typer.Typer(
+        name="rtmpose3d",
+        help=options.__doc__,
+        epilog=EXAMPLES,
+        rich_markup_mode="markdown",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    built.callback()(options)
+    for name in commands:
+        module = import_module(f"rtmpose3d.cli.commands.{COMMANDS[name]}")
+        command = getattr(module, name)
+        if isinstance(command, typer.Typer):
+            built.add_typer(command, name=name)
+        else:
+            built.command(epilog=getattr(module, f"{name.upper()}_EXAMPLES", None))(command)
+    return built
+
+
+def __getattr__(name: str) -> typer.Typer:
+    if name == "app":  # with all commands, whose modules take a while to import
+        return build_app()
+    raise AttributeError(name)
 
 
 def _show_version(wanted: bool) -> None:
@@ -82,7 +86,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     version: Annotated[
         bool,
@@ -99,10 +102,14 @@ def main() -> None:
     print_any_name()
     log_to_terminal()
     code: str | int | None = 0
+    named = tuple(sys.argv[1:2])
     try:
+        app = build_app(named) if named and named[0] in COMMANDS else build_app()
         app(prog_name="rtmpose3d")
     except SystemExit as end:
         code = end.code
+    except KeyboardInterrupt:  # before the command has begun: there is nothing to show
+        code = INTERRUPTED
     except Exception as error:  # outside of the commands, which report theirs
         code = report_error(error, debug=bool(os.environ.get(DEBUG_VARIABLE)))
     raise SystemExit(finish_output() or code)

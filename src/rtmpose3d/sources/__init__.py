@@ -6,10 +6,10 @@ intrinsics of a camera.
 """
 
 from rtmpose3d.sources.calibration import Calibration, load_calibration, load_calibrations
-from rtmpose3d.sources.download import is_url
 from rtmpose3d.sources.exif import read_exif
 from rtmpose3d.sources.images import ImageSource, load_image
 from rtmpose3d.sources.inputs import IMAGE_ENDINGS, ImageLocation, expand_inputs
+from rtmpose3d.web.addresses import is_url
 
 __all__ = [
     "IMAGE_ENDINGS",

@@ -7,10 +7,8 @@ from urllib.error import HTTPError, URLError
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.sources import limits
-from rtmpose3d.web.addresses import is_url, without_password
+from rtmpose3d.web.addresses import without_password
 from rtmpose3d.web.opening import TimeLimit, open_address
-
-__all__ = ["is_url", "read_url"]
 
 _CHUNK = 2**18
 

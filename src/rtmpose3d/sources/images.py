@@ -17,7 +17,6 @@ import PIL.Image
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.sources.decode import decode_image
-from rtmpose3d.sources.download import is_url, read_url
 from rtmpose3d.sources.pillow_images import bgr_from_pillow
 from rtmpose3d.sources.pixels import uint8_from_array
 from rtmpose3d.sources.reading import (
@@ -34,6 +33,7 @@ from rtmpose3d.sources.uris import (
     path_from_file_uri,
 )
 from rtmpose3d.structures.arrays import Image
+from rtmpose3d.web.addresses import is_url
 
 EncodedImage: TypeAlias = "bytes | bytearray | memoryview | ReadableFile"
 """The content of an image file."""
@@ -83,6 +83,8 @@ def _encoded(source: object) -> tuple[bytes, str]:
         InputError: they cannot be read, or the source is no image.
     """
     if isinstance(source, str) and is_url(source):
+        from rtmpose3d.sources.download import read_url  # HTTP takes a while to import
+
         return read_url(source), source.strip()
     if isinstance(source, str) and is_data_uri(source):
         return bytes_from_data_uri(source)

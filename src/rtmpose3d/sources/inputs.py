@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.sources.download import is_url
 from rtmpose3d.sources.reading import looked_in
+from rtmpose3d.web.addresses import is_url
 
 _ENDINGS = (
     "jpg jpeg jpe jfif png webp bmp dib tif tiff gif ppm pgm pnm jp2 j2k mpo tga avif heic heif"

@@ -19,6 +19,13 @@ CacheDirOption = Annotated[
 ]
 TASKS = {"pose3d": "2D + 3D", "pose2d": "2D", "detector": "boxes"}
 
+DOWNLOAD_EXAMPLES = """
+Examples:
+
+- rtmpose3d download rtmw3d-l
+- rtmpose3d download rtmw3d-x rtmw-l --cache-dir weights/
+"""
+
 
 @reports_errors
 def models(

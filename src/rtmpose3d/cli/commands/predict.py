@@ -38,6 +38,16 @@ _CAMERA_NOTES = {
 }
 _MAX_LISTED = 5  # people whose scores and distances are listed one by one
 
+PREDICT_EXAMPLES = """
+Examples:
+
+- rtmpose3d predict photo.jpg
+- rtmpose3d predict walk.mp4 --save video,csv --start 2 --end 10
+- rtmpose3d predict photos/ --recursive --out results --save json,csv,image
+- rtmpose3d predict 'photos/*.jpg' --model rtmw3d-x --device cuda
+- rtmpose3d predict photo.jpg --boxes 60,40,310,620 --height-m 1.78
+"""
+
 
 @reports_errors
 @expand_options

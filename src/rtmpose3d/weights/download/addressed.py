@@ -9,14 +9,12 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from rtmpose3d.errors import DownloadError, InputError, OutputError
-from rtmpose3d.web import parse_address
-from rtmpose3d.web.addresses import without_password
+from rtmpose3d.web.addresses import parse_address, without_password
 from rtmpose3d.weights.download.cache import cache_dir as cache_folder
 from rtmpose3d.weights.download.cache import file_state, read_note, remember_folder
 from rtmpose3d.weights.download.checking import known_fault
-from rtmpose3d.weights.download.fetching import OFFLINE, from_address
+from rtmpose3d.weights.download.fetching import OFFLINE
 from rtmpose3d.weights.download.hub import is_offline
-from rtmpose3d.weights.download.transfer import TransferError, Version
 from rtmpose3d.zoo import RemoteFile
 
 logger = logging.getLogger(__name__)
@@ -41,6 +39,9 @@ def fetch_address(url: str, *, cache_dir: Path | str | None = None) -> Path:
     Raises:
         DownloadError: no address, or it cannot be obtained; the message says why.
     """
+    # HTTP takes a while to import, and few programs call this.
+    from rtmpose3d.weights.download.receiving import TransferError, Version, from_address
+
     try:
         address = parse_address(url)
     except InputError as error:

@@ -14,12 +14,14 @@ import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from rtmpose3d.errors import OutputError, RTMPose3DError
 from rtmpose3d.structures.atomic import atomic_write
 from rtmpose3d.untrusted import read_json
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +115,8 @@ def partial_file(target: Path) -> Path:
 
 def download_lock(target: Path) -> FileLock:
     """The lock that is held while `target` is being downloaded or deleted."""
+    from filelock import FileLock
+
     return FileLock(target.with_name(f".{target.name}.lock"))
 
 
@@ -161,6 +165,8 @@ _cache_dir = cache_dir  # clear_cache has an argument of this name
 
 
 def _clear_folder(folder: Path) -> list[Path]:
+    from filelock import Timeout
+
     removed: list[Path] = []
     for note in sorted(folder.glob(f".*{_NOTE}")):
         target = folder / note.name[1 : -len(_NOTE)]

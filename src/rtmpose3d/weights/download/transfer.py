@@ -22,7 +22,7 @@ from urllib.error import HTTPError, URLError
 from rtmpose3d.errors import InputError, RTMPose3DError
 from rtmpose3d.progress import progress_bar
 from rtmpose3d.structures.atomic import output_errors
-from rtmpose3d.web import TimeLimit, open_address
+from rtmpose3d.web.opening import TimeLimit, open_address
 
 TIMEOUT_S = 30.0  # without a byte
 HEADER_TIMEOUT_S = 60.0  # for connection, redirects and header as a whole
