@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtmpose3d.codec import decode_simcc
-from rtmpose3d.codec.smoothing import gaussian_kernel, smoothed
+from rtmpose3d.codec.smoothing import gaussian_kernel, smoothed, smoothed_peaks
 
 SMOOTH = replace(RTMW3D, decode_sigma=24.0)
 
@@ -77,3 +77,26 @@ def test_the_kernel_is_one_in_the_middle_and_ends_after_three_sigma():
     assert len(kernel) == 13
     assert kernel[6] == 1
     assert kernel[8] == pytest.approx(np.exp(-0.5))
+
+
+@given(
+    bins=st.sampled_from([96, 384, 512]),
+    sigma=st.sampled_from([3.0, 12.0, 24.0]),
+    peaks=st.integers(1, 3),
+    seed=st.integers(0, 10_000),
+)
+def test_the_peak_found_by_groups_is_as_high_as_the_highest(bins, sigma, peaks, seed):
+    rng = np.random.default_rng(seed)
+    place, width, height = rng.random((3, peaks, 2, 9, 1)) * [[[[[bins]]]], [[[[60]]]], [[[[1]]]]]
+    p = (height * np.exp(-0.5 * ((np.arange(bins) - place) / (1 + width)) ** 2)).sum(axis=0)
+    p = (p / p.max(axis=2, keepdims=True)).astype(np.float32)
+    found = smoothed_peaks(p, sigma)
+    values = smoothed(p, sigma)
+    at_found = np.take_along_axis(values, found[:, :, None], axis=2)[:, :, 0]
+    np.testing.assert_allclose(at_found, values.max(axis=2), rtol=2e-4)
+
+
+@pytest.mark.parametrize("p", [np.ones((1, 2, 96)), np.eye(1, 96)[None], np.zeros((0, 2, 96))])
+def test_the_peak_of_a_flat_row_and_of_one_at_the_end_is_the_highest_bin(p):
+    p = p.astype(np.float32)
+    np.testing.assert_array_equal(smoothed_peaks(p, 12.0), smoothed(p, 12.0).argmax(axis=2))

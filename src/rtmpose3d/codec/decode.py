@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtmpose3d.codec.dark import refine_peaks
-from rtmpose3d.codec.smoothing import smoothed
+from rtmpose3d.codec.smoothing import smoothed_peaks
 from rtmpose3d.codec.spec import SimCCSpec
 from rtmpose3d.errors import InputError
 
@@ -71,7 +71,7 @@ def decode_simcc(
         for logits, height in zip(simcc[:needed], heights, strict=False)
     ]
     if spec.decode_sigma is not None:
-        peaks = [smoothed(p, spec.decode_sigma).argmax(axis=2) for p in probabilities]
+        peaks = [smoothed_peaks(p, spec.decode_sigma) for p in probabilities]
     masses = [
         _mass_near(probabilities[axis], peaks[axis], spec.confidence_bins[axis]) for axis in (0, 1)
     ]
