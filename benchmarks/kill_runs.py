@@ -5,8 +5,9 @@
 After kill -INT (Ctrl-C) every file must be complete and agree with the others: the .jsonl and .csv
 files have the frames of the overlay video, nothing temporary is left, the exit code is 130 (or the
 process ends by the signal, which shells show as 130), without a traceback of the command line.
-After kill -9 the .jsonl file must have complete lines but for its last, and files under their final
-names must be complete. Prints a line per run; the exit code is 1 if any check failed.
+After kill -9 the .jsonl and .csv files must have complete lines but for their last, with the same
+results but for one, and the unfinished video, NAME.part.mp4, must have their frames but for the last
+1.5 seconds (a fragment, and what the encoder holds). Prints a line per run; the exit code is 1 if any check failed.
 """
 
 from __future__ import annotations
@@ -22,12 +23,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rtmpose3d.errors import RTMPose3DError
+from rtmpose3d.errors import InputError, RTMPose3DError
 from rtmpose3d.sinks import load_results
 from rtmpose3d.sources.video import open_frames
+from rtmpose3d.structures import PoseResult
 
 PATIENCE_S = 120  # for the end after Ctrl-C, on a busy machine
 INTERRUPTED = 130
+FPS = 30  # of the video
+LOST_S = 1.5  # of an unfinished overlay video: its last fragment, and what the encoder holds
 
 
 class CheckError(Exception):
@@ -80,29 +84,51 @@ def check_interrupted(video: Path, out: Path, code: int) -> str:
 
 def check_killed(video: Path, out: Path, code: int) -> str:
     """Check the files after kill -9; returns a description."""
-    stem, lines = video.stem, 0
-    path = out / f"{stem}.jsonl"
-    if path.exists():
-        data = path.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1]
-        lines = max(whole.count(b"\n") - 1, 0)
-        if lines:
-            copy = out / "whole.jsonl"
-            copy.write_bytes(whole)
-            if len(list(load_results(copy))) != lines:
-                raise CheckError("a complete line is no result")
-    for name, check in ((f"{stem}_pose.mp4", count_frames), (f"{stem}.csv", count_rows)):
-        if (out / name).exists():
-            check(out / name)
-    left = sorted(p.name for p in out.glob(".*")) if out.exists() else []
-    return f"exit code {code}, {lines} complete lines, {len(left)} temporary files"
+    stem = video.stem
+    results = whole_results(out / f"{stem}.jsonl")
+    lines = len(results)
+    rows = 0
+    if (out / f"{stem}.csv").exists():
+        rows = whole_lines(out / f"{stem}.csv").count(b"\n") - 1
+    people = [len(result) for result in results]
+    if rows not in (133 * sum(people), 133 * sum(people[:-1])) and lines:
+        raise CheckError(f"{rows} rows for {sum(people)} people")
+    frames = 0
+    for name in (f"{stem}_pose.mp4", f"{stem}_pose.part.mp4"):
+        if (out / name).exists() and (out / name).stat().st_size:
+            frames = count_frames(out / name, cut=".part" in name)
+    lost_s = (lines - frames) / FPS
+    if lost_s > LOST_S:
+        raise CheckError(f"{frames} frames in the video, {lines} lines")
+    return f"exit code {code}, {lines} complete lines, {frames} frames in the video"
 
 
-def count_frames(path: Path) -> int:
-    """Number of frames of a complete video."""
-    with open_frames(path) as stream:
+def whole_lines(path: Path) -> bytes:
+    """The complete lines of a file."""
+    data = path.read_bytes()
+    return data[: data.rfind(b"\n") + 1]
+
+
+def whole_results(path: Path) -> list[PoseResult]:
+    """The results in the complete lines of a .jsonl file; none if there is no file."""
+    if not path.exists() or not whole_lines(path):
+        return []
+    copy = path.with_name("whole.jsonl")
+    copy.write_bytes(whole_lines(path))
+    return list(load_results(copy))
+
+
+def count_frames(path: Path, *, cut: bool = False) -> int:
+    """Number of frames of a video, which may be cut off; 0 if its first fragment is missing."""
+    try:
+        stream = open_frames(path)
+    except InputError:
+        if cut:
+            return 0
+        raise
+    with stream:
         count = sum(1 for _ in stream)
-        if stream.notes:
+        if stream.notes and not cut:
             raise CheckError(f"{path.name}: {stream.notes}")
     return count
 

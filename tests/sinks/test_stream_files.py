@@ -12,6 +12,7 @@ import pytest
 from example_results import example_result
 from rtmpose3d.errors import InputError, OutputError
 from rtmpose3d.sinks import json_lines_schema, load_results, open_sink, result_to_dict
+from rtmpose3d.sinks.csv_files import CsvSink
 from rtmpose3d.sinks.json_files import JsonLinesSink
 from rtmpose3d.sinks.table import table_columns
 
@@ -101,6 +102,31 @@ def test_a_disk_that_fills_leaves_complete_lines(tmp_path):
     with pytest.raises(OutputError, match="the disk is full"):
         sink.write(results[1])
     assert len(list(load_results(path))) == 1
+
+
+def test_csv_of_a_stream_keeps_the_rows_of_whole_results_when_a_disk_fills(tmp_path):
+    path = tmp_path / "a.csv"
+    results = stream(2)
+    sink = CsvSink(path, line_by_line=True)
+    sink.open()
+    sink.write(results[0])
+    whole = sink._file
+    before = path.read_bytes()
+    assert len(before.splitlines()) == 1 + 2 * 133
+
+    class Full:
+        written = 0
+
+        def write(self, data: bytes) -> int:
+            if self.written:
+                raise OSError(28, "No space left on device")
+            self.written = os.write(whole.fileno(), data[:500])
+            return self.written
+
+    sink._file = Full()  # type: ignore[assignment]
+    with pytest.raises(OutputError, match="the disk is full"):
+        sink.write(results[1])
+    assert path.read_bytes() == before
 
 
 def test_parquet_has_the_columns_and_rows_of_the_table(tmp_path):

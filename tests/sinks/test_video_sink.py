@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ import pytest
 from example_results import example_result
 from rtmpose3d.errors import InputError, OutputError
 from rtmpose3d.sinks import load_results, open_sink
-from rtmpose3d.sinks.video import VideoSink
+from rtmpose3d.sinks.video import VideoSink, partial
+from rtmpose3d.sinks.video.encoder import VideoEncoder
 from rtmpose3d.sources.video import open_frames
 from rtmpose3d.structures import PoseResult
 from video_files import frame_number, make_video, steady
@@ -166,6 +169,7 @@ def test_the_file_appears_at_the_end_also_after_ctrl_c_but_not_after_an_error(tm
             for result in results[:3]:
                 sink.write(result)
             assert not path.exists()
+            assert (tmp_path / "b.part.mp4").exists()
             raise error
         assert path.exists() == (error is KeyboardInterrupt)
         assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "b.mp4"][: 1 + path.exists()]
@@ -185,12 +189,59 @@ def test_a_folder_that_does_not_exist_is_an_output_error(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_a_disk_that_fills_is_an_output_error(tmp_path):
-    results = results_from(make_video(tmp_path / "a.mp4", steady(4)))
+def test_a_device_that_is_full_is_an_output_error(tmp_path):
+    results = results_from(make_video(tmp_path / "a.mp4", steady(70)))
     link = tmp_path / "b.mp4"
     link.symlink_to("/dev/full")
     with pytest.raises(OutputError, match=r"cannot write .*b\.mp4"):
         write(link, results)
+
+
+def test_what_a_killed_process_leaves_has_all_but_the_last_second_with_sound(tmp_path):
+    source = make_video(tmp_path / "a.mp4", steady(120), sound_s=4.0)
+    path, results = tmp_path / "b.mp4", results_from(source)
+    sink = VideoSink(path)
+    sink.open()
+    for result in results:
+        sink.write(result)
+    left = tmp_path / "left.mp4"
+    left.write_bytes((tmp_path / "b.part.mp4").read_bytes())
+    with open_frames(left) as stream:
+        times = [frame.time_s for frame in stream]
+    assert 80 <= len(times) < 120
+    assert times == pytest.approx(steady(120)[: len(times)], abs=1e-4)
+    assert sound_s(left)[0] == pytest.approx(0, abs=0.03)
+    sink.close()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "b.mp4", "left.mp4"]
+
+
+def test_the_frames_before_a_disk_was_full_become_the_file(tmp_path, monkeypatch):
+    results = results_from(make_video(tmp_path / "a.mp4", steady(120)))
+    path, encode = tmp_path / "b.mp4", VideoEncoder.encode
+
+    def encode_until_full(self, image, time_s):
+        if time_s > 3.0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        encode(self, image, time_s)
+
+    monkeypatch.setattr(VideoEncoder, "encode", encode_until_full)
+    with pytest.raises(OutputError, match=r"b\.mp4: the disk is full; .*b\.mp4 has the frames bef"):
+        write(path, results)
+    with open_frames(path) as stream:
+        times = [frame.time_s for frame in stream]
+    assert 60 <= len(times) <= 91
+    assert times == pytest.approx(steady(120)[: len(times)], abs=1e-4)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
+
+
+def test_without_room_for_a_second_copy_the_fragments_become_the_file(tmp_path, monkeypatch):
+    results = results_from(make_video(tmp_path / "a.mp4", steady(70), sound_s=2.0))
+    monkeypatch.setattr(partial.shutil, "disk_usage", lambda path: SimpleNamespace(free=100))
+    path = write(tmp_path / "b.mp4", results)
+    assert b"moof" in path.read_bytes()
+    with open_frames(path) as stream:
+        assert [frame.time_s for frame in stream] == pytest.approx(steady(70), abs=1e-4)
+    assert sound_s(path)[0] == pytest.approx(0, abs=0.03)
 
 
 def test_json_lines_next_to_it_hold_the_same_frames(tmp_path):

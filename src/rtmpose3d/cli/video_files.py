@@ -121,8 +121,8 @@ def make_sinks(
         view: of overlay videos.
     """
     from rtmpose3d.sinks import FORMATS
-    from rtmpose3d.sinks.json_files import JsonLinesSink
     from rtmpose3d.sinks.per_result import FilePerResultSink
+    from rtmpose3d.sinks.record_sink import RecordSink
     from rtmpose3d.sinks.video import VideoSink
 
     sinks: list[Sink] = []
@@ -131,8 +131,8 @@ def make_sinks(
         kind = FORMATS[row.name].sink
         if kind is VideoSink:
             sinks.append(VideoSink(path, view="both" if view == "both" else "2d", fps=fps or 30.0))
-        elif kind is JsonLinesSink:
-            sinks.append(JsonLinesSink(path, line_by_line=True))
+        elif issubclass(kind, RecordSink):
+            sinks.append(kind(path, line_by_line=True))
         elif kind.holds_many:
             sinks.append(kind(path))
         else:

@@ -7,26 +7,23 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.sinks.sink import FileSink
+from rtmpose3d.sinks.record_sink import RecordSink
 from rtmpose3d.sinks.table import Column, table_columns
 from rtmpose3d.structures.result import PoseResult
 
 
-class CsvSink(FileSink):
+class CsvSink(RecordSink):
     """A .csv file of one result, or of several that have a frame index."""
 
-    holds_many = True
-    _file: IO[bytes]
     _header: list[str]
 
     def start(self, path: Path) -> None:
         """Open the file; its header is known with the first result."""
-        self._file = self.keep(path.open("wb"))
+        super().start(path)
         self._header = []
 
     def append(self, result: PoseResult) -> None:
@@ -49,8 +46,8 @@ class CsvSink(FileSink):
         if not self.count:
             writer.writerow(header)
         writer.writerows(rows)
+        self.write_lines(text.getvalue().encode("utf-8"))
         self._header = header
-        self._file.write(text.getvalue().encode("utf-8"))
 
 
 def _cells(column: Column) -> Sequence[object]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO
 
 from rtmpose3d.sinks.document import result_to_dict
 from rtmpose3d.sinks.parsing import result_from_dict
+from rtmpose3d.sinks.record_sink import RecordSink
 from rtmpose3d.sinks.sink import FileSink
-from rtmpose3d.structures.atomic import output_errors
 from rtmpose3d.structures.result import PoseResult
 from rtmpose3d.untrusted import check_size, parse_json, read_json, reading
 from rtmpose3d.untrusted.limits import RESULT_JSON, RESULT_LINES_BYTES
@@ -44,36 +42,19 @@ class JsonSink(FileSink):
         self._file.write(("{" + ",\n".join(fields) + "}\n").encode("ascii"))
 
 
-class JsonLinesSink(FileSink):
+class JsonLinesSink(RecordSink):
     """A .jsonl file of any number of results: the document of each on a line of its own.
 
     A stream, whose first result has a frame index, starts with a header line: the fields that all
     results share. The lines of its results then have their index, time and people, and fields
     that differ from the header.
-
-    Args:
-        path: the file; its folder must exist.
-        line_by_line: write to the final name at once and line by line: a process that is killed
-            leaves all complete lines there.
     """
 
-    holds_many = True
-    _file: IO[bytes]
     _header: dict[str, object] | None
-
-    def __init__(self, path: str | Path, *, line_by_line: bool = False) -> None:
-        super().__init__(path)
-        self.keeps_interrupted = line_by_line
-        self._line_by_line = line_by_line
-
-    def destination(self) -> AbstractContextManager[Path]:
-        """The name to write to: the final one, or a temporary one."""
-        return _final_path(self.path) if self._line_by_line else super().destination()
 
     def start(self, path: Path) -> None:
         """Open the file."""
-        self._file = self.keep(path.open("wb"))
-        self._size = 0
+        super().start(path)
         self._header = None
 
     def append(self, result: PoseResult) -> None:
@@ -89,31 +70,7 @@ class JsonLinesSink(FileSink):
                 for name, value in document.items()
                 if name not in self._header or self._header[name] != value
             }
-        self._write(lines + _line(document))
-
-    def _write(self, lines: bytes) -> None:
-        try:
-            self._file.write(lines)
-            if self._line_by_line:
-                self._file.flush()
-        except OSError:
-            if self._line_by_line:  # a full disk: the file keeps its complete lines
-                with suppress(OSError):
-                    os.truncate(self.path, self._size)
-            raise
-        self._size += len(lines)
-
-
-@contextmanager
-def _final_path(path: Path) -> Iterator[Path]:
-    try:
-        with output_errors(path):
-            yield path
-    except BaseException:
-        with suppress(OSError):
-            if path.stat().st_size == 0:
-                path.unlink()
-        raise
+        self.write_lines(lines + _line(document))
 
 
 def shared_fields(document: dict[str, object]) -> dict[str, object]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Protocol, TypeVar
 
-from rtmpose3d.errors import InputError, RTMPose3DError
+from rtmpose3d.errors import InputError, OutputError, RTMPose3DError
 from rtmpose3d.structures.atomic import atomic_path, expand_home
 from rtmpose3d.structures.result import PoseResult
 
@@ -73,7 +73,7 @@ class FileSink(ABC):
     may_be_empty: ClassVar[bool] = True
     """Whether a file of several results may have none."""
     keeps_interrupted: bool = False
-    """Whether Ctrl-C in a `with` block completes the file, which is then shorter."""
+    """Whether Ctrl-C in a `with` block, or a disk that is full, leaves a file that is shorter."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = expand_home(path)
@@ -166,8 +166,8 @@ class FileSink(ABC):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        interrupted = isinstance(error, KeyboardInterrupt) and self.keeps_interrupted
-        if error is None or (interrupted and self.count):
+        interrupted = isinstance(error, (KeyboardInterrupt, OutputError))
+        if error is None or (interrupted and self.keeps_interrupted and self.count):
             self.close()
         else:
             self._finish(error_type, error, traceback)

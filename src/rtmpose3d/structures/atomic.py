@@ -95,6 +95,22 @@ def expand_home(path: str | Path) -> Path:
     return Path(os.path.expanduser(text))  # noqa: PTH111
 
 
+def resolve_target(path: Path) -> Path:
+    """The file that writing to a path replaces: that which a link names, or the path itself.
+
+    Raises:
+        OutputError: its folder does not exist, or it is a folder.
+    """
+    with output_errors(path):
+        target = path.resolve() if path.is_symlink() else path
+        if not target.parent.is_dir():
+            error_number = errno.ENOTDIR if target.parent.exists() else errno.ENOENT
+            raise OSError(error_number, os.strerror(error_number))
+        if target.is_dir():
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    return target
+
+
 @contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
     """Yield a temporary name in the folder of `path`; the file written there is renamed to `path`.
@@ -113,13 +129,7 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         OutputError: it could not be written; an existing file is unchanged.
     """
     path = expand_home(path)
-    with output_errors(path):
-        target = path.resolve() if path.is_symlink() else path
-        if not target.parent.is_dir():
-            error_number = errno.ENOTDIR if target.parent.exists() else errno.ENOENT
-            raise OSError(error_number, os.strerror(error_number))
-        if target.is_dir():
-            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    target = resolve_target(path)
     if target.exists() and not target.is_file():  # /dev/stdout: replacing it would destroy it
         with output_errors(path, target):
             yield target

@@ -22,6 +22,14 @@ TIME_BASE = Fraction(1, 90_000)  # seconds per tick; whole numbers of it for all
 _BT709 = 1  # ITU-T H.273: primaries, transfer function and matrix of HD video
 _LIMITED_RANGE = 1
 _KEY_FRAME_S = 2.0  # seeking in the file is as fine as this
+# Faster than the preset by a sixth, for files a tenth larger.
+_X264_OPTIONS = {"bf": "0", "weightp": "0"}
+_IN_FRAGMENTS = {
+    "movflags": "frag_keyframe+delay_moov+default_base_moof",
+    "frag_duration": "1000000",  # microseconds
+    "flush_packets": "1",
+}
+_INDEX_FIRST = {"movflags": "faststart"}
 
 
 class VideoEncoder:
@@ -63,7 +71,7 @@ class VideoEncoder:
         width, height = size_wh
         self._stream.width, self._stream.height = width + width % 2, height + height % 2
         self._stream.pix_fmt = "yuv420p"
-        self._stream.options = {"crf": str(crf), "preset": preset}
+        self._stream.options = {"crf": str(crf), "preset": preset, **_X264_OPTIONS}
         context = self._stream.codec_context
         context.time_base = TIME_BASE
         context.gop_size = max(1, round(_KEY_FRAME_S * fps))
@@ -99,12 +107,14 @@ class VideoEncoder:
 
 
 @contextmanager
-def open_output(path: Path, name: Path) -> Iterator[OutputContainer]:
-    """An MP4 file for writing, whose index comes first, so that players start at once.
+def open_output(path: Path, name: Path, *, fragments: bool = True) -> Iterator[OutputContainer]:
+    """An MP4 file for writing.
 
     Args:
         path: the file to write.
         name: of the file in messages.
+        fragments: whether each second has an index of its own, so that what is written can be
+            played at any time; otherwise the index comes first, so that players start at once.
 
     Raises:
         OutputError: it cannot be written.
@@ -114,9 +124,9 @@ def open_output(path: Path, name: Path) -> Iterator[OutputContainer]:
     import av
     from av.error import FFmpegError
 
+    options = dict(_IN_FRAGMENTS if fragments else _INDEX_FIRST)
     with writing(name):
-        container = av.open(f"file:{path.absolute()}", "w", format="mp4",
-                            options={"movflags": "faststart"})  # fmt: skip
+        container = av.open(f"file:{path.absolute()}", "w", format="mp4", options=options)
     try:
         yield container
     except BaseException:

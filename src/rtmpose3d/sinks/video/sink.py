@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from rtmpose3d.errors import InputError
+from rtmpose3d.errors import InputError, OutputError
 from rtmpose3d.sinks.sink import FileSink
 from rtmpose3d.sinks.video.encoder import VideoEncoder, open_output, writing
+from rtmpose3d.sinks.video.partial import partial_video
 from rtmpose3d.sinks.video.sound import SoundTrack, open_sound
 from rtmpose3d.sources.video import is_video
 from rtmpose3d.structures.result import PoseResult
@@ -20,6 +22,9 @@ class VideoSink(FileSink):
 
     Results need their image and their time. The video starts at the first of them; its frames
     keep their distances in time and, if they come from a video file, its sound.
+
+    Until the sink is closed the file is `NAME.part.mp4`, which can be played up to its last second
+    also after the process was killed. Where the disk is full, the frames before become the file.
 
     Args:
         path: the file; its folder must exist.
@@ -49,8 +54,13 @@ class VideoSink(FileSink):
         self._with_sound = sound
         self._fps, self._crf, self._preset = fps, crf, preset
 
+    def destination(self) -> AbstractContextManager[Path]:
+        """The name to write to; see `partial_video`."""
+        return partial_video(self.path)
+
     def start(self, path: Path) -> None:
         """Open the file; its streams are known with the first result."""
+        self._failure: OutputError | None = None
         self._figure = VideoFigure(self._view)
         self._container = self.keep(open_output(path, self.path))
         self._encoder: VideoEncoder | None = None
@@ -60,6 +70,8 @@ class VideoSink(FileSink):
 
     def append(self, result: PoseResult) -> None:
         """Draw and encode one result."""
+        if self._failure is not None:
+            raise self._failure
         if result.time_s is None:
             raise InputError(f"{self.path}: a result without time_s cannot be part of a video")
         image = self._figure.draw(result)
@@ -67,10 +79,14 @@ class VideoSink(FileSink):
             self._begin(result, (image.shape[1], image.shape[0]))
             assert self._encoder is not None
         time_s = result.time_s - self._start_s
-        with writing(self.path):
-            self._encoder.encode(image, time_s)
-            if self._sound is not None:
-                self._sound.write_until(time_s)
+        try:
+            with writing(self.path):
+                self._encoder.encode(image, time_s)
+                if self._sound is not None:
+                    self._sound.write_until(time_s)
+        except OutputError as error:
+            self._failure = error
+            raise
         if time_s > self._last_s:
             self._step_s = time_s - self._last_s
         self._last_s = time_s
@@ -86,8 +102,14 @@ class VideoSink(FileSink):
         self.keep(_Ending(self))
 
     def end(self, *, complete: bool) -> None:
-        """Write what encoder and sound still hold, and close the source of the sound."""
+        """Write what encoder and sound still hold, and close the source of the sound.
+
+        Raises:
+            OutputError: writing fails, or has failed before.
+        """
         try:
+            if self._failure is not None:
+                raise self._failure
             if complete and self._encoder is not None:
                 with writing(self.path):
                     self._encoder.finish()

@@ -6,6 +6,7 @@ itself states show that bytes are missing.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,8 +32,15 @@ def is_truncated(path: Path) -> bool:
     return False
 
 
-def _boxes_end(file: BinaryIO, size: int) -> int:
-    """End of the last top-level box of an MP4 or MOV file (ISO/IEC 14496-12, 4.2), bytes."""
+def top_level_boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int]]:
+    """Names and ends, in bytes, of the boxes of an MP4 or MOV file (ISO/IEC 14496-12, 4.2).
+
+    The last box may end after the file, which then is cut off.
+
+    Args:
+        file: open for reading.
+        size: of the file, bytes.
+    """
     start = 0
     while start + 8 <= size:
         file.seek(start)
@@ -41,11 +49,16 @@ def _boxes_end(file: BinaryIO, size: int) -> int:
         if length == 1 and len(header) == 16:
             length = int.from_bytes(header[8:], "big")
         if length == 0:  # to the end of the file
-            return size
+            length = size - start
         if length < 8:
-            return start
+            return
         start += length
-    return start
+        yield header[4:8], start
+
+
+def _boxes_end(file: BinaryIO, size: int) -> int:
+    """End of the last top-level box of an MP4 or MOV file, bytes."""
+    return max((end for _, end in top_level_boxes(file, size)), default=0)
 
 
 def _segment_end(file: BinaryIO) -> int:
