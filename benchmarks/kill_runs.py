@@ -6,8 +6,9 @@ After kill -INT (Ctrl-C) every file must be complete and agree with the others: 
 files have the frames of the overlay video, nothing temporary is left, the exit code is 130 (or the
 process ends by the signal, which shells show as 130), without a traceback of the command line.
 After kill -9 the .jsonl and .csv files must have complete lines but for their last, with the same
-results but for one, and the unfinished video, NAME.part.mp4, must have their frames but for the last
-1.5 seconds (a fragment, and what the encoder holds). Prints a line per run; the exit code is 1 if any check failed.
+results but for one, and the unfinished video, NAME.part.mp4, must have their frames but for the
+last 1.5 seconds (a fragment, and what the encoder holds). Prints a line per run; the exit code is 1
+if any check failed.
 """
 
 from __future__ import annotations
