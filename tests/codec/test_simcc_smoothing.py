@@ -87,8 +87,12 @@ def test_the_kernel_is_one_in_the_middle_and_ends_after_three_sigma():
 )
 def test_the_peak_found_by_groups_is_as_high_as_the_highest(bins, sigma, peaks, seed):
     rng = np.random.default_rng(seed)
-    place, width, height = rng.random((3, peaks, 2, 9, 1)) * [[[[[bins]]]], [[[[60]]]], [[[[1]]]]]
-    p = (height * np.exp(-0.5 * ((np.arange(bins) - place) / (1 + width)) ** 2)).sum(axis=0)
+    location, width, height = rng.random((3, peaks, 2, 9, 1)) * [
+        [[[[bins]]]],
+        [[[[60]]]],
+        [[[[1]]]],
+    ]
+    p = (height * np.exp(-0.5 * ((np.arange(bins) - location) / (1 + width)) ** 2)).sum(axis=0)
     p = (p / p.max(axis=2, keepdims=True)).astype(np.float32)
     found = smoothed_peaks(p, sigma)
     values = smoothed(p, sigma)
