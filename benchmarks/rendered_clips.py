@@ -35,6 +35,7 @@ class Truth:
     Attributes:
         identities: (G,) who they are throughout the clip.
         boxes: (G, 4) px.
+        visible_boxes: (G, 4) px, of the visible pixels; NaN if there are none.
         keypoints_2d: (G, 133, 2) px.
         keypoints_camera: (G, 133, 3) metres.
         visible: (G, 133) bool.
@@ -43,14 +44,24 @@ class Truth:
 
     identities: NDArray[np.int64]
     boxes: NDArray[np.float64]
+    visible_boxes: NDArray[np.float64]
     keypoints_2d: NDArray[np.float64]
     keypoints_camera: NDArray[np.float64]
     visible: NDArray[np.bool_]
     root_depth_m: NDArray[np.float64]
 
+    def box_similarity(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(G, N) IoU with the complete box of a person or with that of the visible part."""
+        visible = iou_matrix(np.nan_to_num(self.visible_boxes), boxes)
+        return np.maximum(iou_matrix(self.boxes, boxes), visible)
+
+    def select(self, index: NDArray[np.bool_]) -> Truth:
+        """The people of a mask."""
+        return Truth(**{name: value[index] for name, value in vars(self).items()})
+
     def match(self, result: PoseResult) -> list[tuple[int, int]]:
         """Pairs (person of the result, person of the truth) by IoU, best first."""
-        iou = iou_matrix(np.asarray(result.bboxes, np.float64), self.boxes)
+        iou = self.box_similarity(np.asarray(result.bboxes, np.float64)).T
         pairs: list[tuple[int, int]] = []
         while iou.size and iou.max() > _MIN_IOU:
             i, j = np.unravel_index(int(iou.argmax()), iou.shape)
@@ -111,16 +122,23 @@ def frames(folder: Path) -> Iterator[tuple[Path, dict, list[dict]]]:
 
 def read_truth(people: list[dict]) -> Truth:
     """Ground truth of the annotated people of one frame."""
-    boxes = np.array([person["bbox"] for person in people], np.float64).reshape(-1, 4)
-    boxes[:, 2:] += boxes[:, :2]
     return Truth(
         identities=np.array([person["identity"] for person in people], np.int64),
-        boxes=boxes,
+        boxes=_boxes(people, "bbox"),
+        visible_boxes=_boxes(people, "bbox_visible"),
         keypoints_2d=np.array([_keypoints(person) for person in people]).reshape(-1, 133, 2),
         keypoints_camera=np.array([p["keypoints_3d"] for p in people]).reshape(-1, 133, 3),
         visible=np.array([p["visibility133"] for p in people]).reshape(-1, 133) == 2,
         root_depth_m=np.array([person["root_depth_m"] for person in people], np.float64),
     )
+
+
+def _boxes(people: list[dict], name: str) -> NDArray[np.float64]:
+    """(G, 4) corners, px; NaN where a person has no such box."""
+    rows = [person.get(name) or [np.nan] * 4 for person in people]
+    boxes = np.array(rows, np.float64).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    return boxes
 
 
 def _keypoints(person: Mapping[str, list[float]]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import numpy as np
 from rtmpose3d.skeletons import NUM_KEYPOINTS
 from rtmpose3d.structures import FloatArray
 from rtmpose3d.tracking import Tracker
+from rtmpose3d.tracking.appearance import NUM_REGIONS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +21,14 @@ class Walker:
         velocity_xy: px / s.
         size_wh: of the box, px.
         shape: seed of the pose.
+        colour: of clothes and skin; None where the appearance is unknown.
     """
 
     start_xy: tuple[float, float]
     velocity_xy: tuple[float, float] = (0.0, 0.0)
     size_wh: tuple[float, float] = (100.0, 300.0)
     shape: int = 0
+    colour: float | None = None
 
     def box(self, time_s: float) -> FloatArray:
         """(4,) px."""
@@ -38,6 +41,10 @@ class Walker:
         unit = np.random.default_rng(self.shape).uniform(0.05, 0.95, (NUM_KEYPOINTS, 2))
         box = self.box(time_s)
         return box[:2] + unit * (box[2:] - box[:2])
+
+    def colours(self) -> FloatArray:
+        """(6, 3) the same colour all over the body."""
+        return np.full((NUM_REGIONS, 3), np.nan if self.colour is None else self.colour)
 
 
 def update(
@@ -53,6 +60,7 @@ def update(
         keypoints.reshape(-1, NUM_KEYPOINTS, 2),
         np.full((len(order), NUM_KEYPOINTS), 0.8),
         time_s,
+        colours=np.array([people[i].colours() for i in order]).reshape(-1, NUM_REGIONS, 3),
     )
     assert ids.dtype == np.int64
     found = dict(zip(order, ids.tolist(), strict=True))

@@ -51,6 +51,49 @@ def test_people_who_cross_and_are_hidden_meanwhile_keep_their_ids(fps, hidden_s)
     assert {ids[1] for ids in history[5:]} == {2, None}
 
 
+def turning_back(colours):
+    """Two people who meet, stop while one hides the other for half a second, and turn back."""
+
+    def person(i, time_s):
+        side = -1 if i == 0 else 1
+        away = 250 * max(abs(time_s - 1.5) - 0.25, 0.0)
+        return Walker(start_xy=(500 + side * away, 300), shape=5, colour=colours[i])
+
+    tracker, history = Tracker(), []
+    for time_s in np.arange(0, 3, 1 / 20):
+        shown = [0] if abs(time_s - 1.5) < 0.3 else [0, 1]
+        history.append(update(tracker, [person(i, time_s) for i in shown], float(time_s)))
+    return history
+
+
+def test_people_who_meet_and_turn_back_are_told_apart_by_their_colours():
+    history = turning_back((0.2, 0.6))
+    assert history[5] == history[-1] == [1, 2]
+
+
+def test_without_colours_people_who_meet_and_turn_back_exchange_their_ids():
+    assert turning_back((None, None))[-1] == [2, 1]
+
+
+def test_lost_person_is_recognised_by_colours_elsewhere_in_reach():
+    def ids_after_turn(colour_after):
+        tracker = Tracker()
+        for k in range(10):  # walks to the right, and is hidden
+            update(tracker, [Walker(start_xy=(100 + 20 * k, 300), colour=0.2)], k / 20)
+        there = Walker(start_xy=(500, 300), colour=colour_after)
+        return [update(tracker, [there], 1.0 + k / 20) for k in range(4)]
+
+    assert ids_after_turn(0.2) == [[1]] * 4
+    assert ids_after_turn(0.8)[-1] == [2]
+
+
+def test_no_one_continues_the_track_of_a_person_in_other_clothes():
+    tracker = Tracker()
+    for k in range(6):
+        update(tracker, [Walker(start_xy=(300, 300), colour=0.2)], k / 20)
+    assert update(tracker, [Walker(start_xy=(300, 300), colour=0.8)], 0.3) == [-1]
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.floats(0.02, 0.1), st.integers(0, 1000))
 def test_irregular_times_do_not_matter(step_s, seed):

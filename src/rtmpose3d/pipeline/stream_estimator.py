@@ -20,6 +20,7 @@ from rtmpose3d.pipeline.estimator import DEFAULT_POSE_OPTIONS, PoseEstimator, Po
 from rtmpose3d.pipeline.plausibility import plausible_people
 from rtmpose3d.structures import BoolArray, Detections, FloatArray, Frame, IntArray, PoseResult
 from rtmpose3d.tracking import LiveSmoother, Tracker, TrackerOptions
+from rtmpose3d.tracking.appearance import body_colours
 from rtmpose3d.tracking.options import DEFAULT_TRACKER_OPTIONS
 
 Smoothing = Literal["live", "offline", "off"]
@@ -219,11 +220,18 @@ class StreamEstimator:
             result.confidence,
             result.time_s,
             detected=detected,
+            colours=self._colours(result),
         )
         if detected.any():
             known = zip(ids.tolist(), result.bbox_scores.tolist(), strict=True)
             self._scores = {one: score for one, score in known if one > 0}
         return replace(result, track_ids=ids)
+
+    def _colours(self, result: PoseResult) -> FloatArray | None:
+        if result.image is None:
+            return None
+        confident = result.confidence >= self._options.tracker.min_confidence
+        return body_colours(result.image, result.keypoints_2d, confident)
 
     def _finish(self, result: PoseResult) -> PoseResult:
         """A result without people who have no identity, smoothed."""

@@ -1,9 +1,10 @@
 """Tracking and smoothing: people over the frames of a stream.
 
-`Tracker` gives the people of each frame their identifiers, from boxes and poses. `LiveSmoother`
-smooths the results of a stream as they come, `smooth_offline` all of them afterwards.
+`Tracker` gives the people of each frame their identifiers, from boxes, poses and colours.
+`LiveSmoother` smooths the results of a stream as they come, `smooth_offline` all of them afterwards.
 """
 
+from rtmpose3d.tracking.appearance import body_colours
 from rtmpose3d.tracking.options import TrackerOptions
 from rtmpose3d.tracking.smoothing import (
     LiveSmoother,
@@ -19,5 +20,6 @@ __all__ = [
     "SmootherOptions",
     "Tracker",
     "TrackerOptions",
+    "body_colours",
     "smooth_offline",
 ]

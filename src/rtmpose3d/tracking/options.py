@@ -22,6 +22,10 @@ class TrackerOptions:
         pose_weight: weight of OKS in the similarity, 0 to 1; the rest is that of IoU.
         momentum_weight: weight of the change of direction.
         momentum_s: seconds over which a direction of motion is measured.
+        appearance_weight: weight of the colours of clothes and skin, where they are known.
+        min_appearance: similarity of colours, 0 to 1, below which a detection is someone else.
+        min_recognition: similarity of colours, 0 to 1, by which a lost person is recognised
+            beyond the place where the motion leads.
         duplicate_oks: OKS from which two poses of one image count as one person.
         duplicate_iou: IoU from which two boxes of one image count as one person.
 
@@ -38,13 +42,22 @@ class TrackerOptions:
     pose_weight: float = 0.5
     momentum_weight: float = 0.2
     momentum_s: float = 0.2
+    appearance_weight: float = 1.0
+    min_appearance: float = 0.005
+    min_recognition: float = 0.5
     duplicate_oks: float = 0.85
     duplicate_iou: float = 0.85
 
     def __post_init__(self) -> None:
         if self.min_hits < 1:
             raise InputError(f"min_hits must be at least 1, got {self.min_hits!r}")
-        for name in ("min_age_s", "max_lost_s", "momentum_s", "momentum_weight"):
+        for name in (
+            "min_age_s",
+            "max_lost_s",
+            "momentum_s",
+            "momentum_weight",
+            "appearance_weight",
+        ):
             value = getattr(self, name)
             if not (value >= 0 and math.isfinite(value)):
                 raise InputError(f"{name} must be finite and at least 0, got {value!r}")
@@ -53,6 +66,8 @@ class TrackerOptions:
             "min_confidence",
             "min_similarity",
             "pose_weight",
+            "min_appearance",
+            "min_recognition",
             "duplicate_oks",
             "duplicate_iou",
         ):

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from rtmpose3d.structures import BoolArray, FloatArray
+from rtmpose3d.tracking.appearance import unknown_colours
 from rtmpose3d.tracking.box_filter import (
     BoxState,
     corrected_state,
@@ -39,6 +40,8 @@ class Sighting:
         confident: (23,) bool.
         mean_confidence: mean over the 17 keypoints of the body.
         time_s: time of the frame.
+        colours: (6, 3) of its appearance, NaN where unknown.
+        is_apart: whether no other person covers much of its box.
     """
 
     box_xyxy: FloatArray
@@ -46,6 +49,8 @@ class Sighting:
     confident: BoolArray
     mean_confidence: float
     time_s: float
+    colours: FloatArray
+    is_apart: bool
 
     @property
     def extent_xyxy(self) -> FloatArray | None:
@@ -71,6 +76,8 @@ class Track:
         history: times and boxes of recent sightings, oldest first.
         margin: (4,) by how much boxes exceed the keypoints, relative to their extent.
         confidence_level: usual mean confidence of the body.
+        colours: (6, 3) usual appearance, NaN where unknown.
+        colour_samples: number of sightings, apart from others, that `colours` is the mean of.
     """
 
     state: BoxState
@@ -83,6 +90,8 @@ class Track:
     history: list[tuple[float, FloatArray]] = field(default_factory=list)
     margin: FloatArray = field(default_factory=lambda: np.full(4, 0.08))
     confidence_level: float = 0.0
+    colours: FloatArray = field(default_factory=lambda: unknown_colours(1)[0])
+    colour_samples: int = 0
 
     @classmethod
     def from_sighting(cls, seen: Sighting) -> Track:
@@ -91,6 +100,7 @@ class Track:
         track = cls(state=state, seen=seen, seen_state=state, first_s=seen.time_s)
         track.history.append((seen.time_s, seen.box_xyxy))
         track.confidence_level = seen.mean_confidence
+        track._update_colours(1.0)
         return track
 
     @property
@@ -130,6 +140,7 @@ class Track:
             self.history.pop(0)
         if detected:
             self._update_margin(weight)
+        self._update_colours(weight)
 
     def miss(self, time_s: float) -> None:
         """Note a frame without a sighting."""
@@ -143,6 +154,19 @@ class Track:
         outwards = np.array([-1, -1, 1, 1]) * (self.seen.box_xyxy - extent) / size
         weight = max(weight, 0.3)
         self.margin = self.margin + weight * (np.clip(outwards, *_MARGIN_RANGE) - self.margin)
+
+    def _update_colours(self, weight: float) -> None:
+        """Average the appearance while the person is apart from others."""
+        if not self.seen.is_apart and self.colour_samples:
+            return
+        if self.seen.is_apart:
+            self.colour_samples += 1
+            weight = max(weight, 1 / self.colour_samples)
+        else:  # better than nothing until the person is apart
+            weight = 0.5
+        change = np.where(np.isnan(self.colours), 0.0, self.seen.colours - self.colours)
+        known = np.where(np.isnan(self.colours), self.seen.colours, self.colours)
+        self.colours = known + weight * np.nan_to_num(change)
 
     def next_box(self, time_s: float) -> FloatArray:
         """(4,) box of the person in the next frame: around the last pose, moved."""

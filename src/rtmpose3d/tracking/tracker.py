@@ -2,8 +2,8 @@
 
 A Kalman filter on boxes with the observation-centric steps of OC-SORT (Cao et al., CVPR 2023):
 momentum in the association, recovery at the last sighting, re-update after an absence. Similarity
-is that of boxes (IoU) and of poses (OKS over confident keypoints). There is no model of
-appearance: a person who returns after `max_lost_s` seconds gets a new id.
+is that of boxes (IoU), of poses (OKS over confident keypoints) and of the colours of clothes and
+skin. A person who returns after `max_lost_s` seconds gets a new id.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from dataclasses import replace
 import numpy as np
 
 from rtmpose3d.errors import InputError
-from rtmpose3d.geometry.boxes import iou_matrix
+from rtmpose3d.geometry.boxes import box_areas, intersection_areas, iou_matrix
 from rtmpose3d.skeletons import NUM_KEYPOINTS
 from rtmpose3d.structures import BoolArray, FloatArray, IntArray
-from rtmpose3d.tracking.association import associate, stacked
+from rtmpose3d.tracking.appearance import NUM_REGIONS, unknown_colours
+from rtmpose3d.tracking.association import Match, associate, stacked
 from rtmpose3d.tracking.options import DEFAULT_TRACKER_OPTIONS, TrackerOptions
 from rtmpose3d.tracking.similarity import TRACKED, oks_matrix
 from rtmpose3d.tracking.track import NO_ID, Sighting, Track
@@ -26,6 +27,7 @@ _BODY = slice(0, 17)  # keypoints whose confidence is that of a pose
 _OUTSIDE = 0.1  # of the size of a box: keypoints farther out have left it
 _LEFT_SHARE = 0.1  # of the confident keypoints: with more of them outside, a pose left its box
 _DROP = 0.6  # of a track's usual confidence: below it, confidence dropped
+_APART = 0.15  # of a box that others cover: people are apart
 _GONE = 0.35  # of a track's usual confidence: below it, a predicted box has no person
 
 
@@ -61,6 +63,7 @@ class Tracker:
         time_s: float,
         *,
         detected: bool | BoolArray = True,
+        colours: FloatArray | None = None,
     ) -> IntArray:
         """Assign the people of the next frame to tracks.
 
@@ -72,6 +75,7 @@ class Tracker:
             time_s: time of the frame, above that of the frame before.
             detected: whether the boxes are a detector's, one for all or (N,); False for those of
                 `predict_boxes`: then motion is measured from the poses, and no track starts.
+            colours: (N, 6, 3) from `body_colours`; None: colours are not compared.
 
         Returns:
             (N,) int64 identifiers from 1, never reused; -1 for people who are not confirmed yet
@@ -80,19 +84,19 @@ class Tracker:
         Raises:
             InputError: other shapes, or a time that does not increase.
         """
-        people = self._sightings(boxes, scores, keypoints, keypoint_scores, time_s)
+        people = self._sightings(boxes, scores, keypoints, keypoint_scores, colours, time_s)
         self._time_s = time_s
         for track in self._tracks:
             track.advance(time_s)
-        matches = associate(self._tracks, people, self.options)
+        found = associate(self._tracks, people, self.options)
         is_detected = np.broadcast_to(np.asarray(detected, bool), (len(people),))
-        matches = {
-            i: track
-            for i, track in matches.items()
-            if is_detected[i] or not _dropped(people[i], track, _GONE)
+        found = {
+            i: match
+            for i, match in found.items()
+            if is_detected[i] or not _dropped(people[i], match.track, _GONE)
         }
-        duplicates = self._duplicates(people, matches)
-        matches = {i: track for i, track in matches.items() if i not in duplicates}
+        duplicates = self._duplicates(people, found)
+        matches = {i: match.track for i, match in found.items() if i not in duplicates}
         uncertain = any(
             _left_box(people[i]) or _dropped(people[i], track, _DROP)
             for i, track in matches.items()
@@ -126,15 +130,18 @@ class Tracker:
         scores: FloatArray,
         keypoints: FloatArray,
         keypoint_scores: FloatArray,
+        colours: FloatArray | None,
         time_s: float,
     ) -> list[Sighting]:
         """Checked people of a frame."""
         people = len(boxes)
+        colours = unknown_colours(people) if colours is None else colours
         expected = (
             ("boxes", boxes, (people, 4)),
             ("scores", scores, (people,)),
             ("keypoints", keypoints, (people, NUM_KEYPOINTS, 2)),
             ("keypoint_scores", keypoint_scores, (people, NUM_KEYPOINTS)),
+            ("colours", colours, (people, NUM_REGIONS, 3)),
         )
         for name, array, shape in expected:
             if np.shape(array) != shape:
@@ -151,6 +158,7 @@ class Tracker:
         confidence = np.asarray(keypoint_scores, np.float64)[:, TRACKED]
         usable = np.isfinite(points).all(axis=2) & np.isfinite(confidence)
         confident = usable & (confidence >= self.options.min_confidence)
+        apart = _are_apart(boxes)
         body = np.where(usable, confidence, 0.0)[:, _BODY].mean(axis=1)
         return [
             Sighting(
@@ -159,12 +167,14 @@ class Tracker:
                 confident=confident[i],
                 mean_confidence=float(body[i]),
                 time_s=time_s,
+                colours=colours[i],
+                is_apart=bool(apart[i]),
             )
             for i in range(people)
         ]
 
-    def _duplicates(self, people: list[Sighting], matches: dict[int, Track]) -> set[int]:
-        """People who are another one a second time: of two, the one of the younger track.
+    def _duplicates(self, people: list[Sighting], matches: dict[int, Match]) -> set[int]:
+        """People who are another one a second time: of two, the one who fits its track less.
 
         Of two without a track, the later one; detections come best first.
         """
@@ -176,7 +186,7 @@ class Tracker:
         same = (oks >= self.options.duplicate_oks) | (overlap >= self.options.duplicate_iou)
         order = sorted(
             range(len(people)),
-            key=lambda i: (-matches[i].hits if i in matches else 0, i),
+            key=lambda i: (-matches[i].gain if i in matches else 0, i),
         )
         kept: list[int] = []
         for i in order:
@@ -226,6 +236,13 @@ class Tracker:
         if track.track_id == NO_ID and old_enough:
             track.track_id = self._next_id
             self._next_id += 1
+
+
+def _are_apart(boxes_xyxy: FloatArray) -> BoolArray:
+    """(N,) whether no other box covers much of a box."""
+    shared = intersection_areas(boxes_xyxy[:, None], boxes_xyxy[None])
+    np.fill_diagonal(shared, 0.0)
+    return shared.max(axis=1, initial=0.0) < _APART * np.maximum(box_areas(boxes_xyxy), 1e-6)
 
 
 def _left_box(person: Sighting) -> bool:

@@ -93,7 +93,16 @@ class SynthSample:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _PlannedImage:
+class PlannedImage:
+    """An image to be rendered.
+
+    Attributes:
+        shot, view_index, frame_index: number of the shot, camera and frame within it.
+        job: scene and view.
+        time_s: time since the shot's first frame.
+        degrade_seed: seed of the camera effects, the same for the frames of a camera.
+    """
+
     shot: int
     job: RenderJob
     view_index: int
@@ -121,11 +130,11 @@ def make_shots(world: World, shots: Sequence[tuple[int, ShotSettings]]) -> list[
     planned = [image for shot, settings in shots for image in _plan_shot(world, shot, settings)]
     samples: list[SynthSample] = []
     for start in range(0, len(planned), IMAGES_AT_ONCE):
-        samples += _render(world, planned[start : start + IMAGES_AT_ONCE])
+        samples += render_planned(world, planned[start : start + IMAGES_AT_ONCE])
     return samples
 
 
-def _plan_shot(world: World, shot: int, settings: ShotSettings) -> list[_PlannedImage]:
+def _plan_shot(world: World, shot: int, settings: ShotSettings) -> list[PlannedImage]:
     rng = world.settings.rng("image", shot)
     count = world.sample_people_count(rng)
     if settings.frames == 1:
@@ -140,7 +149,7 @@ def _plan_shot(world: World, shot: int, settings: ShotSettings) -> list[_Planned
         scene = with_occluder(rng, scene, first_views[0], hidden, world.kit)
     for first in first_views:
         scene = without_blockers(scene, first)
-    by_view: list[list[_PlannedImage]] = []
+    by_view: list[list[PlannedImage]] = []
     for view_index, first in enumerate(first_views):
         if view_index > 0 and scene.backdrop is not None:  # another camera sees another background
             scene = replace(scene, backdrop=world.backdrops.photo(rng))
@@ -148,9 +157,9 @@ def _plan_shot(world: World, shot: int, settings: ShotSettings) -> list[_Planned
         seed = int(rng.integers(1 << 62))
         by_view.append(
             [
-                _PlannedImage(
+                PlannedImage(
                     shot=shot,
-                    job=_render_job(replace(scene, people=people), view, first),
+                    job=render_job(replace(scene, people=people), view, first),
                     view_index=view_index,
                     frame_index=frame,
                     time_s=frame / settings.fps,
@@ -162,7 +171,7 @@ def _plan_shot(world: World, shot: int, settings: ShotSettings) -> list[_Planned
     return [planned for frame in zip(*by_view, strict=True) for planned in frame]
 
 
-def _render_job(scene: Scene, view: CameraView, first: CameraView) -> RenderJob:
+def render_job(scene: Scene, view: CameraView, first: CameraView) -> RenderJob:
     """The job of one frame. Backdrops are infinitely far: they move with camera rotation only."""
     if scene.backdrop is None:
         return RenderJob(scene=scene, view=view)
@@ -215,7 +224,13 @@ def _centre(people: Sequence[Person]) -> FloatArray:
     return np.mean([p.keypoints_world[[11, 12]].mean(axis=0) for p in people], axis=0)
 
 
-def _render(world: World, planned: Sequence[_PlannedImage]) -> list[SynthSample]:
+def render_planned(world: World, planned: Sequence[PlannedImage]) -> list[SynthSample]:
+    """Renders and labels images, all at once: `IMAGES_AT_ONCE` at most.
+
+    Args:
+        world: open.
+        planned: the images.
+    """
     renders = world.renderer.render_jobs([p.job for p in planned])
     samples: list[SynthSample] = []
     for plan, rendered in zip(planned, renders, strict=True):
