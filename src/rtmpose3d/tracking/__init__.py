@@ -1,7 +1,7 @@
 """Tracking and smoothing: people over the frames of a stream.
 
 `Tracker` gives the people of each frame their identifiers, from boxes, poses and colours.
-`LiveSmoother` smooths the results of a stream as they come, `smooth_offline` all of them afterwards.
+`LiveSmoother` smooths the results of a stream as they come, `smooth_offline` all of them later.
 """
 
 from rtmpose3d.tracking.appearance import body_colours
