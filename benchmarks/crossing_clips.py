@@ -6,7 +6,7 @@
 The frames have the format of `rtmpose3d synth`, one clip per shard: see `rendered_clips.py`. Two to
 four people of a clip cross in front of each other, before the middle of the image, at one to three
 times and up to some metres apart in depth: most walk in opposite directions, some overtake another
-slowly, some stand while others pass. Walkers enter and leave. The camera stands, pans or is
+slowly, some stand while others pass. Walkers enter and leave. The camera is still, pans or is
 carried; frame rates are 10, 15, 25 and 30.
 """
 
@@ -57,7 +57,7 @@ _FOV_DEG = (45.0, 65.0)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Crosser:
-    """One person of a clip: motion, and the place at time 0."""
+    """One person of a clip: motion, and the position at time 0."""
 
     actor: Actor
     motion: PoseSequence
@@ -78,14 +78,14 @@ def sample_crossers(rng: np.random.Generator, cast: Cast, seconds: float) -> lis
     standing = count > 2 and rng.random() < 0.5
     depths = _sample_depths(rng, count)
     meetings = rng.uniform(0.3, 0.7, 3) * seconds  # up to three times at which people meet
-    places = rng.uniform(-0.12, 0.12, 3)  # across, as a fraction of the depth
+    positions = rng.uniform(-0.12, 0.12, 3)  # across, as a fraction of the depth
     direction = rng.choice([-1.0, 1.0])
     crossers = []
     for identity, (actor, depth) in enumerate(zip(actors, depths, strict=True)):
         overtakes = identity > 1 and rng.random() < 0.4
         direction = direction if overtakes else -direction
         which = identity // 2
-        aim = np.array([places[which] * depth, depth])
+        aim = np.array([positions[which] * depth, depth])
         meeting = float(meetings[which] + rng.normal(0, 0.15))
         if standing and identity == count - 1:
             motion = _standing(rng, actor, cast, seconds)
@@ -147,13 +147,13 @@ def _passing(motion: PoseSequence, aim: Array, meeting_s: float, facing_deg: flo
 
 
 def sample_views(rng: np.random.Generator, times_s: Array) -> list[CameraView]:
-    """Views of a camera that stands, pans or is carried."""
+    """Views of a camera that is still, pans or is carried."""
     camera = Camera.from_fov(
         width=SIZE_WH[0], height=SIZE_WH[1], fov_deg=float(rng.uniform(*_FOV_DEG))
     )
     height = float(rng.uniform(1.0, 1.9))
-    kind = rng.choice(["stands", "pans", "carried"])
-    pan = 0.0 if kind == "stands" else math.radians(float(rng.uniform(4, 12)))
+    kind = rng.choice(["still", "pans", "carried"])
+    pan = 0.0 if kind == "still" else math.radians(float(rng.uniform(4, 12)))
     walk = rng.normal(0, 0.25, 2) * (1, 0.5) if kind == "carried" else np.zeros(2)
     shake = 0.012 if kind == "carried" else 0.0
     phases, rates = rng.uniform(0, 2 * math.pi, 4), rng.uniform(0.4, 1.4, 4)

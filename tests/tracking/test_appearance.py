@@ -42,7 +42,7 @@ def test_regions_have_the_colours_of_the_clothes():
     assert np.linalg.norm(dressed[LEGS] - shirt_only[LEGS], axis=1).min() > 0.5
 
 
-def test_similarity_is_that_of_clothes_and_not_of_the_place():
+def test_similarity_is_that_of_clothes_and_not_of_the_position():
     first = colours_of(dressed_image((40, 90, 200), (90, 30, 20)), standing_person(x=150))
     same = colours_of(dressed_image((40, 90, 200), (90, 30, 20)), standing_person(x=250))
     other = colours_of(dressed_image((200, 200, 200), (90, 30, 20)), standing_person(x=250))

@@ -51,8 +51,8 @@ def test_people_who_cross_and_are_hidden_meanwhile_keep_their_ids(fps, hidden_s)
     assert {ids[1] for ids in history[5:]} == {2, None}
 
 
-def turning_back(colours):
-    """Two people who meet, stop while one hides the other for half a second, and turn back."""
+def walking_back(colours):
+    """Two people who meet, stop while one hides the other for half a second, and walk back."""
 
     def person(i, time_s):
         side = -1 if i == 0 else 1
@@ -66,25 +66,25 @@ def turning_back(colours):
     return history
 
 
-def test_people_who_meet_and_turn_back_are_told_apart_by_their_colours():
-    history = turning_back((0.2, 0.6))
+def test_people_who_meet_and_walk_back_are_distinguished_by_their_colours():
+    history = walking_back((0.2, 0.6))
     assert history[5] == history[-1] == [1, 2]
 
 
-def test_without_colours_people_who_meet_and_turn_back_exchange_their_ids():
-    assert turning_back((None, None))[-1] == [2, 1]
+def test_without_colours_people_who_meet_and_walk_back_exchange_their_ids():
+    assert walking_back((None, None))[-1] == [2, 1]
 
 
 def test_lost_person_is_recognised_by_colours_elsewhere_in_reach():
-    def ids_after_turn(colour_after):
+    def ids_afterwards(colour_after):
         tracker = Tracker()
         for k in range(10):  # walks to the right, and is hidden
             update(tracker, [Walker(start_xy=(100 + 20 * k, 300), colour=0.2)], k / 20)
         there = Walker(start_xy=(500, 300), colour=colour_after)
         return [update(tracker, [there], 1.0 + k / 20) for k in range(4)]
 
-    assert ids_after_turn(0.2) == [[1]] * 4
-    assert ids_after_turn(0.8)[-1] == [2]
+    assert ids_afterwards(0.2) == [[1]] * 4
+    assert ids_afterwards(0.8)[-1] == [2]
 
 
 def test_no_one_continues_the_track_of_a_person_in_other_clothes():

@@ -1,6 +1,6 @@
 """Appearance of people: mean colours of clothes and skin along the bones, without a network.
 
-Colours tell people apart where boxes and poses cannot: after one person was hidden by another.
+Colours distinguish people where boxes and poses cannot: after one person was hidden by another.
 They are sampled between the keypoints that tracking has anyway: 0.1 ms per person.
 """
 

@@ -25,7 +25,7 @@ class TrackerOptions:
         appearance_weight: weight of the colours of clothes and skin, where they are known.
         min_appearance: similarity of colours, 0 to 1, below which a detection is someone else.
         min_recognition: similarity of colours, 0 to 1, by which a lost person is recognised
-            beyond the place where the motion leads.
+            beyond the position that the motion predicts.
         duplicate_oks: OKS from which two poses of one image count as one person.
         duplicate_iou: IoU from which two boxes of one image count as one person.
 
@@ -42,7 +42,7 @@ class TrackerOptions:
     pose_weight: float = 0.5
     momentum_weight: float = 0.2
     momentum_s: float = 0.2
-    appearance_weight: float = 1.0
+    appearance_weight: float = 1.5
     min_appearance: float = 0.005
     min_recognition: float = 0.5
     duplicate_oks: float = 0.85
