@@ -99,7 +99,7 @@ class RTMPose3D:
                 name, a folder that `save_pretrained` made or that holds the published file of one
                 model, or a weights file that names its model: a published one, one of
                 `rtmpose3d train`, or an exported .onnx file.
-            device: "auto" (default), "cpu", "cuda", "cuda:N", "mps", "gpu" or "npu" (Intel).
+            device: "auto" (default), "cpu", "cuda", "cuda:N", "mps", "coreml", "gpu" or "npu".
             backend: "auto" (default), "openvino", "onnxruntime" or "torch".
             precision: "auto" (default: bf16 where the processor has it, else fp32), "fp32",
                 "bf16" or "fp16"; the last layers always run in fp32.

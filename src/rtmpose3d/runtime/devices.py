@@ -11,10 +11,15 @@ from typing import Literal, TypeAlias
 from rtmpose3d.errors import UnknownNameError
 
 AUTO = "auto"  # backend, device or precision that suits the machine
-DeviceKind: TypeAlias = Literal["cpu", "cuda", "mps", "gpu", "npu"]
+DeviceKind: TypeAlias = Literal["cpu", "cuda", "mps", "coreml", "gpu", "npu"]
 
-DEVICES = (AUTO, "cpu", "cuda", "cuda:N", "mps", "gpu", "gpu:N", "npu")
-_SINGLE: dict[str, DeviceKind] = {"cpu": "cpu", "mps": "mps", "npu": "npu"}
+DEVICES = (AUTO, "cpu", "cuda", "cuda:N", "mps", "coreml", "gpu", "gpu:N", "npu")
+_SINGLE: dict[str, DeviceKind] = {
+    "cpu": "cpu",
+    "mps": "mps",
+    "coreml": "coreml",
+    "npu": "npu",
+}
 _NUMBERED: dict[str, DeviceKind] = {"cuda": "cuda", "gpu": "gpu"}
 _NUMBERED_NAME = re.compile(r"(cuda|gpu)(?::(\d+))?")
 
@@ -24,7 +29,8 @@ class Device:
     """A device by type and index.
 
     Attributes:
-        kind: "cpu", "cuda" (NVIDIA), "mps" (Apple), "gpu" or "npu" (Intel, with OpenVINO).
+        kind: "cpu", "cuda" (NVIDIA), "mps" (Apple's GPU, with torch), "coreml" (Apple, with ONNX
+            Runtime), "gpu" or "npu" (Intel, with OpenVINO).
         index: index of the CUDA device or GPU; 0 for the others.
     """
 

@@ -6,19 +6,19 @@ the address that its offset names, without a copy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from rtmpose3d.runtime.protobuf import Field, encode_field, iterate_fields
+from rtmpose3d.runtime.protobuf import Field, encode_field, encode_number, iterate_fields
 
 MEMORY = "*/_ORT_MEM_ADDR_/*"
 
 # Numbers of the fields of onnx.proto that are read here.
 _MODEL_GRAPH, _MODEL_METADATA = 7, 14
 _GRAPH_INITIALIZER = 5
-_TENSOR_NAME, _TENSOR_EXTERNAL = 8, 13
-_ENTRY_KEY, _ENTRY_VALUE = 1, 2
+_TENSOR_NAME, _TENSOR_RAW_DATA, _TENSOR_EXTERNAL, _TENSOR_LOCATION = 8, 9, 13, 14
+_ENTRY_KEY, _ENTRY_VALUE, _EXTERNAL = 1, 2, 1
 
 
 def graph_with_weights(content: bytes, weights: Mapping[str, np.ndarray]) -> bytes:
@@ -32,19 +32,20 @@ def graph_with_weights(content: bytes, weights: Mapping[str, np.ndarray]) -> byt
     Raises:
         KeyError: an external initialiser has no array.
     """
-    parts = []
-    for field in iterate_fields(content, 0, len(content)):
-        if field.number == _MODEL_GRAPH:
-            graph = b"".join(
-                _initialiser(content, inner, weights)
-                if inner.number == _GRAPH_INITIALIZER
-                else content[inner.begin : inner.end]
-                for inner in iterate_fields(content, field.start, field.end)
-            )
-            parts.append(encode_field(_MODEL_GRAPH, graph))
-        else:
-            parts.append(content[field.begin : field.end])
-    return b"".join(parts)
+    return _fill(content, weights, _memory_entries)
+
+
+def embed_weights(content: bytes, weights: Mapping[str, np.ndarray]) -> bytes:
+    """An ONNX file that holds copies of its external initialisers, below 2 GiB.
+
+    Args:
+        content: the ONNX file without weights.
+        weights: an array of the declared type and shape for each external initialiser, by name.
+
+    Raises:
+        KeyError: an external initialiser has no array.
+    """
+    return _fill(content, weights, _raw_data)
 
 
 def has_external_weights(content: bytes) -> bool:
@@ -81,15 +82,43 @@ def read_metadata(content: bytes) -> dict[str, str]:
     return {entry.get(_ENTRY_KEY, ""): entry.get(_ENTRY_VALUE, "") for entry in entries}
 
 
-def _initialiser(content: bytes, tensor: Field, weights: Mapping[str, np.ndarray]) -> bytes:
+def _fill(
+    content: bytes, weights: Mapping[str, np.ndarray], encode: Callable[[str, np.ndarray], bytes]
+) -> bytes:
+    """The file with the fields that `encode` gives in place of each external location."""
+    parts = []
+    for field in iterate_fields(content, 0, len(content)):
+        if field.number == _MODEL_GRAPH:
+            graph = b"".join(
+                _initialiser(content, inner, weights, encode)
+                if inner.number == _GRAPH_INITIALIZER
+                else content[inner.begin : inner.end]
+                for inner in iterate_fields(content, field.start, field.end)
+            )
+            parts.append(encode_field(_MODEL_GRAPH, graph))
+        else:
+            parts.append(content[field.begin : field.end])
+    return b"".join(parts)
+
+
+def _initialiser(
+    content: bytes,
+    tensor: Field,
+    weights: Mapping[str, np.ndarray],
+    encode: Callable[[str, np.ndarray], bytes],
+) -> bytes:
     fields = list(iterate_fields(content, tensor.start, tensor.end))
     if not any(field.number == _TENSOR_EXTERNAL for field in fields):
         return content[tensor.begin : tensor.end]
     (name,) = (content[f.start : f.end].decode() for f in fields if f.number == _TENSOR_NAME)
-    array = weights[name]
+    replaced = (_TENSOR_EXTERNAL, _TENSOR_LOCATION)
+    kept = b"".join(content[f.begin : f.end] for f in fields if f.number not in replaced)
+    return encode_field(_GRAPH_INITIALIZER, kept + encode(name, weights[name]))
+
+
+def _memory_entries(name: str, array: np.ndarray) -> bytes:
     assert array.flags.c_contiguous, f"{name} must be contiguous"
     entries = {"location": MEMORY, "offset": str(array.ctypes.data), "length": str(array.nbytes)}
-    kept = b"".join(content[f.begin : f.end] for f in fields if f.number != _TENSOR_EXTERNAL)
     external = b"".join(
         encode_field(
             _TENSOR_EXTERNAL,
@@ -97,4 +126,9 @@ def _initialiser(content: bytes, tensor: Field, weights: Mapping[str, np.ndarray
         )
         for key, value in entries.items()
     )
-    return encode_field(_GRAPH_INITIALIZER, kept + external)
+    return external + encode_number(_TENSOR_LOCATION, _EXTERNAL)
+
+
+def _raw_data(name: str, array: np.ndarray) -> bytes:
+    little_endian = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    return encode_field(_TENSOR_RAW_DATA, little_endian.tobytes())

@@ -22,8 +22,8 @@ class RuntimeOptions:
     Attributes:
         backend: "auto" (the first of `BACKENDS` that is installed and has device and precision) or
             a key of `BACKENDS`.
-        device: "auto" (CUDA where the backend has it), "cpu", "cuda", "cuda:N", "mps", or, with
-            OpenVINO, "gpu", "gpu:N" or "npu" of Intel.
+        device: "auto" (CUDA where the backend has it), "cpu", "cuda", "cuda:N", "mps"
+            or "coreml" of Apple, or, with OpenVINO, "gpu", "gpu:N" or "npu" of Intel.
         precision: precision of the arithmetic. "auto": bf16 where the backend has it on the device
             and it is faster there, fp16 with torch on CUDA, otherwise fp32. "bf16" and "fp16" are
             for the convolutions: the last layers, which move keypoints, stay in fp32.

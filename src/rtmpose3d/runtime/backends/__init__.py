@@ -85,6 +85,7 @@ BACKENDS: dict[str, Backend] = {
             open_file=onnxruntime.open_file,
             precisions=("fp32", "fp16"),
             device_precisions=onnxruntime.device_precisions,
+            devices=("cpu", "cuda", "mps", "coreml"),
             may_have_accelerator=onnxruntime_package.has_cuda_library,
         ),
         Backend(

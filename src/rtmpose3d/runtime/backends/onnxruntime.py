@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rtmpose3d.errors import BackendError
+from rtmpose3d.runtime.backends.onnxruntime_coreml import open_coreml_network
 from rtmpose3d.runtime.backends.onnxruntime_cuda import (
-    CudaOnnxRuntimeNetwork,
     open_cuda_network,
     provider_options,
 )
@@ -28,6 +28,7 @@ from rtmpose3d.runtime.half_graphs import half_graph
 from rtmpose3d.runtime.network import (
     Execution,
     ModelFile,
+    Network,
     TensorInfo,
     Weights,
     check_interface,
@@ -94,9 +95,7 @@ def device_precisions(device: Device) -> tuple[str, ...]:
     return ("fp32", "fp16") if device.kind == "cuda" else ("fp32",)
 
 
-def open_weights(
-    spec: ModelSpec, weights: Weights, execution: Execution
-) -> OnnxRuntimeNetwork | CudaOnnxRuntimeNetwork:
+def open_weights(spec: ModelSpec, weights: Weights, execution: Execution) -> Network:
     """The shipped graph with the checkpoint's tensors as its external initialisers.
 
     Raises:
@@ -121,8 +120,12 @@ def open_weights(
             execution.device,
             precision=execution.precision,
         )
-    session = open_session(content, options, execution.device, name=spec.name)
-    return OnnxRuntimeNetwork(session, spec.name)
+    cpu = Device(kind="cpu")
+    network = OnnxRuntimeNetwork(open_session(content, options, cpu, name=spec.name), spec.name)
+    if execution.device.kind == "coreml":
+        make_options = partial(session_options, execution.threads)
+        return open_coreml_network(spec.name, content, arrays, make_options, network)
+    return network
 
 
 def open_file(path: Path, execution: Execution) -> ModelFile:
@@ -137,6 +140,11 @@ def open_file(path: Path, execution: Execution) -> ModelFile:
         raise BackendError(
             f"{path}: onnxruntime runs an ONNX file in the precision that it was exported in, not "
             f"in {execution.precision!r}; use precision='auto'"
+        )
+    if execution.device.kind == "coreml":
+        raise BackendError(
+            f"{path}: onnxruntime runs models of the table on CoreML, not ONNX files, whose batch "
+            "it cannot fix; use device='cpu'"
         )
     options = session_options(execution.threads)
     session = open_session(read_onnx(path), options, execution.device, name=str(path))

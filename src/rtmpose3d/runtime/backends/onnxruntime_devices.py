@@ -11,6 +11,7 @@ import ctypes
 import io
 import logging
 import shutil
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
+COREML = "CoreMLExecutionProvider"
 
 # An ONNX file: y = x + x, both (1,) float32; IR version 8, opset 13.
 _TRIAL_NETWORK = (
@@ -46,6 +48,9 @@ def resolve_device(wanted: Device | None) -> Device:
             _warn_once(fault)
         return Device(kind="cuda" if has_cuda() and cuda_fault(0) is None else "cpu")
     if wanted.kind == "cpu":
+        return wanted
+    if wanted.kind == "coreml":
+        _check_coreml()
         return wanted
     if wanted.kind == "mps":
         raise BackendError(
@@ -94,16 +99,51 @@ def cuda_fault(index: int) -> str | None:
 
     The answer holds for the process: the network runs once.
     """
+    preload_libraries()
+    return _trial_fault(CUDA, {"device_id": index})
+
+
+@cache
+def coreml_fault() -> str | None:
+    """Why CoreML cannot run a network of one addition; None if it does."""
+    return _trial_fault(COREML, {"ModelFormat": "MLProgram"})
+
+
+def _check_coreml() -> None:
+    """Check that ONNX Runtime has CoreML, and that it runs a network of one addition.
+
+    Raises:
+        BackendError: it does not; the message says what to do.
+    """
+    onnxruntime = import_onnxruntime()
+    fault = "this build has no CoreML, which the wheels for macOS have"
+    if COREML in onnxruntime.get_available_providers():
+        fault = coreml_fault()
+    if fault is not None:
+        raise BackendError(
+            f"device 'coreml' is not available with onnxruntime {onnxruntime.__version__}: "
+            f"{fault}; use device='cpu'"
+        )
+
+
+def _trial_fault(provider: str, settings: Mapping[str, object]) -> str | None:
+    """Why a provider cannot run a network of one addition; None if it does.
+
+    Args:
+        provider: ONNX Runtime's name of it.
+        settings: its options.
+    """
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = FATAL_ONLY
-    preload_libraries()
     try:
         session = onnxruntime.InferenceSession(
-            _TRIAL_NETWORK, options, providers=[(CUDA, {"device_id": index})], enable_fallback=0
+            _TRIAL_NETWORK, options, providers=[(provider, dict(settings))], enable_fallback=0
         )
-        if CUDA not in session.get_providers():
-            return _library_fault(Path(str(onnxruntime.__file__)).parent / "capi")
+        if provider not in session.get_providers():
+            if provider == CUDA:
+                return _library_fault(Path(str(onnxruntime.__file__)).parent / "capi")
+            return "it does not load"
         (result,) = session.run(None, {"x": np.ones(1, np.float32)})
     except Exception as error:  # ONNX Runtime's errors share no base class of their own
         return _first_line(error)

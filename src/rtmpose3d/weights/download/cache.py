@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -29,6 +30,7 @@ CACHE_VARIABLE = "RTMPOSE3D_CACHE"
 DEFAULT_FOLDER = "~/.cache/rtmpose3d/checkpoints"  # as the RTMPose3D package before this one
 COMPILED_FOLDER = "compiled"
 COMPILED_SUFFIX = ".blob"
+COREML_PREFIX = "coreml-"  # of folders of compiled models
 FOLDER_LIST = ".rtmpose3d.folders"
 _NOTE = ".rtmpose3d.json"
 
@@ -189,6 +191,10 @@ def _clear_compiled(folder: Path) -> list[Path]:
     for path in sorted(folder.glob(f"*{COMPILED_SUFFIX}")):
         with suppress(OSError):  # Windows keeps a file that is in use
             path.unlink()
+            removed.append(path)
+    for path in sorted(folder.glob(f"{COREML_PREFIX}*")):
+        with suppress(OSError):
+            shutil.rmtree(path)
             removed.append(path)
     with suppress(OSError):  # not empty
         folder.rmdir()
