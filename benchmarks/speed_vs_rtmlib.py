@@ -10,9 +10,13 @@ run, so its detector is this package's in ONNX Runtime). Further the start in a 
 from an empty and from a warm cache, with its peak memory; and the share of the processor's measured
 peak (matrix products of the same library and precision) that the pose networks reach.
 
-Without --checkpoint the weights are random: time does not depend on them. Between calls the process
-sleeps, since threads of one library spin on into the next call. Writes speed.json, speed.md and
-speed.png. Keep the machine quiet meanwhile.
+The drift of each contestant, how far its precision moves keypoints, is measured against its own
+library in fp32 on crops of the people in the package's image, in pixels of the network's input.
+
+With --mediapipe PYTHON, MediaPipe Holistic takes its turn in image to result (mediapipe_speed.py).
+Without --checkpoint, models whose weights are not on this disk have random ones: time does not
+depend on them, but drift does. Between calls the process sleeps, since threads of one library spin
+on into the next call. Writes speed.json, speed.md and speed.png. Keep the machine quiet meanwhile.
 """
 
 from __future__ import annotations
@@ -27,17 +31,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from speed_figure import draw_speeds
+from speed_peers import MEDIAPIPE, MediaPipe, PeerDrift, measure_drifts
 
 from rtmpose3d import RTMPose3D
 from rtmpose3d.benchmark import describe_machine
-from rtmpose3d.benchmark.measuring import BBOX_THR, noise, synthetic_weights
+from rtmpose3d.benchmark.measuring import BBOX_THR, find_weights, noise, synthetic_weights
 from rtmpose3d.benchmark.timing import WARM_UP_RUNS
 from rtmpose3d.evaluation.reports.documents import Table, write_json
 from rtmpose3d.export import export_onnx
@@ -63,6 +69,11 @@ OURS = {
 }
 THEIRS = {"rtmlib": "onnxruntime", "rtmlib, OpenVINO": "openvino"}
 BASELINE = "rtmlib"
+FP32_OF = {  # what the drift of each contestant is measured against
+    "ours": "ours, fp32",
+    "ours, ONNX Runtime": "ours, fp32",
+    "rtmlib, OpenVINO": "rtmlib",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +89,7 @@ class Row:
         ratio: median over the rounds of rtmlib's duration to this one.
         low, high: middle half of that ratio.
         peak_share: reached share of the measured peak of its precision; None for rtmlib.
+        drift: of its keypoints; None for those in fp32 that others are compared with.
     """
 
     model: str
@@ -89,6 +101,7 @@ class Row:
     low: float
     high: float
     peak_share: float | None = None
+    drift: PeerDrift | None = None
 
 
 def place_people(people: int) -> tuple[Image, NDArray[np.float32]]:
@@ -188,11 +201,16 @@ def summarise(
 
 
 def measure_model(
-    spec: PoseSpec, checkpoint: Path, people: Sequence[int], rounds: int
+    spec: PoseSpec,
+    checkpoint: Path,
+    people: Sequence[int],
+    rounds: int,
+    mediapipe: MediaPipe | None,
 ) -> tuple[list[Row], Mapping[str, str]]:
     """The pose step for each number of people, then image to result; and our precisions."""
     with tempfile.TemporaryDirectory() as folder:
         contestants = open_contestants(spec, checkpoint, Path(folder))
+    drifts = measure_drifts(spec, contestants.poses, FP32_OF, "ours, fp32")
     rows = []
     for count in people:
         image, boxes = place_people(count)
@@ -214,8 +232,12 @@ def measure_model(
         return run
 
     names = [name for name in contestants.poses if name != "rtmlib, OpenVINO"]
-    times = time_alternating({name: detect_and_pose(name) for name in names}, rounds)
-    return rows + summarise(spec, "image to result", 1, times), contestants.precisions
+    whole: dict[str, Callable[[], object]] = {name: detect_and_pose(name) for name in names}
+    if mediapipe is not None:
+        whole[MEDIAPIPE] = mediapipe
+    rows += summarise(spec, "image to result", 1, time_alternating(whole, rounds))
+    rows = [replace(row, drift=drifts.get(row.contestant)) for row in rows]
+    return rows, contestants.precisions
 
 
 def measure_peaks(seconds: float = 2.0) -> dict[str, float]:
@@ -250,7 +272,7 @@ def add_peak_share(row: Row, peaks: Mapping[str, float], precisions: Mapping[str
     if precision not in peaks or row.step != "pose":
         return row
     gigaflops = resolve_pose(row.model).gflops * row.people / row.median_ms * 1e3
-    return Row(**{**asdict(row), "peak_share": gigaflops / peaks[precision]})
+    return replace(row, peak_share=gigaflops / peaks[precision])
 
 
 def measure_start(spec: PoseSpec, checkpoint: Path, precision: str) -> dict[str, dict[str, float]]:
@@ -280,7 +302,10 @@ def make_table(rows: Sequence[Row]) -> Table:
     """The measurements as text."""
     return Table(
         title="Speed",
-        columns=("model", "step", "people", "", "ms", "rtmlib / it", "middle half", "of the peak"),
+        columns=(
+            *("model", "step", "people", "", "ms", "rtmlib / it", "middle half", "of the peak"),
+            *("drift, signed px", "mean px", "p99 px"),
+        ),
         rows=tuple(
             (
                 row.model,
@@ -291,10 +316,17 @@ def make_table(rows: Sequence[Row]) -> Table:
                 f"{row.ratio:.2f}",
                 f"{row.low:.2f} to {row.high:.2f}",
                 "" if row.peak_share is None else f"{100 * row.peak_share:.0f} %",
+                *_drift_cells(row.drift),
             )
             for row in rows
         ),
     )
+
+
+def _drift_cells(drift: PeerDrift | None) -> tuple[str, str, str]:
+    if drift is None:
+        return "", "", ""
+    return f"{drift.signed_px:.3f}", f"{drift.mean_px:.3f}", f"{drift.p99_px:.2f}"
 
 
 def main() -> None:
@@ -307,6 +339,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, help="Weights, for a single model.")
     parser.add_argument("--rounds", type=int, default=15, help="Runs of each.")
     parser.add_argument("--out", type=Path, default=Path("speed"), help="Folder of the results.")
+    parser.add_argument("--mediapipe", type=Path, help="Python of an environment with mediapipe.")
     options = parser.parse_args()
     if options.checkpoint is not None and len(options.models) != 1:
         parser.error("--checkpoint is for one model")
@@ -316,12 +349,22 @@ def main() -> None:
     rows: list[Row] = []
     starts = {}
     for spec in map(resolve_pose, options.models):
-        with tempfile.TemporaryDirectory() as folder:
-            weights = options.checkpoint or Path(folder) / f"{spec.name}.pth"
-            if options.checkpoint is None:
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            weights = options.checkpoint or find_weights(spec, None)
+            facts[f"weights of {spec.name}"] = "of the model"
+            if not isinstance(weights, Path):
+                facts[f"weights of {spec.name}"] = "random: its drift says little"
+                weights = folder / f"{spec.name}.pth"
                 write_torch_file(weights, synthetic_weights(spec))
+            mediapipe = None
+            if options.mediapipe is not None:
+                mediapipe = MediaPipe(options.mediapipe, folder)
+                stack.callback(mediapipe.close)
             starts[spec.name] = measure_start(spec, weights, "auto")
-            measured, precisions = measure_model(spec, weights, options.people, options.rounds)
+            measured, precisions = measure_model(
+                spec, weights, options.people, options.rounds, mediapipe
+            )
         rows += [add_peak_share(row, peaks, precisions) for row in measured]
         facts[f"precision of {spec.name}"] = precisions["ours"]
     facts["peak, billions of multiply-adds/s"] = json.dumps(

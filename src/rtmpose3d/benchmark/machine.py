@@ -10,6 +10,20 @@ from pathlib import Path
 
 from rtmpose3d.runtime import BACKENDS
 
+CPU_FACTS = Path("/proc/cpuinfo")
+INSTRUCTIONS = {  # Linux's flags
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512_vnni": "AVX-512 VNNI",
+    "avx512_bf16": "AVX-512 bf16",
+    "avx512_fp16": "AVX-512 fp16",
+    "amx_bf16": "AMX bf16",
+    "amx_fp16": "AMX fp16",
+    "asimd": "NEON",
+    "bf16": "NEON bf16",
+}
+HALF_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
+
 
 def describe_machine(threads: int | None) -> dict[str, str]:
     """Facts that durations depend on, by name.
@@ -23,11 +37,23 @@ def describe_machine(threads: int | None) -> dict[str, str]:
     return {
         "machine": f"{processor_name()}, {os.cpu_count()} cores, {platform.system()} "
         f"{platform.machine()}",
+        "instructions": vector_instructions(),
         "threads": "one per core" if threads is None else str(threads),
         "versions": f"Python {platform.python_version()}, {', '.join(versions)}",
         "other load at the start": other_load(),
         "date": date.today().isoformat(),
     }
+
+
+def vector_instructions() -> str:
+    """The vector and matrix instructions of the processor that networks use (Linux)."""
+    lines = _cpu_facts()
+    flags = next((line.split() for line in lines if line.startswith(("flags", "Features"))), [])
+    if not flags:
+        return "unknown"
+    found = [name for flag, name in INSTRUCTIONS.items() if flag in flags]
+    half = "" if HALF_FLAGS & set(flags) else "; none for bf16"
+    return (", ".join(found) or "none of those known") + half
 
 
 def other_load() -> str:
@@ -49,9 +75,14 @@ def installed_version(package: str) -> str:
 
 def processor_name() -> str:
     """The processor's name as the system gives it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
-    except OSError:
-        lines = []
+    lines = _cpu_facts()
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def _cpu_facts() -> list[str]:
+    """Lines of Linux's description of the processors; none elsewhere."""
+    try:
+        return CPU_FACTS.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []

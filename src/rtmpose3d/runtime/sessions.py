@@ -11,7 +11,8 @@ import numpy as np
 
 from rtmpose3d.codec import decode_simcc, std_around
 from rtmpose3d.errors import BackendError
-from rtmpose3d.runtime.devices import Device
+from rtmpose3d.runtime.backends import BACKENDS
+from rtmpose3d.runtime.devices import AUTO, Device
 from rtmpose3d.runtime.graph_files import load_weights
 from rtmpose3d.runtime.layouts import SimCCLayout, detector_network, pose_network
 from rtmpose3d.runtime.network import Execution, ModelFile, Network, Weights
@@ -237,8 +238,19 @@ def open_detector(
 
 def _runtime(origin: Origin | None, device: Device, precision: str) -> Runtime:
     """Backend, device and precision of a network; a custom one has no backend's name."""
-    backend = "" if origin is None else origin.options.backend
-    return Runtime(backend=backend, device=str(device), precision=precision)
+    if origin is None:
+        return Runtime(backend="", device=str(device), precision=precision)
+    reason = "requested"
+    if origin.options.precision == AUTO:
+        is_file = isinstance(origin.checkpoint, Path) and is_onnx_file(origin.checkpoint)
+        explain = BACKENDS[origin.options.backend].explain_precision
+        reason = "the file's" if is_file else explain(device)
+    return Runtime(
+        backend=origin.options.backend,
+        device=str(device),
+        precision=precision,
+        precision_reason=reason,
+    )
 
 
 def _open(

@@ -161,7 +161,7 @@ def _runtime(metadata: Mapping[str, object], name: str) -> Runtime | None:
         raise wrong_field(name, "runtime", "an object or null", values)
     texts: dict[str, str] = {}
     for field in fields(Runtime):
-        text = values.get(field.name)
+        text = values.get(field.name, field.default)
         if not isinstance(text, str):
             raise wrong_field(name, f"runtime.{field.name}", "a string", text)
         texts[field.name] = text

@@ -120,6 +120,10 @@ def _image_fields() -> Schema:
                     "description": "Of the convolutions: fp32, bf16 or fp16.",
                     "type": "string",
                 },
+                "precision_reason": {
+                    "description": "requested, or why it was selected; empty if unknown.",
+                    "type": "string",
+                },
             },
         },
         "units": {

@@ -13,8 +13,10 @@ class Runtime:
         backend: name of the backend, such as "openvino"; "" if it is unknown.
         device: "cpu", "cuda:0", ...
         precision: precision of the convolutions: "fp32", "bf16" or "fp16".
+        precision_reason: "requested", or why "auto" selected it; "" if it is unknown.
     """
 
     backend: str
     device: str
     precision: str
+    precision_reason: str = ""

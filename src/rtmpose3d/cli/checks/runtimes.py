@@ -33,10 +33,11 @@ def check_openvino() -> Check:
     try:
         from rtmpose3d.runtime import Device
         from rtmpose3d.runtime.backends.openvino import device_precisions
-        from rtmpose3d.runtime.backends.openvino_package import openvino_core
+        from rtmpose3d.runtime.backends.openvino_package import explain_precision, openvino_core
 
         devices = openvino_core().available_devices
         precisions = device_precisions(Device(kind="cpu"))
+        reason = explain_precision(Device(kind="cpu"))
     except Exception as error:  # a damaged installation raises RuntimeError, ImportError, ...
         return Check(
             name=name,
@@ -44,9 +45,9 @@ def check_openvino() -> Check:
             found=f"openvino {version}; {error}",
             advice="pip install --force-reinstall openvino",
         )
-    found = f"openvino {version}; {', '.join(devices)}; on the CPU 'auto' is {precisions[0]}"
-    if "bf16" not in precisions:
-        found += ", as the processor has no bf16 instructions (AMX, AVX-512 bf16)"
+    found = (
+        f"openvino {version}; {', '.join(devices)}; on the CPU 'auto' is {precisions[0]}: {reason}"
+    )
     return Check(name=name, status="OK", found=found)
 
 
@@ -95,7 +96,7 @@ def check_gpu() -> Check:
 
     devices: dict[str, list[str]] = {}
     for name, backend in BACKENDS.items():
-        for device in ("cuda", "mps", "gpu", "npu", "cpu"):
+        for device in ("cuda", "mps", "coreml", "gpu", "npu", "cpu"):
             if device not in backend.devices:
                 continue
             with suppress(BackendError, MissingDependencyError):

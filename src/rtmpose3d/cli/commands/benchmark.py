@@ -58,9 +58,9 @@ def benchmark(
         int | None,
         typer.Option("--threads", help="Number of CPU threads.", show_default="one per core"),
     ] = None,
-    device: Annotated[str, typer.Option("--device", "-d", help="auto, cpu, cuda, cuda:1, mps.")] = (
-        "cpu"
-    ),
+    device: Annotated[
+        str, typer.Option("--device", "-d", help="auto, cpu, cuda, cuda:1, mps, coreml.")
+    ] = ("cpu"),
     precision: Annotated[str, typer.Option("--precision", help="auto, fp32, bf16, fp16.")] = "auto",
     drift: Annotated[
         bool,

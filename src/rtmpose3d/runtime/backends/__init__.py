@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rtmpose3d.errors import BackendError
-from rtmpose3d.runtime.backends import onnxruntime, onnxruntime_package, openvino, torch
+from rtmpose3d.runtime.backends import (
+    onnxruntime,
+    onnxruntime_package,
+    openvino,
+    openvino_package,
+    torch,
+)
 from rtmpose3d.runtime.devices import AUTO, Device, DeviceKind
 from rtmpose3d.runtime.network import Execution, ModelFile, Network, Weights
 from rtmpose3d.zoo import ModelSpec
@@ -30,6 +36,7 @@ class Backend:
         open_file: opens an .onnx file for an `Execution`; None if the backend cannot.
         precisions: names of the precisions of arithmetic that it has, the default first.
         device_precisions: those that it has on a device, the default first; None: all of them.
+        explain_precision: why the first of them is the default on a device.
         devices: types of the devices that it may have.
         may_have_accelerator: whether its installed package is one for an accelerator (without
             importing it); "auto" then asks it first for a device that is not the CPU.
@@ -43,6 +50,7 @@ class Backend:
     open_file: Callable[[Path, Execution], ModelFile] | None = None
     precisions: tuple[str, ...] = ("fp32",)
     device_precisions: Callable[[Device], tuple[str, ...]] | None = None
+    explain_precision: Callable[[Device], str] = lambda device: f"the default on {device.kind}"
     devices: tuple[DeviceKind, ...] = ("cpu", "cuda", "mps")
     may_have_accelerator: Callable[[], bool] = lambda: False
     auto: bool = True
@@ -59,7 +67,7 @@ class Backend:
         if wanted not in available:
             raise BackendError(
                 f"the {self.name} backend has no precision {wanted!r} on this {device}, only "
-                f"{', '.join(available)}; use precision='auto'"
+                f"{', '.join(available)} ({self.explain_precision(device)}); use precision='auto'"
             )
         return wanted
 
@@ -75,6 +83,7 @@ BACKENDS: dict[str, Backend] = {
             open_file=openvino.open_file,
             precisions=("fp32", "bf16", "fp16"),
             device_precisions=openvino.device_precisions,
+            explain_precision=openvino_package.explain_precision,
             devices=("cpu", "gpu", "npu"),
         ),
         Backend(

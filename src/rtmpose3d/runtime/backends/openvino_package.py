@@ -146,6 +146,15 @@ def device_precisions(device: Device) -> tuple[str, ...]:
     return tuple(sorted(("fp32", *fast), key=["bf16", "fp32", "fp16"].index))
 
 
+def explain_precision(device: Device) -> str:
+    """Why the first of `device_precisions` is the default on a device."""
+    if device.kind != "cpu":
+        return f"the fastest of the {device.kind}"
+    if device_precisions(device)[0] == "bf16":
+        return "the processor has bf16 instructions"
+    return "the processor has no bf16 instructions (AMX, AVX-512 bf16)"
+
+
 def read_capabilities(device: Device) -> frozenset[str]:
     """Number formats that a device computes with: FP32, BF16, FP16, INT8, ..."""
     return frozenset(openvino_core().get_property(device_name(device), "OPTIMIZATION_CAPABILITIES"))
