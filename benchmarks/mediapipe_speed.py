@@ -28,7 +28,7 @@ def main() -> None:
             found = holistic.process(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
             taken_ms = 1e3 * (time.perf_counter() - start)
             if found.pose_landmarks is None:
-                raise SystemExit("MediaPipe found nobody in the image")
+                raise SystemExit("MediaPipe found no people in the image")
             print(taken_ms, flush=True)
 
 

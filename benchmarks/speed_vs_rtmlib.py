@@ -13,7 +13,7 @@ peak (matrix products of the same library and precision) that the pose networks 
 The drift of each contestant, how far its precision moves keypoints, is measured against its own
 library in fp32 on crops of the people in the package's image, in pixels of the network's input.
 
-With --mediapipe PYTHON, MediaPipe Holistic takes its turn in image to result (mediapipe_speed.py).
+With --mediapipe PYTHON, MediaPipe Holistic takes part in image to result (mediapipe_speed.py).
 Without --checkpoint, models whose weights are not on this disk have random ones: time does not
 depend on them, but drift does. Between calls the process sleeps, since threads of one library spin
 on into the next call. Writes speed.json, speed.md and speed.png. Keep the machine quiet meanwhile.

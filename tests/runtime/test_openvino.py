@@ -232,7 +232,8 @@ def test_half_precision_without_instructions_is_an_error(made_checkpoint, monkey
     monkeypatch.setattr(openvino_package, "read_capabilities", lambda device: {"FP32"})
     for precision in ("bf16", "fp16"):
         options = RuntimeOptions(backend="openvino", device="cpu", precision=precision)
-        with pytest.raises(BackendError, match=f"no precision '{precision}' on this cpu"):
+        message = f"no precision '{precision}' on this cpu, .*the processor has no bf16"
+        with pytest.raises(BackendError, match=message):
             open_pose(made_checkpoint(POSE.name), options)
 
 
@@ -252,6 +253,21 @@ def test_the_session_says_what_runs(made_checkpoint) -> None:
     options = RuntimeOptions(backend="openvino", device="cpu", precision="fp32")
     runtime = open_pose(made_checkpoint(POSE.name), options).runtime
     assert (runtime.backend, runtime.device, runtime.precision) == ("openvino", "cpu", "fp32")
+    assert runtime.precision_reason == "requested"
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "reason"),
+    [
+        ({"FP32"}, "the processor has no bf16 instructions (AMX, AVX-512 bf16)"),
+        ({"FP32", "BF16"}, "the processor has bf16 instructions"),
+    ],
+)
+def test_the_reason_for_the_precision_of_auto_is_the_processor(
+    monkeypatch, capabilities, reason
+) -> None:
+    monkeypatch.setattr(openvino_package, "read_capabilities", lambda device: capabilities)
+    assert openvino_package.explain_precision(CPU) == reason
 
 
 def compiled_detector(checkpoint: Path, threads: int) -> openvino.CompiledModel:
