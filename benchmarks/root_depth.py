@@ -5,7 +5,8 @@
 
 Without a model, true image points and relative depths go in: what proportions alone determine.
 With a model, its own keypoints in the annotated boxes do. `--fit` prints the ratios of bones of
-the model's keypoints to the table (`KeypointAccuracy.bone_ratio`), measured on other people.
+the model's keypoints to the table (`KeypointAccuracy.bone_ratio`) and the sizes of boxes
+(`KeypointAccuracy.box_extents`), measured on other people.
 """
 
 from __future__ import annotations
@@ -21,8 +22,13 @@ from numpy.typing import NDArray
 from rtmpose3d import RTMPose3D
 from rtmpose3d.data import PoseRecord, ReadOptions, read_dataset
 from rtmpose3d.geometry import Camera, solve_root_depth
+from rtmpose3d.geometry.box_extents import LOWEST_JOINTS, visible_boxes
 from rtmpose3d.geometry.proportions import BONES
-from rtmpose3d.geometry.root_depth import DEFAULT_ROOT_DEPTH_M, PUBLISHED_ACCURACY
+from rtmpose3d.geometry.root_depth import (
+    DEFAULT_ROOT_DEPTH_M,
+    PUBLISHED_ACCURACY,
+    lowest_joints,
+)
 from rtmpose3d.skeletons import HIPS
 from rtmpose3d.zoo import resolve_pose
 
@@ -37,13 +43,14 @@ SURE = 0.6  # confidence of keypoints whose bones are measured
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """One annotated person: name, camera, (133, 2) px, (133,) m, (133,) 0 to 1, root depth m."""
+    """One annotated person: name, camera, (133, 2) px, (133,) m, (133,) 0 to 1, (4,) px, m."""
 
     name: str
     camera: Camera
     keypoints_2d: NDArray[np.floating]
     depth_m: NDArray[np.floating]
     confidence: NDArray[np.floating]
+    box_xyxy: NDArray[np.floating]
     root_depth_m: float
 
 
@@ -79,6 +86,7 @@ def as_annotated(record: PoseRecord) -> Person:
         keypoints_2d=np.where(annotated[:, None], record.keypoints_px, 0.0).astype(np.float64),
         depth_m=np.where(annotated, relative, 0.0),
         confidence=annotated.astype(np.float64),
+        box_xyxy=record.box_xyxy,
         root_depth_m=root_depth(record),
     )
 
@@ -97,6 +105,7 @@ def as_predicted(record: PoseRecord, model: RTMPose3D) -> Person | None:
         keypoints_2d=result.keypoints_2d[0],
         depth_m=result.keypoints_camera[0, :, 2] - result.root_depth_m[0],
         confidence=result.confidence[0],
+        box_xyxy=record.box_xyxy,
         root_depth_m=root_depth(record),
     )
 
@@ -124,7 +133,7 @@ def table(people: Iterable[Person], model: RTMPose3D | None, *, rows: bool) -> I
     if rows:
         yield "| person | true, m | solved, m | error | errors in std | error of 5.144 m |"
         yield "|---|---:|---:|---:|---:|---:|"
-    errors, in_std, constant = [], [], []
+    errors, in_std, constant, estimated = [], [], [], []
     for person in people:
         solved = solve_root_depth(
             person.keypoints_2d[None],
@@ -132,22 +141,27 @@ def table(people: Iterable[Person], model: RTMPose3D | None, *, rows: bool) -> I
             person.confidence[None],
             person.camera,
             accuracy=accuracy,
+            boxes_xyxy=person.box_xyxy[None],
         )
         depth, std, true = solved.depth_m[0], solved.std_m[0], person.root_depth_m
         errors.append(depth / true - 1)
         in_std.append((depth - true) / std)
         constant.append(DEFAULT_ROOT_DEPTH_M / true - 1)
+        estimated.append(solved.source[0] == "estimated")
         if rows:
             yield (
                 f"| {person.name} | {true:.2f} | {depth:.2f} ± {std:.2f} | {errors[-1]:+.1%} "
                 f"| {in_std[-1]:+.1f} | {constant[-1]:+.1%} |"
             )
-    size = np.abs(errors)
-    yield (
-        f"\n{len(errors)} people: mean of the absolute errors {size.mean():.1%}, median "
-        f"{np.median(size):.1%}, beyond two standard deviations {(np.abs(in_std) > 2).mean():.1%}; "
-        f"5.144 m for all: {np.abs(constant).mean():.1%}."
-    )
+    yield ""
+    everyone = np.ones(len(errors), bool)
+    for name, rows_of in (("people", everyone), ("of these estimated", np.array(estimated, bool))):
+        size, beyond = np.abs(errors)[rows_of], np.abs(in_std)[rows_of] > 2
+        yield (
+            f"{len(size)} {name}: mean of the absolute errors {size.mean():.1%}, median "
+            f"{np.median(size):.1%}, beyond two standard deviations {beyond.mean():.1%}."
+        )
+    yield f"5.144 m for all: {np.abs(constant).mean():.1%}."
 
 
 def bone_ratios(people: Iterable[Person]) -> Iterator[str]:
@@ -163,6 +177,28 @@ def bone_ratios(people: Iterable[Person]) -> Iterator[str]:
             if person.confidence[list(ends)].min() > SURE
         ]
         yield f"| {bone.name} | {np.median(lengths) / bone.length_m:.2f} |"
+
+
+def box_extents(people: Iterable[Person], model: RTMPose3D) -> Iterator[str]:
+    """Longer sides of boxes at the true distance, and the standard deviation of their log.
+
+    By the lowest reliable joint, for boxes inside the image and for those that its border cuts.
+    """
+    accuracy = resolve_pose(model.config.model).accuracy
+    extents: dict[tuple[int, bool], list[float]] = {}
+    for person in people:
+        sure = np.minimum(person.confidence[None] / accuracy.full_confidence, 1.0)
+        kind = int(lowest_joints(sure.astype(np.float64))[0])
+        side, cut = visible_boxes(person.box_xyxy[None], person.camera)
+        extent_m = person.root_depth_m * float(side[0])
+        extents.setdefault((kind, bool(cut[0])), []).append(np.log(extent_m))
+    yield "| lowest joint | cut off | people | median, m | standard deviation of log |"
+    yield "|---|---|---:|---:|---:|"
+    for (kind, cut), logs in sorted(extents.items()):
+        yield (
+            f"| {LOWEST_JOINTS[kind]} | {'yes' if cut else 'no'} | {len(logs)} | "
+            f"{np.exp(np.median(logs)):.2f} | {np.std(logs):.2f} |"
+        )
 
 
 def bone_length(person: Person, first: int, second: int) -> float:
@@ -196,9 +232,14 @@ def main() -> None:
         for line in table(convert(rendered_people(options.rendered)), model, rows=False):
             print(line)
     if options.fit:
+        others = list(convert(rendered_people(options.fit)))
         print(f"\n## Bones of the keypoints, measured on {options.fit}\n")
-        for line in bone_ratios(convert(rendered_people(options.fit))):
+        for line in bone_ratios(others):
             print(line)
+        if model:
+            print("\n## Sizes of boxes, measured on the same people\n")
+            for line in box_extents(others, model):
+                print(line)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ its standard deviation. A bone's length follows from Z alone; the posterior of Z
 all lengths match adult proportions, over an unknown stature with a prior, with Student's t so that
 single wrong keypoints do not count. Nothing random, no iteration limits to fail: a grid over
 log Z, twice. How large the errors of the keypoints are, and where on the body a model puts them,
-is measured per model (`KeypointAccuracy`).
+is measured per model (`KeypointAccuracy`), and so is the size of people's boxes.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rtmpose3d.errors import InputError
+from rtmpose3d.geometry.box_extents import LOWEST_JOINTS, BoxExtents, visible_boxes
 from rtmpose3d.geometry.camera import MIN_DEPTH_M, Camera
 from rtmpose3d.geometry.proportions import BONES, MEAN_STATURE_M, STATURE_STD
 from rtmpose3d.geometry.stature import check_height_m
@@ -31,18 +32,14 @@ _MODEL_STD = 0.03  # of log Z: proportions shared by all bones of a person, tabl
 _ASSUMED_STD = 0.35  # of log Z: above it the bones count as uninformative
 _ESTIMATED_BONES = 3  # different bones of which some must be reliable: a hand alone has one
 _WRONG_DEPTHS = 2  # tolerated number of reliable points behind the camera, whose depths are wrong
+_SMALLEST_BOX = 0.5  # of the reliable keypoints' extent: a smaller box is not this person's
 _LARGEST_PX, _LARGEST_M = 1e6, 100.0  # larger coordinates are invalid
 _COARSE, _FINE, _STATURE_STEPS = 48, 41, 4
 
 # Extent of the reliable keypoints in metres and the deviation of its log, by the lowest joints
 # among them: rendered people in random poses, the deviations widened.
-_EXTENTS = (
-    ([5, 6], 0.65, 0.55),  # shoulders
-    ([11, 12], 0.70, 0.50),  # hips
-    ([13, 14], 0.80, 0.50),  # knees
-    ([15, 16], 1.45, 0.50),  # ankles
-)
-_BODILESS_EXTENT = 0.45, 0.80
+_EXTENTS = np.array([[0.45, 0.80], [0.65, 0.55], [0.70, 0.50], [0.80, 0.50], [1.45, 0.50]])
+_JOINTS = ((), (5, 6), (11, 12), (13, 14), (15, 16))  # of LOWEST_JOINTS
 
 _PAIRS = np.array([pair for bone in BONES for pair in bone.keypoints])
 _PER_PAIR = [bone for bone in BONES for _ in bone.keypoints]
@@ -67,6 +64,7 @@ class KeypointAccuracy:
         outlier_std: of the log of a bone's length, where a keypoint has no confidence.
         bone_ratio: length of a bone between the model's keypoints over that of the table, by the
             bone's name; 1 where there is none.
+        box_extents: sizes of people's boxes; None: not measured, so boxes are not used.
     """
 
     point_std: float = 0.006  # 2 px of 384
@@ -74,6 +72,7 @@ class KeypointAccuracy:
     full_confidence: float = 0.7  # a head that reproduces its labels has 0.68 within 1 sigma
     outlier_std: float = 0.2
     bone_ratio: Mapping[str, float] = field(default_factory=dict, hash=False)
+    box_extents: BoxExtents | None = None
 
 
 PUBLISHED_ACCURACY = KeypointAccuracy()
@@ -102,6 +101,7 @@ def solve_root_depth(
     *,
     height_m: ArrayLike | None = None,
     accuracy: KeypointAccuracy = PUBLISHED_ACCURACY,
+    boxes_xyxy: NDArray[np.floating] | None = None,
 ) -> RootDepth:
     """Solve each person's root depth.
 
@@ -116,15 +116,18 @@ def solve_root_depth(
             unknown. Without it statures are taken to be 1.70 m -/+ 7 %, which bounds the accuracy;
             children come out too far (at 1.2 m by a third).
         accuracy: of the keypoints.
+        boxes_xyxy: (N, 4) px, of the visible part of each person; used if `accuracy` has
+            `box_extents`.
 
     Returns:
         Depth, standard deviation and source per person. Never NaN: without usable bones the depth
         is assumed from the size in the image, and without that it is DEFAULT_ROOT_DEPTH_M.
+        With boxes it is the estimate whose expected relative error is smallest.
 
     Raises:
         InputError: shapes that do not fit, or an impossible height.
     """
-    people = _people(keypoints_2d, depth_m, confidence, camera, accuracy)
+    people = _people(keypoints_2d, depth_m, confidence, camera, accuracy, boxes_xyxy)
     log_stature, stature_std = _stature_prior(height_m, len(people.prior_log_z))
     coarse = np.linspace(-3.5, 3.5, _COARSE) * people.prior_std[:, None]
     log_z = np.maximum(people.prior_log_z, people.min_log_z)[:, None] + coarse
@@ -134,6 +137,9 @@ def solve_root_depth(
     log_z = mean[:, None] + half[:, None] * np.linspace(-1, 1, _FINE)
     mean, std = _moments(log_z, _log_posterior(log_z, people, log_stature, stature_std))
     std = np.hypot(std, _MODEL_STD)
+    if boxes_xyxy is not None and accuracy.box_extents is not None:
+        # E|x / Z - 1| of a log-normal Z is smallest for the median under the weight 1 / Z.
+        mean = np.maximum(mean - std**2, people.min_log_z)
     return RootDepth(
         depth_m=np.exp(mean),
         std_m=np.exp(mean) * std,
@@ -170,6 +176,7 @@ def _people(
     confidence: NDArray[np.floating],
     camera: Camera,
     accuracy: KeypointAccuracy,
+    boxes_xyxy: NDArray[np.floating] | None,
 ) -> _People:
     uv, z, sure = _checked(keypoints_2d, depth_m, confidence, accuracy.full_confidence)
     rays = camera.unproject(uv, 1.0).astype(np.float64, copy=False)  # (N, 133, 3)
@@ -184,8 +191,13 @@ def _people(
     pair_sure = np.where(a > noise**2, pair_sure, 0.0)
     reliable = (sure > 0) & (sure >= 0.5 * sure.max(axis=1, keepdims=True, initial=0.0))
     nearest = np.partition(np.where(reliable, np.minimum(z, 0.0), 0.0), _WRONG_DEPTHS, axis=1)
-    known = extent > 2 / min(camera.fx, camera.fy)  # 2 px: less is one point
-    extent_m, extent_std = _extent_prior(sure)
+    lowest = lowest_joints(sure)
+    prior_log_z, prior_std = _extent_prior(extent, lowest, camera)
+    if boxes_xyxy is not None and accuracy.box_extents is not None:
+        side, cut = visible_boxes(boxes_xyxy, camera)
+        fits = side >= _SMALLEST_BOX * extent
+        by_box = accuracy.box_extents.log_depth(side, cut, lowest)
+        prior_log_z, prior_std = np.where(fits, by_box, (prior_log_z, prior_std))
     reliable_pairs = _reliable(pair_sure)
     ratio = np.array([accuracy.bone_ratio.get(bone.name, 1.0) for bone in _PER_PAIR])
     return _People(
@@ -194,10 +206,8 @@ def _people(
         c=(offset**2).sum(axis=-1),
         precision=_precision(np.abs(offset[..., 2]), a, noise, pair_sure, accuracy),
         log_length=np.log(_LENGTH_M * ratio),
-        prior_log_z=np.log(
-            np.where(known, extent_m / np.where(known, extent, 1.0), DEFAULT_ROOT_DEPTH_M)
-        ),
-        prior_std=np.where(known, extent_std, 1.0),
+        prior_log_z=prior_log_z,
+        prior_std=prior_std,
         bones=np.stack([reliable_pairs[:, p].any(axis=1) for p in _PAIRS_OF]).sum(axis=0),
         min_log_z=np.log(MIN_DEPTH_M - nearest[:, _WRONG_DEPTHS]),
     )
@@ -236,14 +246,30 @@ def _reliable(sure: NDArray[np.float64]) -> NDArray[np.bool_]:
     return (sure >= 0.25) & (sure >= 0.5 * sure.max(axis=1, keepdims=True, initial=0.0))
 
 
-def _extent_prior(sure: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(N,) extent of the reliable keypoints that is expected, metres, and the std of its log."""
-    extent_m, std = (np.full(len(sure), value) for value in _BODILESS_EXTENT)
+def lowest_joints(sure: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The lowest reliable joint of each person.
+
+    Args:
+        sure: (N, 133) reliability in [0, 1]: confidence over that of full reliability, at most 1.
+
+    Returns:
+        (N,) index in `LOWEST_JOINTS`.
+    """
     reliable = _reliable(sure)
-    for joints, metres, deviation in _EXTENTS:
-        there = reliable[:, joints].any(axis=1)
-        extent_m, std = np.where(there, metres, extent_m), np.where(there, deviation, std)
-    return extent_m, std
+    lowest = np.zeros(len(sure), np.int64)
+    for kind in range(1, len(LOWEST_JOINTS)):
+        lowest[reliable[:, _JOINTS[kind]].any(axis=1)] = kind
+    return lowest
+
+
+def _extent_prior(
+    extent: NDArray[np.float64], lowest: NDArray[np.int64], camera: Camera
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(N,) log Z and its std that the extent of the reliable keypoints suggests."""
+    known = extent > 2 / min(camera.fx, camera.fy)  # 2 px: less is one point
+    extent_m, std = _EXTENTS[lowest].T
+    depth_m = np.where(known, extent_m / np.where(known, extent, 1.0), DEFAULT_ROOT_DEPTH_M)
+    return np.log(depth_m), np.where(known, std, 1.0)
 
 
 def _precision(

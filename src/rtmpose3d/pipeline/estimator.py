@@ -205,6 +205,7 @@ def assemble_result(
             root_depth_m=options.root_depth_m,
             height_m=options.height_m,
             accuracy=spec.accuracy,
+            boxes_xyxy=people.boxes_xyxy,
         )
     return PoseResult(
         keypoints_2d=poses.keypoints_2d,

@@ -37,6 +37,7 @@ def lift_people(
     root_depth_m: float | FloatArray | None = None,
     height_m: float | FloatArray | None = None,
     accuracy: KeypointAccuracy = PUBLISHED_ACCURACY,
+    boxes_xyxy: FloatArray | None = None,
 ) -> Lifted:
     """Lift N people to camera space.
 
@@ -48,6 +49,7 @@ def lift_people(
         root_depth_m: the roots' depths, if known: one for all, or (N,).
         height_m: the people's statures, if known: one for all, or (N,).
         accuracy: of the model's keypoints.
+        boxes_xyxy: (N, 4) px, of the visible part of each person, if known.
 
     Raises:
         InputError: root_depth_m or height_m is not positive, or of another length than N.
@@ -61,7 +63,10 @@ def lift_people(
         source = ("given",) * people
     else:
         solved = solve_root_depth(
-            keypoints_2d, depth_m, confidence, camera, height_m=heights, accuracy=accuracy
+            *(keypoints_2d, depth_m, confidence, camera),
+            height_m=heights,
+            accuracy=accuracy,
+            boxes_xyxy=boxes_xyxy,
         )
         depth, std, source = solved.depth_m, solved.std_m, solved.source
     points = camera_from_relative(keypoints_2d, depth_m, depth, camera)
