@@ -129,6 +129,27 @@ def test_csv_of_a_stream_keeps_the_rows_of_whole_results_when_a_disk_fills(tmp_p
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("people", [0, 2])
+def test_a_stream_that_starts_and_ends_without_people_has_the_columns_of_those(
+    tmp_path, suffix, people
+):
+    pytest.importorskip("pyarrow")
+    pandas = pytest.importorskip("pandas")
+    path = tmp_path / f"a{suffix}"
+    results = [
+        *stream(2, people=0, keypoints_2d_std=None, depth_std_m=None),
+        *stream(4, people=people)[2:],
+        *stream(6, people=0, keypoints_2d_std=None, depth_std_m=None)[4:],
+    ]
+    with open_sink(path) as sink:
+        for result in results:
+            sink.write(result)
+    table = pandas.read_csv(path) if suffix == ".csv" else pandas.read_parquet(path)
+    assert list(table.columns) == [column.name for column in table_columns(results[3])]
+    assert len(table) == 2 * 133 * people
+
+
 def test_parquet_has_the_columns_and_rows_of_the_table(tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     path = tmp_path / "a.parquet"

@@ -17,37 +17,67 @@ from rtmpose3d.structures.result import PoseResult
 
 
 class CsvSink(RecordSink):
-    """A .csv file of one result, or of several that have a frame index."""
+    """A .csv file of one result, or of several that have a frame index.
+
+    Its columns are those of the first result with people: of others it is unknown whether there
+    are standard deviations.
+    """
 
     _header: list[str]
 
     def start(self, path: Path) -> None:
-        """Open the file; its header is known with the first result."""
+        """Open the file; its header is known with the first result that has people."""
         super().start(path)
         self._header = []
+        self._columns: list[str] = []
+        self.keep(_Header(self))
 
     def append(self, result: PoseResult) -> None:
         """Write the rows of one result, and the header before the first."""
         columns = table_columns(result)
-        header = [column.name for column in columns]
-        rows = zip(*(_cells(column) for column in columns), strict=True)
+        names = [column.name for column in columns]
         if self.count and result.frame_index is None:
             raise InputError(
                 f"{self.path}: results in one CSV file are distinguished by their frame_index, "
                 "which this one does not have; write it to a file of its own"
             )
-        if self.count and header != self._header:
+        self._columns = names
+        if not len(result):
+            return
+        if self._header and names != self._header:
             raise InputError(
                 f"{self.path} has the columns {', '.join(self._header)}, but this result has "
-                f"{', '.join(header)}"
+                f"{', '.join(names)}"
             )
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        if not self.count:
-            writer.writerow(header)
-        writer.writerows(rows)
-        self.write_lines(text.getvalue().encode("utf-8"))
-        self._header = header
+        rows = zip(*(_cells(column) for column in columns), strict=True)
+        header = [] if self._header else [names]
+        self.write_lines(_lines([*header, *rows]))
+        self._header = names
+
+    def write_header(self) -> None:
+        """Write the header of a file without rows."""
+        if not self._header and self._columns:
+            self.write_lines(_lines([self._columns]))
+
+
+class _Header:
+    """Writes the header at the end, if there were no people."""
+
+    def __init__(self, sink: CsvSink) -> None:
+        self._sink = sink
+
+    def __enter__(self) -> _Header:
+        return self
+
+    def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
+        if error_type is None:
+            self._sink.write_header()
+
+
+def _lines(rows: Sequence[Sequence[object]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode("utf-8")
 
 
 def _cells(column: Column) -> Sequence[object]:

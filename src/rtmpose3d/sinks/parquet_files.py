@@ -20,7 +20,11 @@ _ROWS_PER_GROUP = 133 * 256  # bounds the memory; readers skip groups by their s
 
 
 class ParquetSink(FileSink):
-    """A .parquet file of one result, or of several that have a frame index (extra `parquet`)."""
+    """A .parquet file of one result, or of several that have a frame index (extra `parquet`).
+
+    Its columns are those of the first result with people: of others it is unknown whether there
+    are standard deviations.
+    """
 
     holds_many = True
     may_be_empty = False  # without a result the columns are unknown
@@ -34,13 +38,14 @@ class ParquetSink(FileSink):
         import_extra("pyarrow.parquet", "parquet", "writing a .parquet file")
         self._temporary = path
         self._writer: ParquetWriter | None = None
+        self._empty: pyarrow.Table | None = None
         self._tables: list[pyarrow.Table] = []
         self._rows = 0
+        self.keep(_Ending(self))
 
     def append(self, result: PoseResult) -> None:
         """Add the rows of one result; they are written in groups."""
         import pyarrow
-        from pyarrow.parquet import ParquetWriter
 
         if self.count and result.frame_index is None:
             raise InputError(
@@ -49,18 +54,38 @@ class ParquetSink(FileSink):
             )
         columns = table_columns(result)
         table = pyarrow.table({column.name: _array(column) for column in columns})
+        if not table.num_rows and self._writer is None:
+            self._empty = table
+            return
         if self._writer is None:
-            self._writer = self.keep(ParquetWriter(self._temporary, table.schema))
-            self.keep(_Remainder(self))
-        elif table.schema != self._writer.schema:
+            self._open(table)
+        elif table.num_rows and table.schema != self._writer.schema:
             raise InputError(
                 f"{self.path} has the columns {', '.join(self._writer.schema.names)}, but this "
                 f"result has {', '.join(table.schema.names)}"
             )
+        if not table.num_rows:
+            return
         self._tables.append(table)
         self._rows += table.num_rows
         if self._rows >= _ROWS_PER_GROUP:
             self.write_group()
+
+    def _open(self, table: pyarrow.Table) -> None:
+        from pyarrow.parquet import ParquetWriter
+
+        self._writer = ParquetWriter(self._temporary, table.schema)
+
+    def end(self, *, complete: bool) -> None:
+        """Write the rows that wait, or the columns alone if there were no people, and close."""
+        try:
+            if complete:
+                if self._writer is None and self._empty is not None:
+                    self._open(self._empty)
+                self.write_group()
+        finally:
+            if self._writer is not None:
+                self._writer.close()
 
     def write_group(self) -> None:
         """Write the rows that wait."""
@@ -71,18 +96,17 @@ class ParquetSink(FileSink):
         self._tables, self._rows = [], 0
 
 
-class _Remainder:
-    """Writes the last rows before the file is closed."""
+class _Ending:
+    """Ends the file before it gets its final name."""
 
     def __init__(self, sink: ParquetSink) -> None:
         self._sink = sink
 
-    def __enter__(self) -> _Remainder:
+    def __enter__(self) -> _Ending:
         return self
 
     def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
-        if error_type is None:
-            self._sink.write_group()
+        self._sink.end(complete=error_type is None)
 
 
 def _array(column: Column) -> pyarrow.Array:
