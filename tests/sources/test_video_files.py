@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from rtmpose3d.errors import InputError, MissingDependencyError
 from rtmpose3d.geometry import Camera
-from rtmpose3d.sources.video import open_frames
+from rtmpose3d.sources.video import open_frames, video_file
 from rtmpose3d.sources.video.truncation import is_truncated
 from video_files import frame_number, make_sound, make_video, steady
 
@@ -217,6 +218,23 @@ def test_any_bytes_are_searched_for_truncation_without_an_error(data, head):
         path = Path(folder, "a.mp4")
         path.write_bytes(head + data)
         assert is_truncated(path) in (False, True)
+
+
+def test_a_cut_file_loses_no_frame_to_threads_that_decode_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(video_file, "usable_cores", lambda: 8)
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 255, (48, 64, 3), np.uint8) for _ in range(24)]
+    options = {"movflags": "frag_keyframe+empty_moov"}
+    whole = make_video(tmp_path / "a.mp4", steady(24), images=images, container_options=options)
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+    good, av = 0, pytest.importorskip("av")
+    with av.open(str(cut)) as container:
+        for packet in container.demux(video=0):
+            with suppress(av.error.InvalidDataError):
+                good += len(packet.decode())
+    assert good > 8
+    assert len(read(cut)[0]) == good
 
 
 def test_damaged_bytes_in_the_middle_lose_few_frames(tmp_path):

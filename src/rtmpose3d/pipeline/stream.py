@@ -12,10 +12,10 @@ from types import TracebackType
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.pipeline.background import BackgroundIterator
+from rtmpose3d.pipeline.offline_parts import smooth_in_parts
 from rtmpose3d.pipeline.stream_estimator import StreamEstimator
 from rtmpose3d.sources.video import FrameStream, StreamInfo
 from rtmpose3d.structures import Frame, PoseResult
-from rtmpose3d.tracking import smooth_offline
 
 _RESULTS_AHEAD = 4
 _LIVE_RESULTS_AHEAD = 1
@@ -33,8 +33,8 @@ class PoseStream:
         batch_size: frames whose people are estimated together; live sources have 1.
         reopen: opens the source again, for smoothing offline; None if that is not possible:
             results then lack their images.
-        offline: whether to smooth all results when the source has ended, before the first is
-            given. Memory then grows with the number of people, not with that of pixels.
+        offline: whether to smooth results with their future: the first is given when the source has
+            ended, or a part of it that fills the memory that smoothing may take.
     """
 
     def __init__(
@@ -163,18 +163,27 @@ class PoseStream:
 
     def _smooth_all(self, results: Iterator[PoseResult]) -> Iterator[PoseResult]:
         """All results smoothed with past and future, with the images read again."""
-        failure: Exception | None = None
-        plain: list[PoseResult] = []
-        try:
-            plain.extend(result.without_image() for result in results)
-        except Exception as error:
-            failure = error
-        smoothed = smooth_offline(plain)
+        failures: list[Exception] = []
+
+        def without_images() -> Iterator[PoseResult]:
+            try:
+                for result in results:
+                    yield result.without_image()
+            except Exception as error:  # raised after the results before it
+                failures.append(error)
+
+        smoothed = smooth_in_parts(without_images(), on_division=self._note_division)
         if self._reopen is None:
             yield from smoothed
         else:
             with self._reopen() as frames:
                 for result, frame in zip(smoothed, frames, strict=False):
                     yield replace(result, image=frame.image)
-        if failure is not None:
-            raise failure
+        if failures:
+            raise failures[0]
+
+    def _note_division(self) -> None:
+        self._frames.add_note(
+            f"{self.info.name} is long and was smoothed in parts; lengths of bones are constant "
+            "within a part"
+        )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.geometry.camera import Camera
+from rtmpose3d.runtime.devices import usable_cores
 from rtmpose3d.sources.video.containers import (
     describe_stream,
     find_video_stream,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _FILE_OPTIONS = {"protocol_whitelist": "file,crypto,data"}
 _SEEK_FROM_S = 4.0  # earlier starts are reached faster by decoding
 _DEFAULT_FPS = 30.0  # of containers without times
+_FEW_CORES = 2
 
 
 class VideoFileStream(FrameStream):
@@ -58,7 +60,7 @@ class VideoFileStream(FrameStream):
         self._container = self._open(name)
         try:
             self._stream = find_video_stream(self._container, name)
-            self._stream.thread_type = "AUTO"
+            self._stream.thread_type = self._thread_type()
             decoded = self._decode_packets()
             first = next(decoded, None)
             if first is None:
@@ -90,6 +92,15 @@ class VideoFileStream(FrameStream):
         if self._path is not None:
             _check_file(self._path)
         return open_container(self._address, name, timeout_s=self._timeout_s, options=options)
+
+    def _thread_type(self) -> Literal["AUTO", "SLICE"]:
+        """FFmpeg's division of the decoding among threads.
+
+        Threads that decode several frames at once lose frames before a damaged one at the end, and
+        on few cores, which the networks need, cost more than they gain.
+        """
+        cut = self._path is not None and is_truncated(self._path)
+        return "SLICE" if cut or usable_cores() <= _FEW_CORES else "AUTO"
 
     def _decode_packets(self) -> Iterator[VideoFrame]:
         """Decode from the container's position to its end; damaged packets are counted."""
@@ -160,7 +171,7 @@ class VideoFileStream(FrameStream):
         self._container.close()
         self._container = self._open(self.info.name)
         self._stream = find_video_stream(self._container, self.info.name)
-        self._stream.thread_type = "AUTO"
+        self._stream.thread_type = self._thread_type()
 
     def _count_before(self, pts: int) -> int:
         """Number of frames that are presented before a time, read without decoding."""
