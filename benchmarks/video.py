@@ -1,23 +1,32 @@
 """Speed and memory of a video from end to end: reading, estimation, drawing, encoding with sound.
 
-    python benchmarks/video.py walk.mp4 [--model rtmw3d-n] [--detect-every 8] [--repeat 1]
+    python benchmarks/video.py walk.mp4 [--model rtmw3d-n] [--frames 330] [--max-people 1]
 
-Prints frames per second, CPU time per frame in all and of each stage alone, and the resident
-memory over time. CPU time hardly depends on what else the machine does; frames per second do.
+Prints the time of the start (loading, and the first frames) apart from the steady state, frames per
+second, CPU time per frame in all, of each thread and of each stage alone, and the resident memory
+over time. A shorter video is played forwards and backwards. CPU time hardly depends on what else
+the machine does; frames per second do.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 
 from rtmpose3d import RTMPose3D
 from rtmpose3d.pipeline import DETECT_EVERY, detect_people, estimate_poses
+from rtmpose3d.runtime import usable_cores
 from rtmpose3d.sinks.video import VideoSink
 from rtmpose3d.sinks.video.encoder import VideoEncoder, open_output
 from rtmpose3d.sources.video import open_frames
@@ -26,6 +35,8 @@ from rtmpose3d.tracking import LiveSmoother, Tracker
 from rtmpose3d.viz.video import VideoFigure
 
 STAGE_FRAMES = 40
+WARM_FRAMES = 30  # at the start, counted apart
+AHEAD = 30  # frames that are read before they are needed
 MEMORY_STEP = 150
 
 
@@ -35,27 +46,79 @@ def resident_mib() -> float:
     return pages * 4096 / 2**20
 
 
+def loop_video(video: Path, frames: int, folder: Path) -> Path:
+    """The video itself if it is long enough, else a copy that plays it forwards and backwards."""
+    with av.open(str(video)) as source:
+        stream = source.streams.video[0]
+        images = [frame.to_ndarray(format="yuv420p") for frame in source.decode(stream)]
+        rate = stream.average_rate
+    if len(images) >= frames:
+        return video
+    there_and_back = [*images, *images[-2:0:-1]]
+    longer = folder / "longer.mp4"
+    with av.open(str(longer), "w") as output:
+        track = output.add_stream("libx264", rate=rate)
+        track.height, track.width = images[0].shape[0] * 2 // 3, images[0].shape[1]
+        track.pix_fmt, track.options = "yuv420p", {"crf": "20", "preset": "veryfast"}
+        for index in range(frames):
+            image = there_and_back[index % len(there_and_back)]
+            frame = av.VideoFrame.from_ndarray(image, format="yuv420p")
+            frame.pts, frame.time_base = index, 1 / Fraction(rate)
+            output.mux(track.encode(frame))
+        output.mux(track.encode(None))
+    return longer
+
+
+def thread_times() -> dict[int, float]:
+    """CPU time of each thread of this process, seconds (Linux)."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    times = {}
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError):  # it has ended
+            fields = (thread / "stat").read_text().rpartition(")")[2].split()
+            times[int(thread.name)] = (int(fields[11]) + int(fields[12])) / ticks
+    return times
+
+
 def run_end_to_end(model: RTMPose3D, video: Path, options: argparse.Namespace) -> None:
-    """Process the video `repeat` times and print speed and memory."""
-    frames = people = detections = 0
+    """Process the video and print speed and memory after the first frames."""
+    frames = people = warm_detections = 0
     memory: list[str] = []
-    wall, cpu = time.perf_counter(), time.process_time()
-    with tempfile.TemporaryDirectory() as folder:
-        for _ in range(options.repeat):
-            with (
-                model.stream(video, detect_every=options.detect_every) as stream,
-                VideoSink(Path(folder, "overlay.mp4"), preset=options.preset) as sink,
-            ):
-                for result in stream:
-                    sink.write(result)
-                    people += len(result)
-                    if frames % MEMORY_STEP == 0:
-                        memory.append(f"{frames}: {resident_mib():.0f}")
-                    frames += 1
-            detections += stream.detections
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    print(f"{frames} frames, {people / frames:.2f} people per frame, detector in {detections}")
-    print(f"end to end: {frames / wall:.1f} frames per second, {1000 * cpu / frames:.1f} ms CPU")
+    began = time.perf_counter(), time.process_time()
+    warm = began
+    threads: dict[int, float] = {}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        model.stream(
+            video, detect_every=options.detect_every, max_people=options.max_people
+        ) as stream,
+        VideoSink(Path(folder, "overlay.mp4"), preset=options.preset) as sink,
+    ):
+        for result in stream:
+            sink.write(result)
+            frames += 1
+            if frames % MEMORY_STEP == 0:
+                memory.append(f"{frames}: {resident_mib():.0f}")
+            if frames <= WARM_FRAMES:
+                warm = time.perf_counter(), time.process_time()
+                warm_detections, threads = stream.detections, thread_times()
+            else:
+                people += len(result)
+            if frames == options.frames:  # before the source ends, and its threads with it
+                break
+        counted = frames - WARM_FRAMES
+        wall, cpu = time.perf_counter() - warm[0], time.process_time() - warm[1]
+        detections = stream.detections - warm_detections
+        spent = {number: s - threads.get(number, 0) for number, s in thread_times().items()}
+    print(f"first {WARM_FRAMES} frames: {warm[0] - began[0]:.1f} s, {warm[1] - began[1]:.1f} s CPU")
+    print(f"{counted} frames, {people / counted:.2f} people per frame, detector in {detections}")
+    print(f"steady: {counted / wall:.1f} frames per second, {1000 * cpu / counted:.1f} ms CPU")
+    names = {thread.native_id: thread.name for thread in threading.enumerate()}
+    by_name = Counter[str]()
+    for number, seconds in spent.items():
+        by_name[names.get(number, "OpenVINO, FFmpeg, x264")] += 1000 * seconds / counted
+    by_name["ended threads"] = 1000 * (cpu - sum(spent.values())) / counted
+    print("CPU by thread:", ", ".join(f"{k} {v:.1f} ms" for k, v in by_name.most_common()))
     print(f"resident memory, MiB, by frame: {', '.join(memory)}")
 
 
@@ -137,15 +200,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("video", type=Path)
     parser.add_argument("--model", default="rtmw3d-n")
+    parser.add_argument("--backend", default="auto")
+    parser.add_argument("--checkpoint", type=Path, help="of the pose network")
     parser.add_argument("--detect-every", type=int, default=DETECT_EVERY)
-    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--max-people", type=int)
+    parser.add_argument("--frames", type=int, default=330)
     parser.add_argument("--preset", default="superfast")
-    parser.add_argument("--threads", type=int)
+    parser.add_argument("--threads", type=int, default=max(1, usable_cores() - 1))
+    parser.add_argument("--no-stages", action="store_true")
     options = parser.parse_args()
-    model = RTMPose3D.from_pretrained(options.model, threads=options.threads)
-    print(f"OpenCV threads: {cv2.getNumThreads()}")
-    run_stages(model, options.video, options.preset)
-    run_end_to_end(model, options.video, options)
+    began = time.perf_counter(), time.process_time()
+    model = RTMPose3D.from_pretrained(
+        options.model,
+        backend=options.backend,
+        threads=options.threads,
+        pose_checkpoint=options.checkpoint,
+    )
+    wall, cpu = time.perf_counter() - began[0], time.process_time() - began[1]
+    print(f"{model._estimator.pose.runtime}, OpenCV threads: {cv2.getNumThreads()}")
+    print(f"loading: {wall:.1f} s, {cpu:.1f} s CPU")
+    if not options.no_stages:
+        run_stages(model, options.video, options.preset)
+    with tempfile.TemporaryDirectory() as folder:
+        run_end_to_end(
+            model, loop_video(options.video, options.frames + AHEAD, Path(folder)), options
+        )
 
 
 if __name__ == "__main__":
