@@ -118,7 +118,7 @@ def run_end_to_end(model: RTMPose3D, video: Path, options: argparse.Namespace) -
     for number, seconds in spent.items():
         by_name[names.get(number, "OpenVINO, FFmpeg, x264")] += 1000 * seconds / counted
     by_name["ended threads"] = 1000 * (cpu - sum(spent.values())) / counted
-    print("CPU by thread:", ", ".join(f"{k} {v:.1f} ms" for k, v in by_name.most_common()))
+    print("CPU by thread:", ", ".join(f"{k} {v:.1f} ms" for k, v in by_name.items()))
     print(f"resident memory, MiB, by frame: {', '.join(memory)}")
 
 
