@@ -169,7 +169,7 @@ class LiveStream(FrameStream):
             connection = None
             if attempts >= self._options.reconnects:
                 break
-            self.add_note(f"{self.info.name}: {reason}; connecting again")
+            self._note_end(f"{reason}; connecting again")
             self._pause(min(_FIRST_PAUSE_S * 2**attempts, _LONGEST_PAUSE_S))
             attempts += 1
             self._offset_s = None
@@ -177,8 +177,12 @@ class LiveStream(FrameStream):
             self._error = error
             self._finished = True
             if error is None:
-                self.add_note(f"{self.info.name}: {reason}")
+                self._note_end(reason)
             self._changed.notify_all()
+
+    def _note_end(self, text: str) -> None:
+        named = text.startswith(self.info.name)  # as errors do
+        self.add_note(text if named else f"{self.info.name}: {text}")
 
     def _pause(self, seconds: float) -> None:
         with self._changed:
