@@ -20,6 +20,7 @@ import mediapipe  # pyright: ignore[reportMissingImports]
 def main() -> None:
     """Answers each line with the duration of a run."""
     image = cv2.imread(sys.argv[1])
+    assert image is not None, f"{sys.argv[1]} is no image"
     with mediapipe.solutions.holistic.Holistic(
         static_image_mode=True, model_complexity=1
     ) as holistic:

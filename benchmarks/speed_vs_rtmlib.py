@@ -5,10 +5,11 @@
 
 Contestants: this package as installed, in fp32, and in ONNX Runtime; rtmlib in ONNX Runtime, its
 default, and in OpenVINO. Measured are the pose step (image and boxes to keypoints) for each number
-of people, and image to result with one person (detector and pose; rtmlib has no exported RTMDet to
-run, so its detector is this package's in ONNX Runtime). Further the start in a process of its own,
-from an empty and from a warm cache, with its peak memory; and the share of the processor's measured
-peak (matrix products of the same library and precision) that the pose networks reach.
+of people, and image to result with one person (the model's own detector, and pose; rtmlib has no
+exported RTMDet to run, so its detector is this package's in ONNX Runtime). Further the start in a
+process of its own, from an empty and from a warm cache, with its peak memory; and the share of the
+processor's measured peak (matrix products of the same library and precision) that the pose networks
+reach.
 
 The drift of each contestant, how far its precision moves keypoints, is measured against its own
 library in fp32 on crops of the people in the package's image, in pixels of the network's input.
@@ -138,8 +139,8 @@ def open_contestants(spec: PoseSpec, checkpoint: Path, folder: Path) -> Contesta
 
     exported = folder / f"{spec.name}.onnx"
     export_onnx(spec.name, exported, checkpoint=checkpoint, layout="mmdeploy")
-    detector = resolve_detector("rtmdet-m")
-    weights = synthetic_weights(detector)
+    detector = resolve_detector(spec.detector)
+    weights = find_weights(detector, None)
     image, boxes = place_people(1)
     poses: dict[str, Callable[[Image, NDArray[np.float32]], object]] = {}
     detectors, precisions = {}, {}
