@@ -32,20 +32,24 @@ def paint_frame(
     # Four strips without common pixels: above and below the inner box, and next to it.
     inner_top, inner_bottom = _full_range(inner[1], top)
     inner_left, inner_right = _full_range(inner[0], left)
-    colour = np.array(rgb[::-1], float)
-    for y_from, y_to, x_from, x_to in (
-        (top, inner_top, left, right),
-        (inner_bottom, bottom, left, right),
-        (inner_top, inner_bottom, left, inner_left),
-        (inner_top, inner_bottom, inner_right, right),
-    ):
+    colour = np.array(rgb[::-1], np.float32)
+
+    def blend(y_from: int, y_to: int, x_from: int, x_to: int) -> None:
         view = image[y_from:y_to, x_from:x_to]
         if not view.size:
-            continue
-        whole = np.outer(outer[1][y_from:y_to], outer[0][x_from:x_to])
-        hole = np.outer(inner[1][y_from:y_to], inner[0][x_from:x_to])
-        share = ((whole - hole) * opacity)[..., None]
-        view[:] = np.rint(view * (1 - share) + colour * share)
+            return
+        y, x = slice(y_from, y_to), slice(x_from, x_to)
+        if y_from == inner_top and y_to == inner_bottom:  # in all of these rows the same
+            share = (outer[0][x] - inner[0][x])[None]
+        else:
+            share = outer[1][y, None] * outer[0][x] - inner[1][y, None] * inner[0][x]
+        share = (share * opacity).astype(np.float32)[..., None]
+        view[:] = np.rint(view + (colour - view) * share)
+
+    blend(top, inner_top, left, right)
+    blend(inner_bottom, bottom, left, right)
+    blend(inner_top, inner_bottom, left, inner_left)
+    blend(inner_top, inner_bottom, inner_right, right)
 
 
 def _covered(pixels: np.ndarray, low: float, high: float) -> FloatArray:
