@@ -19,6 +19,7 @@ from rtmpose3d.structures import Frame, PoseResult
 
 _RESULTS_AHEAD = 4
 _LIVE_RESULTS_AHEAD = 1
+_LONGEST_CALL_S = 60.0  # of a network; a process that ends during one is aborted by its threads
 
 
 class PoseStream:
@@ -129,7 +130,7 @@ class PoseStream:
             self._reading.close()  # its thread closes the source: no other may while it reads
         else:
             self._frames.close()
-        self._estimating.close()
+        self._estimating.close(_LONGEST_CALL_S)
 
     def __enter__(self) -> PoseStream:
         return self
