@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -161,7 +161,7 @@ def _runtime(metadata: Mapping[str, object], name: str) -> Runtime | None:
         raise wrong_field(name, "runtime", "an object or null", values)
     texts: dict[str, str] = {}
     for field in fields(Runtime):
-        text = values.get(field.name, field.default)
+        text = values.get(field.name, None if field.default is MISSING else field.default)
         if not isinstance(text, str):
             raise wrong_field(name, f"runtime.{field.name}", "a string", text)
         texts[field.name] = text
