@@ -152,7 +152,10 @@ def test_openvino_says_the_precision_that_auto_is(wheels, monkeypatch):
     pytest.importorskip("openvino")
     from rtmpose3d.runtime.backends import openvino_package
 
-    for capabilities, words in (({"FP32"}, "is fp32: the processor has no bf16"), ({"BF16"}, "'auto' is bf16")):
+    for capabilities, words in (
+        ({"FP32"}, "is fp32: the processor has no bf16"),
+        ({"BF16"}, "'auto' is bf16"),
+    ):
         monkeypatch.setattr(openvino_package, "read_capabilities", lambda device, c=capabilities: c)
         check = checks.check_openvino()
         assert check.status == "OK"
