@@ -43,7 +43,7 @@ def run_python(code: str) -> str:
 def test_importing_loads_nothing_heavy_and_makes_no_folder() -> None:
     code = (
         "import sys, logging; from rtmpose3d import *;"
-        "heavy = {'torch', 'onnxruntime', 'onnx', 'pandas', 'rich', 'typer'};"
+        "heavy = {'torch', 'onnxruntime', 'onnx', 'pandas', 'rich', 'typer', 'http.client'};"
         "print(sorted(heavy & set(sys.modules)), logging.getLogger().handlers)"
     )
     assert run_python(code) == "[] []"

@@ -6,7 +6,6 @@ import base64
 import binascii
 from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
-from urllib.request import url2pathname
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.sources.reading import check_size
@@ -57,4 +56,6 @@ def path_from_file_uri(text: str) -> Path:
         raise InputError(f"{brief(text)!r} is not a file: URI: {error}") from error
     if parts.netloc.lower() not in _LOCAL_HOSTS:
         raise InputError(f"{brief(text)!r} names a file of another host, {parts.netloc}")
+    from urllib.request import url2pathname  # imports HTTP, which takes a while
+
     return Path(url2pathname(parts.path))
