@@ -8,7 +8,8 @@ The package `trackers` (Apache 2.0) has the metrics and OC-SORT; it brings its o
 has an environment of its own. Clips: `tracking_clips.py`. Compared are OC-SORT on boxes, with its
 default threshold of detections and with ours; the rule of rtmlib 0.0.16 (greedy IoU with the frame
 before, of boxes around the poses, as in its `PoseTracker`); optimal IoU with the frame before.
-With `--rendered FILE` the predictions that `smoothing_errors.py --cache FILE` kept are tracked.
+With `--rendered FILE...` the predictions that `smoothing_errors.py --cache FILE` kept are tracked;
+`Tracker` then also gets the colours of people.
 """
 
 from __future__ import annotations
@@ -40,7 +41,12 @@ def own_tracker(fps: float, options: TrackerOptions | None = None) -> Step:
     """`rtmpose3d.tracking.Tracker`."""
     tracker = Tracker(options or TrackerOptions())
     return lambda frame: tracker.update(
-        frame.detected_boxes, frame.scores, frame.keypoints, frame.confidence, frame.time_s
+        frame.detected_boxes,
+        frame.scores,
+        frame.keypoints,
+        frame.confidence,
+        frame.time_s,
+        colours=frame.colours,
     ).astype(np.int64)
 
 
@@ -151,7 +157,10 @@ class Evaluation:
         truth = [frame.ids for frame in frames]
         reported = [frame_ids[frame_ids >= 0] for frame_ids in ids]
         similarity = [
-            iou_matrix(frame.boxes, frame.detected_boxes[frame_ids >= 0])
+            np.maximum(
+                iou_matrix(frame.boxes, frame.detected_boxes[frame_ids >= 0]),
+                iou_matrix(frame.visible_boxes, frame.detected_boxes[frame_ids >= 0]),
+            )
             for frame, frame_ids in zip(frames, ids, strict=True)
         ]
         self.hota.append(compute_hota_metrics(truth, reported, similarity))
@@ -189,26 +198,29 @@ def synthetic_clips(rates: Iterable[float], seeds: Iterable[int], seconds: float
                 yield (scenario.name, f"{fps:g} fps", "all"), fps, frames
 
 
-def rendered_clips(file: Path) -> Clips:
+def rendered_clips(files: Iterable[Path]) -> Clips:
     """Predictions of networks for rendered clips; people who are hardly visible do not count."""
-    clips: list[PredictedClip] = pickle.loads(file.read_bytes())
-    for clip in clips:
-        frames = []
-        for result, truth in zip(clip.results, clip.truths, strict=True):
-            counted = truth.visible.mean(axis=1) >= _MIN_VISIBLE
-            frames.append(
-                Frame(
-                    time_s=result.time_s or 0.0,
-                    ids=truth.identities[counted],
-                    boxes=truth.boxes[counted],
-                    detected_boxes=np.asarray(result.bboxes, np.float64),
-                    scores=np.asarray(result.bbox_scores, np.float64),
-                    keypoints=np.asarray(result.keypoints_2d, np.float64),
-                    confidence=np.asarray(result.confidence, np.float64),
+    for file in files:
+        clips: list[PredictedClip] = pickle.loads(file.read_bytes())
+        for clip in clips:
+            frames = []
+            for result, colours, full in zip(clip.results, clip.colours, clip.truths, strict=True):
+                truth = full.select(full.visible.mean(axis=1) >= _MIN_VISIBLE)
+                frames.append(
+                    Frame(
+                        time_s=result.time_s or 0.0,
+                        ids=truth.identities,
+                        boxes=truth.boxes,
+                        visible_boxes=np.nan_to_num(truth.visible_boxes),
+                        colours=colours,
+                        detected_boxes=np.asarray(result.bboxes, np.float64),
+                        scores=np.asarray(result.bbox_scores, np.float64),
+                        keypoints=np.asarray(result.keypoints_2d, np.float64),
+                        confidence=np.asarray(result.confidence, np.float64),
+                    )
                 )
-            )
-        fps = 1 / float(np.median(np.diff([frame.time_s for frame in frames])))
-        yield ("rendered",), fps, frames
+            fps = 1 / float(np.median(np.diff([frame.time_s for frame in frames])))
+            yield (file.stem, "all"), fps, frames
 
 
 def run(trackers: dict[str, Callable[[float], Step]], clips: Clips) -> None:
@@ -229,7 +241,7 @@ def run(trackers: dict[str, Callable[[float], Step]], clips: Clips) -> None:
     for row, by_tracker in rows.items():
         for name, evaluation in by_tracker.items():
             m = evaluation.metrics()
-            ms = f"{1000 * spent[name] / count:.2f}" if row in ("all", "rendered") else ""
+            ms = f"{1000 * spent[name] / count:.2f}" if row == "all" else ""
             print(
                 f"| {row} | {name} | {m.hota:.1f} | {m.det_a:.1f} | {m.ass_a:.1f} | {m.idf1:.1f} "
                 f"| {m.switches} | {ms} |"
@@ -241,7 +253,7 @@ def main() -> None:
     parser.add_argument("--rates", type=float, nargs="+", default=[10, 25, 60])
     parser.add_argument("--seeds", type=int, nargs="+", default=[100, 101, 102])
     parser.add_argument("--seconds", type=float, default=12.0)
-    parser.add_argument("--rendered", type=Path, help="Track these predictions instead.")
+    parser.add_argument("--rendered", type=Path, nargs="+", help="Track these predictions instead.")
     options = parser.parse_args()
     if options.rendered:
         run(TRACKERS, rendered_clips(options.rendered))

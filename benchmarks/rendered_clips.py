@@ -3,8 +3,8 @@
     rtmpose3d synth --assets makehuman/ --backdrops photos/ --out clips --split val --seed 5
         --count 600 --frames 60 --fps 30 --size 960x540 --people 1-4
 
-`predicted_clips` detects people in every frame of these, with the camera of the clip, and tracks
-them.
+People who walk past each other: `crossing_clips.py`. `predicted_clips` detects people in every
+frame of these, with the camera of the clip, and tracks them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,9 @@ from rtmpose3d.geometry import Camera
 from rtmpose3d.geometry.boxes import iou_matrix
 from rtmpose3d.sources import load_image
 from rtmpose3d.structures import PoseResult
-from rtmpose3d.tracking import Tracker
+from rtmpose3d.tracking import Tracker, TrackerOptions, body_colours
 
+_MIN_CONFIDENCE = TrackerOptions().min_confidence
 _MIN_IOU = 0.5  # of a predicted box and a person's
 _PARTS = ("keypoints", "foot_kpts", "face_kpts", "lefthand_kpts", "righthand_kpts")
 
@@ -72,41 +74,45 @@ class Truth:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PredictedClip:
-    """Tracked results and the truth of each frame of one clip."""
+    """Tracked results, `body_colours` of their people, and the truth of each frame of one clip."""
 
     results: list[PoseResult]
+    colours: list[NDArray[np.float64]]
     truths: list[Truth]
 
 
 def predicted_clips(folder: Path, model: RTMPose3D) -> Iterator[PredictedClip]:
     """Predictions for all clips of a folder of shards, in order."""
-    clip: list[tuple[PoseResult, Truth]] = []
-    shot, tracker = -1, Tracker()
-    for image_path, image, people in frames(folder):
-        if image["shot"] != shot and clip:
-            yield PredictedClip(results=[r for r, _ in clip], truths=[t for _, t in clip])
-            clip, tracker = [], Tracker()
-        shot = image["shot"]
-        camera = image["camera"]
-        result = model(
-            load_image(image_path),
-            camera=Camera(
-                **{name: camera[name] for name in ("fx", "fy", "cx", "cy")},
-                width=image["width"],
-                height=image["height"],
-            ),
-        ).without_image()
-        ids = tracker.update(
-            result.bboxes,
-            result.bbox_scores,
-            result.keypoints_2d,
-            result.confidence,
-            image["time_s"],
-        )
-        result = replace(result, time_s=image["time_s"], frame_index=image["frame"], track_ids=ids)
-        clip.append((result, read_truth(people)))
-    if clip:
-        yield PredictedClip(results=[r for r, _ in clip], truths=[t for _, t in clip])
+    for _, rows in groupby(frames(folder), key=lambda row: (row[0].parent, row[1]["shot"])):
+        tracker = Tracker()
+        clip = PredictedClip(results=[], colours=[], truths=[])
+        for image_path, image, people in rows:
+            result, colours = _predicted_frame(image_path, image, model, tracker)
+            clip.results.append(result)
+            clip.colours.append(colours)
+            clip.truths.append(read_truth(people))
+        yield clip
+
+
+def _predicted_frame(
+    path: Path, image: dict, model: RTMPose3D, tracker: Tracker
+) -> tuple[PoseResult, NDArray[np.float64]]:
+    """People of a frame with their identifiers, and their colours."""
+    known = {name: image["camera"][name] for name in ("fx", "fy", "cx", "cy")}
+    camera = Camera(**known, width=image["width"], height=image["height"])
+    pixels = load_image(path)
+    result = model(pixels, camera=camera).without_image()
+    colours = body_colours(pixels, result.keypoints_2d, result.confidence >= _MIN_CONFIDENCE)
+    ids = tracker.update(
+        result.bboxes,
+        result.bbox_scores,
+        result.keypoints_2d,
+        result.confidence,
+        image["time_s"],
+        colours=colours,
+    )
+    result = replace(result, time_s=image["time_s"], frame_index=image["frame"], track_ids=ids)
+    return result, colours
 
 
 def frames(folder: Path) -> Iterator[tuple[Path, dict, list[dict]]]:

@@ -66,6 +66,8 @@ class Frame:
         time_s: of the frame.
         ids: (G,) identities of the people who count.
         boxes: (G, 4) their boxes, px.
+        visible_boxes: (G, 4) boxes of their visible parts, px; detections match either box.
+        colours: (N, 6, 3) of the appearance; None: unknown.
         detected_boxes: (N, 4) px, best first.
         scores: (N,).
         keypoints: (N, 133, 2) px.
@@ -75,6 +77,8 @@ class Frame:
     time_s: float
     ids: NDArray[np.int64]
     boxes: Array
+    visible_boxes: Array
+    colours: Array | None
     detected_boxes: Array
     scores: Array
     keypoints: Array
@@ -242,6 +246,8 @@ class Detector:
             time_s=time_s,
             ids=np.array([i for i, _ in truth], np.int64),
             boxes=np.array([box for _, box in truth]).reshape(-1, 4),
+            visible_boxes=np.array([box for _, box in truth]).reshape(-1, 4),
+            colours=None,
             detected_boxes=np.array([box for box, *_ in found]).reshape(-1, 4),
             scores=np.array([score for _, score, *_ in found]),
             keypoints=np.array([p for *_, p, _ in found]).reshape(-1, NUM_KEYPOINTS, 2),

@@ -71,6 +71,20 @@ def test_without_tracks_results_equal_those_of_the_images_one_by_one(batch_size)
     assert all(result.image is frame.image for result, frame in zip(results, frames, strict=True))
 
 
+@pytest.mark.parametrize(("min_person_confidence", "people"), [(0.01, 1), (None, 0)])
+def test_weak_detections_are_tracked_where_the_pose_network_confirms_them(
+    min_person_confidence, people
+):
+    found = {
+        value: (boxes, scores * 0 + 0.35) for value, (boxes, scores) in walking_people(6).items()
+    }
+    session = open_standing("rtmw3d-n")[0]
+    session.spec = replace(session.spec, min_person_confidence=min_person_confidence)
+    poses = PoseEstimator(pose=session, detector=open_people(found, SIZE_WH)[0], flip_test=False)
+    with open_stream(make_frames(6), poses, TRACKED) as stream:
+        assert [len(result) for result in stream] == [people] * 6
+
+
 def test_frames_of_a_batch_share_the_calls_of_the_networks():
     detector, detector_network = open_people(walking_people(6), SIZE_WH)
     session, network = open_crops("rtmw3d-n")

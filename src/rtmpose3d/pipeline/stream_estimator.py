@@ -42,7 +42,8 @@ class StreamOptions:
         smooth: "live" without delay, "offline" from past and future, or "off".
         detect_every: the detector runs at least every this many frames; 1 for all frames.
         max_people: people per frame; those with a track come first, then large, sure boxes.
-        tracker: options of the tracker.
+        tracker: options of the tracker; None: the default ones, and where the pose network
+            confirms detections (`plausible_people`), tracks start at any score.
 
     Raises:
         InputError: a number that is not positive, or smoothing or predicted boxes without tracks.
@@ -53,7 +54,7 @@ class StreamOptions:
     smooth: Smoothing = "live"
     detect_every: int = DETECT_EVERY
     max_people: int | None = None
-    tracker: TrackerOptions = DEFAULT_TRACKER_OPTIONS
+    tracker: TrackerOptions | None = None
 
     def __post_init__(self) -> None:
         if self.smooth not in SMOOTHING:
@@ -92,10 +93,11 @@ class StreamEstimator:
     ) -> None:
         self._estimator, self._options, self._pose_options = estimator, options, pose_options
         self._camera = camera
-        self._tracker = Tracker(options.tracker) if options.track else None
+        self._tracker_options = options.tracker or _tracker_options(estimator)
+        self._tracker = Tracker(self._tracker_options) if options.track else None
         self._smoother = LiveSmoother() if options.smooth == "live" else None
-        wait = 0 if is_live or not options.track else options.tracker.min_hits - 1
-        self._early_ids = EarlyIds(wait, options.tracker.min_age_s)
+        wait = 0 if is_live or not options.track else self._tracker_options.min_hits - 1
+        self._early_ids = EarlyIds(wait, self._tracker_options.min_age_s)
         self._since_detection = options.detect_every
         self._scores: dict[int, float] = {}
         self.detections = 0
@@ -230,7 +232,7 @@ class StreamEstimator:
     def _colours(self, result: PoseResult) -> FloatArray | None:
         if result.image is None:
             return None
-        confident = result.confidence >= self._options.tracker.min_confidence
+        confident = result.confidence >= self._tracker_options.min_confidence
         return body_colours(result.image, result.keypoints_2d, confident)
 
     def _finish(self, result: PoseResult) -> PoseResult:
@@ -238,6 +240,13 @@ class StreamEstimator:
         if result.track_ids is not None:
             result = result[result.track_ids > 0]
         return result if self._smoother is None else self._smoother.update(result)
+
+
+def _tracker_options(estimator: PoseEstimator) -> TrackerOptions:
+    """Default options; what the pose network confirmed needs no score to be followed."""
+    if estimator.pose.spec.min_person_confidence is None:
+        return DEFAULT_TRACKER_OPTIONS
+    return replace(DEFAULT_TRACKER_OPTIONS, min_birth_score=0.0)
 
 
 def _time_s(frame: Frame) -> float:
