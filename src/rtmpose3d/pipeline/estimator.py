@@ -14,6 +14,7 @@ import numpy as np
 from rtmpose3d.errors import InputError, UnknownNameError
 from rtmpose3d.geometry import AXES, Axes, Camera
 from rtmpose3d.geometry.stature import check_height_m
+from rtmpose3d.pipeline.close_up import find_close_ups
 from rtmpose3d.pipeline.detect import detect_people, select_main_person
 from rtmpose3d.pipeline.lift import lift_people
 from rtmpose3d.pipeline.plausibility import plausible_people
@@ -93,7 +94,8 @@ class PoseEstimator:
             frames: images of any sizes; a frame without a camera gets the default field of view.
             options: selection of people, and known facts for 3D.
             people: known people of each frame, None where they are to be detected; detections
-                that the pose network contradicts are dropped (`plausible_people`).
+                that the pose network contradicts are dropped (`plausible_people`), and where
+                none is left, a face that fills the image is looked for (`find_close_ups`).
 
         Returns:
             One result per frame, with the frame's index, time and source.
@@ -111,14 +113,30 @@ class PoseEstimator:
             with_std=self.with_std,
             workers=self.workers,
         )
-        known = people or [None] * len(frames)
-        results: list[PoseResult] = []
-        for frame, given, found, pose in zip(frames, known, detections, poses, strict=True):
-            parts = (found, pose) if given is not None else self._confirm(found, pose)
-            results.append(
-                assemble_result(frame, *parts, options, self.pose.spec, runtime=self.pose.runtime)
-            )
-        return results
+        to_detect = [people is None or people[i] is None for i in range(len(frames))]
+        found = [
+            self._confirm(*person) if detected else person
+            for person, detected in zip(zip(detections, poses, strict=True), to_detect, strict=True)
+        ]
+        empty = [i for i, detected in enumerate(to_detect) if detected and not len(found[i][0])]
+        for i, close_up in zip(empty, self._find_close_ups(frames, empty, options), strict=True):
+            found[i] = close_up or found[i]
+        return [
+            assemble_result(frame, *parts, options, self.pose.spec, runtime=self.pose.runtime)
+            for frame, parts in zip(frames, found, strict=True)
+        ]
+
+    def _find_close_ups(
+        self, frames: Sequence[Frame], index: Sequence[int], options: PoseOptions
+    ) -> list[tuple[Detections, Poses] | None]:
+        """The people whose faces fill the frames of an index."""
+        return find_close_ups(
+            self.pose,
+            [frames[i].image for i in index],
+            bbox_thr=options.bbox_thr,
+            flip_test=self.flip_test,
+            with_std=self.with_std,
+        )
 
     def _confirm(self, people: Detections, poses: Poses) -> tuple[Detections, Poses]:
         """The detections that the pose network confirms."""

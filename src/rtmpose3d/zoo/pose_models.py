@@ -337,6 +337,7 @@ def _bundled(
     *,
     confidence_thr: float,
     min_person_confidence: float | None = None,
+    min_close_up_confidence: float | None = None,
 ) -> PoseSpec:
     """Our own: RTMW3D with a quarter of the width and a sixth of the depth.
 
@@ -359,6 +360,7 @@ def _bundled(
         neck_blocks=1,
         default_confidence_thr=confidence_thr,
         min_person_confidence=min_person_confidence,
+        min_close_up_confidence=min_close_up_confidence,
         flip_test=True,
         accuracy=_BUNDLED_ACCURACY,
         data_licence=data_licence,
@@ -371,6 +373,7 @@ BUNDLED_POSE_MODELS: tuple[PoseSpec, ...] = (
         *(OFFLINE_MODEL, "rtmdet-n", REAL_POSE_DATA_LICENCE),
         confidence_thr=0.4,
         min_person_confidence=0.38,
+        min_close_up_confidence=0.95,
     ),
     _bundled("rtmw3d-n-cc0", "rtmdet-n-cc0", RENDERED_DATA_LICENCE, confidence_thr=0.4),
 )

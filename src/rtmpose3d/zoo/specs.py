@@ -106,6 +106,8 @@ class PoseSpec(ModelSpec):
         default_confidence_thr: minimum confidence of keypoints that are drawn, by default.
         min_person_confidence: minimum mean confidence of the body's keypoints of a detected person;
             None: not measured, so no detection is dropped.
+        min_close_up_confidence: minimum mean confidence of the face at which an image without
+            detections is a close-up of a person; None: not measured, so none is.
         flip_test: whether flipped crops are run as well and averaged, by default.
         accuracy: of its keypoints, for the distance of people.
         ap, ar: whole-body AP and AR on COCO-WholeBody V1.0 val, as published.
@@ -124,6 +126,7 @@ class PoseSpec(ModelSpec):
     keypoints: int = len(WHOLEBODY)
     default_confidence_thr: float = DEFAULT_CONFIDENCE_THR
     min_person_confidence: float | None = None
+    min_close_up_confidence: float | None = None
     flip_test: bool = False
     accuracy: KeypointAccuracy = PUBLISHED_ACCURACY
     ap: float | None = None
