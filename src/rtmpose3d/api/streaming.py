@@ -41,7 +41,8 @@ def open_stream(
         camera: of the frames.
         batch_size: frames that are estimated together; None for 1 on a CPU and 8 elsewhere.
         flip_test: None for the estimator's own, else the model's default if people are not
-            tracked, and none if they are: smoothing over time does as much for half the time.
+            tracked, and none if they are: it doubles the time of the network, and smoothing over
+            time removes far more of the jitter.
         once: whether the source can be opened only once.
 
     Raises:
