@@ -256,7 +256,10 @@ def main() -> None:
     parser.add_argument("--rendered", type=Path, nargs="+", help="Track these predictions instead.")
     options = parser.parse_args()
     if options.rendered:
-        run(TRACKERS, rendered_clips(options.rendered))
+        # As in a stream: detections that the pose network confirmed start tracks at any score.
+        confirmed = TrackerOptions(min_birth_score=0.0)
+        trackers = {**TRACKERS, "`Tracker`": lambda fps: own_tracker(fps, confirmed)}
+        run(trackers, rendered_clips(options.rendered))
     else:
         run(TRACKERS, synthetic_clips(options.rates, options.seeds, options.seconds))
 
