@@ -106,7 +106,10 @@ def _smoothed_around(
     near = np.lib.stride_tricks.sliding_window_view(
         windows[np.arange(len(rows)), middle], len(kernel), axis=1
     )
-    return np.einsum("rkw,w->rk", near, kernel)
+    # Both sides of the kernel are added first: a mirrored row has the same sums to the last bit.
+    half = len(kernel) // 2
+    sides = near[:, :, :half] + near[:, :, : half : -1]
+    return np.einsum("rkw,w->rk", sides, kernel[:half]) + kernel[half] * near[:, :, half]
 
 
 def _smoothed_rows(rows: NDArray[np.float32], sigma_bins: float) -> NDArray[np.float32]:
