@@ -25,8 +25,8 @@ import av
 import cv2
 
 from rtmpose3d import RTMPose3D
+from rtmpose3d.cli.model_options import ModelOptions
 from rtmpose3d.pipeline import DETECT_EVERY, detect_people, estimate_poses
-from rtmpose3d.runtime import usable_cores
 from rtmpose3d.sinks.video import VideoSink
 from rtmpose3d.sinks.video.encoder import VideoEncoder, open_output
 from rtmpose3d.sources.video import open_frames
@@ -74,7 +74,7 @@ def thread_times() -> dict[int, float]:
     ticks = os.sysconf("SC_CLK_TCK")
     times = {}
     for thread in Path("/proc/self/task").iterdir():
-        with suppress(FileNotFoundError):  # it has ended
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
             fields = (thread / "stat").read_text().rpartition(")")[2].split()
             times[int(thread.name)] = (int(fields[11]) + int(fields[12])) / ticks
     return times
@@ -206,14 +206,14 @@ def main() -> None:
     parser.add_argument("--max-people", type=int)
     parser.add_argument("--frames", type=int, default=330)
     parser.add_argument("--preset", default="superfast")
-    parser.add_argument("--threads", type=int, default=max(1, usable_cores() - 1))
+    parser.add_argument("--threads", type=int, help="default: as the command line chooses")
     parser.add_argument("--no-stages", action="store_true")
     options = parser.parse_args()
     began = time.perf_counter(), time.process_time()
     model = RTMPose3D.from_pretrained(
         options.model,
         backend=options.backend,
-        threads=options.threads,
+        threads=options.threads or ModelOptions().for_streams().threads,
         pose_checkpoint=options.checkpoint,
     )
     wall, cpu = time.perf_counter() - began[0], time.process_time() - began[1]

@@ -167,12 +167,13 @@ class ModelOptions:
         return replace(self, detector=None, detector_checkpoint=None)
 
     def for_streams(self) -> ModelOptions:
-        """The same options, with one core left to reading, drawing and encoding."""
-        if self.threads is not None:
-            return self
+        """The same options; of three or more cores one is left to reading, drawing and encoding."""
         from rtmpose3d.runtime import usable_cores
 
-        return replace(self, threads=max(1, usable_cores() - 1))
+        cores = usable_cores()
+        if self.threads is not None or cores < 3:
+            return self
+        return replace(self, threads=cores - 1)
 
     def load(self) -> RTMPose3D:
         """Load the model; published weights are downloaded if they are not on disk."""

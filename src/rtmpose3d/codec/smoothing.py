@@ -108,7 +108,7 @@ def _smoothed_around(
     )
     # Both sides of the kernel are added first: a mirrored row has the same sums to the last bit.
     half = len(kernel) // 2
-    sides = near[:, :, :half] + near[:, :, : half : -1]
+    sides = near[:, :, :half] + near[:, :, :half:-1]
     return np.einsum("rkw,w->rk", sides, kernel[:half]) + kernel[half] * near[:, :, half]
 
 
