@@ -106,7 +106,7 @@ def _smoothed_around(
     near = np.lib.stride_tricks.sliding_window_view(
         windows[np.arange(len(rows)), middle], len(kernel), axis=1
     )
-    # Both sides of the kernel are added first: a mirrored row has the same sums to the last bit.
+    # Both sides of the kernel are added first: a flipped row has the same sums to the last bit.
     half = len(kernel) // 2
     sides = near[:, :, :half] + near[:, :, :half:-1]
     return np.einsum("rkw,w->rk", sides, kernel[:half]) + kernel[half] * near[:, :, half]
