@@ -15,7 +15,7 @@ import os
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from fractions import Fraction
@@ -114,7 +114,7 @@ def run_end_to_end(model: RTMPose3D, video: Path, options: argparse.Namespace) -
     print(f"{counted} frames, {people / counted:.2f} people per frame, detector in {detections}")
     print(f"steady: {counted / wall:.1f} frames per second, {1000 * cpu / counted:.1f} ms CPU")
     names = {thread.native_id: thread.name for thread in threading.enumerate()}
-    by_name = Counter[str]()
+    by_name = defaultdict[str, float](float)
     for number, seconds in spent.items():
         by_name[names.get(number, "OpenVINO, FFmpeg, x264")] += 1000 * seconds / counted
     by_name["ended threads"] = 1000 * (cpu - sum(spent.values())) / counted
