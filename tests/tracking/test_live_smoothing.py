@@ -5,6 +5,8 @@ import pytest
 
 from rtmpose3d.errors import InputError
 from rtmpose3d.tracking import LiveSmoother, SmootherOptions
+from rtmpose3d.tracking.smoothing.one_euro import low_pass_gain
+from rtmpose3d.tracking.smoothing.options import DEFAULT_SMOOTHER_OPTIONS
 from tracking.streams import CAMERA, errors_px, jitter, stream, true_root_m
 
 TIMES = np.arange(0, 2, 1 / 30)
@@ -100,12 +102,33 @@ def test_keypoint_with_a_large_standard_deviation_moves_less():
     assert np.isfinite(moved(np.nan))
 
 
-def test_unusable_keypoints_are_held_and_not_spread():
+def test_unusable_keypoints_move_with_the_person_and_are_not_spread():
     results = stream(TIMES[:5], people=1)
     results[3].keypoints_2d[0, 4] = np.nan
     smooth = live(results)
-    np.testing.assert_allclose(smooth[3].keypoints_2d[0, 4], smooth[2].keypoints_2d[0, 4])
+    before, after = smooth[2].keypoints_2d[0], smooth[3].keypoints_2d[0]
+    joints = (results[3].keypoints_2d[0] - before)[:17]
+    followed = low_pass_gain(DEFAULT_SMOOTHER_OPTIONS.common_cutoff_hz, TIMES[3] - TIMES[2])
+    common = np.median(joints[np.isfinite(joints).all(axis=1)], axis=0)
+    np.testing.assert_allclose(after[4], before[4] + followed * common)
     assert np.isfinite(smooth[4].keypoints_2d).all()
+
+
+def test_the_motion_of_a_whole_person_is_delayed_less_than_that_of_one_keypoint():
+    speed = np.array([60.0, 0.0])
+    times = np.arange(60) / 30
+    resting = stream(times[:1], people=1)[0]
+
+    def lag_s(moving):
+        results = []
+        for time_s in times:
+            points = resting.keypoints_2d.copy()
+            points[:, moving] += (speed * time_s).astype(points.dtype)
+            results.append(replace(resting, keypoints_2d=points, time_s=float(time_s)))
+        behind = results[-1].keypoints_2d[0, 9] - live(results)[-1].keypoints_2d[0, 9]
+        return behind[0] / speed[0]
+
+    assert 0 < lag_s(slice(None)) < 0.7 * lag_s(slice(9, 10))
 
 
 def test_inputs_do_not_change_and_dtypes_stay():

@@ -1,7 +1,8 @@
 """`LiveSmoother`: results smoothed frame by frame, without waiting for later ones.
 
-Keypoints in pixels and depths relative to the root go through One-Euro filters, the depth of the
-root through a Kalman filter of its track; positions in camera space follow from these, so that 2D
+Keypoints in pixels and depths relative to the root go through One-Euro filters, after the motion
+that a person's joints have in common, which the filters need not delay; the depth of the root goes
+through a Kalman filter of its track; positions in camera space follow from these, so that 2D
 and 3D agree.
 """
 
@@ -16,10 +17,14 @@ from rtmpose3d.geometry import camera_from_relative
 from rtmpose3d.geometry.proportions import MEAN_STATURE_M
 from rtmpose3d.skeletons import NUM_KEYPOINTS
 from rtmpose3d.structures import BoolArray, FloatArray, IntArray, PoseResult
-from rtmpose3d.tracking.smoothing.one_euro import OneEuroState, one_euro_step
+from rtmpose3d.tracking.smoothing.one_euro import OneEuroState, low_pass_gain, one_euro_step
 from rtmpose3d.tracking.smoothing.options import DEFAULT_SMOOTHER_OPTIONS, SmootherOptions
 from rtmpose3d.tracking.smoothing.reliability import person_sizes, reliability
 from rtmpose3d.tracking.smoothing.root_filter import RootState, initial_root, root_step
+
+_JOINTS = slice(0, 17)  # whose motion counts as common
+_RELIABLE = 0.3  # weight of a joint that counts
+_MIN_JOINTS = 6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -114,9 +119,12 @@ class LiveSmoother:
         options = self.options
         dt_s = np.where(filters.times_s < time_s, time_s - filters.times_s, 1.0)
         weight = reliability(people)
+        measured = np.asarray(people.keypoints_2d, np.float64)
+        common = common_motion(filters.points.value, measured, weight)
+        common = common * low_pass_gain(options.common_cutoff_hz, dt_s)[:, None]
         points = one_euro_step(
-            filters.points,
-            np.asarray(people.keypoints_2d, np.float64),
+            replace(filters.points, value=filters.points.value + common[:, None]),
+            measured,
             dt_s[:, None, None],
             weight[..., None],
             min_cutoff_hz=options.min_cutoff_hz,
@@ -145,6 +153,25 @@ class LiveSmoother:
         )
         filters = replace(filters, depths=depths, roots=roots)
         return filters, with_depths(smoothed, depths.value, roots.depth_m, roots.std_m)
+
+
+def common_motion(before: FloatArray, measured: FloatArray, weight: FloatArray) -> FloatArray:
+    """Median motion of the reliable joints of each person.
+
+    Args:
+        before: (N, K, 2) filtered points, px; NaN where there are none yet.
+        measured: (N, K, 2) px.
+        weight: (N, K) reliability of the measured points.
+
+    Returns:
+        (N, 2) px; 0 for people with few reliable joints.
+    """
+    motion = (measured - before)[:, _JOINTS]
+    usable = np.isfinite(motion).all(axis=2) & (weight[:, _JOINTS] > _RELIABLE)
+    common = np.zeros((len(motion), 2))
+    for i in np.flatnonzero(usable.sum(axis=1) >= _MIN_JOINTS):
+        common[i] = np.median(motion[i, usable[i]], axis=0)
+    return common
 
 
 def checked_track_ids(result: PoseResult) -> IntArray:

@@ -68,15 +68,15 @@ def one_euro_step(
     usable: BoolArray = np.isfinite(measured)
     both = known & usable
     gap = np.where(both, measured - np.where(known, state.value, 0.0), 0.0)
-    gain = np.where(both, _gain(speed_cutoff_hz, dt_s, weight), 0.0)
+    gain = np.where(both, low_pass_gain(speed_cutoff_hz, dt_s, weight), 0.0)
     speed = state.speed + gain * (gap / dt_s - state.speed)
     cutoff_hz = min_cutoff_hz + beta * np.abs(speed)
-    value = state.value + _gain(cutoff_hz, dt_s, weight) * gap
+    value = state.value + low_pass_gain(cutoff_hz, dt_s, weight) * gap
     return OneEuroState(value=np.where(known, value, measured), speed=speed)
 
 
-def _gain(
-    cutoff_hz: FloatArray | float, dt_s: FloatArray | float, weight: FloatArray | float
+def low_pass_gain(
+    cutoff_hz: FloatArray | float, dt_s: FloatArray | float, weight: FloatArray | float = 1.0
 ) -> FloatArray:
     """Weight of a new value, 0 to 1.
 

@@ -19,6 +19,8 @@ class SmootherOptions:
         min_cutoff_hz: cutoff frequency of keypoints at rest; lower means less jitter.
         beta: rise of the cutoff with speed, Hz per height / s; higher means less lag.
         speed_cutoff_hz: cutoff frequency of the speed.
+        common_cutoff_hz: cutoff frequency of the motion that the joints of a person have in common:
+            its median over many joints has little jitter, so it is followed faster.
         depth_min_cutoff_hz: as `min_cutoff_hz`, of depths relative to the root.
         reset_s: seconds without being seen after which a track is smoothed from scratch.
 
@@ -27,8 +29,9 @@ class SmootherOptions:
     """
 
     min_cutoff_hz: float = 1.5
-    beta: float = 10.0
+    beta: float = 15.0
     speed_cutoff_hz: float = 1.0
+    common_cutoff_hz: float = 8.0
     depth_min_cutoff_hz: float = 0.7
     reset_s: float = 0.5
 
@@ -37,6 +40,7 @@ class SmootherOptions:
             "min_cutoff_hz",
             "beta",
             "speed_cutoff_hz",
+            "common_cutoff_hz",
             "depth_min_cutoff_hz",
             "reset_s",
         ):
