@@ -19,10 +19,10 @@ def main() -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     arguments = parser.parse_args()
     if arguments.image is None:
-        from rtmpose3d.cli import app
+        from rtmpose3d.cli import build_app
 
         print("No image given: checking the installation. Then: uv run main.py IMAGE\n")
-        app(["doctor"], prog_name="rtmpose3d")
+        build_app(("doctor",))(["doctor"], prog_name="rtmpose3d")
         return
 
     from rtmpose3d import RTMPose3D, RTMPose3DError

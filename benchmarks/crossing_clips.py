@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rtmpose3d.geometry import Camera
+from rtmpose3d.structures import FloatArray
 from rtmpose3d.synth.output import SynthSample, write_shard
 from rtmpose3d.synth.output.shots import (
     IMAGES_AT_ONCE,
@@ -46,7 +46,6 @@ from rtmpose3d.synth.scene import (
 )
 from rtmpose3d.synth.world import World, WorldSettings, makehuman_people
 
-Array = NDArray[np.float64]
 SIZE_WH = (960, 540)
 _RATES = (10.0, 15.0, 25.0, 30.0)
 _SECONDS = (4.0, 6.0)
@@ -61,7 +60,7 @@ class Crosser:
 
     actor: Actor
     motion: PoseSequence
-    world_from_person: Array
+    world_from_person: FloatArray
     identity: int
 
     def person(self, time_s: float) -> Person:
@@ -89,7 +88,7 @@ def sample_crossers(rng: np.random.Generator, cast: Cast, seconds: float) -> lis
         meeting = float(meetings[which] + rng.normal(0, 0.15))
         if standing and identity == count - 1:
             motion = _standing(rng, actor, cast, seconds)
-            facing = world_from_person(*aim, float(rng.uniform(-180, 180)))
+            facing = world_from_person(float(aim[0]), float(aim[1]), float(rng.uniform(-180, 180)))
         else:
             motion = _walking(rng, actor, cast)
             facing = _passing(motion, aim, meeting, 90 * direction + rng.normal(0, 12))
@@ -99,7 +98,7 @@ def sample_crossers(rng: np.random.Generator, cast: Cast, seconds: float) -> lis
     return crossers
 
 
-def _sample_depths(rng: np.random.Generator, count: int) -> Array:
+def _sample_depths(rng: np.random.Generator, count: int) -> FloatArray:
     """(count,) metres, at least a gap apart, in random order; neighbours are often close."""
     depths = [float(rng.uniform(*_DEPTHS_M))]
     while len(depths) < count:
@@ -138,7 +137,9 @@ def _standing(rng: np.random.Generator, actor: Actor, cast: Cast, seconds: float
     return PoseSequence(actor.body, cast.posing, keyframes)
 
 
-def _passing(motion: PoseSequence, aim: Array, meeting_s: float, facing_deg: float) -> Array:
+def _passing(
+    motion: PoseSequence, aim: FloatArray, meeting_s: float, facing_deg: float
+) -> FloatArray:
     """(3, 4) world_from_person with which a walker is at a point at a time."""
     transform = world_from_person(0.0, 0.0, facing_deg)
     walked = motion.at(max(meeting_s, 0.0)).heads[0] - motion.at(0.0).heads[0]
@@ -146,7 +147,7 @@ def _passing(motion: PoseSequence, aim: Array, meeting_s: float, facing_deg: flo
     return world_from_person(float(start[0]), float(start[1]), facing_deg)
 
 
-def sample_views(rng: np.random.Generator, times_s: Array) -> list[CameraView]:
+def sample_views(rng: np.random.Generator, times_s: FloatArray) -> list[CameraView]:
     """Views of a camera that is still, pans or is carried."""
     camera = Camera.from_fov(
         width=SIZE_WH[0], height=SIZE_WH[1], fov_deg=float(rng.uniform(*_FOV_DEG))

@@ -22,7 +22,7 @@ from rtmpose3d import RTMPose3D
 from rtmpose3d.geometry import Camera
 from rtmpose3d.geometry.boxes import iou_matrix
 from rtmpose3d.sources import load_image
-from rtmpose3d.structures import PoseResult
+from rtmpose3d.structures import FloatArray, PoseResult
 from rtmpose3d.tracking import Tracker, TrackerOptions, body_colours
 
 _MIN_CONFIDENCE = TrackerOptions().min_confidence
@@ -77,7 +77,7 @@ class PredictedClip:
     """Tracked results, `body_colours` of their people, and the truth of each frame of one clip."""
 
     results: list[PoseResult]
-    colours: list[NDArray[np.float64]]
+    colours: list[FloatArray]
     truths: list[Truth]
 
 
@@ -96,7 +96,7 @@ def predicted_clips(folder: Path, model: RTMPose3D) -> Iterator[PredictedClip]:
 
 def _predicted_frame(
     path: Path, image: dict, model: RTMPose3D, tracker: Tracker
-) -> tuple[PoseResult, NDArray[np.float64]]:
+) -> tuple[PoseResult, FloatArray]:
     """People of a frame with their identifiers, and their colours."""
     known = {name: image["camera"][name] for name in ("fx", "fy", "cx", "cy")}
     camera = Camera(**known, width=image["width"], height=image["height"])

@@ -352,7 +352,8 @@ def test_a_damaged_compiled_model_is_compiled_again(made_checkpoint, compilation
         session = open_pose(made_checkpoint(POSE.name))
         np.testing.assert_array_equal(session.run(noise(1)).scores, expected)
     assert len(compilations) == 4
-    assert blob.stat().st_size == len(content)
+    open_pose(made_checkpoint(POSE.name))
+    assert len(compilations) == 4  # the last one was kept in place of the damaged one
 
 
 @pytest.mark.skipif(os.name == "nt", reason="paths are checked otherwise")
