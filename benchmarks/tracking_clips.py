@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtmpose3d.skeletons import NUM_KEYPOINTS
+from rtmpose3d.structures import FloatArray
 
 Array = NDArray[np.float64]
 SIZE_WH = (1280, 720)
@@ -78,7 +79,7 @@ class Frame:
     ids: NDArray[np.int64]
     boxes: Array
     visible_boxes: Array
-    colours: Array | None
+    colours: FloatArray | None
     detected_boxes: Array
     scores: Array
     keypoints: Array
