@@ -1,11 +1,11 @@
-"""Images of a detector's training in one folder: sport, faces that fill the image, empty places.
+"""Images of a detector's training in one folder: sport, faces that fill the image, backgrounds.
 
     python benchmarks/detector_labels.py --data REAL_PEOPLE --backdrops photos/ --out detector_data
     python benchmarks/train_bundled.py --data detector_data --pose-minutes 0 ...
 
 Links the images of `lspet` and `faces` and writes reduced copies of photographs without people. The
 box of a face's person follows from its 68 landmarks: to the lower border of the image, with hair
-and shoulders. What is beside it may be other people and is ignored.
+and shoulders. What is next to it may be other people and is ignored.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ JAW = 0, 16  # of the 68 landmarks: its ends at the ears
 BROWS = slice(17, 27)
 HALF_WIDTH = 1.25  # of a person's box, in widths of the jaw
 HAIR = 0.65  # above the brows, in heights of the face below them
-MIN_BESIDE_PX = 12  # what is narrower is not ignored, but background
+MIN_MARGIN_PX = 12  # what is narrower is not ignored, but background
 PERSON, DOUBTFUL = 1.0, 0.3  # scores: the latter are ignored
 LONGER_SIDE_PX = 640  # of photographs without people
 
@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 
 def person_boxes(landmarks: FloatArray, size_wh: tuple[int, int]) -> tuple[FloatArray, FloatArray]:
-    """Boxes and scores of an image of a face: of the person, and of what is beside it.
+    """Boxes and scores of an image of a face: of the person, and of what is next to it.
 
     Args:
         landmarks: (68, 2) px.
@@ -56,7 +56,7 @@ def person_boxes(landmarks: FloatArray, size_wh: tuple[int, int]) -> tuple[Float
     top = max(brows - HAIR * (chin - brows), 0.0)
     boxes, scores = [(left, top, right, height)], [PERSON]
     for x1, x2 in ((0.0, left), (right, float(width))):
-        if x2 - x1 > MIN_BESIDE_PX:
+        if x2 - x1 > MIN_MARGIN_PX:
             boxes.append((x1, 0.0, x2, height))
             scores.append(DOUBTFUL)
     return np.array(boxes, np.float32), np.array(scores, np.float32)
@@ -87,12 +87,12 @@ def faces(source: Path, folder: Path) -> Iterator[Row]:
         yield Row(linked, *person_boxes(points, (width, height)))
 
 
-def places(source: Path, folder: Path) -> Iterator[Row]:
+def backgrounds(source: Path, folder: Path) -> Iterator[Row]:
     """Photographs without people."""
     for photo in Backdrops.open(source, "train").photos:
         image = load_image(photo.path)
         factor = min(1.0, LONGER_SIDE_PX / max(image.shape[:2]))
-        name = f"place_{photo.path.stem}.jpg"
+        name = f"background_{photo.path.stem}.jpg"
         reduced = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
         cv2.imwrite(str(folder / name), reduced)
         yield Row(name, np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
@@ -122,7 +122,7 @@ def main() -> None:
     rows = [
         *sport(options.data / "lspet" / "train", folder),
         *faces(options.data / "faces" / "train", folder),
-        *places(options.backdrops, folder),
+        *backgrounds(options.backdrops, folder),
     ]
     joints, teacher = keypoints(options.data / "lspet" / "train", len(rows))
     np.savez_compressed(
