@@ -22,6 +22,7 @@ from mean_pose import mean_pose
 from rtmpose3d import RTMPose3D
 from rtmpose3d.data import PoseRecord, ReadOptions, load_record_image, read_dataset
 from rtmpose3d.data.box_labels import read_box_labels
+from rtmpose3d.evaluation.matching import labels_target
 from rtmpose3d.evaluation.metrics import (
     AnnotatedBoxes,
     detection_metrics,
@@ -52,19 +53,32 @@ class People:
     boxes_xyxy: FloatArray  # (N, 4)
 
 
+def labelled_by_hand(records: Sequence[PoseRecord]) -> BoolArray:
+    """(N, 133) keypoints that count fully: labelled by hand or rendered, not by a teacher."""
+    weights = [np.ones(133) if r.label_weight is None else r.label_weight for r in records]
+    return (np.stack(weights) == 1) & np.stack([r.visible > 0 for r in records])
+
+
+def face_errors(predicted: FloatArray, truth: FloatArray) -> FloatArray:
+    """(N,) mean errors of the 68 landmarks, in percent of the distance of the outer eye corners."""
+    left, right = EYE_CORNERS
+    face = PART_INDICES["face"]
+    eyes = np.linalg.norm(truth[:, left] - truth[:, right], axis=1)
+    distance = np.linalg.norm(predicted[:, face] - truth[:, face], axis=2)
+    return 100 * distance.mean(axis=1) / eyes
+
+
 def predict(model: RTMPose3D, records: Sequence[PoseRecord]) -> People:
     """Runs the model in the annotated boxes."""
     predicted = [
         model(load_record_image(r), boxes=r.box_xyxy[None]).keypoints_2d[0] for r in records
     ]
-    visible = np.stack([r.visible > 0 for r in records])
-    weights = [np.ones(133) if r.label_weight is None else r.label_weight for r in records]
-    by_hand = np.stack(weights) == 1
+    by_hand = labelled_by_hand(records)
     return People(
         predicted_px=np.stack(predicted),
         truth_px=np.stack([r.keypoints_px for r in records]),
-        by_hand=visible & by_hand,
-        by_teacher=visible & ~by_hand,
+        by_hand=by_hand,
+        by_teacher=np.stack([r.visible > 0 for r in records]) & ~by_hand,
         boxes_xyxy=np.stack([r.box_xyxy for r in records]),
     )
 
@@ -100,15 +114,11 @@ def faces(model: RTMPose3D, folder: Path, options: ReadOptions) -> Iterator[str]
     records = list(read_dataset("faces68", folder, "test", options=options))
     people = predict(model, records)
     train = list(read_dataset("faces68", folder, "train", options=TRAIN_PART))
-    face = PART_INDICES["face"]
     mean = mean_pose(train, source="train part").in_boxes(people.boxes_xyxy)
-    left, right = EYE_CORNERS
-    eyes = np.linalg.norm(people.truth_px[:, left] - people.truth_px[:, right], axis=1)
     yield f"### Faces (Helen), {len(records)} people, given boxes\n"
     yield "| | mean error | median of faces | worst tenth above |\n|---|---:|---:|---:|"
     for name, predicted in (("model", people.predicted_px), ("mean pose", mean)):
-        distance = np.linalg.norm(predicted[:, face] - people.truth_px[:, face], axis=2)
-        errors = 100 * distance.mean(axis=1) / eyes
+        errors = face_errors(predicted, people.truth_px)
         yield (
             f"| {name} | {errors.mean():.1f} % | {np.median(errors):.1f} % | "
             f"{np.quantile(errors, 0.9):.1f} % |"
@@ -128,13 +138,7 @@ def detector(name: str, checkpoint: Path | None, folder: Path, every: int) -> It
     detections = []
     for labels in read_box_labels(folder / "test")[::every]:
         image = load_image(labels.path)
-        targets.append(
-            AnnotatedBoxes(
-                boxes_xyxy=labels.boxes_xyxy,
-                ignored=labels.ignored,
-                size_wh=(image.shape[1], image.shape[0]),
-            )
-        )
+        targets.append(labels_target(labels, (image.shape[1], image.shape[0])))
         detections += detect_people(session, [image], bbox_thr=MIN_SCORE)
     yield f"### Detector, {len(targets)} images of sport, people taller than a fifth of the image\n"
     yield "| score above | recall | precision | people | detections |\n|---:|---:|---:|---:|---:|"

@@ -1,6 +1,6 @@
 """Keypoints of body and hands for photographs of faces, by MediaPipe Holistic (full).
 
-    python -m venv mp && mp/bin/pip install mediapipe==0.10.21
+    python -m venv mp && mp/bin/pip install mediapipe==0.10.21 rtmpose3d
     mp/bin/python benchmarks/label_faces.py faces/train/labels.npz --out labels.npz
 
 Adds an array `teacher` (N, 133, 3) to the labels of the dataset `faces68`: pixels and score, NaN
@@ -16,11 +16,9 @@ from pathlib import Path
 import cv2
 import mediapipe  # pyright: ignore[reportMissingImports]
 import numpy as np
+from mediapipe_people import BODY, FIRST_LEFT_HAND, FIRST_RIGHT_HAND, KEYPOINTS
 
-# MediaPipe's 33 points -> COCO's 17 of the body
-BODY = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
-LEFT_HAND, RIGHT_HAND, HAND_POINTS = 91, 112, 21
-KEYPOINTS = 133
+HAND_POINTS = 21
 MIN_SIDE_PX = 640  # photographs are enlarged to it
 MAX_DISAGREEMENT = 0.3  # of eyes and nose, in distances of the eyes
 
@@ -38,7 +36,10 @@ def label(model: object, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray
     body = [found.pose_landmarks.landmark[i] for i in BODY]
     labels[: len(BODY), :2] = np.array([[p.x, p.y] for p in body]) * size - 0.5
     labels[: len(BODY), 2] = [p.visibility for p in body]
-    hands = ((found.left_hand_landmarks, LEFT_HAND), (found.right_hand_landmarks, RIGHT_HAND))
+    hands = (
+        (found.left_hand_landmarks, FIRST_LEFT_HAND),
+        (found.right_hand_landmarks, FIRST_RIGHT_HAND),
+    )
     for hand, first in hands:
         if hand is not None:
             points = np.array([[p.x, p.y] for p in hand.landmark]) * size - 0.5

@@ -19,6 +19,8 @@ from pathlib import Path
 import cv2
 import mediapipe  # pyright: ignore[reportMissingImports]
 import numpy as np
+from evaluate_real import face_errors, labelled_by_hand
+from root_depth import rendered_people
 
 from rtmpose3d.data import PoseRecord, ReadOptions, load_record_image, read_dataset
 from rtmpose3d.evaluation.metrics import metrics_2d, relative_errors
@@ -27,9 +29,7 @@ from rtmpose3d.structures import FloatArray
 
 SIDE_PX = 512  # of the square that a person is cut to
 ROOM = 1.25  # times the box's longer side
-MIN_BOX_PX = 80.0  # longer side of rendered people who count
 KEYPOINTS = 133
-EYE_CORNERS = (23 + 36, 23 + 45)  # outer ones, whose distance normalises errors of faces
 # MediaPipe's 33 points -> COCO's 17 of the body, and big toes and heels of COCO-WholeBody
 BODY = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 FEET = {17: 31, 19: 29, 20: 32, 22: 30}
@@ -76,12 +76,12 @@ def _positions(landmarks: mediapipe.framework.formats.landmark_pb2.NormalizedLan
 
 def pck_rows(predicted: FloatArray, records: Sequence[PoseRecord], name: str) -> Iterator[str]:
     """A row for each part with labels by hand, or of renders."""
-    weights = [np.ones(KEYPOINTS) if r.label_weight is None else r.label_weight for r in records]
-    use = (np.stack(weights) == 1) & np.stack([r.visible > 0 for r in records])
     truth = np.stack([r.keypoints_px for r in records])
     errors = relative_errors(predicted, truth, np.stack([r.box_xyxy for r in records]))
     missed = int(np.isnan(predicted[:, 0, 0]).sum())
-    for part, row in metrics_2d(errors, use, parts=("body", "feet", "face", "hands")).items():
+    for part, row in metrics_2d(
+        errors, labelled_by_hand(records), parts=("body", "feet", "face", "hands")
+    ).items():
         if row.keypoints:
             pck05, pck10, _ = row.pck
             yield (
@@ -92,11 +92,7 @@ def pck_rows(predicted: FloatArray, records: Sequence[PoseRecord], name: str) ->
 
 def face_row(predicted: FloatArray, records: Sequence[PoseRecord]) -> str:
     """Mean error of 68 landmarks in distances of the outer eye corners, of the faces found."""
-    truth = np.stack([r.keypoints_px for r in records])
-    left, right = EYE_CORNERS
-    eyes = np.linalg.norm(truth[:, left] - truth[:, right], axis=1)
-    face = slice(FIRST_FACE, FIRST_LEFT_HAND)
-    error = 100 * np.linalg.norm(predicted[:, face] - truth[:, face], axis=2).mean(axis=1) / eyes
+    error = face_errors(predicted, np.stack([r.keypoints_px for r in records]))
     found = error[np.isfinite(error)]
     return (
         f"| faces, {len(error) - len(found)} of {len(error)} missed | {found.mean():.1f} % | "
@@ -119,9 +115,7 @@ def main() -> None:
         "faces": list(read_dataset("faces68", options.data / "faces", "test", options=reading)),
     }
     if options.rendered:
-        rendered = read_dataset("rendered", options.rendered, "train", options=reading)
-        sizes = ((r, r.box_xyxy[2:] - r.box_xyxy[:2]) for r in rendered)
-        parts["rendered"] = [r for r, size in sizes if size.max() >= MIN_BOX_PX]
+        parts["rendered"] = list(rendered_people(options.rendered, reading))
     with mediapipe.solutions.holistic.Holistic(static_image_mode=True, model_complexity=1) as model:
         for name, records in parts.items():
             predicted = np.stack([keypoints(model, record) for record in records])

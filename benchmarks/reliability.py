@@ -17,12 +17,14 @@ from pathlib import Path
 
 import numpy as np
 from bundled_tables import share
+from evaluate_real import labelled_by_hand
+from root_depth import rendered_people
 
 from rtmpose3d import RTMPose3D
 from rtmpose3d.data import AnnotatedImage, PoseRecord, ReadOptions, load_record_image, read_dataset
 from rtmpose3d.data.box_labels import read_box_labels
 from rtmpose3d.evaluation import SkippedItems
-from rtmpose3d.evaluation.matching import detection_target
+from rtmpose3d.evaluation.matching import detection_target, labels_target
 from rtmpose3d.evaluation.metrics import (
     AnnotatedBoxes,
     detection_metrics,
@@ -35,20 +37,19 @@ from rtmpose3d.sources import load_image
 from rtmpose3d.structures import Detections
 
 EDGES = tuple(tenth / 10 for tenth in range(1, 11))
-MIN_BOX_PX = 80.0  # longer side of rendered people who count
 
 
 def confidence_row(model: RTMPose3D, records: Sequence[PoseRecord]) -> Mapping[float, str]:
     """Share of correct keypoints by the lower end of the range of confidence."""
     results = [model(load_record_image(r), boxes=r.box_xyxy[None]) for r in records]
-    weights = [np.ones(133) if r.label_weight is None else r.label_weight for r in records]
-    use = (np.stack(weights) == 1) & np.stack([r.visible > 0 for r in records])
     errors = relative_errors(
         np.concatenate([result.keypoints_2d for result in results]),
         np.stack([r.keypoints_px for r in records]),
         np.stack([r.box_xyxy for r in records]),
     )
-    rows = pck_by_confidence(errors, np.concatenate([r.confidence for r in results]), use)
+    rows = pck_by_confidence(
+        errors, np.concatenate([r.confidence for r in results]), labelled_by_hand(records)
+    )
     return {row.low: f"{share(row.pck)} ({row.keypoints})" for row in rows}
 
 
@@ -79,12 +80,7 @@ def sport_targets(folder: Path, every: int) -> Iterator[tuple[Path, AnnotatedBox
     """Images of sport with the boxes of RTMDet-nano."""
     for labels in read_box_labels(folder / "test")[::every]:
         height, width = load_image(labels.path).shape[:2]
-        yield (
-            labels.path,
-            AnnotatedBoxes(
-                boxes_xyxy=labels.boxes_xyxy, ignored=labels.ignored, size_wh=(width, height)
-            ),
-        )
+        yield labels.path, labels_target(labels, (width, height))
 
 
 def rendered_targets(images: Sequence[AnnotatedImage]) -> Iterator[tuple[Path, AnnotatedBoxes]]:
@@ -107,11 +103,7 @@ def main() -> None:
     model = RTMPose3D.from_pretrained(options.model, device="cpu")
     reading = ReadOptions(every=options.every)
     sport = list(read_dataset("lspet", options.data / "lspet", "test", options=reading))
-    rendered = [
-        record
-        for record in read_dataset("rendered", options.rendered, "train", options=reading)
-        if (record.box_xyxy[2:] - record.box_xyxy[:2]).max() >= MIN_BOX_PX
-    ]
+    rendered = list(rendered_people(options.rendered, reading))
     people = {"sport": sport, "rendered": rendered}
     print_table("confidence", {name: confidence_row(model, rows) for name, rows in people.items()})
     images = read_annotated_images("rendered", options.rendered, SkippedItems())

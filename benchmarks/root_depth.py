@@ -67,9 +67,9 @@ def annotated_people(samples: Path) -> Iterator[PoseRecord]:
         )
 
 
-def rendered_people(folder: Path) -> Iterator[PoseRecord]:
+def rendered_people(folder: Path, options: ReadOptions | None = None) -> Iterator[PoseRecord]:
     """The people of a dataset of `rtmpose3d synth` that are not tiny."""
-    for record in read_dataset("rendered", folder, "train"):
+    for record in read_dataset("rendered", folder, "train", options=options or ReadOptions()):
         box = record.box_xyxy
         if (box[2:] - box[:2]).max() >= MIN_BOX_PX:
             yield record

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtmpose3d import PoseResult, RTMPose3D
+from rtmpose3d.benchmark.drift import offset_statistics
 from rtmpose3d.sources import load_image
 from rtmpose3d.structures import Image
 from rtmpose3d.zoo import DEMO_IMAGE, OFFLINE_MODEL, PoseSpec, default_confidence_thr
@@ -75,13 +76,8 @@ def measure_drifts(
     drifts = {}
     for name, reference in references.items():
         moved = (points[name] - points[reference]) / px_per_input_px[:, None, None]
-        signed = moved[judged].mean(axis=0)
-        distances = np.linalg.norm(moved[judged], axis=1)
-        drifts[name] = PeerDrift(
-            signed_px=float(signed[np.abs(signed).argmax()]),
-            mean_px=float(distances.mean()),
-            p99_px=float(np.percentile(distances, 99)),
-        )
+        signed_px, mean_px, p99_px = offset_statistics(moved[judged])
+        drifts[name] = PeerDrift(signed_px=signed_px, mean_px=mean_px, p99_px=p99_px)
     return drifts
 
 

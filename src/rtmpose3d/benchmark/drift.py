@@ -273,6 +273,21 @@ def _decode(session: PoseSession, crops: UInt8Array) -> Decoded:
     )
 
 
+def offset_statistics(offsets: FloatArray) -> tuple[float, float, float]:
+    """Signed mean, the larger of x and y; mean and 99th percentile of the lengths.
+
+    Args:
+        offsets: (P, 2), at least one.
+    """
+    lengths = np.linalg.norm(offsets, axis=1)
+    signed = offsets.mean(axis=0)
+    return (
+        float(signed[np.abs(signed).argmax()]),
+        float(lengths.mean()),
+        float(np.percentile(lengths, 99)),
+    )
+
+
 def _part_drift(
     name: str,
     offsets: FloatArray,
@@ -286,14 +301,13 @@ def _part_drift(
             part=name, count=0, signed_px=nan, mean_px=nan, p99_px=nan, depth_mm=nan, confidence=nan
         )
     moved = offsets[judged]  # (P, 2)
-    distances = np.linalg.norm(moved, axis=1)
-    signed = moved.mean(axis=0)
+    signed_px, mean_px, p99_px = offset_statistics(moved)
     return PartDrift(
         part=name,
         count=len(moved),
-        signed_px=float(signed[np.abs(signed).argmax()]),
-        mean_px=float(distances.mean()),
-        p99_px=float(np.percentile(distances, 99)),
+        signed_px=signed_px,
+        mean_px=mean_px,
+        p99_px=p99_px,
         depth_mm=float(depth_mm[judged].mean()),
         confidence=float(confidence[judged].mean()),
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from rtmpose3d.data import DATASETS, AnnotatedImage, PoseRecord
+from rtmpose3d.data.box_labels import BoxLabels
 from rtmpose3d.evaluation.metrics import AnnotatedBoxes, assign_boxes, oks_matrix
 from rtmpose3d.evaluation.poses import NO_POSES, ImagePoses
 from rtmpose3d.skeletons import NUM_KEYPOINTS, WHOLEBODY
@@ -204,6 +205,16 @@ def detection_target(image: AnnotatedImage, size_wh: tuple[int, int]) -> Annotat
         size_wh=size_wh,
         complete=spec is not None and spec.all_annotated,
     )
+
+
+def labels_target(labels: BoxLabels, size_wh: tuple[int, int]) -> AnnotatedBoxes:
+    """Another detector's boxes of an image, for detection metrics.
+
+    Args:
+        labels: all people count as annotated.
+        size_wh: size of the image, px.
+    """
+    return AnnotatedBoxes(boxes_xyxy=labels.boxes_xyxy, ignored=labels.ignored, size_wh=size_wh)
 
 
 def _boxes_and_ignored(image: AnnotatedImage) -> tuple[FloatArray, BoolArray]:

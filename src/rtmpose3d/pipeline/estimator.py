@@ -113,12 +113,12 @@ class PoseEstimator:
             with_std=self.with_std,
             workers=self.workers,
         )
-        to_detect = [people is None or people[i] is None for i in range(len(frames))]
+        known = people or [None] * len(frames)
         found = [
-            self._confirm(*person) if detected else person
-            for person, detected in zip(zip(detections, poses, strict=True), to_detect, strict=True)
+            self._confirm(detected, pose) if given is None else (detected, pose)
+            for detected, pose, given in zip(detections, poses, known, strict=True)
         ]
-        empty = [i for i, detected in enumerate(to_detect) if detected and not len(found[i][0])]
+        empty = [i for i, given in enumerate(known) if given is None and not len(found[i][0])]
         for i, close_up in zip(empty, self._find_close_ups(frames, empty, options), strict=True):
             found[i] = close_up or found[i]
         return [

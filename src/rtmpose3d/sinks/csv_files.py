@@ -30,7 +30,7 @@ class CsvSink(RecordSink):
         super().start(path)
         self._header = []
         self._columns: list[str] = []
-        self.keep(_Header(self))
+        self.at_end(self._end)
 
     def append(self, result: PoseResult) -> None:
         """Write the rows of one result, and the header before the first."""
@@ -54,24 +54,10 @@ class CsvSink(RecordSink):
         self.write_lines(_lines([*header, *rows]))
         self._header = names
 
-    def write_header(self) -> None:
+    def _end(self, complete: bool) -> None:
         """Write the header of a file without rows."""
-        if not self._header and self._columns:
+        if complete and not self._header and self._columns:
             self.write_lines(_lines([self._columns]))
-
-
-class _Header:
-    """Writes the header at the end, if there were no people."""
-
-    def __init__(self, sink: CsvSink) -> None:
-        self._sink = sink
-
-    def __enter__(self) -> _Header:
-        return self
-
-    def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
-        if error_type is None:
-            self._sink.write_header()
 
 
 def _lines(rows: Sequence[Sequence[object]]) -> bytes:

@@ -41,7 +41,7 @@ class ParquetSink(FileSink):
         self._empty: pyarrow.Table | None = None
         self._tables: list[pyarrow.Table] = []
         self._rows = 0
-        self.keep(_Ending(self))
+        self.at_end(self._end)
 
     def append(self, result: PoseResult) -> None:
         """Add the rows of one result; they are written in groups."""
@@ -69,44 +69,31 @@ class ParquetSink(FileSink):
         self._tables.append(table)
         self._rows += table.num_rows
         if self._rows >= _ROWS_PER_GROUP:
-            self.write_group()
+            self._write_group()
 
     def _open(self, table: pyarrow.Table) -> None:
         from pyarrow.parquet import ParquetWriter
 
         self._writer = ParquetWriter(self._temporary, table.schema)
 
-    def end(self, *, complete: bool) -> None:
+    def _end(self, complete: bool) -> None:
         """Write the rows that wait, or the columns alone if there were no people, and close."""
         try:
             if complete:
                 if self._writer is None and self._empty is not None:
                     self._open(self._empty)
-                self.write_group()
+                self._write_group()
         finally:
             if self._writer is not None:
                 self._writer.close()
 
-    def write_group(self) -> None:
+    def _write_group(self) -> None:
         """Write the rows that wait."""
         import pyarrow
 
         if self._writer is not None and self._tables:
             self._writer.write_table(pyarrow.concat_tables(self._tables))
         self._tables, self._rows = [], 0
-
-
-class _Ending:
-    """Ends the file before it gets its final name."""
-
-    def __init__(self, sink: ParquetSink) -> None:
-        self._sink = sink
-
-    def __enter__(self) -> _Ending:
-        return self
-
-    def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
-        self._sink.end(complete=error_type is None)
 
 
 def _array(column: Column) -> pyarrow.Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -96,6 +97,19 @@ class FileSink(ABC):
         """Enter a context, such as an open file, which is left before the file appears."""
         assert self._resources is not None, "not open"
         return self._resources.enter_context(resource)
+
+    def at_end(self, end: Callable[[bool], None]) -> None:
+        """Call a function when the file ends, before the resources kept so far are closed.
+
+        Args:
+            end: gets whether the file is complete: it is not after an error.
+        """
+        assert self._resources is not None, "not open"
+
+        def leave(error_type: type[BaseException] | None, *_: object) -> None:
+            end(error_type is None)
+
+        self._resources.push(leave)
 
     def open(self) -> None:
         """Begin the file; see `Sink.open`.

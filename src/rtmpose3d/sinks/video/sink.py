@@ -99,9 +99,9 @@ class VideoSink(FileSink):
         )
         if self._with_sound and result.source is not None and is_video(result.source):
             self._sound = open_sound(self._container, result.source, start_s=result.time_s)
-        self.keep(_Ending(self))
+        self.at_end(self._end)
 
-    def end(self, *, complete: bool) -> None:
+    def _end(self, complete: bool) -> None:
         """Write what encoder and sound still hold, and close the source of the sound.
 
         Raises:
@@ -118,16 +118,3 @@ class VideoSink(FileSink):
         finally:
             if self._sound is not None:
                 self._sound.close()
-
-
-class _Ending:
-    """Ends the video before its file is closed."""
-
-    def __init__(self, sink: VideoSink) -> None:
-        self._sink = sink
-
-    def __enter__(self) -> _Ending:
-        return self
-
-    def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
-        self._sink.end(complete=error_type is None)

@@ -23,7 +23,7 @@ import numpy as np
 from rtmpose3d.data.box_labels import read_box_labels
 from rtmpose3d.errors import InputError, RTMPose3DError
 from rtmpose3d.evaluation import SkippedItems
-from rtmpose3d.evaluation.matching import detection_target
+from rtmpose3d.evaluation.matching import detection_target, labels_target
 from rtmpose3d.evaluation.metrics import AnnotatedBoxes, DetectionMetrics, detection_metrics
 from rtmpose3d.evaluation.protocols.dataset import read_annotated_images
 from rtmpose3d.pipeline.detect import detect_people
@@ -104,14 +104,7 @@ def _rendered(folder: Path) -> Iterator[tuple[Image, AnnotatedBoxes]]:
 def _boxes(folder: Path) -> Iterator[tuple[Image, AnnotatedBoxes]]:
     for labels in read_box_labels(folder):
         image = load_image(labels.path)
-        yield (
-            image,
-            AnnotatedBoxes(
-                boxes_xyxy=labels.boxes_xyxy,
-                ignored=labels.ignored,
-                size_wh=(image.shape[1], image.shape[0]),
-            ),
-        )
+        yield image, labels_target(labels, (image.shape[1], image.shape[0]))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
