@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from rtmpose3d import BackendError
+from rtmpose3d import BackendError, MissingDependencyError
 from rtmpose3d.cli import checks
 from rtmpose3d.cli.checks import installation
 from rtmpose3d.runtime import BACKENDS, Device
@@ -126,8 +126,14 @@ def test_an_old_python_fails(monkeypatch):
 @pytest.mark.parametrize("reason", [None, "onnxruntime's CUDA does not run: libcudart is missing"])
 def test_the_device_that_runs_is_named_and_a_gpu_that_does_not(monkeypatch, reason):
     pytest.importorskip("onnxruntime")
-    monkeypatch.delitem(BACKENDS, "openvino")
     monkeypatch.setattr(onnxruntime_devices, "unused_gpu", lambda: reason)
+
+    def missing(device):
+        raise MissingDependencyError("openvino is not installed")
+
+    # Not deleted: undone, it would be the last of the backends for all further tests.
+    without = replace(BACKENDS["openvino"], resolve_device=missing)
+    monkeypatch.setitem(BACKENDS, "openvino", without)
 
     def resolve(device):
         if device is not None and device.kind != "cpu":
