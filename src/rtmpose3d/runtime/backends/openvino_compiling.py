@@ -16,6 +16,7 @@ from rtmpose3d.runtime.backends.openvino_cache import (
     read_compiled,
     write_compiled,
 )
+from rtmpose3d.runtime.backends.openvino_convolutions import transform_convolutions
 from rtmpose3d.runtime.backends.openvino_graphs import GRAPH_VERSION, divide
 from rtmpose3d.runtime.backends.openvino_package import (
     check_not_forked,
@@ -112,7 +113,9 @@ class Compiler:
             shape[0] = batch_size
             model.reshape(shape)
         parts = [model]
-        if len(precisions) > 1:
+        if len(precisions) == 1 and self._find_device(FP32) == "CPU":
+            transform_convolutions(model)
+        elif len(precisions) > 1:
             divided = divide(model, self.name)
             if divided is None:
                 raise BackendError(f"{self.name} has no head that could stay in fp32")

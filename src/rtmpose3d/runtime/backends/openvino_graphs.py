@@ -24,7 +24,7 @@ from rtmpose3d.zoo import ModelSpec
 if TYPE_CHECKING:
     import openvino
 
-GRAPH_VERSION = 1  # changes whenever this module makes another model of the same graph
+GRAPH_VERSION = 2  # changes whenever this package makes another model of the same graph
 _DETECTOR_HEAD = "bbox_head.rtm_"  # start of the keys of RTMDet's last convolutions
 _ROWS = "/rows"  # of export.row_convolutions
 
