@@ -187,6 +187,23 @@ def test_a_device_of_fixed_batches_compiles_each_of_them(made_checkpoint, monkey
     np.testing.assert_allclose(scores, expected, atol=1e-4)
 
 
+def test_large_models_run_in_batches_of_four_and_one(made_checkpoint, monkeypatch) -> None:
+    crops = noise(6)
+    expected = open_pose(made_checkpoint(POSE.name)).run(crops).scores
+    monkeypatch.setattr(openvino_compiling, "LARGE", 0)
+    sizes = []
+    compile_one = openvino_compiling.Compiler.compile
+
+    def counting(self, outputs, batch_size=None):
+        sizes.append(batch_size)
+        return compile_one(self, outputs, batch_size)
+
+    monkeypatch.setattr(openvino_compiling.Compiler, "compile", counting)
+    session = open_pose(made_checkpoint(POSE.name))
+    np.testing.assert_allclose(session.run(crops).scores, expected, atol=1e-5)
+    assert sizes == [1, 4]
+
+
 @pytest.mark.slow
 def test_an_exported_file_that_smooths_runs_as_in_onnxruntime(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")

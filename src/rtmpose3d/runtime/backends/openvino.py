@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = ["OpenVINONetwork", "device_precisions", "open_file", "open_weights", "resolve_device"]
 
 BATCH_SIZES = (16, 8, 4, 2, 1)  # a new size costs a slow call, so there are few
+COMPILED_SIZES = (4, 1)  # of large models, compiled for each; four images take 3.5 times as long
 _MAX_PADDING = 1 / 8  # of a batch; beyond, a smaller batch is faster than a padded one
 _DTYPES = {
     "u8": "uint8",
@@ -181,7 +182,7 @@ def open_weights(spec: ModelSpec, weights: Weights, execution: Execution) -> Net
         precision=execution.precision,
         threads=execution.threads,
     )
-    network = OpenVINONetwork(compiler, outputs)
+    network = OpenVINONetwork(compiler, outputs, _batch_sizes(compiler))
     network.prepare(outputs)
     if isinstance(spec, PoseSpec):
         return LogitsNetwork(network, spec.output_names, spec.codec)
@@ -225,7 +226,9 @@ def open_file(path: Path, execution: Execution) -> ModelFile:
         outputs=outputs,
         metadata=metadata,
         network=OpenVINONetwork(
-            compiler, [tensor.name for tensor in outputs], None if is_fixed else BATCH_SIZES
+            compiler,
+            [tensor.name for tensor in outputs],
+            None if is_fixed else _batch_sizes(compiler),
         ),
         precision=precision,
     )
@@ -246,6 +249,10 @@ def split_batch(count: int, sizes: Sequence[int] = BATCH_SIZES) -> Iterator[int]
         size = next(size for size in sizes if size <= count)
         yield size
         count -= size
+
+
+def _batch_sizes(compiler: Compiler) -> tuple[int, ...]:
+    return COMPILED_SIZES if compiler.is_large else BATCH_SIZES
 
 
 def _copy_with_outputs(model: openvino.Model, outputs: Sequence[str]) -> openvino.Model:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _TYPES = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}  # OpenVINO's names
 FP32 = "fp32"
 MAX_STREAMS = 4  # each takes a graph's compilation and buffers
+LARGE = 40_000_000  # bytes of weights, ten million of them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +72,17 @@ class Compiler:
 
     @property
     def needs_fixed_batch(self) -> bool:
-        """Whether the device compiles for one batch size only."""
-        return self.device.kind != "cpu"
+        """Whether models are compiled for one batch size each.
+
+        The device requires it, or the convolutions are faster so (`openvino_convolutions`).
+        """
+        return self.device.kind != "cpu" or self.is_large
+
+    @property
+    def is_large(self) -> bool:
+        """Whether a fixed batch size saves more time than its compilation and memory cost."""
+        size = sum(np.frombuffer(part, np.uint8).nbytes for part in self.content)
+        return self.precision == FP32 and size >= LARGE
 
     def compile(self, outputs: Sequence[str], batch_size: int | None = None) -> list[Stage]:
         """The stages of the model with some of its outputs, each fed by the one before.
