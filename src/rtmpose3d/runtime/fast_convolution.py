@@ -13,8 +13,8 @@ import numpy as np
 
 from rtmpose3d.structures import FloatArray
 
-_TILE = 4  # outputs of a tile in `winograd_convolution`
-_GROUP = 5  # tiles, at most
+_MAX_FOURIER = 24  # outputs of a tile: longer ones take fewer products but more memory for weights
+_MAX_GROUP = 20  # outputs of a group of tiles
 # F(4, 3) with the points 0, 1, -1, 2, -2 and infinity: Lavin and Gray, "Fast Algorithms for
 # Convolutional Neural Networks", section 4.3 in one dimension.
 _INPUT = np.array(
@@ -61,27 +61,28 @@ class FastConvolution:
 
 
 def fourier_convolution(length: int, taps: int) -> FastConvolution:
-    """The convolution theorem: products in the frequency domain, in one tile.
+    """The convolution theorem: products in the frequency domain.
 
-    The transforms have length n + k - 1, at which the circular convolution is the linear one; a
-    product of complex numbers takes three real ones (Gauss). For n = 12 and k = 7 that is 26
-    products in place of 84. Rounding errors are smaller than in the direct computation, whose sums
-    are longer.
+    The transforms have length n + k - 1 for tiles of n outputs, at which the circular convolution
+    is the linear one; a product of complex numbers takes three real ones (Gauss). For n = 12 and
+    k = 7 that is 26 products in place of 84. Rounding errors are smaller than in the direct
+    computation, whose sums are longer.
 
     Args:
         length: number of values of a row.
         taps: their number, odd.
     """
-    period = length + taps - 1
-    positions, offsets = np.arange(length), np.arange(taps)
+    tiles = -(-length // _MAX_FOURIER)
+    tile = -(-length // tiles)
+    period = tile + taps - 1
+    positions, offsets = np.arange(period), np.arange(taps)
     inputs, kernels, outputs = [], [], []
     for frequency in range(period // 2 + 1):
         step = 2 * np.pi * frequency / period
         row_re, row_im = np.cos(step * positions), -np.sin(step * positions)
         # A correlation multiplies by the conjugate of the taps' transform.
         taps_re, taps_im = np.cos(step * offsets), np.sin(step * offsets)
-        phase = step * (positions - taps // 2)
-        back_re, back_im = np.cos(phase) / period, np.sin(phase) / period
+        back_re, back_im = row_re[:tile] / period, -row_im[:tile] / period
         if frequency == 0 or 2 * frequency == period:  # real
             inputs.append(row_re)
             kernels.append(taps_re)
@@ -92,9 +93,7 @@ def fourier_convolution(length: int, taps: int) -> FastConvolution:
         kernels += [taps_re, taps_im - taps_re, taps_re + taps_im]
         # The negative frequency gives the same real part again.
         outputs += [2 * (back_re - back_im), -2 * back_im, -2 * back_re]
-    return FastConvolution(
-        input=np.array(inputs), kernel=np.array(kernels), output=np.array(outputs).T
-    )
+    return _tile(np.array(inputs), np.array(kernels), np.array(outputs).T, length)
 
 
 def winograd_convolution(length: int) -> FastConvolution:
@@ -102,20 +101,31 @@ def winograd_convolution(length: int) -> FastConvolution:
 
     Half of the direct products, for twice the weights; rounding errors are about twice as large.
     """
-    products, width = len(_INPUT), _INPUT.shape[1]
-    tiles = -(-length // _TILE)
+    return _tile(_INPUT, _KERNEL, _OUTPUT, length)
+
+
+def _tile(
+    inputs: FloatArray, kernel: FloatArray, outputs: FloatArray, length: int
+) -> FastConvolution:
+    """The convolution of a row by tiles.
+
+    Args:
+        inputs: (m, n + k - 1), transforms the values that n outputs depend on.
+        kernel: (m, k), transforms the taps.
+        outputs: (n, m), transforms the products back.
+        length: number of values of a row.
+    """
+    (products, window), tile, half = inputs.shape, len(outputs), kernel.shape[1] // 2
+    tiles = -(-length // tile)
     group = tiles  # as small as leaves matrix products efficient
-    if length % _TILE == 0:
-        group = max(size for size in range(1, _GROUP + 1) if tiles % size == 0)
-    inputs = np.zeros(
-        (tiles, products, 1 + tiles * _TILE + 1)
-    )  # with the values beyond the borders
+    if length % tile == 0:
+        sizes = range(1, max(1, _MAX_GROUP // tile) + 1)
+        group = max(size for size in sizes if tiles % size == 0)
+    row = np.zeros((tiles, products, half + tiles * tile + half))  # and the zeros beyond it
     for index in range(tiles):
-        start = index * _TILE
-        inputs[index, :, start : start + width] = _INPUT
-    outputs = np.kron(np.eye(group), _OUTPUT)
+        row[index, :, index * tile : index * tile + window] = inputs
     return FastConvolution(
-        input=inputs.reshape(tiles * products, -1)[:, 1 : 1 + length],
-        kernel=_KERNEL,
-        output=outputs[:length],
+        input=row.reshape(tiles * products, -1)[:, half : half + length],
+        kernel=kernel,
+        output=np.kron(np.eye(group), outputs)[:length],
     )

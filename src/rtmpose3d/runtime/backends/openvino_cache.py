@@ -50,7 +50,7 @@ def read_compiled(key: str) -> mmap.mmap | None:
     return content
 
 
-def write_compiled(key: str, content: bytes) -> None:
+def write_compiled(key: str, content: bytes | memoryview) -> None:
     """Keep a compiled model; a folder that cannot be written is no error."""
     path = compiled_dir() / f"{key}{COMPILED_SUFFIX}"
     try:

@@ -137,8 +137,8 @@ class Compiler:
             )
             self._check_precision(compiled, precision)
             if key is not None:
-                write_compiled(key, compiled.export_model().getvalue())
-            stages.append(Stage(model=compiled, kept=(self.read, part)))
+                write_compiled(key, compiled.export_model().getbuffer())
+            stages.append(Stage(model=compiled, kept=self.read))
         return stages
 
     def _load(self, key: str | None, precision: str) -> Stage | None:
