@@ -180,10 +180,15 @@ def _relative_probability(
     logits: NDArray[np.float32], height: NDArray[np.float32], beta: float
 ) -> NDArray[np.float32]:
     """exp(beta * (logits - peak)): the softmax before its division, 1 at the peak."""
-    with np.errstate(over="ignore", under="ignore"):  # -inf is the right exponent there
+    import cv2  # the table of models imports this module, and must not need OpenCV
+
+    with np.errstate(over="ignore"):  # -inf is the right exponent there
         exponent = logits - height[:, :, None]
         exponent *= np.float32(beta)
-        return np.exp(exponent, out=exponent)
+    rows = exponent.reshape(-1, exponent.shape[2])
+    if rows.size:
+        cv2.exp(rows, dst=rows)  # a fifth of NumPy's time
+    return exponent
 
 
 def _mass_near(p: NDArray[np.float32], peak: NDArray[np.intp], reach: int) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,7 +79,7 @@ class Compiler:
         """
         return self.device.kind != "cpu" or self.is_large
 
-    @property
+    @cached_property
     def is_large(self) -> bool:
         """Whether a fixed batch size saves more time than its compilation and memory cost."""
         size = sum(np.frombuffer(part, np.uint8).nbytes for part in self.content)
