@@ -124,6 +124,13 @@ def test_the_detector_runs_every_few_frames_and_when_no_one_is_followed():
     assert all(len(result) == 0 for result in [*results, *process.flush()])
 
 
+def test_people_keep_the_score_of_their_last_detection():
+    with open_stream(make_frames(20), estimator(20, 2), replace(TRACKED, detect_every=6)) as stream:
+        for result in stream:  # the first frames, before a track is confirmed, are no exception
+            scores = dict(zip(result.track_ids.tolist(), result.bbox_scores.tolist(), strict=True))
+            assert scores == pytest.approx({1: 0.9, 2: 0.8}, abs=1e-3)
+
+
 def test_a_person_whom_the_detector_misses_is_followed_by_the_pose():
     people = walking_people(20)
     for number in range(8, 20):

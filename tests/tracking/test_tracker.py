@@ -148,7 +148,7 @@ def test_weak_detection_starts_no_track():
 def test_predicted_boxes_follow_the_motion_and_contain_the_pose():
     tracker = Tracker()
     run(tracker, CROSSING, np.arange(0, 1, 1 / 30))
-    boxes, ids = tracker.predict_boxes(1.1)
+    boxes, ids, _ = tracker.predict_boxes(1.1)
     assert ids.tolist() == [1, 2, 3]
     assert (boxes.dtype, ids.dtype) == (np.float32, np.int64)
     for box, person in zip(boxes, CROSSING, strict=True):
@@ -159,7 +159,7 @@ def test_tracking_from_predicted_boxes_keeps_ids_without_detection():
     tracker = Tracker()
     run(tracker, CROSSING[:2], np.arange(0, 0.5, 1 / 30))
     for time_s in np.arange(0.5, 1.2, 1 / 30):
-        boxes, _ = tracker.predict_boxes(float(time_s))
+        boxes, _, _ = tracker.predict_boxes(float(time_s))
         keypoints = np.array([p.keypoints(float(time_s)) for p in CROSSING[:2]])
         confidence = np.full((2, NUM_KEYPOINTS), 0.8)
         ids = tracker.update(
@@ -196,8 +196,8 @@ def test_detection_is_needed_when_a_pose_leaves_its_box_or_gets_unsure(fault):
 def test_frames_without_people_are_fine():
     tracker = Tracker()
     assert update(tracker, [], 0.0) == []
-    boxes, ids = tracker.predict_boxes(0.1)
-    assert (boxes.shape, ids.shape) == ((0, 4), (0,))
+    boxes, ids, scores = tracker.predict_boxes(0.1)
+    assert (boxes.shape, ids.shape, scores.shape) == ((0, 4), (0,), (0,))
     assert tracker.needs_detection
 
 

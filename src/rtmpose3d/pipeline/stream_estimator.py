@@ -99,7 +99,6 @@ class StreamEstimator:
         wait = 0 if is_live or not options.track else self._tracker_options.min_hits - 1
         self._early_ids = EarlyIds(wait, self._tracker_options.min_age_s)
         self._since_detection = options.detect_every
-        self._scores: dict[int, float] = {}
         self.detections = 0
         """Number of frames in which the detector ran."""
 
@@ -173,11 +172,11 @@ class StreamEstimator:
         """The people of the last frame where they are expected in this one."""
         if self._tracker is None:
             return Detections(boxes_xyxy=np.zeros((0, 4), np.float32), scores=_NO_SCORES)
-        boxes, ids = self._tracker.predict_boxes(_time_s(frame))
+        boxes, _, scores = self._tracker.predict_boxes(_time_s(frame))
         inside = _touches_image(boxes, frame.size_wh)
-        scores = [self._scores.get(int(one), self._pose_options.bbox_thr) for one in ids[inside]]
         return Detections(
-            boxes_xyxy=np.asarray(boxes[inside], np.float32), scores=np.array(scores, np.float32)
+            boxes_xyxy=np.asarray(boxes[inside], np.float32),
+            scores=np.asarray(scores[inside], np.float32),
         )
 
     def _choose(self, people: Detections, frame: Frame) -> IntArray:
@@ -192,7 +191,7 @@ class StreamEstimator:
         size = np.prod(people.boxes_xyxy[:, 2:] - people.boxes_xyxy[:, :2], axis=1) * people.scores
         followed = np.zeros(len(people), bool)
         if self._tracker is not None:
-            boxes, _ = self._tracker.predict_boxes(_time_s(frame))
+            boxes, _, _ = self._tracker.predict_boxes(_time_s(frame))
             if len(boxes):
                 overlap = iou_matrix(people.boxes_xyxy, boxes)
                 followed = overlap.max(axis=1) >= _SAME_PERSON_IOU
@@ -224,9 +223,6 @@ class StreamEstimator:
             detected=detected,
             colours=self._colours(result),
         )
-        if detected.any():
-            known = zip(ids.tolist(), result.bbox_scores.tolist(), strict=True)
-            self._scores = {one: score for one, score in known if one > 0}
         return replace(result, track_ids=ids)
 
     def _colours(self, result: PoseResult) -> FloatArray | None:

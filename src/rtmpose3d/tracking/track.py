@@ -36,6 +36,7 @@ class Sighting:
 
     Attributes:
         box_xyxy: (4,) px.
+        score: of the box.
         keypoints_2d: (23, 2) px, body and feet.
         confident: (23,) bool.
         mean_confidence: mean over the 17 keypoints of the body.
@@ -45,6 +46,7 @@ class Sighting:
     """
 
     box_xyxy: FloatArray
+    score: float
     keypoints_2d: FloatArray
     confident: BoolArray
     mean_confidence: float
@@ -75,6 +77,7 @@ class Track:
         missed_times_s: times of the frames since the last sighting.
         history: times and boxes of recent sightings, oldest first.
         margin: (4,) by how much boxes exceed the keypoints, relative to their extent.
+        score: of the last detection.
         confidence_level: usual mean confidence of the body.
         colours: (6, 3) usual appearance, NaN where unknown.
         colour_samples: number of sightings, apart from others, that `colours` is the mean of.
@@ -89,6 +92,7 @@ class Track:
     missed_times_s: list[float] = field(default_factory=list)
     history: list[tuple[float, FloatArray]] = field(default_factory=list)
     margin: FloatArray = field(default_factory=lambda: np.full(4, 0.08))
+    score: float = 0.0
     confidence_level: float = 0.0
     colours: FloatArray = field(default_factory=lambda: unknown_colours(1)[0])
     colour_samples: int = 0
@@ -99,7 +103,7 @@ class Track:
         state = initial_state(seen.box_xyxy, seen.time_s)
         track = cls(state=state, seen=seen, seen_state=state, first_s=seen.time_s)
         track.history.append((seen.time_s, seen.box_xyxy))
-        track.confidence_level = seen.mean_confidence
+        track.score, track.confidence_level = seen.score, seen.mean_confidence
         track._update_colours(1.0)
         return track
 
@@ -118,7 +122,7 @@ class Track:
         Args:
             seen: the person.
             memory_s: seconds of sightings to keep in the history.
-            detected: whether the box is a detector's, which updates `margin`.
+            detected: whether the box is a detector's, which updates `margin` and `score`.
         """
         if self.is_lost:
             self.state = re_updated_state(
@@ -139,6 +143,7 @@ class Track:
         while len(self.history) > 2 and self.history[1][0] <= seen.time_s - memory_s:
             self.history.pop(0)
         if detected:
+            self.score = seen.score
             self._update_margin(weight)
         self._update_colours(weight)
 

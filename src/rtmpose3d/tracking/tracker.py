@@ -104,25 +104,27 @@ class Tracker:
         lost = self._continue_tracks(people, matches, is_detected)
         for i in range(len(people)):
             if is_detected[i] and i not in matches and i not in duplicates:
-                self._start_track(people[i], float(scores[i]), matches, i)
+                self._start_track(people[i], matches, i)
         self._needs_detection = lost or uncertain or all(t.is_lost for t in self._tracks)
         ids = np.full(len(people), NO_ID, np.int64)
         for i, track in matches.items():
             ids[i] = track.track_id
         return ids
 
-    def predict_boxes(self, time_s: float) -> tuple[FloatArray, IntArray]:
+    def predict_boxes(self, time_s: float) -> tuple[FloatArray, IntArray, FloatArray]:
         """Boxes of the people seen in the last frame, as expected at a later time.
 
         Args:
             time_s: time of the next frame.
 
         Returns:
-            (T, 4) float32 px and (T,) int64 identifiers, -1 for tracks not confirmed yet.
+            (T, 4) float32 px, (T,) int64 identifiers, -1 for tracks not confirmed yet, and (T,)
+            float32 scores of the last detections.
         """
         live = [track for track in self._tracks if not track.is_lost]
         boxes = np.array([track.next_box(time_s) for track in live], np.float32).reshape(-1, 4)
-        return boxes, np.array([track.track_id for track in live], np.int64)
+        ids = np.array([track.track_id for track in live], np.int64)
+        return boxes, ids, np.array([track.score for track in live], np.float32)
 
     def _sightings(
         self,
@@ -163,6 +165,7 @@ class Tracker:
         return [
             Sighting(
                 box_xyxy=boxes[i],
+                score=float(scores[i]),
                 keypoints_2d=np.where(usable[i, :, None], points[i], 0.0),
                 confident=confident[i],
                 mean_confidence=float(body[i]),
@@ -219,10 +222,8 @@ class Tracker:
         self._tracks = alive
         return lost
 
-    def _start_track(
-        self, person: Sighting, score: float, matches: dict[int, Track], index: int
-    ) -> None:
-        if score < self.options.min_birth_score:
+    def _start_track(self, person: Sighting, matches: dict[int, Track], index: int) -> None:
+        if person.score < self.options.min_birth_score:
             return
         track = Track.from_sighting(person)
         self._confirm(track)
