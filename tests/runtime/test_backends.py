@@ -15,7 +15,14 @@ import onnxruntime
 import pytest
 
 from rtmpose3d import BackendError, InputError, MissingDependencyError, UnknownNameError
-from rtmpose3d.runtime import BACKENDS, Device, RuntimeOptions, parse_device, select_backend
+from rtmpose3d.runtime import (
+    BACKENDS,
+    Device,
+    RuntimeOptions,
+    options,
+    parse_device,
+    select_backend,
+)
 from rtmpose3d.runtime.backends import onnxruntime_devices
 from rtmpose3d.runtime.backends.onnxruntime_devices import CUDA
 
@@ -221,6 +228,25 @@ def test_an_unused_gpu_is_reported(
     select("onnxruntime", "auto")
     assert "onnxruntime-gpu" in caplog.text
     onnxruntime_devices._warn_once.cache_clear()
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_auto_says_why_an_installed_backend_does_not_run(monkeypatch, caplog, is_installed) -> None:
+    def damaged(wanted: Device | None) -> Device:
+        raise MissingDependencyError("onnxruntime is damaged; run: pip install onnxruntime")
+
+    options._warn_damaged.cache_clear()
+    rows = {
+        name: replace(BACKENDS[name], resolve_device=resolve, device_precisions=None)
+        for name, resolve in (("onnxruntime", damaged), ("torch", lambda _: Device(kind="cpu")))
+    }
+    monkeypatch.setattr(options, "BACKENDS", rows)  # not in place: the order of the rows counts
+    monkeypatch.setattr(options, "find_spec", lambda package: is_installed or None)
+    for _ in range(2):
+        assert select("auto", "auto")[0] == "torch"
+    messages = ["onnxruntime is damaged; run: pip install onnxruntime; running on torch instead"]
+    assert [r.getMessage() for r in caplog.records] == (messages if is_installed else [])
+    options._warn_damaged.cache_clear()
 
 
 @pytest.mark.usefixtures("no_torch")

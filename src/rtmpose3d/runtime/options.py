@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from rtmpose3d.errors import BackendError, InputError, MissingDependencyError, UnknownNameError
@@ -10,6 +13,8 @@ from rtmpose3d.runtime.backends import BACKENDS, Backend
 from rtmpose3d.runtime.devices import AUTO, Device, parse_device
 from rtmpose3d.runtime.onnx_content import is_onnx_file
 from rtmpose3d.structures.field_types import check_field_types
+
+logger = logging.getLogger(__name__)
 
 PATH_FIELDS = ("cache_dir", "detector_checkpoint", "pose_checkpoint")  # of RTMPose3DConfig
 PRECISIONS: tuple[str, ...] = (AUTO, "fp32", "bf16", "fp16")
@@ -102,14 +107,17 @@ def select_backend(
             found = _try_backend(backend, wanted, options.precision)
             if isinstance(found, Device) and found.kind != "cpu":
                 return backend, found
-    errors: list[BackendError | MissingDependencyError] = []
+    errors: dict[str, BackendError | MissingDependencyError] = {}
     for backend in usable:
         found = _try_backend(backend, wanted, options.precision)
         if isinstance(found, Device):
+            for package, error in errors.items():
+                if isinstance(error, MissingDependencyError) and find_spec(package):
+                    _warn_damaged(str(error), backend.name)
             return backend, found
-        errors.append(found)
+        errors[backend.package] = found
     if errors:
-        raise errors[0]
+        raise next(iter(errors.values()))
     what = f" for {checkpoint}" if is_onnx else ""
     raise BackendError(
         f"no backend has the device {options.device!r} with the precision "
@@ -124,6 +132,11 @@ def _try_backend(
         return _resolve(backend, wanted, precision)
     except (BackendError, MissingDependencyError) as error:
         return error
+
+
+@cache
+def _warn_damaged(error: str, instead: str) -> None:
+    logger.warning("%s; running on %s instead", error, instead)
 
 
 def _has_precision(backend: Backend, precision: str) -> bool:
