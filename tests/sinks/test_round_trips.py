@@ -43,7 +43,7 @@ JSON_FIELDS = {
 }
 JSON_FIELDS_3D = {
     "keypoints_3d_m": ("keypoints_3d", 1.1e-5),
-    "origin_camera_m": ("origin_camera_m", 6e-6),
+    "origin_camera_m": ("origin_camera_m", 1.1e-5),  # read as the middle of rounded hips
     "root_depth_m": ("root_depth_m", 6e-6),
     "root_depth_std_m": ("root_depth_std_m", 6e-6),
 }

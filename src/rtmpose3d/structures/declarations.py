@@ -39,7 +39,8 @@ BBOXES = PersonField(
     json_name="box_xyxy_px",
 )
 BBOX_SCORES = PersonField(
-    description="Score of the detection, 0 to 1; 1 for a box that was given.",
+    description="Score of the detection, 0 to 1; 1 for a box that was given. Frames of a stream "
+    "without detection: of the last one.",
     json_name="box_score",
 )
 KEYPOINTS_2D = PersonField(
