@@ -149,7 +149,6 @@ def test_other_convolutions_stay(
 
 
 def test_a_norm_that_others_read_stays_outside() -> None:
-    """What follows the convolution is left alone where more than the norm reads it."""
     from rtmpose3d.runtime.backends.openvino_convolutions import transform_convolutions
 
     weights = np.ones((64, 64, 7, 7), np.float32)
