@@ -158,13 +158,14 @@ def _run_flipped(session: PoseSession, pixels: UInt8Array) -> Decoded:
     """Decode the mean of the logits of each crop and of its flipped image (mmpose, flip_test)."""
     flip_index = list(WHOLEBODY.flip_index)
     both = session.run_simcc(np.concatenate([pixels, pixels[:, :, ::-1]]))
-    plain, flipped = zip(*(np.split(axis, 2) for axis in both), strict=True)
-    flipped_back = [
-        flipped[0][:, flip_index, ::-1],
-        *(axis[:, flip_index] for axis in flipped[1:]),
-    ]
-    mean = tuple((a + b) * np.float32(0.5) for a, b in zip(plain, flipped_back, strict=True))
-    return decode_simcc(mean, session.spec.codec, with_std=True)
+    means = []
+    for number, axis in enumerate(both):
+        plain, flipped = np.split(axis, 2)
+        mirrored = flipped.take(flip_index, axis=1)
+        mean = plain + (mirrored[:, :, ::-1] if number == 0 else mirrored)
+        mean *= np.float32(0.5)
+        means.append(mean)
+    return decode_simcc(means, session.spec.codec, with_std=True)
 
 
 def _chunks(pixels: UInt8Array, size: int) -> list[UInt8Array]:

@@ -12,8 +12,8 @@ from rtmpose3d.errors import InputError
 from rtmpose3d.evaluation.metrics import AnnotatedBoxes
 from rtmpose3d.structures import Detections
 from rtmpose3d.training.detector import calibration
-from rtmpose3d.training.detector.calibration import calibrate, write_shifted
-from rtmpose3d.weights import read_checkpoint, write_torch_file
+from rtmpose3d.training.detector.calibration import calibrate, write_calibrated
+from rtmpose3d.weights import read_checkpoint, read_meta, write_torch_file
 
 
 def scenes(count: int = 50) -> tuple[list[AnnotatedBoxes], list[Detections]]:
@@ -60,15 +60,36 @@ def test_only_the_scores_biases_move(tmp_path: Path) -> None:
         "bbox_head.rtm_reg.0.bias": np.zeros(4, np.float32),
     }
     write_torch_file(tmp_path / "before.pth", arrays, {"meta": {"step": 7}})
-    write_shifted(tmp_path / "before.pth", -0.25, tmp_path / "after.pth")
+    write_calibrated(tmp_path / "before.pth", -0.25, tmp_path / "after.pth")
     after = read_checkpoint(tmp_path / "after.pth")
     assert after["bbox_head.rtm_cls.0.bias"] == -4.25
     for name in arrays.keys() - {"bbox_head.rtm_cls.0.bias"}:
         np.testing.assert_array_equal(after[name], arrays[name])
     write_torch_file(tmp_path / "other.pth", {"a": np.ones(1, np.float32)})
     with pytest.raises(InputError, match="not the file of a trained detector"):
-        write_shifted(tmp_path / "other.pth", 0.1, tmp_path / "never.pth")
+        write_calibrated(tmp_path / "other.pth", 0.1, tmp_path / "never.pth")
     assert not (tmp_path / "never.pth").exists()
+
+
+def test_the_slope_turns_scores_about_the_threshold(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    arrays = {
+        "bbox_head.rtm_cls.0.weight": rng.normal(size=(1, 8, 1, 1)).astype(np.float32),
+        "bbox_head.rtm_cls.0.bias": np.array([-0.5], np.float32),
+    }
+    write_torch_file(tmp_path / "before.pth", arrays, {"meta": {"score_shift": -0.25}})
+    write_calibrated(tmp_path / "before.pth", 0.5, tmp_path / "after.pth", slope=3.0)
+    after = read_checkpoint(tmp_path / "after.pth")
+    features = rng.normal(size=(20, 8)).astype(np.float32)
+    before, then = (
+        features @ a["bbox_head.rtm_cls.0.weight"].reshape(8) + a["bbox_head.rtm_cls.0.bias"]
+        for a in (arrays, after)
+    )
+    threshold = np.log(0.3 / 0.7)
+    np.testing.assert_allclose(then - threshold, 3 * (before + 0.5 - threshold), atol=1e-4)
+    assert read_meta(tmp_path / "after.pth") == {"score_shift": 0.25, "score_slope": 3.0}
+    with pytest.raises(InputError, match="slope must be above 0"):
+        write_calibrated(tmp_path / "before.pth", 0.0, tmp_path / "never.pth", slope=0.0)
 
 
 def test_scores_are_calibrated_on_the_boxes_of_another_detector(

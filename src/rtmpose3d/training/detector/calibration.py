@@ -5,8 +5,9 @@
 
 The network scores a box by its expected IoU with a person, so the score that separates people from
 background depends on the length of the training. A constant, added to all logits, moves the score
-at which detections have a given precision to 0.3, the threshold of inference. The ranking of the
-boxes stays.
+at which detections have a given precision to 0.3, the threshold of inference. `--slope` then
+multiplies their distance from that of 0.3, so that scores may become probabilities
+(`benchmarks/reliability.py` fits it). The ranking of the boxes stays.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from rtmpose3d.weights import read_checkpoint, read_meta, write_torch_file
 from rtmpose3d.zoo import resolve_detector
 
 _STEPS = np.arange(0.06, 0.95, 0.01)
-_BIAS = "bbox_head.rtm_cls."
+_SCORES = "bbox_head.rtm_cls."  # start of the keys of the convolutions that give the logits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,21 +79,38 @@ def _logit(score: float) -> float:
     return math.log(score / (1 - score))
 
 
-def write_shifted(source: Path, shift: float, out: Path) -> None:
-    """Write a detector's .pth file with a constant added to all its logits.
+def write_calibrated(source: Path, shift: float, out: Path, *, slope: float = 1.0) -> None:
+    """Write a detector's .pth file with other logits: slope * (logit + shift - t) + t.
+
+    Args:
+        source: the detector's file.
+        shift: constant to add to the logits.
+        out: the file to write.
+        slope: factor of their distance from t, the logit of a score of 0.3, which stays.
 
     Raises:
         WeightsError: the source is not a file of weights.
-        InputError: the source has no weights of a detector.
+        InputError: the source has no weights of a detector, or the slope is not above 0.
         OutputError: the file cannot be written.
     """
+    if not (math.isfinite(slope) and slope > 0):
+        raise InputError(f"slope must be above 0, got {slope:g}")
     arrays = dict(read_checkpoint(source))
-    names = [name for name in arrays if name.startswith(_BIAS) and name.endswith(".bias")]
-    if not names:
-        raise InputError(f"{source} has no {_BIAS}*.bias; it is not the file of a trained detector")
+    names = [name for name in arrays if name.startswith(_SCORES)]
+    if not any(name.endswith(".bias") for name in names):
+        raise InputError(
+            f"{source} has no {_SCORES}*.bias; it is not the file of a trained detector"
+        )
+    fixed = _logit(SCORE_THR)
     for name in names:
-        arrays[name] = (arrays[name].astype(np.float32) + shift).astype(arrays[name].dtype)
-    write_torch_file(out, arrays, {"meta": {**read_meta(source), "score_shift": shift}})
+        values = arrays[name].astype(np.float32) * slope
+        if name.endswith(".bias"):
+            values += slope * (shift - fixed) + fixed
+        arrays[name] = values.astype(arrays[name].dtype)
+    meta = read_meta(source)
+    meta["score_shift"] = float(meta.get("score_shift", 0)) + shift
+    meta["score_slope"] = float(meta.get("score_slope", 1)) * slope
+    write_torch_file(out, arrays, {"meta": meta})
 
 
 def _rendered(folder: Path) -> Iterator[tuple[Image, AnnotatedBoxes]]:
@@ -119,6 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     truth.add_argument("--rendered", type=Path, help="rendered dataset of rtmpose3d synth")
     truth.add_argument("--boxes", type=Path, help="folder of images with boxes in labels.npz")
     parser.add_argument("--precision", type=float, default=0.8, help="precision at a score of 0.3")
+    parser.add_argument("--slope", type=float, default=1.0, help="of the scores about 0.3")
     parser.add_argument("--out", type=Path, required=True, help="the .pth file to write")
     options = parser.parse_args(arguments)
     try:
@@ -131,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             targets.append(target)
             detections += detect_people(session, [image], bbox_thr=MIN_SCORE)
         result = calibrate(targets, detections, options.precision)
-        write_shifted(options.source, result.shift, options.out)
+        write_calibrated(options.source, result.shift, options.out, slope=options.slope)
     except RTMPose3DError as error:
         sys.exit(f"error: {error}")
     print(
