@@ -43,6 +43,20 @@ def own_compiled_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("RTMPOSE3D_CACHE", str(tmp_path / "cache"))
 
 
+@pytest.fixture
+def compilations(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int | None]]:
+    """Names and batch sizes of what is compiled and not taken from the cache; None: any size."""
+    found: list[tuple[str, int | None]] = []
+    original = openvino_compiling.Compiler._compile
+
+    def counting(self, outputs, batch_size, *others):
+        found.append((self.name, batch_size))
+        return original(self, outputs, batch_size, *others)
+
+    monkeypatch.setattr(openvino_compiling.Compiler, "_compile", counting)
+    return found
+
+
 def open_pose(checkpoint: Path | Weights, options: RuntimeOptions = OPENVINO) -> PoseSession:
     return open_any_pose(POSE, checkpoint, options)
 
@@ -169,39 +183,28 @@ def test_the_head_has_no_convolution_but_the_last_of_a_detector(made_checkpoint)
         assert kinds.count("Convolution") == convolutions
 
 
-def test_a_device_of_fixed_batches_compiles_each_of_them(made_checkpoint, monkeypatch) -> None:
+def test_a_device_of_fixed_batches_compiles_each_of_them(
+    made_checkpoint, monkeypatch, compilations
+) -> None:
     monkeypatch.setattr(openvino_compiling.Compiler, "needs_fixed_batch", True)
-    compiled = []
-    compile_one = openvino_compiling.Compiler.compile
-
-    def counting(self, outputs, batch_size=None):
-        compiled.append(batch_size)
-        return compile_one(self, outputs, batch_size)
-
-    monkeypatch.setattr(openvino_compiling.Compiler, "compile", counting)
     session = open_pose(made_checkpoint(POSE.name))
     scores = session.run(noise(3)).scores
-    assert compiled == [1, 2]
+    assert compilations == [(POSE.name, 1), (POSE.name, 2)]
     monkeypatch.setattr(openvino_compiling.Compiler, "needs_fixed_batch", False)
     expected = open_pose(made_checkpoint(POSE.name)).run(noise(3)).scores
     np.testing.assert_allclose(scores, expected, atol=1e-4)
 
 
-def test_large_models_run_in_batches_of_four_and_one(made_checkpoint, monkeypatch) -> None:
+def test_large_models_run_in_batches_of_four_and_one(
+    made_checkpoint, monkeypatch, compilations
+) -> None:
     crops = noise(6)
     expected = open_pose(made_checkpoint(POSE.name)).run(crops).scores
     monkeypatch.setattr(openvino_compiling, "LARGE", 0)
-    sizes = []
-    compile_one = openvino_compiling.Compiler.compile
-
-    def counting(self, outputs, batch_size=None):
-        sizes.append(batch_size)
-        return compile_one(self, outputs, batch_size)
-
-    monkeypatch.setattr(openvino_compiling.Compiler, "compile", counting)
+    compilations.clear()
     session = open_pose(made_checkpoint(POSE.name))
     np.testing.assert_allclose(session.run(crops).scores, expected, atol=1e-5)
-    assert sizes == [1, 4]
+    assert compilations == [(POSE.name, 1), (POSE.name, 4)]
 
 
 @pytest.mark.slow
@@ -310,20 +313,6 @@ def test_calls_of_one_thread_run_at_once_from_several_threads(made_checkpoint, m
 # The cache of compiled models
 
 
-@pytest.fixture
-def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the models that are compiled and not taken from the cache."""
-    names: list[str] = []
-    original = openvino_compiling.Compiler._compile
-
-    def counting(self, *arguments):
-        names.append(self.name)
-        return original(self, *arguments)
-
-    monkeypatch.setattr(openvino_compiling.Compiler, "_compile", counting)
-    return names
-
-
 def blobs() -> list[Path]:
     return sorted(compiled_dir().glob("*"))
 
@@ -334,7 +323,7 @@ def test_a_model_is_compiled_once_and_runs_alike_from_the_cache(
     crops = noise(2)
     first = open_pose(made_checkpoint(POSE.name)).run_simcc(crops)
     second = open_pose(made_checkpoint(POSE.name)).run_simcc(crops)
-    assert compilations == [POSE.name]
+    assert compilations == [(POSE.name, None)]
     for ours, theirs in zip(first, second, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -356,7 +345,7 @@ def test_other_weights_and_other_threads_are_another_compiled_model(
 def test_body_and_head_come_from_the_cache(made_checkpoint, two_stages, compilations) -> None:
     for _ in range(2):
         open_pose(made_checkpoint(POSE.name), two_stages)
-    assert compilations == [POSE.name]
+    assert compilations == [(POSE.name, None)]
     assert len(blobs()) == 2
 
 

@@ -161,8 +161,8 @@ def _run_flipped(session: PoseSession, pixels: UInt8Array) -> Decoded:
     means = []
     for number, axis in enumerate(both):
         plain, flipped = np.split(axis, 2)
-        mirrored = flipped.take(flip_index, axis=1)
-        mean = plain + (mirrored[:, :, ::-1] if number == 0 else mirrored)
+        back = flipped.take(flip_index, axis=1)
+        mean = plain + (back[:, :, ::-1] if number == 0 else back)
         mean *= np.float32(0.5)
         means.append(mean)
     return decode_simcc(means, session.spec.codec, with_std=True)

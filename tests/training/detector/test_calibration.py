@@ -71,7 +71,7 @@ def test_only_the_scores_biases_move(tmp_path: Path) -> None:
     assert not (tmp_path / "never.pth").exists()
 
 
-def test_the_slope_turns_scores_about_the_threshold(tmp_path: Path) -> None:
+def test_the_slope_spreads_scores_about_the_threshold(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     arrays = {
         "bbox_head.rtm_cls.0.weight": rng.normal(size=(1, 8, 1, 1)).astype(np.float32),
