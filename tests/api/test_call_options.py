@@ -25,7 +25,7 @@ def test_bbox_thr_keeps_people_above_it(bundled, people, default):
     np.testing.assert_array_equal(few.bboxes, default.bboxes[:1])
     np.testing.assert_allclose(few.keypoints_2d, default.keypoints_2d[:1], atol=0.01)
     assert len(bundled(people, middle_score(default))) == 1, "also by position"
-    assert len(bundled(people, bbox_thr=0.99)) == 0
+    assert len(bundled(people, bbox_thr=0.9999)) == 0
 
 
 def test_the_configuration_gives_the_threshold_of_calls(people, default):

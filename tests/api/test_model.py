@@ -370,7 +370,7 @@ def test_images_of_odd_sizes_go_through(
 ) -> None:
     width, height = size_wh
     odd = np.full((height, width, 3), 90, np.uint8)
-    detected = model(odd, bbox_thr=0.99)
+    detected = model(odd, bbox_thr=0.9999)
     assert detected.image_size_wh == size_wh
     given = model(odd, boxes=[[0, 0, width, height]])
     assert np.isfinite(given.keypoints_2d).all()
