@@ -9,14 +9,10 @@ precision, time. Photographs: the annotation samples in `--shared`/samples, for 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 
 import bundled_tables as sheet
@@ -26,6 +22,7 @@ from mean_pose import MeanPose, load_mean_pose, mean_pose, standing_mean_pose
 from samples import read_samples
 
 from rtmpose3d import RTMPose3D
+from rtmpose3d.benchmark import describe_machine
 from rtmpose3d.data import DATASETS, AnnotatedImage, PoseRecord
 from rtmpose3d.evaluation import DatasetProtocol, MatchedPeople, RunOptions, SkippedItems
 from rtmpose3d.evaluation.matching import detection_target
@@ -149,10 +146,9 @@ def draw_tile(image: Image, result: PoseResult) -> Image:
 
 def header(options: argparse.Namespace, mean: MeanPose) -> Iterator[str]:
     """Model, machine, versions and date."""
-    packages = ("rtmpose3d", "onnxruntime", "numpy", "opencv-python-headless")
-    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    machine = describe_machine(None)
     yield f"# {options.model}\n"
-    yield f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, {versions}."
+    yield f"{machine['date']}, {machine['machine']}, {machine['versions']}."
     flips = (
         resolve_pose(options.model).flip_test if options.flip_test is None else options.flip_test
     )
