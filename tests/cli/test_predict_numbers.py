@@ -41,7 +41,7 @@ def predict(cli, tmp_path, model, monkeypatch):
     ("typed", "arguments"),
     [
         ("", {}),
-        ("--bbox-thr 0.81", {"bbox_thr": 0.81}),
+        ("--bbox-thr 0.992", {"bbox_thr": 0.992}),
         ("--single-person", {"single_person": True}),
         ("--height-m 1.5", {"height_m": 1.5}),
         ("--root-depth-m 2.5", {"root_depth_m": 2.5}),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rtmpose3d.errors import InputError, MissingDependencyError
@@ -210,6 +210,8 @@ def test_truncation_shows_in_the_sizes_that_a_container_states(tmp_path, suffix)
         assert is_truncated(cut)
 
 
+@example(data=b"\x01" + 6 * b"\0", head=b"\x1aE\xdf\xa3")  # a size that is cut off
+@example(data=b"\x01\xff" + 300 * b"\0", head=b"\x1aE\xdf\xa3")  # one of 2^55 bytes
 @given(
     data=st.binary(max_size=300), head=st.sampled_from([b"", b"\0\0\0\x10ftyp", b"\x1aE\xdf\xa3"])
 )

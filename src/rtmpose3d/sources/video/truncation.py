@@ -26,7 +26,7 @@ def is_truncated(path: Path) -> bool:
         if head[4:8] in _BOX_NAMES:
             return _boxes_end(file, size) > size
         if head[:4] == _EBML:
-            return _segment_end(file) > size
+            return _segment_end(file, size) > size
         if head[:4] == b"RIFF":
             return 8 + int.from_bytes(head[4:8], "little") > size
     return False
@@ -61,13 +61,19 @@ def _boxes_end(file: BinaryIO, size: int) -> int:
     return max((end for _, end in top_level_boxes(file, size)), default=0)
 
 
-def _segment_end(file: BinaryIO) -> int:
-    """End of the segment of a Matroska file (RFC 8794, section 4), bytes; 0 if not stated."""
+def _segment_end(file: BinaryIO, size: int) -> int:
+    """End of the segment of a Matroska file (RFC 8794, section 4), bytes; 0 if not stated.
+
+    That of the header before it, if the file ends in there.
+    """
     file.seek(4)
     length = _read_size(file)
     if length is None:
         return 0
-    file.seek(length, 1)
+    header_end = file.tell() + length
+    if header_end > size:
+        return header_end
+    file.seek(header_end)
     if file.read(4) != _SEGMENT:
         return 0
     length = _read_size(file)
@@ -80,5 +86,8 @@ def _read_size(file: BinaryIO) -> int | None:
     if not first or not first[0]:
         return None
     width = 9 - first[0].bit_length()
-    value = int.from_bytes(first + file.read(width - 1), "big") & ((1 << 7 * width) - 1)
+    rest = file.read(width - 1)
+    if len(rest) < width - 1:
+        return None
+    value = int.from_bytes(first + rest, "big") & ((1 << 7 * width) - 1)
     return None if value == (1 << 7 * width) - 1 else value
