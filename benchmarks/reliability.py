@@ -5,7 +5,10 @@
 Prints Markdown tables: of each tenth of confidence, the share of keypoints within a tenth of the
 box's longer side, in given boxes (sport: labels by hand of LSP Extended's test part); of each tenth
 of `bbox_scores`, the share of the model's people that match an annotated one at an IoU of 0.5
-(sport: boxes of the published RTMDet-nano), after the check of poses.
+(sport: boxes of the published RTMDet-nano), after the check of poses. `--fit` adds the slope of the
+detector's logits about 0.3 under which the scores are most likely the probabilities of such a
+match, for `python -m rtmpose3d.training.detector.calibration --slope`; fit on other images
+(`--skip`) than you report on.
 """
 
 from __future__ import annotations
@@ -37,6 +40,9 @@ from rtmpose3d.sources import load_image
 from rtmpose3d.structures import Detections
 
 EDGES = tuple(tenth / 10 for tenth in range(1, 11))
+FINE_EDGES = np.linspace(0.05, 1, 39)
+SLOPES = np.linspace(0.5, 6, 111)
+FIXED_SCORE = 0.3  # the threshold of inference, which no slope moves
 
 
 def confidence_row(model: RTMPose3D, records: Sequence[PoseRecord]) -> Mapping[float, str]:
@@ -66,6 +72,19 @@ def score_row(
     return shares
 
 
+def fit_slope(targets: Sequence[AnnotatedBoxes], found: Sequence[Detections]) -> float:
+    """Slope of the logits about that of 0.3 with the highest likelihood of the matches."""
+    at = [detection_metrics(targets, found, score_thr=float(low)) for low in FINE_EDGES]
+    count = -np.diff([row.detections for row in at])
+    true = count + np.diff([row.false_positives for row in at])
+    score = (FINE_EDGES[:-1] + FINE_EDGES[1:]) / 2
+    logit, fixed = np.log(score / (1 - score)), np.log(FIXED_SCORE / (1 - FIXED_SCORE))
+    p = 1 / (1 + np.exp(-(SLOPES[:, None] * (logit - fixed) + fixed)))
+    p = np.clip(p, 1e-4, 1 - 1e-4)
+    likelihood = (true * np.log(p) + (count - true) * np.log(1 - p)).sum(axis=1)
+    return float(SLOPES[likelihood.argmax()])
+
+
 def print_table(name: str, rows: Mapping[str, Mapping[float, str]]) -> None:
     """One row for each kind of people, one column for each tenth."""
     lows = EDGES[:-1]
@@ -76,9 +95,9 @@ def print_table(name: str, rows: Mapping[str, Mapping[float, str]]) -> None:
     print(flush=True)
 
 
-def sport_targets(folder: Path, every: int) -> Iterator[tuple[Path, AnnotatedBoxes]]:
+def sport_targets(folder: Path, skip: int, every: int) -> Iterator[tuple[Path, AnnotatedBoxes]]:
     """Images of sport with the boxes of RTMDet-nano."""
-    for labels in read_box_labels(folder / "test")[::every]:
+    for labels in read_box_labels(folder / "test")[skip::every]:
         height, width = load_image(labels.path).shape[:2]
         yield labels.path, labels_target(labels, (width, height))
 
@@ -99,6 +118,8 @@ def main() -> None:
     parser.add_argument("--rendered", type=Path, required=True, help="of rtmpose3d synth")
     parser.add_argument("--model", default="rtmw3d-n", help="a name of the model table")
     parser.add_argument("--every", type=int, default=1, help="use every n-th image only")
+    parser.add_argument("--skip", type=int, default=0, help="of the images, begin after so many")
+    parser.add_argument("--fit", action="store_true", help="fit the slope of the scores")
     options = parser.parse_args()
     model = RTMPose3D.from_pretrained(options.model, device="cpu")
     reading = ReadOptions(every=options.every)
@@ -108,17 +129,22 @@ def main() -> None:
     print_table("confidence", {name: confidence_row(model, rows) for name, rows in people.items()})
     images = read_annotated_images("rendered", options.rendered, SkippedItems())
     targets = {
-        "sport": sport_targets(options.data / "lspet", options.every),
-        "rendered": rendered_targets(images[:: options.every]),
+        "sport": sport_targets(options.data / "lspet", options.skip, options.every),
+        "rendered": rendered_targets(images[options.skip :: options.every]),
     }
     scores: dict[str, Mapping[float, str]] = {}
+    slopes: dict[str, float] = {}
     for name, boxed in targets.items():
         annotated, found = [], []
         for path, target in boxed:
             annotated.append(target)
-            found.append(detections_from_result(model(path, bbox_thr=EDGES[0])))
+            found.append(detections_from_result(model(path, bbox_thr=float(FINE_EDGES[0]))))
         scores[name] = score_row(annotated, found)
+        if options.fit:
+            slopes[name] = fit_slope(annotated, found)
     print_table("score", scores)
+    for name, slope in slopes.items():
+        print(f"slope of the scores of {name} people: {slope:.2f}")
 
 
 if __name__ == "__main__":

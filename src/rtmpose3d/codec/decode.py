@@ -77,7 +77,10 @@ def decode_simcc(
     ]
     std = None
     if with_std:
-        spreads = [_spread(p, peak) for p, peak in zip(probabilities, peaks, strict=True)]
+        spreads = [
+            _sampled_spread(p[:, :, _STD_STEP // 2 :: _STD_STEP], peak)
+            for p, peak in zip(probabilities, peaks, strict=True)
+        ]
         std = np.where(positive[:, :, None], np.stack(spreads, axis=2), np.float32(np.nan))
     bins = np.stack(peaks, axis=2)  # (N, K, A)
     if spec.use_dark:
@@ -96,9 +99,6 @@ def std_around(
 ) -> NDArray[np.float32]:
     """Standard deviations around decoded bins, where a network decodes by itself.
 
-    Every third bin is used: distributions are several bins wide, so that their moments hardly
-    change, and this takes a third of the time.
-
     Args:
         simcc: per axis the network's raw logits, (N, K, bins).
         bins: (N, K, A) as in `Decoded`.
@@ -114,8 +114,7 @@ def std_around(
     for axis, logits in enumerate(_checked(simcc, spec)):
         sampled = logits[:, :, _STD_STEP // 2 :: _STD_STEP]
         p = _relative_probability(sampled, sampled.max(axis=2), spec.beta)
-        centre = (bins[:, :, axis].astype(np.float32) - _STD_STEP // 2) / _STD_STEP
-        spreads.append(_STD_STEP * _spread(p, centre))
+        spreads.append(_sampled_spread(p, bins[:, :, axis]))
     return np.where((bins >= 0).all(axis=2, keepdims=True), np.stack(spreads, axis=2), np.nan)
 
 
@@ -200,15 +199,27 @@ def _mass_near(p: NDArray[np.float32], peak: NDArray[np.intp], reach: int) -> ND
     return np.minimum(mass, np.float32(1))
 
 
-def _spread(p: NDArray[np.float32], peak: NDArray[np.integer | np.floating]) -> NDArray[np.float32]:
-    """(N, K) root of the mean squared distance from the peak, of (N, K, bins) of any scale."""
+def _sampled_spread(
+    p: NDArray[np.float32], peak: NDArray[np.integer | np.floating]
+) -> NDArray[np.float32]:
+    """(N, K) root of the mean squared distance from the peak, in bins.
+
+    Every third bin is used: distributions are several bins wide, so that their moments hardly
+    change, and this takes a third of the time.
+
+    Args:
+        p: (N, K, bins / 3), the probability of every third bin, of any scale.
+        peak: (N, K), index of a bin.
+    """
+    middle = _STD_STEP * (p.shape[2] // 2) + _STD_STEP // 2
     bins = np.arange(p.shape[2], dtype=np.float32) - np.float32(p.shape[2] // 2)
     # einsum, not a matrix product: see rtmpose3d.codec.smoothing
     mass = p.sum(axis=2)
     first = np.einsum("nkb,b->nk", p, bins) / mass
     second = np.einsum("nkb,b->nk", p, bins**2) / mass
-    centre = peak.astype(np.float32) - np.float32(p.shape[2] // 2)
-    return np.sqrt(np.maximum(second - 2 * centre * first + centre**2, 0)).astype(np.float32)
+    centre = (peak.astype(np.float32) - np.float32(middle)) / _STD_STEP
+    variance = np.maximum(second - 2 * centre * first + centre**2, 0)
+    return (_STD_STEP * np.sqrt(variance)).astype(np.float32)
 
 
 def std_from_bins(

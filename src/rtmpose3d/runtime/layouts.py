@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from rtmpose3d.codec import decode_simcc
+from rtmpose3d.codec import SimCCSpec, decode_simcc
 from rtmpose3d.errors import BackendError, WeightsError
 from rtmpose3d.runtime.network import ModelFile, Network, TensorInfo
 from rtmpose3d.structures import FloatArray, UInt8Array
@@ -42,7 +42,7 @@ def pose_network(file: ModelFile, spec: PoseSpec) -> Network:
             f"{width}) of floats and SimCC outputs (N, {spec.keypoints}, bins) with "
             f"{list(spec.codec.bins)} bins, got {_describe(file)}"
         )
-    return SimCCLayout(file, spec, order)
+    return LogitsNetwork(SimCCLayout(file, spec, order), spec.output_names, spec.codec)
 
 
 def detector_network(file: ModelFile, spec: DetectorSpec) -> tuple[Network, DetectorSpec]:
@@ -115,27 +115,53 @@ class _FloatLayout:
 
 
 class SimCCLayout(_FloatLayout):
-    """A pose `Network` from a file that returns SimCC logits."""
+    """A `Network` of SimCC logits from a file."""
 
     def __init__(self, file: ModelFile, spec: PoseSpec, order: Sequence[str]) -> None:
         super().__init__(file, spec, order)
+        self.output_names = spec.output_names[-len(order) :]
         self.max_batch = self._fixed_batch
         self._spec = spec
 
     def run(self, images: UInt8Array, outputs: Sequence[str]) -> tuple[np.ndarray, ...]:
-        """Runs the file, and decodes its logits if decoded outputs are requested."""
-        simcc = []
-        for name, bins, logits in zip(
-            self._order, self._spec.codec.bins, self._run_file(images), strict=True
+        """Runs the file; logits (N, K, bins) float32 per axis."""
+        arrays = {}
+        for name, key, bins, logits in zip(
+            self._order,
+            self.output_names,
+            self._spec.codec.bins,
+            self._run_file(images),
+            strict=True,
         ):
             expected = len(images), self._spec.keypoints, bins
             if logits.shape != expected:
                 raise self._unexpected(name, logits, f"{expected}")
-            simcc.append(logits.astype(np.float32, copy=False))
-        names = self.output_names[-len(simcc) :]
-        arrays = dict(zip(names, simcc, strict=True))
+            arrays[key] = logits.astype(np.float32, copy=False)
+        return tuple(arrays[name] for name in outputs)
+
+
+class LogitsNetwork:
+    """A pose `Network` on one that gives SimCC logits only, which are decoded here.
+
+    Args:
+        network: gives the last of the outputs.
+        output_names: decoded outputs, then logits.
+        codec: of the model.
+    """
+
+    def __init__(self, network: Network, output_names: Sequence[str], codec: SimCCSpec) -> None:
+        self.output_names = tuple(output_names)
+        self.max_batch = network.max_batch
+        self._network = network
+        self._codec = codec
+
+    def run(self, images: UInt8Array, outputs: Sequence[str]) -> tuple[np.ndarray, ...]:
+        """Runs the network, and decodes its logits if decoded outputs are requested."""
+        names = self._network.output_names
+        logits = self._network.run(images, names)
+        arrays = dict(zip(names, logits, strict=True))
         if not set(outputs) <= set(names):
-            decoded = decode_simcc(simcc, self._spec.codec)
+            decoded = decode_simcc(logits, self._codec)
             parts = (decoded.bins, decoded.scores, decoded.confidence)
             arrays.update(zip(self.output_names, parts, strict=False))
         return tuple(arrays[name] for name in outputs)

@@ -14,7 +14,7 @@ from rtmpose3d.errors import BackendError
 from rtmpose3d.runtime.backends import BACKENDS
 from rtmpose3d.runtime.devices import AUTO, Device
 from rtmpose3d.runtime.graph_files import load_weights
-from rtmpose3d.runtime.layouts import SimCCLayout, detector_network, pose_network
+from rtmpose3d.runtime.layouts import LogitsNetwork, detector_network, pose_network
 from rtmpose3d.runtime.network import Execution, ModelFile, Network, Weights
 from rtmpose3d.runtime.onnx_content import is_onnx_file
 from rtmpose3d.runtime.options import DEFAULT_OPTIONS, RuntimeOptions, select_backend
@@ -99,14 +99,13 @@ class PoseSession:
 
         Args:
             crops: (N, h, w, 3) uint8 BGR, N at least 1, of the spec's input size.
-            with_std: also compute standard deviations, from the logits; without it they are only
-                there where a file gives nothing but logits.
+            with_std: also compute standard deviations, from the logits.
 
         Raises:
             BackendError: the runtime failed.
         """
-        if isinstance(self._network, SimCCLayout):  # decoded outside of the file in any case
-            return decode_simcc(self.run_simcc(crops), self.spec.codec, with_std=True)
+        if isinstance(self._network, LogitsNetwork):  # decoded outside of the graph in any case
+            return decode_simcc(self.run_simcc(crops), self.spec.codec, with_std=with_std)
         names = (*self._decoded, *self._simcc) if with_std else self._decoded
         bins, scores, confidence, *simcc = self._run(crops, names)
         points = len(crops), self.spec.keypoints

@@ -103,7 +103,7 @@ def _describe_run(
     whose = "" if own else ", a rendered image that comes with the package"
     origin = "published"
     if isinstance(spec.file, BundledFile):
-        origin = "small, for demonstration: trained on rendered people only"
+        origin = "small, for demonstration"
     name = source.name if isinstance(source, Path) else source
     return [
         f"image    {name}, {width}x{height}{whose}",

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rtmpose3d.codec import SimCCSpec, decode_simcc
 from rtmpose3d.errors import BackendError
 from rtmpose3d.runtime.backends.openvino_compiling import FP32, Compiler, Stage, run_stages
 from rtmpose3d.runtime.backends.openvino_graphs import (
@@ -31,7 +30,7 @@ from rtmpose3d.runtime.backends.openvino_package import (
 )
 from rtmpose3d.runtime.devices import AUTO
 from rtmpose3d.runtime.graph_files import graph_file
-from rtmpose3d.runtime.layouts import MODEL_KEY
+from rtmpose3d.runtime.layouts import MODEL_KEY, LogitsNetwork
 from rtmpose3d.runtime.network import (
     Execution,
     ModelFile,
@@ -135,34 +134,6 @@ class OpenVINONetwork:
             ) from error
         idle.append(requests)
         return results
-
-
-class LogitsNetwork:
-    """A pose `Network` on one that gives SimCC logits, decoded by `rtmpose3d.codec`.
-
-    Args:
-        network: gives the last of the outputs.
-        output_names: decoded outputs, then logits.
-        codec: of the model.
-    """
-
-    max_batch: int | None = None
-
-    def __init__(self, network: Network, output_names: Sequence[str], codec: SimCCSpec) -> None:
-        self.output_names = tuple(output_names)
-        self._network = network
-        self._codec = codec
-
-    def run(self, images: UInt8Array, outputs: Sequence[str]) -> tuple[np.ndarray, ...]:
-        """Runs the network, and decodes its logits if decoded outputs are requested."""
-        names = self._network.output_names
-        logits = self._network.run(images, names)
-        arrays = dict(zip(names, logits, strict=True))
-        if not set(outputs) <= set(names):
-            decoded = decode_simcc(logits, self._codec)
-            parts = (decoded.bins, decoded.scores, decoded.confidence)
-            arrays.update(zip(self.output_names, parts, strict=False))
-        return tuple(arrays[name] for name in outputs)
 
 
 def open_weights(spec: ModelSpec, weights: Weights, execution: Execution) -> Network:

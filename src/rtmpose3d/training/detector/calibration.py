@@ -6,8 +6,8 @@
 The network scores a box by its expected IoU with a person, so the score that separates people from
 background depends on the length of the training. A constant, added to all logits, moves the score
 at which detections have a given precision to 0.3, the threshold of inference. `--slope` then
-multiplies their distance from that of 0.3, so that scores may become probabilities: it is given,
-not fitted (`benchmarks/reliability.py` has tables of scores). The ranking of the boxes stays.
+multiplies their distance from that of 0.3, so that scores become probabilities
+(`benchmarks/reliability.py --fit` finds it). The ranking of the boxes stays.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class DetectorRecipe(Recipe):
 
 
 def detector_nano(steps: int = 30_000, batch_size: int = 32) -> DetectorRecipe:
-    """The bundled `rtmdet-n`, trained on rendered people only.
+    """The bundled `rtmdet-n-cc0`, trained on rendered people only.
 
     `rtmpose3d train rtmdet-n --assets DIR --backdrops DIR --out DIR`. The learning rate follows
     from the published 0.004 at batch size 256 by the square root rule. The weight average has a

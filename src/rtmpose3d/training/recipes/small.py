@@ -25,7 +25,7 @@ _PHOTOGRAPHS = PhotometricAugmentation(
 
 
 def nano(steps: int = 60_000, batch_size: int = 32) -> PoseRecipe:
-    """The bundled `rtmw3d-n`, trained on rendered people only.
+    """The bundled `rtmw3d-n-cc0`, trained on rendered people only.
 
     `rtmpose3d train rtmw3d-n --assets DIR --backdrops DIR --out DIR`. Takes some hours on two CPU
     cores or some minutes on a GPU. Each rendered crop is used several times, so it is rotated and
