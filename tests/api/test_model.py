@@ -196,17 +196,19 @@ def test_torch_tensors_hold_the_same_numbers(model: RTMPose3D, image: np.ndarray
         model(image, return_tensors="tf")  # type: ignore[call-overload]
 
 
-def test_torch_backend_gives_the_same_results(
-    made_checkpoint: Maker, small_model: RTMPose3D, image: np.ndarray
-) -> None:
+def test_torch_backend_gives_the_same_results(made_checkpoint: Maker, image: np.ndarray) -> None:
     pytest.importorskip("torch")
-    other = RTMPose3D.from_pretrained(
-        "dwpose-t-256x192",
-        backend="torch",
-        pose_checkpoint=made_checkpoint("dwpose-t-256x192"),
-        detector=None,
+    name = "dwpose-t-256x192"
+    a, b = (
+        RTMPose3D.from_pretrained(
+            name,
+            backend=backend,
+            precision="fp32",
+            pose_checkpoint=made_checkpoint(name),
+            detector=None,
+        )(image, boxes=BOXES)
+        for backend in ("auto", "torch")
     )
-    a, b = small_model(image, boxes=BOXES), other(image, boxes=BOXES)
     np.testing.assert_allclose(a.scores, b.scores, atol=5e-4)
     assert (np.abs(a.keypoints_2d - b.keypoints_2d).max(axis=2) > 0.01).mean() < 0.01
 

@@ -75,8 +75,10 @@ def test_exported_pose_file_gives_the_checkpoints_results(
     assert report.different_bins == 0
     assert set(report.max_difference) >= {"simcc_x", "simcc_y"}
     assert max(report.max_difference.values()) < 1e-3
-    from_file = RTMPose3D.from_pretrained(name, pose_checkpoint=out, detector=None)
-    from_checkpoint = RTMPose3D.from_pretrained(name, pose_checkpoint=checkpoint, detector=None)
+    from_file, from_checkpoint = (
+        RTMPose3D.from_pretrained(name, pose_checkpoint=file, detector=None, precision="fp32")
+        for file in (out, checkpoint)
+    )
     a, b = from_file(image, boxes=BOXES), from_checkpoint(image, boxes=BOXES)
     np.testing.assert_allclose(a.keypoints_2d, b.keypoints_2d, atol=0.01)
     np.testing.assert_allclose(a.scores, b.scores, atol=5e-4)
@@ -102,7 +104,7 @@ def test_the_layout_keypoints_gives_keypoints_and_is_still_a_model(
     np.testing.assert_allclose(keypoints[..., :2], pixels, atol=1e-5)
     if depth_m is not None:
         np.testing.assert_allclose(keypoints[..., 2], depth_m, atol=1e-5)
-    model = RTMPose3D.from_pretrained(out, detector=None, flip_test=False)
+    model = RTMPose3D.from_pretrained(out, detector=None, flip_test=False, precision="fp32")
     assert model.config.model == name
     result = model(image, boxes=BOXES)
     located = apply_affine(image_from_crop, keypoints[..., :2])

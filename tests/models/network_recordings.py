@@ -49,7 +49,7 @@ def synthetic_image(size_wh: tuple[int, int], *, cell: int = 64) -> Image:
 
 def open_with_recipe(spec: ModelSpec, backend: str) -> PoseSession | DetectorSession:
     """A session with the recipe's weights."""
-    options = RuntimeOptions(backend=backend, device="cpu")
+    options = RuntimeOptions(backend=backend, device="cpu", precision="fp32")
     weights = recipe_weights(graph_file(spec).shapes)
     if isinstance(spec, PoseSpec):
         return open_pose(spec, weights, options)

@@ -47,6 +47,11 @@ REFERENCE_ROOT_DEPTH_M = 5.14388
 BACKENDS = ["openvino", "onnxruntime", "torch"]
 
 
+def exact(backend: str) -> RuntimeOptions:
+    """The recordings are in fp32, which is not the default on every processor."""
+    return RuntimeOptions(backend=backend, device="cpu", precision="fp32")
+
+
 @pytest.fixture(scope="module")
 def pose_session(recipe: ModuleType):
     @cache
@@ -54,7 +59,7 @@ def pose_session(recipe: ModuleType):
         pytest.importorskip(backend, reason=f"{backend} is not installed")
         spec = resolve_pose(name)
         weights = recipe.state_dict(graph_file(spec).shapes)
-        return open_pose(spec, weights, RuntimeOptions(backend=backend, device="cpu"))
+        return open_pose(spec, weights, exact(backend))
 
     return make
 
@@ -66,7 +71,7 @@ def detector_session(recipe: ModuleType):
         pytest.importorskip(backend, reason=f"{backend} is not installed")
         spec = resolve_detector(name)
         weights = recipe.state_dict(graph_file(spec).shapes)
-        return open_detector(spec, weights, RuntimeOptions(backend=backend, device="cpu"))
+        return open_detector(spec, weights, exact(backend))
 
     return make
 

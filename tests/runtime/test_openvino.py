@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ pytest.importorskip("openvino", reason="openvino is not installed")
 POSE = resolve_pose("dwpose-t-256x192")
 OURS = resolve_pose("rtmw3d-n")
 DETECTOR = resolve_detector("rtmdet-nano")
-OPENVINO = RuntimeOptions(backend="openvino", device="cpu")
+OPENVINO = RuntimeOptions(backend="openvino", device="cpu", precision="fp32")
 CPU = Device(kind="cpu")
 
 
@@ -157,7 +158,7 @@ def test_body_and_head_of_a_pose_network_equal_the_whole(
     whole = open_any_pose(spec, made_checkpoint(name), OPENVINO)
     assert divided.runtime.precision == "bf16"
     for ours, theirs in zip(divided.run_simcc(crops), whole.run_simcc(crops), strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+        np.testing.assert_allclose(ours, theirs, atol=5e-4)
 
 
 def test_body_and_head_of_a_detector_equal_the_whole(made_checkpoint, two_stages) -> None:
@@ -223,7 +224,7 @@ def test_an_exported_file_that_smooths_runs_as_in_onnxruntime(tmp_path: Path) ->
     assert all(len(node.get_output_partial_shape(0)) == 4 for node in convolutions)
     crops = noise(2, OURS.input_size_wh)
     ours, theirs = (
-        open_any_pose(OURS, file, RuntimeOptions(backend=name, device="cpu")).run(crops)
+        open_any_pose(OURS, file, replace(OPENVINO, backend=name)).run(crops)
         for name in ("openvino", "onnxruntime")
     )
     np.testing.assert_allclose(ours.scores, theirs.scores, atol=1e-5)
@@ -291,7 +292,7 @@ def test_the_reason_for_the_precision_of_auto_is_the_processor(
 
 
 def compiled_detector(checkpoint: Path, threads: int) -> openvino.CompiledModel:
-    options = RuntimeOptions(backend="openvino", device="cpu", threads=threads)
+    options = replace(OPENVINO, threads=threads)
     network = open_detector(checkpoint, options)._network
     assert isinstance(network, backend.OpenVINONetwork)
     (stage,) = network.prepare(DETECTOR.output_names)
@@ -337,7 +338,7 @@ def test_other_weights_and_other_threads_are_another_compiled_model(
     open_pose(weights)
     key = "head.mlp.0.g"
     open_pose({**weights, key: weights[key] + np.float32(1)})
-    open_pose(weights, RuntimeOptions(backend="openvino", device="cpu", threads=1))
+    open_pose(weights, replace(OPENVINO, threads=1))
     assert len(compilations) == 3
     assert len(blobs()) == 3
 
@@ -376,7 +377,8 @@ def test_processes_that_compile_the_same_model_at_once_share_the_cache() -> None
     code = (
         "import numpy as np; from rtmpose3d.runtime import RuntimeOptions, open_detector;"
         "from rtmpose3d.zoo import resolve_detector; spec = resolve_detector('rtmdet-n');"
-        "session = open_detector(spec, spec.file.path, RuntimeOptions(backend='openvino'));"
+        "options = RuntimeOptions(backend='openvino', precision='fp32');"
+        "session = open_detector(spec, spec.file.path, options);"
         "print(session.run(np.full((1, 320, 320, 3), 90, np.uint8))[0].scores.sum())"
     )
     processes = [
