@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -26,7 +27,8 @@ def connect_webcam(number: int, *, timeout_s: float) -> Connection:
         InputError: there is no such device, or another program uses it.
     """
     name = f"camera {number}"
-    capture = cv2.VideoCapture(number)
+    with _errors_only():  # each of OpenCV's backends that has no such device would write a warning
+        capture = cv2.VideoCapture(number)
     if not capture.isOpened():
         capture.release()
         raise InputError(f"{name} cannot be opened: there is none, or another program uses it")
@@ -39,6 +41,18 @@ def connect_webcam(number: int, *, timeout_s: float) -> Connection:
         fps=fps if fps > 0 else None,
     )
     return Connection(info=info, frames=_capture(capture, name, timeout_s))
+
+
+@contextmanager
+def _errors_only() -> Iterator[None]:
+    """A block in which OpenCV logs no warnings."""
+    log = cv2.utils.logging
+    level = log.getLogLevel()
+    log.setLogLevel(min(level, log.LOG_LEVEL_ERROR))
+    try:
+        yield
+    finally:
+        log.setLogLevel(level)
 
 
 def _capture(capture: cv2.VideoCapture, name: str, timeout_s: float) -> Iterator[Captured]:
