@@ -276,6 +276,23 @@ def test_a_playlist_in_a_file_cannot_reach_the_network(tmp_path, no_network):
         read(path)
 
 
+def test_an_index_at_the_end_behind_a_server_without_ranges_is_explained(tmp_path, raw_server):
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (240, 320, 3), dtype=np.uint8) for _ in range(30)]
+    data = make_video(
+        tmp_path / "a.mp4", steady(30), size_wh=(320, 240), images=images
+    ).read_bytes()
+    assert data.find(b"mdat") < data.find(b"moov")
+
+    def answer(connection, head):
+        size = f"Content-Length: {len(data)}".encode()
+        connection.sendall(b"HTTP/1.0 200 OK\r\n" + size + b"\r\n\r\n" + data)
+
+    raw_server.answer = answer
+    with pytest.raises(InputError, match="must support range requests: download the file"):
+        open_frames(f"{raw_server.url}/a.mp4")
+
+
 def test_a_missing_pyav_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch):
     path = make_video(tmp_path / "a.mp4", steady(2))
     monkeypatch.setitem(__import__("sys").modules, "av", None)

@@ -64,7 +64,7 @@ class VideoFileStream(FrameStream):
             decoded = self._decode_packets()
             first = next(decoded, None)
             if first is None:
-                raise InputError(f"{name} holds no frame that can be decoded")
+                raise InputError(self._explain_no_frame(name))
             self._zero_pts = first.pts or 0
             super().__init__(
                 describe_stream(self._container, self._stream, name, self._path, first.rotation)
@@ -92,6 +92,16 @@ class VideoFileStream(FrameStream):
         if self._path is not None:
             _check_file(self._path)
         return open_container(self._address, name, timeout_s=self._timeout_s, options=options)
+
+    def _explain_no_frame(self, name: str) -> str:
+        """The message if not even the first frame can be decoded."""
+        text = f"{name} holds no frame that can be decoded"
+        if self._path is None and self._failure:
+            text += (
+                f" ({self._failure}); if the index is at the end of the file, as in many MP4 and "
+                "MOV files, the server must support range requests: download the file and pass it"
+            )
+        return text
 
     def _thread_type(self) -> Literal["AUTO", "SLICE"]:
         """FFmpeg's division of the decoding among threads.
