@@ -38,11 +38,11 @@ from rtmpose3d.evaluation.poses import detections_from_result
 from rtmpose3d.evaluation.protocols.dataset import read_annotated_images
 from rtmpose3d.sources import load_image
 from rtmpose3d.structures import Detections
+from rtmpose3d.training.detector.validation import SCORE_THR
 
 EDGES = tuple(tenth / 10 for tenth in range(1, 11))
 FINE_EDGES = np.linspace(0.05, 1, 39)
 SLOPES = np.linspace(0.5, 6, 111)
-FIXED_SCORE = 0.3  # the threshold of inference, which no slope moves
 
 
 def confidence_row(model: RTMPose3D, records: Sequence[PoseRecord]) -> Mapping[float, str]:
@@ -78,7 +78,7 @@ def fit_slope(targets: Sequence[AnnotatedBoxes], found: Sequence[Detections]) ->
     count = -np.diff([row.detections for row in at])
     true = count + np.diff([row.false_positives for row in at])
     score = (FINE_EDGES[:-1] + FINE_EDGES[1:]) / 2
-    logit, fixed = np.log(score / (1 - score)), np.log(FIXED_SCORE / (1 - FIXED_SCORE))
+    logit, fixed = np.log(score / (1 - score)), np.log(SCORE_THR / (1 - SCORE_THR))
     p = 1 / (1 + np.exp(-(SLOPES[:, None] * (logit - fixed) + fixed)))
     p = np.clip(p, 1e-4, 1 - 1e-4)
     likelihood = (true * np.log(p) + (count - true) * np.log(1 - p)).sum(axis=1)

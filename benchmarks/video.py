@@ -35,7 +35,6 @@ from rtmpose3d.sources.video import open_frames
 from rtmpose3d.structures import Image, PoseResult
 from rtmpose3d.tracking import LiveSmoother, Tracker
 from rtmpose3d.viz.video import VideoFigure
-from rtmpose3d.zoo import resolve_pose
 
 STAGE_FRAMES = 40
 WARM_FRAMES = 30  # at the start, counted apart
@@ -211,7 +210,7 @@ def main() -> None:
     parser.add_argument("--model", default="rtmw3d-n")
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--checkpoint", type=Path, help="of the pose network")
-    parser.add_argument("--detector", help="default: the model's own")
+    parser.add_argument("--detector", default="auto", help="auto: the model's own")
     parser.add_argument("--detect-every", type=int, default=DETECT_EVERY)
     parser.add_argument("--max-people", type=int)
     parser.add_argument("--frames", type=int, default=330)
@@ -225,7 +224,7 @@ def main() -> None:
         backend=options.backend,
         threads=options.threads or ModelOptions().for_streams().threads,
         pose_checkpoint=options.checkpoint,
-        detector=options.detector or resolve_pose(options.model).detector,
+        detector=options.detector,
     )
     clock = NetworkClock(time.perf_counter)
     wall, cpu = time.perf_counter() - began[0], time.process_time() - began[1]

@@ -150,15 +150,17 @@ def two_stages(monkeypatch: pytest.MonkeyPatch) -> RuntimeOptions:
 
 @pytest.mark.parametrize("name", [POSE.name, OURS.name, "rtmw-m-256x192"])
 def test_body_and_head_of_a_pose_network_equal_the_whole(
-    made_checkpoint, two_stages, name: str
+    made_checkpoint, two_stages, monkeypatch, name: str
 ) -> None:
+    # The stages keep direct convolutions, so the whole has to.
+    monkeypatch.setattr(openvino_compiling, "transform_convolutions", lambda model: None)
     spec = resolve_pose(name)
     crops = noise(3, spec.input_size_wh)
     divided = open_any_pose(spec, made_checkpoint(name), two_stages)
     whole = open_any_pose(spec, made_checkpoint(name), OPENVINO)
     assert divided.runtime.precision == "bf16"
     for ours, theirs in zip(divided.run_simcc(crops), whole.run_simcc(crops), strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=5e-4)
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
 def test_body_and_head_of_a_detector_equal_the_whole(made_checkpoint, two_stages) -> None:

@@ -18,6 +18,7 @@ from rtmpose3d.codec.spec import SimCCSpec
 from rtmpose3d.errors import InputError
 
 _STD_STEP = 3  # bins
+_SAMPLED = slice(_STD_STEP // 2, None, _STD_STEP)  # of the bins, those of standard deviations
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +79,7 @@ def decode_simcc(
     std = None
     if with_std:
         spreads = [
-            _sampled_spread(p[:, :, _STD_STEP // 2 :: _STD_STEP], peak)
+            _sampled_spread(p[:, :, _SAMPLED], peak)
             for p, peak in zip(probabilities, peaks, strict=True)
         ]
         std = np.where(positive[:, :, None], np.stack(spreads, axis=2), np.float32(np.nan))
@@ -112,7 +113,7 @@ def std_around(
     """
     spreads = []
     for axis, logits in enumerate(_checked(simcc, spec)):
-        sampled = logits[:, :, _STD_STEP // 2 :: _STD_STEP]
+        sampled = logits[:, :, _SAMPLED]
         p = _relative_probability(sampled, sampled.max(axis=2), spec.beta)
         spreads.append(_sampled_spread(p, bins[:, :, axis]))
     return np.where((bins >= 0).all(axis=2, keepdims=True), np.stack(spreads, axis=2), np.nan)

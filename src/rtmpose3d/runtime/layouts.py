@@ -14,7 +14,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from rtmpose3d.codec import SimCCSpec, decode_simcc
 from rtmpose3d.errors import BackendError, WeightsError
 from rtmpose3d.runtime.network import ModelFile, Network, TensorInfo
 from rtmpose3d.structures import FloatArray, UInt8Array
@@ -42,7 +41,7 @@ def pose_network(file: ModelFile, spec: PoseSpec) -> Network:
             f"{width}) of floats and SimCC outputs (N, {spec.keypoints}, bins) with "
             f"{list(spec.codec.bins)} bins, got {_describe(file)}"
         )
-    return LogitsNetwork(SimCCLayout(file, spec, order), spec.output_names, spec.codec)
+    return SimCCLayout(file, spec, order)
 
 
 def detector_network(file: ModelFile, spec: DetectorSpec) -> tuple[Network, DetectorSpec]:
@@ -137,33 +136,6 @@ class SimCCLayout(_FloatLayout):
             if logits.shape != expected:
                 raise self._unexpected(name, logits, f"{expected}")
             arrays[key] = logits.astype(np.float32, copy=False)
-        return tuple(arrays[name] for name in outputs)
-
-
-class LogitsNetwork:
-    """A pose `Network` on one that gives SimCC logits only, which are decoded here.
-
-    Args:
-        network: gives the last of the outputs.
-        output_names: decoded outputs, then logits.
-        codec: of the model.
-    """
-
-    def __init__(self, network: Network, output_names: Sequence[str], codec: SimCCSpec) -> None:
-        self.output_names = tuple(output_names)
-        self.max_batch = network.max_batch
-        self._network = network
-        self._codec = codec
-
-    def run(self, images: UInt8Array, outputs: Sequence[str]) -> tuple[np.ndarray, ...]:
-        """Runs the network, and decodes its logits if decoded outputs are requested."""
-        names = self._network.output_names
-        logits = self._network.run(images, names)
-        arrays = dict(zip(names, logits, strict=True))
-        if not set(outputs) <= set(names):
-            decoded = decode_simcc(logits, self._codec)
-            parts = (decoded.bins, decoded.scores, decoded.confidence)
-            arrays.update(zip(self.output_names, parts, strict=False))
         return tuple(arrays[name] for name in outputs)
 
 

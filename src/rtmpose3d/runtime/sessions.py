@@ -14,7 +14,7 @@ from rtmpose3d.errors import BackendError
 from rtmpose3d.runtime.backends import BACKENDS
 from rtmpose3d.runtime.devices import AUTO, Device
 from rtmpose3d.runtime.graph_files import load_weights
-from rtmpose3d.runtime.layouts import LogitsNetwork, detector_network, pose_network
+from rtmpose3d.runtime.layouts import detector_network, pose_network
 from rtmpose3d.runtime.network import Execution, ModelFile, Network, Weights
 from rtmpose3d.runtime.onnx_content import is_onnx_file
 from rtmpose3d.runtime.options import DEFAULT_OPTIONS, RuntimeOptions, select_backend
@@ -59,7 +59,7 @@ class PoseSession:
 
     Args:
         spec: row of the model table.
-        network: it has the outputs of `spec.output_names`.
+        network: it has the outputs of `spec.output_names`, or of these the logits only.
         device: of the network.
         origin: spec, checkpoint and options for opening it again; None for a custom network.
         precision: of the network's convolutions.
@@ -104,7 +104,7 @@ class PoseSession:
         Raises:
             BackendError: the runtime failed.
         """
-        if isinstance(self._network, LogitsNetwork):  # decoded outside of the graph in any case
+        if not set(self._decoded) <= set(self._network.output_names):  # logits only
             return decode_simcc(self.run_simcc(crops), self.spec.codec, with_std=with_std)
         names = (*self._decoded, *self._simcc) if with_std else self._decoded
         bins, scores, confidence, *simcc = self._run(crops, names)

@@ -30,7 +30,7 @@ from rtmpose3d.runtime.backends.openvino_package import (
 )
 from rtmpose3d.runtime.devices import AUTO
 from rtmpose3d.runtime.graph_files import graph_file
-from rtmpose3d.runtime.layouts import MODEL_KEY, LogitsNetwork
+from rtmpose3d.runtime.layouts import MODEL_KEY
 from rtmpose3d.runtime.network import (
     Execution,
     ModelFile,
@@ -155,8 +155,6 @@ def open_weights(spec: ModelSpec, weights: Weights, execution: Execution) -> Net
     )
     network = OpenVINONetwork(compiler, outputs, _batch_sizes(compiler))
     network.prepare(outputs)
-    if isinstance(spec, PoseSpec):
-        return LogitsNetwork(network, spec.output_names, spec.codec)
     return network
 
 
