@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import cv2
@@ -25,6 +26,7 @@ from rtmpose3d.geometry.crop import (
 )
 from rtmpose3d.structures import FloatArray
 from rtmpose3d.synth.output import CropJitter, CropStream, StreamPlan
+from rtmpose3d.synth.scene import AssetSplit
 from rtmpose3d.synth.world import WorldSettings, makehuman_people
 from rtmpose3d.training.data.pose_batches import PoseBatch, PoseSample, stack_samples
 from rtmpose3d.training.data.rendered import pose_batch
@@ -48,9 +50,10 @@ def read_people(
     box_scale: tuple[float, float] = WHOLE,
     workers: int = 1,
     every: int = 1,
+    split: str = "train",
 ) -> People:
-    """All people of the train part of a dataset."""
-    records = list(read_dataset(dataset, folder, "train", options=ReadOptions(every=every)))
+    """All people of a part of a dataset."""
+    records = list(read_dataset(dataset, folder, split, options=ReadOptions(every=every)))
     make = partial(_canvas, size_wh=size_wh, box_scale=box_scale)
     with get_context("fork").Pool(workers) as pool:
         made = pool.map(make, records, chunksize=16)
@@ -114,13 +117,18 @@ class Rendering:
     size_wh: tuple[int, int]
     workers: int
     seed: int
+    split: AssetSplit = "train"
+    max_waiting_files: int = MAX_WAITING_FILES
 
-    def start(self) -> None:
+    def start(self) -> list[BaseProcess]:
         """Starts the processes; they end with this one."""
         self.folder.mkdir(parents=True, exist_ok=True)
         context = get_context("spawn")
-        for worker in range(self.workers):
-            context.Process(target=_render, args=(self, worker), daemon=True).start()
+        arguments = [(self, worker) for worker in range(self.workers)]
+        processes = [context.Process(target=_render, args=a, daemon=True) for a in arguments]
+        for process in processes:
+            process.start()
+        return list(processes)
 
 
 def _render(rendering: Rendering, worker: int) -> None:
@@ -131,6 +139,7 @@ def _render(rendering: Rendering, worker: int) -> None:
         make_people=makehuman_people,
         backdrops=rendering.backdrops,
         seed=rendering.seed + worker,
+        split=rendering.split,
     )
     jitter = CropJitter(shift=0.0, scale=(1.0, 1.0), rotate_deg=0.0, part_probability=PART_FRACTION)
     stream = CropStream(
@@ -158,7 +167,7 @@ def _render(rendering: Rendering, worker: int) -> None:
                 boxes=apply_affine(to_crop, corners).reshape(-1, 4),
             )
         partial_path.rename(path)
-        while len(list(rendering.folder.glob(f"{worker:02d}_*.npz"))) > MAX_WAITING_FILES:
+        while len(list(rendering.folder.glob(f"{worker:02d}_*.npz"))) > rendering.max_waiting_files:
             time.sleep(0.2)
         if os.getppid() != parent:
             return

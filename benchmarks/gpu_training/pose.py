@@ -18,7 +18,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -241,13 +241,20 @@ def train(
 
 
 def train_step(
-    task: PoseTask, recipe: PoseRecipe, batch: DeviceBatch, rate: float, step: int
+    task: PoseTask,
+    recipe: PoseRecipe,
+    batch: DeviceBatch,
+    rate: float,
+    step: int,
+    further_loss: Callable[[DeviceBatch], Tensor] | None = None,
 ) -> dict[str, Tensor]:
     """One optimizer step."""
     state = task.state
     for group in state.optimizer.param_groups:
         group["lr"] = rate
     losses = task.criterion(task.model, batch, step)
+    if further_loss is not None:
+        losses["loss"] = losses["loss"] + further_loss(batch)
     (losses["loss"] * recipe.loss_scale).backward()
     nn.utils.clip_grad_norm_([p for _, p in state.trained()], recipe.clip_norm or math.inf)
     state.optimizer.step()

@@ -94,7 +94,7 @@ def test_the_peak_found_by_groups_is_as_high_as_the_highest(bins, sigma, peaks, 
     ]
     p = (height * np.exp(-0.5 * ((np.arange(bins) - location) / (1 + width)) ** 2)).sum(axis=0)
     p = (p / p.max(axis=2, keepdims=True)).astype(np.float32)
-    found = smoothed_peaks(p, sigma)
+    (found,) = smoothed_peaks([p], sigma)
     values = smoothed(p, sigma)
     at_found = np.take_along_axis(values, found[:, :, None], axis=2)[:, :, 0]
     np.testing.assert_allclose(at_found, values.max(axis=2), rtol=2e-4)
@@ -103,4 +103,11 @@ def test_the_peak_found_by_groups_is_as_high_as_the_highest(bins, sigma, peaks, 
 @pytest.mark.parametrize("p", [np.ones((1, 2, 96)), np.eye(1, 96)[None], np.zeros((0, 2, 96))])
 def test_the_peak_of_a_flat_row_and_of_one_at_the_end_is_the_highest_bin(p):
     p = p.astype(np.float32)
-    np.testing.assert_array_equal(smoothed_peaks(p, 12.0), smoothed(p, 12.0).argmax(axis=2))
+    np.testing.assert_array_equal(smoothed_peaks([p], 12.0)[0], smoothed(p, 12.0).argmax(axis=2))
+
+
+def test_the_peaks_of_axes_of_different_lengths_are_those_of_each_alone():
+    rng = np.random.default_rng(3)
+    axes = [np.exp(4 * rng.random((9, 61, bins), np.float32)) for bins in (384, 512, 576)]
+    for found, axis in zip(smoothed_peaks(axes, 24.0), axes, strict=True):
+        np.testing.assert_array_equal(found, smoothed_peaks([axis], 24.0)[0])

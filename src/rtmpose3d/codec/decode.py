@@ -72,7 +72,7 @@ def decode_simcc(
         for logits, height in zip(simcc[:needed], heights, strict=False)
     ]
     if spec.decode_sigma is not None:
-        peaks = [smoothed_peaks(p, spec.decode_sigma) for p in probabilities]
+        peaks = smoothed_peaks(probabilities, spec.decode_sigma)
     masses = [
         _mass_near(probabilities[axis], peaks[axis], spec.confidence_bins[axis]) for axis in (0, 1)
     ]
