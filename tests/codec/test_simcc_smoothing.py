@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtmpose3d.codec import decode_simcc
-from rtmpose3d.codec.smoothing import gaussian_kernel, smoothed, smoothed_peaks
+from rtmpose3d.codec.rows import ProbabilityRows
+from rtmpose3d.codec.smoothing import (
+    gaussian_kernel,
+    smoothed,
+    smoothed_peaks,
+    smoothing_margin,
+)
 
 SMOOTH = replace(RTMW3D, decode_sigma=24.0)
 
@@ -60,6 +66,16 @@ def test_no_people_decode_to_empty_arrays():
     assert decode_simcc(simcc, SMOOTH).bins.shape == (0, 133, 3)
 
 
+def peaks_of(axes, sigma):
+    margin = smoothing_margin(sigma)
+    bins = tuple(axis.shape[2] for axis in axes)
+    padded = np.zeros((len(axes), *axes[0].shape[:2], max(bins) + 2 * margin), np.float32)
+    for rows, axis in zip(padded, axes, strict=True):
+        rows[:, :, margin : margin + axis.shape[2]] = axis
+    rows = ProbabilityRows(values=padded.reshape(-1, padded.shape[3]), bins=bins, margin=margin)
+    return smoothed_peaks(rows, sigma).reshape(padded.shape[:3])
+
+
 @given(st.integers(1, 40), st.floats(0.4, 30.0), st.integers(0, 2**32 - 1))
 def test_smoothing_is_the_sum_under_the_gaussian_with_nothing_beyond_the_ends(n, sigma, seed):
     p = np.random.default_rng(seed).random((2, 3, n), np.float32)
@@ -94,7 +110,7 @@ def test_the_peak_found_by_groups_is_as_high_as_the_highest(bins, sigma, peaks, 
     ]
     p = (height * np.exp(-0.5 * ((np.arange(bins) - location) / (1 + width)) ** 2)).sum(axis=0)
     p = (p / p.max(axis=2, keepdims=True)).astype(np.float32)
-    (found,) = smoothed_peaks([p], sigma)
+    found = peaks_of([p], sigma)[0]
     values = smoothed(p, sigma)
     at_found = np.take_along_axis(values, found[:, :, None], axis=2)[:, :, 0]
     np.testing.assert_allclose(at_found, values.max(axis=2), rtol=2e-4)
@@ -103,11 +119,11 @@ def test_the_peak_found_by_groups_is_as_high_as_the_highest(bins, sigma, peaks, 
 @pytest.mark.parametrize("p", [np.ones((1, 2, 96)), np.eye(1, 96)[None], np.zeros((0, 2, 96))])
 def test_the_peak_of_a_flat_row_and_of_one_at_the_end_is_the_highest_bin(p):
     p = p.astype(np.float32)
-    np.testing.assert_array_equal(smoothed_peaks([p], 12.0)[0], smoothed(p, 12.0).argmax(axis=2))
+    np.testing.assert_array_equal(peaks_of([p], 12.0)[0], smoothed(p, 12.0).argmax(axis=2))
 
 
 def test_the_peaks_of_axes_of_different_lengths_are_those_of_each_alone():
     rng = np.random.default_rng(3)
     axes = [np.exp(4 * rng.random((9, 61, bins), np.float32)) for bins in (384, 512, 576)]
-    for found, axis in zip(smoothed_peaks(axes, 24.0), axes, strict=True):
-        np.testing.assert_array_equal(found, smoothed_peaks([axis], 24.0)[0])
+    for found, axis in zip(peaks_of(axes, 24.0), axes, strict=True):
+        np.testing.assert_array_equal(found, peaks_of([axis], 24.0)[0])

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtmpose3d.codec.dark import refine_peaks
-from rtmpose3d.codec.smoothing import smoothed_peaks
+from rtmpose3d.codec.rows import relative_probabilities
+from rtmpose3d.codec.smoothing import smoothed_peaks, smoothing_margin
 from rtmpose3d.codec.spec import SimCCSpec
 from rtmpose3d.errors import InputError
 
+_PEOPLE = 2  # at once: the probabilities of more do not stay in the processor's cache
 _STD_STEP = 3  # bins
 _SAMPLED = slice(_STD_STEP // 2, None, _STD_STEP)  # of the bins, those of standard deviations
 
@@ -62,28 +64,43 @@ def decode_simcc(
         InputError: shapes that the spec does not have, or a peak that is NaN or infinite.
     """
     simcc = _checked(simcc, spec)
-    peaks = [axis.argmax(axis=2) for axis in simcc]  # first of equals, as the reference
-    heights = _finite_peak_heights(simcc, peaks)
-    scores = np.minimum(heights[0], heights[1])  # (N, K)
+    heights = _finite_peak_heights(simcc)
+    people = range(0, max(len(simcc[0]), 1), _PEOPLE)
+    parts = [slice(start, start + _PEOPLE) for start in people]
+    decoded = [
+        _decode([a[part] for a in simcc], [h[part] for h in heights], spec, with_std=with_std)
+        for part in parts
+    ]
+    return decoded[0] if len(decoded) == 1 else _joined(decoded)
+
+
+def _decode(
+    simcc: Sequence[NDArray[np.float32]],
+    heights: Sequence[NDArray[np.float32]],
+    spec: SimCCSpec,
+    *,
+    with_std: bool,
+) -> Decoded:
+    """Decode checked logits of a few crops, whose highest are given."""
+    shape = heights[0].shape  # (N, K)
+    scores = np.minimum(heights[0], heights[1])
     positive = scores > 0
     needed = spec.axes if with_std or spec.decode_sigma is not None else 2
-    probabilities = [
-        _relative_probability(logits, height, spec.beta)
-        for logits, height in zip(simcc[:needed], heights, strict=False)
-    ]
-    if spec.decode_sigma is not None:
-        peaks = smoothed_peaks(probabilities, spec.decode_sigma)
-    masses = [
-        _mass_near(probabilities[axis], peaks[axis], spec.confidence_bins[axis]) for axis in (0, 1)
-    ]
+    reach = spec.confidence_bins[:needed]
+    margin = max(reach) if spec.decode_sigma is None else smoothing_margin(spec.decode_sigma)
+    rows = relative_probabilities(simcc[:needed], heights, spec.beta, max(margin, *reach))
+    if spec.decode_sigma is None:
+        peaks = np.stack([axis.argmax(axis=2) for axis in simcc])  # first of equals
+    else:
+        peaks = smoothed_peaks(rows, spec.decode_sigma).reshape(len(rows.bins), *shape)
+    masses = rows.mass_near(peaks[:needed].ravel(), reach).reshape(2, *shape)
     std = None
     if with_std:
-        spreads = [
-            _sampled_spread(p[:, :, _SAMPLED], peak)
-            for p, peak in zip(probabilities, peaks, strict=True)
-        ]
-        std = np.where(positive[:, :, None], np.stack(spreads, axis=2), np.float32(np.nan))
-    bins = np.stack(peaks, axis=2)  # (N, K, A)
+        sampled = np.ascontiguousarray(rows.inside()[:, _SAMPLED])
+        spread = _sampled_spread(sampled, peaks.ravel())
+        spread = np.moveaxis(spread.reshape(peaks.shape), 0, 2)
+        std = np.where(positive[:, :, None], spread, np.float32(np.nan))
+    bins = np.moveaxis(peaks, 0, 2)  # (N, K, A)
     if spec.use_dark:
         pairs = zip(simcc, peaks, spec.sigma, strict=True)
         bins = np.stack([refine_peaks(axis, peak, sigma) for axis, peak, sigma in pairs], axis=2)
@@ -92,6 +109,17 @@ def decode_simcc(
         scores=scores,
         confidence=np.where(positive, np.minimum(masses[0], masses[1]), np.float32(0)),
         std_bins=std,
+    )
+
+
+def _joined(parts: Sequence[Decoded]) -> Decoded:
+    """The crops of all parts."""
+    std = [part.std_bins for part in parts if part.std_bins is not None]
+    return Decoded(
+        bins=np.concatenate([part.bins for part in parts]),
+        scores=np.concatenate([part.scores for part in parts]),
+        confidence=np.concatenate([part.confidence for part in parts]),
+        std_bins=np.concatenate(std) if std else None,
     )
 
 
@@ -114,8 +142,9 @@ def std_around(
     spreads = []
     for axis, logits in enumerate(_checked(simcc, spec)):
         sampled = logits[:, :, _SAMPLED]
-        p = _relative_probability(sampled, sampled.max(axis=2), spec.beta)
-        spreads.append(_sampled_spread(p, bins[:, :, axis]))
+        rows = relative_probabilities([sampled], [sampled.max(axis=2)], spec.beta, 0)
+        spread = _sampled_spread(rows.values, bins[:, :, axis].ravel())
+        spreads.append(spread.reshape(bins.shape[:2]))
     return np.where((bins >= 0).all(axis=2, keepdims=True), np.stack(spreads, axis=2), np.nan)
 
 
@@ -157,15 +186,14 @@ def _checked(simcc: Sequence[NDArray[np.floating]], spec: SimCCSpec) -> list[NDA
     return [np.asarray(axis, dtype=np.float32) for axis in simcc]
 
 
-def _finite_peak_heights(
-    simcc: Sequence[NDArray[np.float32]], peaks: Sequence[NDArray[np.intp]]
-) -> list[NDArray[np.float32]]:
-    """The logit at each peak, (N, K) per axis; argmax stops at a NaN, so none can hide."""
+def _finite_peak_heights(simcc: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """The highest logit of each keypoint, (N, K) per axis; a NaN is the highest."""
     heights = []
-    for name, logits, peak in zip("xyz", simcc, peaks, strict=False):
-        height = np.take_along_axis(logits, peak[:, :, None], axis=2)[:, :, 0]
-        bad = np.argwhere(~np.isfinite(height))
-        if len(bad):
+    for name, logits in zip("xyz", simcc, strict=False):
+        height = logits.max(axis=2)
+        finite = np.isfinite(height)
+        if not finite.all():
+            bad = np.argwhere(~finite)
             crop, keypoint = bad[0]
             raise InputError(
                 f"logits must be finite, but the peak over {name} of crop {crop}, keypoint "
@@ -176,48 +204,24 @@ def _finite_peak_heights(
     return heights
 
 
-def _relative_probability(
-    logits: NDArray[np.float32], height: NDArray[np.float32], beta: float
-) -> NDArray[np.float32]:
-    """exp(beta * (logits - peak)): the softmax before its division, 1 at the peak."""
-    import cv2  # the table of models imports this module, and must not need OpenCV
-
-    with np.errstate(over="ignore"):  # -inf is the right exponent there
-        exponent = logits - height[:, :, None]
-        exponent *= np.float32(beta)
-    rows = exponent.reshape(-1, exponent.shape[2])
-    if rows.size:
-        cv2.exp(rows, dst=rows)  # a fifth of NumPy's time
-    return exponent
-
-
-def _mass_near(p: NDArray[np.float32], peak: NDArray[np.intp], reach: int) -> NDArray[np.float32]:
-    """Probability within `reach` bins of the peak, (N, K), of (N, K, bins) of any scale."""
-    window = peak[:, :, None] + np.arange(-reach, reach + 1)
-    inside = (window >= 0) & (window < p.shape[2])
-    near = np.take_along_axis(p, window.clip(0, p.shape[2] - 1), axis=2)
-    mass = np.where(inside, near, np.float32(0)).sum(axis=2) / p.sum(axis=2)
-    return np.minimum(mass, np.float32(1))
-
-
 def _sampled_spread(
     p: NDArray[np.float32], peak: NDArray[np.integer | np.floating]
 ) -> NDArray[np.float32]:
-    """(N, K) root of the mean squared distance from the peak, in bins.
+    """(R,) root of the mean squared distance from the peak, in bins.
 
     Every third bin is used: distributions are several bins wide, so that their moments hardly
     change, and this takes a third of the time.
 
     Args:
-        p: (N, K, bins / 3), the probability of every third bin, of any scale.
-        peak: (N, K), index of a bin.
+        p: (R, bins / 3), the probability of every third bin, of any scale.
+        peak: (R,), index of a bin.
     """
-    middle = _STD_STEP * (p.shape[2] // 2) + _STD_STEP // 2
-    bins = np.arange(p.shape[2], dtype=np.float32) - np.float32(p.shape[2] // 2)
+    middle = _STD_STEP * (p.shape[1] // 2) + _STD_STEP // 2
+    bins = np.arange(p.shape[1], dtype=np.float32) - np.float32(p.shape[1] // 2)
     # einsum, not a matrix product: see rtmpose3d.codec.smoothing
-    mass = p.sum(axis=2)
-    first = np.einsum("nkb,b->nk", p, bins) / mass
-    second = np.einsum("nkb,b->nk", p, bins**2) / mass
+    mass = p.sum(axis=1)
+    first = np.einsum("rb,b->r", p, bins) / mass
+    second = np.einsum("rb,b->r", p, bins**2) / mass
     centre = (peak.astype(np.float32) - np.float32(middle)) / _STD_STEP
     variance = np.maximum(second - 2 * centre * first + centre**2, 0)
     return (_STD_STEP * np.sqrt(variance)).astype(np.float32)

@@ -9,18 +9,18 @@ highest bin.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rtmpose3d.codec.rows import ProbabilityRows
+
 REACH = 3.0  # standard deviations; beyond, the Gaussian counts as 0
 ONE = np.ones(1, np.float32)
-_BINS_PER_SIGMA = 6.0  # of the coarse search, which finds the neighbourhood of the peak
+_GROUPS_PER_SIGMA = 3.0  # of the coarse search, which finds the neighbourhood of the peak
 _RIVAL = 0.98  # a second coarse peak this high might be the higher one
 _FLAT = 1e-5  # curvature, of the logarithm, below which neighbouring bins can hardly be compared
 _AROUND = np.arange(-2, 3)  # bins about the coarse estimate that are compared
-_ROWS = 1600  # at once: more do not stay in the processor's cache
 _TINY = np.finfo(np.float32).tiny
 
 
@@ -44,45 +44,39 @@ def smoothed(probability: NDArray[np.float32], sigma_bins: float) -> NDArray[np.
     return _smoothed_rows(rows, sigma_bins).reshape(probability.shape)
 
 
-def smoothed_peaks(
-    axes: Sequence[NDArray[np.float32]], sigma_bins: float
-) -> list[NDArray[np.intp]]:
-    """The bins at which `smoothed` is highest, the first of equals, in a tenth of its time.
+def smoothing_margin(sigma_bins: float) -> int:
+    """The margin of rows that `smoothed_peaks` needs."""
+    return math.ceil(REACH * sigma_bins) + len(_AROUND) // 2
+
+
+def smoothed_peaks(rows: ProbabilityRows, sigma_bins: float) -> NDArray[np.intp]:
+    """The bin at which `smoothed` is highest, the first of equals, in a tenth of its time.
 
     The smoothed probabilities of groups of bins show where the peak is; only next to it are those
     of bins computed. Rows with rival peaks or without a clear one are smoothed in full.
 
     Args:
-        axes: per axis (N, K, bins) at least 0, of any scale; N and K are the same on all.
+        rows: of a margin of at least `smoothing_margin`.
         sigma_bins: standard deviation of the Gaussian.
 
     Returns:
-        Per axis (N, K) indices of bins.
+        (R,) indices of bins.
     """
-    group = int(sigma_bins / _BINS_PER_SIGMA)
-    bins = [axis.shape[2] for axis in axes]
-    if group < 2 or not axes[0].size or any(n % group or n < 4 * group for n in bins):
-        return [smoothed(axis, sigma_bins).argmax(axis=2) for axis in axes]
-    people, keypoints = axes[0].shape[:2]
-    peaks = np.empty((len(axes), people, keypoints), np.intp)
-    step = max(_ROWS // (keypoints * len(axes)), 1)
-    for start in range(0, people, step):
-        part = slice(start, start + step)
-        found = _peaks_from_groups([axis[part] for axis in axes], sigma_bins, group)
-        peaks[:, part] = found.reshape(peaks[:, part].shape)
-    return list(peaks)
+    group = int(sigma_bins / _GROUPS_PER_SIGMA)
+    if not rows.values.size:
+        return np.zeros(len(rows.values), np.intp)
+    if group < 2 or any(n % group or n < 4 * group for n in rows.bins):
+        axes = [rows.axis(number) for number in range(len(rows.bins))]
+        return np.concatenate([_smoothed_rows(a, sigma_bins).argmax(axis=1) for a in axes])
+    return _peaks_from_groups(rows, sigma_bins, group)
 
 
-def _peaks_from_groups(
-    axes: Sequence[NDArray[np.float32]], sigma_bins: float, group: int
-) -> NDArray[np.intp]:
-    """The highest smoothed bins of the rows of all axes, one after the other: (R,)."""
-    kernel = gaussian_kernel(sigma_bins)
-    margin = len(kernel) // 2 + len(_AROUND) // 2
-    rows, groups = _stack_rows(axes, margin, group)
-    count = np.repeat([axis.shape[2] // group for axis in axes], len(rows) // len(axes))
+def _peaks_from_groups(rows: ProbabilityRows, sigma_bins: float, group: int) -> NDArray[np.intp]:
+    """The highest smoothed bin of each row (R,)."""
+    groups = _group_means(rows, group)
+    count = np.repeat([n // group for n in rows.bins], rows.per_axis)
     coarse = _smoothed_rows(groups, sigma_bins / group)
-    every = np.arange(len(rows))
+    every = np.arange(len(count))
     best = coarse.argmax(axis=1).clip(1, count - 2)
     limit = _RIVAL * coarse[every, best]
     high = coarse >= limit[:, None]
@@ -97,45 +91,35 @@ def _peaks_from_groups(
     top = best + (c - a) / (2 * np.maximum(curvature, _FLAT))
     last = count * group - 1
     estimate = np.rint(group * (top + 0.5) - 0.5).clip(0, last).astype(np.intp)
-    offset = _smoothed_around(rows, estimate, kernel).argmax(axis=1)
+    offset = _smoothed_around(rows, estimate, sigma_bins).argmax(axis=1)
     certain &= (offset > 0) & (offset < len(_AROUND) - 1)
     peaks = (estimate + _AROUND[offset]).clip(0, last)
     unclear = np.flatnonzero(~certain)
     if len(unclear):
-        in_full = _smoothed_rows(rows[unclear, margin:-margin], sigma_bins)
+        in_full = _smoothed_rows(rows.inside()[unclear], sigma_bins)
         peaks[unclear] = in_full.argmax(axis=1).clip(0, last[unclear])
     return peaks
 
 
-def _stack_rows(
-    axes: Sequence[NDArray[np.float32]], margin: int, group: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The rows of all axes (R, ...), 0 beyond their ends: bins between margins, means of groups."""
+def _group_means(rows: ProbabilityRows, group: int) -> NDArray[np.float32]:
+    """(R, groups) mean of each group of bins, 0 beyond the axis' ends."""
     import cv2
 
-    count, bins = axes[0].size // axes[0].shape[2], max(axis.shape[2] for axis in axes)
-    rows = np.zeros((len(axes) * count, bins + 2 * margin), np.float32)
-    groups = np.zeros((len(axes) * count, bins // group), np.float32)
-    for number, axis in enumerate(axes):
-        flat, part = axis.reshape(count, -1), slice(number * count, (number + 1) * count)
-        rows[part, margin : margin + flat.shape[1]] = flat
-        size = flat.shape[1] // group, count
-        groups[part, : size[0]] = cv2.resize(flat, size, interpolation=cv2.INTER_AREA)
-    return rows, groups
+    means = np.zeros((len(rows.values), max(rows.bins) // group), np.float32)
+    for number, bins in enumerate(rows.bins):
+        part, size = number * rows.per_axis, (bins // group, rows.per_axis)
+        small = cv2.resize(rows.axis(number), size, interpolation=cv2.INTER_AREA)
+        means[part : part + size[1], : size[0]] = small
+    return means
 
 
 def _smoothed_around(
-    rows: NDArray[np.float32], middle: NDArray[np.intp], kernel: NDArray[np.float32]
+    rows: ProbabilityRows, middle: NDArray[np.intp], sigma_bins: float
 ) -> NDArray[np.float32]:
-    """Smoothed probabilities at a few bins about one in each row (R,): (R, len(_AROUND)).
-
-    The rows have margins in which the kernel fits about all of these bins.
-    """
-    width = len(kernel) + len(_AROUND) - 1
-    windows = np.lib.stride_tricks.sliding_window_view(rows, width, axis=1)
-    near = np.lib.stride_tricks.sliding_window_view(
-        windows[np.arange(len(rows)), middle], len(kernel), axis=1
-    )
+    """Smoothed probabilities at a few bins about one in each row (R,): (R, len(_AROUND))."""
+    kernel = gaussian_kernel(sigma_bins)
+    windows = rows.windows(middle, smoothing_margin(sigma_bins))
+    near = np.lib.stride_tricks.sliding_window_view(windows, len(kernel), axis=1)
     # Both sides of the kernel are added first: a flipped row has the same sums to the last bit.
     half = len(kernel) // 2
     sides = near[:, :, :half] + near[:, :, :half:-1]

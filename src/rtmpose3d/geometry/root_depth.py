@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -43,7 +44,7 @@ _JOINTS = ((), (5, 6), (11, 12), (13, 14), (15, 16))  # of LOWEST_JOINTS
 
 _PAIRS = np.array([pair for bone in BONES for pair in bone.keypoints])
 _PER_PAIR = [bone for bone in BONES for _ in bone.keypoints]
-_PAIRS_OF = [[i for i, b in enumerate(_PER_PAIR) if b is bone] for bone in BONES]
+_FIRST_PAIR = np.cumsum([0, *(len(bone.keypoints) for bone in BONES[:-1])])  # of each bone
 _LENGTH_M = np.array([bone.length_m for bone in _PER_PAIR])
 # Left and right are equally long, so a pair is one measurement of proportions, not two.
 _STD = np.array([bone.std * len(bone.keypoints) ** 0.5 for bone in _PER_PAIR])
@@ -73,6 +74,12 @@ class KeypointAccuracy:
     outlier_std: float = 0.2
     bone_ratio: Mapping[str, float] = field(default_factory=dict, hash=False)
     box_extents: BoxExtents | None = None
+
+    @cached_property
+    def log_lengths(self) -> NDArray[np.float64]:
+        """(B,) log of the length of each pair of keypoints in metres, between the model's."""
+        ratio = [self.bone_ratio.get(bone.name, 1.0) for bone in _PER_PAIR]
+        return np.log(_LENGTH_M * ratio)
 
 
 PUBLISHED_ACCURACY = KeypointAccuracy()
@@ -199,16 +206,15 @@ def _people(
         by_box = accuracy.box_extents.log_depth(side, cut, lowest)
         prior_log_z, prior_std = np.where(fits, by_box, (prior_log_z, prior_std))
     reliable_pairs = _reliable(pair_sure)
-    ratio = np.array([accuracy.bone_ratio.get(bone.name, 1.0) for bone in _PER_PAIR])
     return _People(
         a=a,
         b=(slope * offset[..., :2]).sum(axis=-1),
         c=(offset**2).sum(axis=-1),
         precision=_precision(np.abs(offset[..., 2]), a, noise, pair_sure, accuracy),
-        log_length=np.log(_LENGTH_M * ratio),
+        log_length=accuracy.log_lengths,
         prior_log_z=prior_log_z,
         prior_std=prior_std,
-        bones=np.stack([reliable_pairs[:, p].any(axis=1) for p in _PAIRS_OF]).sum(axis=0),
+        bones=np.logical_or.reduceat(reliable_pairs, _FIRST_PAIR, axis=1).sum(axis=1),
         min_log_z=np.log(MIN_DEPTH_M - nearest[:, _WRONG_DEPTHS]),
     )
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
+import cv2
 import numpy as np
 
 from rtmpose3d.codec import (
@@ -156,13 +157,17 @@ def _standard_deviations(
 
 def _run_flipped(session: PoseSession, pixels: UInt8Array) -> Decoded:
     """Decode the mean of the logits of each crop and of its flipped image (mmpose, flip_test)."""
-    flip_index = list(WHOLEBODY.flip_index)
-    both = session.run_simcc(np.concatenate([pixels, pixels[:, :, ::-1]]))
+    people, flip_index = len(pixels), list(WHOLEBODY.flip_index)
+    both = np.empty((2 * people, *pixels.shape[1:]), np.uint8)
+    both[:people] = pixels
+    for crop, flipped in zip(pixels, both[people:], strict=True):
+        cv2.flip(crop, 1, dst=flipped)  # a twentieth of the time of NumPy's [:, ::-1]
     means = []
-    for number, axis in enumerate(both):
-        plain, flipped = np.split(axis, 2)
-        back = flipped.take(flip_index, axis=1)
-        mean = plain + (back[:, :, ::-1] if number == 0 else back)
+    for number, logits in enumerate(session.run_simcc(both)):
+        mean = logits[people:].take(flip_index, axis=1)
+        if number == 0:
+            mean = np.ascontiguousarray(mean[:, :, ::-1])
+        mean += logits[:people]
         mean *= np.float32(0.5)
         means.append(mean)
     return decode_simcc(means, session.spec.codec, with_std=True)
