@@ -125,7 +125,8 @@ VARIANTS = (
     Variant(name="no occlusion", augmentation=photometric(patch_prob=0.0, dropout_prob=0.0)),
     Variant(name="no auxiliary heatmaps", heatmap_weight=0.0),
     Variant(name="z of the teacher on photographs", teacher_depth=True),
-    Variant(name="bone lengths and symmetry on photographs", bone_prior=0.3),
+    Variant(name="bone lengths and symmetry on photographs, 0.3", bone_prior=0.3),
+    Variant(name="bone lengths and symmetry on photographs, 0.03", bone_prior=0.03),
 )  # fmt: skip
 
 

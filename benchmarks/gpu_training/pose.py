@@ -49,7 +49,7 @@ from rtmpose3d.training.recipes import resolve_recipe
 from rtmpose3d.training.recipes.augmentation import GeometricAugmentation
 from rtmpose3d.training.recipes.pose import PoseRecipe
 
-SPORT, FACES = 0.38, 0.10  # of each batch; the rest is rendered
+SPORT, FACES = 0.5, 0.1  # of each batch; the rest is rendered
 FLAT, FINAL = 0.35, 0.01  # part of the time before the cosine, factor at its end
 STAGE2 = 0.8  # part of the time before the weaker augmentation
 LABELLING = (0.4, 0.65)  # parts of the time at which the network labels
