@@ -27,6 +27,11 @@ disable_telemetry()  # before a test imports onnxruntime itself
 if importlib.util.find_spec("openvino") is not None:
     import_openvino()  # before a test imports it with its telemetry
 
+# Several workers share the cores: torch, which reads this when imported, starts fewer threads.
+_workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if _workers > 1:
+    os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // _workers, 1)))
+
 # No test depends on the speed of the machine.
 hypothesis.settings.register_profile(
     "any-machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
