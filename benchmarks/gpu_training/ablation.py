@@ -24,18 +24,25 @@ from pathlib import Path
 import numpy as np
 import torch
 from bone_prior import BonePrior
-from canvases import Rendering, Shuffled, read_people, read_rendered
-from pose import PORTRAIT_BOX_SCALE, augment_batch, label_people, save, train_step
+from canvases import CROPS_PER_FILE, Rendering, Shuffled, read_people, read_rendered
+from pose import (
+    PORTRAIT_BOX_SCALE,
+    add_data_arguments,
+    augment_batch,
+    label_people,
+    save,
+    train_step,
+)
 from torch import Tensor
 from windows import People, cut_crops, inference_windows, join, to_crop
 
-from rtmpose3d.data import read_dataset
+from rtmpose3d.data import ReadOptions, read_dataset
 from rtmpose3d.models.graph import PoseGraph
 from rtmpose3d.skeletons import HIPS, PART_INDICES
 from rtmpose3d.structures import FloatArray
 from rtmpose3d.structures.atomic import atomic_write
 from rtmpose3d.synth.scene import AssetSplit
-from rtmpose3d.training.data.pose_batches import PoseBatch, split_batch
+from rtmpose3d.training.data.pose_batches import PoseBatch
 from rtmpose3d.training.loop.engine import Engine
 from rtmpose3d.training.pose.initialization import InitialWeights
 from rtmpose3d.training.pose.task import PoseTask, prepare_pose
@@ -47,7 +54,6 @@ from rtmpose3d.training.recipes.small import nano_small
 from rtmpose3d.zoo import BundledFile, resolve
 
 INITIAL = "rtmw3d-n-cc0"
-FILE_CROPS = 64
 EYE_CORNERS = (23 + 36, 23 + 45)
 BLAZEPOSE = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)  # COCO's 17 in it
 OWN_LABELS_AT = 0.5  # part of the steps before the network labels
@@ -153,7 +159,7 @@ def render(
     options: argparse.Namespace, split: AssetSplit, count: int, size_wh: tuple[int, int]
 ) -> People:
     """Rendered canvases, kept in OUT."""
-    folder, needed = options.out / f"rendered_{split}", -(-count // FILE_CROPS)
+    folder, needed = options.out / f"rendered_{split}", -(-count // CROPS_PER_FILE)
     world = Rendering(
         assets=options.assets, backdrops=options.backdrops, folder=folder, size_wh=size_wh,
         workers=options.render_workers, seed=77, split=split, max_waiting_files=needed,
@@ -161,7 +167,7 @@ def render(
     if len(list(folder.glob("*.npz"))) < needed:
         processes = world.start()
         while (have := len(list(folder.glob("*.npz")))) < needed:
-            print(f"\r{split}: {have * FILE_CROPS} of {count} rendered", end="", flush=True)
+            print(f"\r{split}: {have * CROPS_PER_FILE} of {count} rendered", end="", flush=True)
             time.sleep(2)
         for process in processes:
             process.terminate()
@@ -173,8 +179,8 @@ def teacher_depth_m(folder: Path, split: str, every: int) -> FloatArray:
     """(N, 133) z of the teacher relative to the hips for the records of LSP Extended."""
     with np.load(folder / split / "labels.npz") as file:
         world, agreement = file["teacher_world_m"], file["agreement"]
-    records = read_dataset("lspet", folder, split)
-    rows = [record.index for record in list(records)[::every]]
+    records = read_dataset("lspet", folder, split, options=ReadOptions(every=every))
+    rows = [record.index for record in records]
     depth = np.full((len(rows), 133), np.nan, np.float32)
     z = world[rows][:, BLAZEPOSE, 2]
     depth[:, :17] = np.where(agreement[rows, None] >= MIN_AGREEMENT, z, np.nan)
@@ -184,7 +190,7 @@ def teacher_depth_m(folder: Path, split: str, every: int) -> FloatArray:
 def test_batches(people: People, size_wh: tuple[int, int]) -> list[PoseBatch]:
     """Crops as inference cuts them, with labels by hand only."""
     batches = []
-    for rows in torch.arange(len(people)).split(128):
+    for rows in torch.arange(len(people)).split(CROPS_PER_FILE):
         part = people.rows(rows)
         windows = inference_windows(part, size_wh)
         crops = cut_crops(part, windows, size_wh).round().to(torch.uint8)
@@ -196,7 +202,7 @@ def test_batches(people: People, size_wh: tuple[int, int]) -> list[PoseBatch]:
             keypoints_camera_m=np.full((len(part), 133, 3), np.nan, np.float32),
             box_side_px=sides.numpy(),
         )
-        batches += split_batch(batch, 64)
+        batches.append(batch)
     return batches
 
 
@@ -280,8 +286,7 @@ def train(
         if variant.own_labels and step == round(OWN_LABELS_AT * steps):
             for name in ("sport", "faces"):
                 own = parts[name].people
-                copy = People(**{key: value.clone() for key, value in vars(own).items()})
-                print(f"  {name}: {label_people(task, own, copy)}")
+                print(f"  {name}: {label_people(task, own, own.clone())}")
         drawn = [parts[name].draw(count) for name, count in counts.items() if count]
         batch = augment_batch(join(drawn), recipe, 1)
         rate = recipe.learning_rate * recipe.schedule.factor(step)
@@ -363,9 +368,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True, help="folder of lspet/ and faces/")
-    parser.add_argument("--assets", type=Path, required=True, help="as for rtmpose3d synth")
-    parser.add_argument("--backdrops", type=Path, required=True, help="as for rtmpose3d synth")
+    add_data_arguments(parser)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=350)
     parser.add_argument("--base-steps", type=int, default=600)

@@ -197,10 +197,7 @@ def train(
     while pool.total < options.min_rendered:
         pool.update()
         time.sleep(0.05)
-    originals = {
-        id(part): People(**{name: value.clone() for name, value in vars(part.people).items()})
-        for part in (sport, faces)
-    }
+    originals = {id(part): part.people.clone() for part in (sport, faces)}
     count = {name: round(share * recipe.batch_size) for name, share in (("s", SPORT), ("f", FACES))}
     start = time.monotonic()
     done, step, saved, labelled = 0.0, 0, 0, 0
@@ -282,14 +279,19 @@ def write_sheet(batch: DeviceBatch, path: Path) -> None:
     cv2.imwrite(str(path), np.concatenate(rows))
 
 
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the folders of photographs, and of what people are rendered from."""
+    parser.add_argument("--data", type=Path, required=True, help="folder of lspet/ and faces/")
+    parser.add_argument("--assets", type=Path, required=True, help="as for rtmpose3d synth")
+    parser.add_argument("--backdrops", type=Path, required=True, help="as for rtmpose3d synth")
+
+
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True, help="folder of lspet/ and faces/")
-    parser.add_argument("--assets", type=Path, required=True, help="as for rtmpose3d synth")
-    parser.add_argument("--backdrops", type=Path, required=True, help="as for rtmpose3d synth")
+    add_data_arguments(parser)
     parser.add_argument("--initial", type=Path, required=True, help="weights to start from")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--shared", type=Path, default=Path("/dev/shm/rtmpose3d"))

@@ -52,6 +52,10 @@ class People:
     def __len__(self) -> int:
         return len(self.canvases)
 
+    def clone(self) -> People:
+        """A copy."""
+        return People(**{name: value.clone() for name, value in vars(self).items()})
+
     def rows(self, index: Tensor) -> People:
         """Some of the people."""
         return People(**{name: value[index] for name, value in vars(self).items()})

@@ -88,7 +88,7 @@ def _decode(
     needed = spec.axes if with_std or spec.decode_sigma is not None else 2
     reach = spec.confidence_bins[:needed]
     margin = max(reach) if spec.decode_sigma is None else smoothing_margin(spec.decode_sigma)
-    rows = relative_probabilities(simcc[:needed], heights, spec.beta, max(margin, *reach))
+    rows = relative_probabilities(simcc[:needed], heights, spec.beta, margin)
     if spec.decode_sigma is None:
         peaks = np.stack([axis.argmax(axis=2) for axis in simcc])  # first of equals
     else:

@@ -56,15 +56,12 @@ class ProbabilityRows:
             peak: (R,) indices of bins.
             reach: bins to either side, per axis.
         """
-        rows = 2 * self.per_axis
-        near = self.windows(peak, max(reach))[:rows]
-        if reach[0] == reach[1]:
-            mass = near.sum(axis=1)
-        else:
-            widest = max(reach)
-            parts = zip(np.split(near, 2), reach, strict=False)
-            cut = [part[:, widest - r : widest + r + 1].sum(axis=1) for part, r in parts]
-            mass = np.concatenate(cut)
+        rows, widest = 2 * self.per_axis, max(reach)
+        near = np.split(self.windows(peak, widest)[:rows], 2)
+        parts = zip(near, reach, strict=False)
+        mass = np.concatenate(
+            [part[:, widest - r : widest + r + 1].sum(axis=1) for part, r in parts]
+        )
         return np.minimum(mass / self.values[:rows].sum(axis=1), np.float32(1))
 
 
