@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtmpose3d import BackendError
-from rtmpose3d.runtime import DetectorSession, Device, PoseSession, RuntimeOptions
+from rtmpose3d.runtime import DetectorSession, Device, PoseSession, RuntimeOptions, devices
 from rtmpose3d.runtime import open_detector as open_any_detector
 from rtmpose3d.runtime import open_pose as open_any_pose
 from rtmpose3d.runtime.backends import openvino as backend
@@ -152,8 +152,8 @@ def two_stages(monkeypatch: pytest.MonkeyPatch) -> RuntimeOptions:
 def test_body_and_head_of_a_pose_network_equal_the_whole(
     made_checkpoint, two_stages, monkeypatch, name: str
 ) -> None:
-    # The stages keep direct convolutions, so the whole has to.
-    monkeypatch.setattr(openvino_compiling, "transform_convolutions", lambda model: None)
+    # All convolutions are direct, in the stages and in the whole.
+    monkeypatch.setattr(openvino_compiling, "transform_convolutions", lambda model, kernels: None)
     spec = resolve_pose(name)
     crops = noise(3, spec.input_size_wh)
     divided = open_any_pose(spec, made_checkpoint(name), two_stages)
@@ -170,6 +170,60 @@ def test_body_and_head_of_a_detector_equal_the_whole(made_checkpoint, two_stages
     for ours, theirs in zip(divided, whole, strict=True):
         np.testing.assert_allclose(ours.scores, theirs.scores, atol=1e-5)
         np.testing.assert_allclose(ours.boxes_xyxy, theirs.boxes_xyxy, atol=0.01)
+
+
+@pytest.mark.parametrize("is_amx", [False, True])
+def test_large_bodies_take_fewer_products_where_there_are_no_units_for_matrices(
+    made_checkpoint, two_stages, monkeypatch, compilations, is_amx: bool
+) -> None:
+    found: list[tuple[int, ...]] = []
+    original = openvino_compiling.transform_convolutions
+
+    def transform(model: openvino.Model, kernels: tuple[int, ...]) -> int:
+        found.append(kernels)
+        return original(model, kernels)
+
+    crops = noise(5, OURS.input_size_wh)
+    expected = open_any_pose(OURS, made_checkpoint(OURS.name), OPENVINO).run_simcc(crops)
+    compilations.clear()
+    monkeypatch.setattr(openvino_compiling, "LARGE", 0)
+    monkeypatch.setattr(openvino_compiling, "transform_convolutions", transform)
+    monkeypatch.setattr(openvino_compiling, "has_amx", lambda: is_amx)
+    session = open_any_pose(OURS, made_checkpoint(OURS.name), two_stages)
+    for ours, theirs in zip(session.run_simcc(crops), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-4 * theirs.std())
+    sizes = [None] if is_amx else [1, 4]
+    assert compilations == [(OURS.name, size) for size in sizes]
+    assert found == ([] if is_amx else [(7,), (7,)])
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ("processor : 0\nflags\t\t: fpu avx512f avx512_bf16\n", False),
+        ("processor : 0\nflags\t\t: fpu avx512_bf16 amx_bf16 amx_tile\n", True),
+    ],
+)
+def test_units_for_matrices_are_in_the_flags_of_linux(
+    tmp_path: Path, monkeypatch, facts: str, expected: bool
+) -> None:
+    path = tmp_path / "cpuinfo"
+    path.write_text(facts)
+    monkeypatch.setattr(devices, "CPU_FACTS", path)
+    assert openvino_package.has_amx() is expected
+
+
+@pytest.mark.parametrize(("name", "expected"), [("AMD Ryzen", False), ("Intel Xeon", True)])
+def test_elsewhere_the_name_of_the_processor_tells(
+    tmp_path: Path, monkeypatch, name: str, expected: bool
+) -> None:
+    class Core:
+        def get_property(self, device: str, key: str) -> str:
+            return f"{name}, {device}, {key}"
+
+    monkeypatch.setattr(devices, "CPU_FACTS", tmp_path / "missing")
+    monkeypatch.setattr(openvino_package, "openvino_core", Core)
+    assert openvino_package.has_amx() is expected
 
 
 def test_the_head_has_no_convolution_but_the_last_of_a_detector(made_checkpoint) -> None:
@@ -249,6 +303,20 @@ def test_an_exported_file_that_smooths_runs_as_in_onnxruntime(tmp_path: Path) ->
 def test_auto_is_bf16_where_the_processor_has_it(monkeypatch, capabilities, precisions) -> None:
     monkeypatch.setattr(openvino_package, "read_capabilities", lambda device: capabilities)
     assert backend.device_precisions(CPU) == precisions
+
+
+def test_auto_is_fp32_for_a_detector_whose_boxes_bf16_would_move(
+    made_checkpoint, shared: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(openvino_package, "read_capabilities", lambda device: {"FP32", "BF16"})
+    options = RuntimeOptions(backend="openvino", device="cpu")
+    made = open_detector(made_checkpoint(DETECTOR.name), options).runtime
+    assert (made.precision, made.precision_reason) == (
+        "fp32",
+        "bf16 would move its boxes by pixels",
+    )
+    published = shared / "samples" / "rtmdet" / "rtmdet-nano_person_640.onnx"
+    assert open_detector(published, options).runtime.precision == "fp32"
 
 
 def test_half_precision_without_instructions_is_an_error(made_checkpoint, monkeypatch) -> None:

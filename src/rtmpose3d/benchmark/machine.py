@@ -6,11 +6,10 @@ import os
 import platform
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from rtmpose3d.runtime import BACKENDS
+from rtmpose3d.runtime.devices import cpu_facts, cpu_flags
 
-CPU_FACTS = Path("/proc/cpuinfo")
 INSTRUCTIONS = {  # Linux's flags
     "avx2": "AVX2",
     "avx512f": "AVX-512",
@@ -47,12 +46,11 @@ def describe_machine(threads: int | None) -> dict[str, str]:
 
 def vector_instructions() -> str:
     """The vector and matrix instructions of the processor that networks use (Linux)."""
-    lines = _cpu_facts()
-    flags = next((line.split() for line in lines if line.startswith(("flags", "Features"))), [])
+    flags = cpu_flags()
     if not flags:
         return "unknown"
     found = [name for flag, name in INSTRUCTIONS.items() if flag in flags]
-    half = "" if HALF_FLAGS & set(flags) else "; none for bf16"
+    half = "" if HALF_FLAGS & flags else "; none for bf16"
     return (", ".join(found) or "none of those known") + half
 
 
@@ -75,14 +73,5 @@ def installed_version(package: str) -> str:
 
 def processor_name() -> str:
     """The processor's name as the system gives it."""
-    lines = _cpu_facts()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    names = [line.split(":", 1)[1].strip() for line in cpu_facts() if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
-
-
-def _cpu_facts() -> list[str]:
-    """Lines of Linux's description of the processors; none elsewhere."""
-    try:
-        return CPU_FACTS.read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return []

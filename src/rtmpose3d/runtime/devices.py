@@ -6,11 +6,13 @@ import os
 import re
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from rtmpose3d.errors import UnknownNameError
 
 AUTO = "auto"  # backend, device or precision that suits the machine
+FP32, BF16 = "fp32", "bf16"
 DeviceKind: TypeAlias = Literal["cpu", "cuda", "mps", "coreml", "gpu", "npu"]
 
 DEVICES = (AUTO, "cpu", "cuda", "cuda:N", "mps", "coreml", "gpu", "gpu:N", "npu")
@@ -21,6 +23,7 @@ _SINGLE: dict[str, DeviceKind] = {
     "npu": "npu",
 }
 _NUMBERED: dict[str, DeviceKind] = {"cuda": "cuda", "gpu": "gpu"}
+CPU_FACTS = Path("/proc/cpuinfo")  # Linux
 _NUMBERED_NAME = re.compile(r"(cuda|gpu)(?::(\d+))?")
 
 
@@ -46,6 +49,20 @@ class Device:
 def usable_cores() -> int:
     """Number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def cpu_facts() -> list[str]:
+    """Lines of Linux's description of the processors; none on other systems."""
+    try:
+        return CPU_FACTS.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+
+
+def cpu_flags() -> frozenset[str]:
+    """Linux's names of the processor's instruction sets; none on other systems."""
+    lines = (line for line in cpu_facts() if line.startswith(("flags", "Features")))
+    return frozenset(next(lines, "").split())
 
 
 def parse_device(name: str) -> Device | None:

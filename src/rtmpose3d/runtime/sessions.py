@@ -239,11 +239,15 @@ def _runtime(origin: Origin | None, device: Device, precision: str) -> Runtime:
     """Backend, device and precision of a network; a custom one has no backend's name."""
     if origin is None:
         return Runtime(backend="", device=str(device), precision=precision)
-    reason = "requested"
-    if origin.options.precision == AUTO:
-        is_file = isinstance(origin.checkpoint, Path) and is_onnx_file(origin.checkpoint)
-        explain = BACKENDS[origin.options.backend].explain_precision
-        reason = "the file's" if is_file else explain(device)
+    row = BACKENDS[origin.options.backend]
+    if origin.options.precision != AUTO:
+        reason = "requested"
+    elif isinstance(origin.checkpoint, Path) and is_onnx_file(origin.checkpoint):
+        reason = "the file's"
+    elif precision != row.resolve_precision(AUTO, device):
+        reason = "bf16 would move its boxes by pixels"
+    else:
+        reason = row.explain_precision(device)
     return Runtime(
         backend=origin.options.backend,
         device=str(device),
@@ -265,7 +269,8 @@ def _open(
         assert backend.open_file is not None, "select_backend checked it"
         opened = backend.open_file(file, execution)
         return opened, device, origin, opened.precision
-    precision = backend.resolve_precision(options.precision, device)
+    drifts = isinstance(spec, DetectorSpec) and spec.drifts_in_bf16
+    precision = backend.resolve_precision(options.precision, device, drifts_in_bf16=drifts)
     execution = replace(execution, precision=precision)
     weights = load_weights(spec, checkpoint)
     return backend.open_weights(spec, weights, execution), device, origin, precision

@@ -94,9 +94,14 @@ def test_equal_seeds_give_equal_weights_and_others_do_not(tmp_path):
 
 
 def test_it_overfits_a_few_people(tmp_path):
-    """Far better after 100 steps than after 20, on any processor."""
+    """Far better after 100 steps than after 20, on any processor.
+
+    Rounding differs between processors and grows from step to step; from this seed the error ends
+    at 1 to 4 % of that after 20 steps (other seeds learn later: up to 40 %).
+    """
     people = FixedSource(batches=[batch(0, 8)])
     wanted = recipe(
+        seed=0,
         steps=100,
         model=tiny_spec(),
         learning_rate=1e-3,

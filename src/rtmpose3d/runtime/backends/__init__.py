@@ -17,7 +17,7 @@ from rtmpose3d.runtime.backends import (
     openvino_package,
     torch,
 )
-from rtmpose3d.runtime.devices import AUTO, Device, DeviceKind
+from rtmpose3d.runtime.devices import AUTO, BF16, Device, DeviceKind
 from rtmpose3d.runtime.network import Execution, ModelFile, Network, Weights
 from rtmpose3d.zoo import ModelSpec
 
@@ -55,15 +55,22 @@ class Backend:
     may_have_accelerator: Callable[[], bool] = lambda: False
     auto: bool = True
 
-    def resolve_precision(self, wanted: str, device: Device) -> str:
+    def resolve_precision(
+        self, wanted: str, device: Device, *, drifts_in_bf16: bool = False
+    ) -> str:
         """The precision that runs on a device; "auto" is the default there.
+
+        Args:
+            wanted: name of a precision, or "auto".
+            device: of this backend.
+            drifts_in_bf16: whether "auto" avoids bf16, which would change results of the model.
 
         Raises:
             BackendError: the backend does not have it on this device.
         """
         available = self.device_precisions(device) if self.device_precisions else self.precisions
         if wanted == AUTO:
-            return available[0]
+            return next(name for name in available if name != BF16 or not drifts_in_bf16)
         if wanted not in available:
             raise BackendError(
                 f"the {self.name} backend has no precision {wanted!r} on this {device}, only "

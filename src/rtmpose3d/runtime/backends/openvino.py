@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rtmpose3d.errors import BackendError
-from rtmpose3d.runtime.backends.openvino_compiling import FP32, Compiler, Stage, run_stages
+from rtmpose3d.runtime.backends.openvino_compiling import Compiler, Stage, run_stages
 from rtmpose3d.runtime.backends.openvino_graphs import (
     has_head,
+    is_separable,
     read_graph,
     select_outputs,
     simplify_file,
@@ -28,7 +29,7 @@ from rtmpose3d.runtime.backends.openvino_package import (
     openvino_core,
     resolve_device,
 )
-from rtmpose3d.runtime.devices import AUTO
+from rtmpose3d.runtime.devices import AUTO, BF16, FP32
 from rtmpose3d.runtime.graph_files import graph_file
 from rtmpose3d.runtime.layouts import MODEL_KEY
 from rtmpose3d.runtime.network import (
@@ -232,7 +233,8 @@ def _file_precision(model: openvino.Model, path: Path, execution: Execution) -> 
     """The precision of a file: half precision only where body and head are distinguished."""
     available = device_precisions(execution.device)
     if execution.precision == AUTO:
-        return available[0] if has_head(model) else FP32
+        drifts = available[0] == BF16 and is_separable(model)
+        return available[0] if has_head(model) and not drifts else FP32
     if execution.precision not in available:
         raise BackendError(
             f"openvino has no {execution.precision} on this {execution.device}, only "

@@ -23,17 +23,17 @@ from rtmpose3d.runtime.backends.openvino_package import (
     check_not_forked,
     describe_device,
     device_name,
+    has_amx,
     import_openvino,
     openvino_core,
 )
-from rtmpose3d.runtime.devices import Device, usable_cores
+from rtmpose3d.runtime.devices import BF16, FP32, Device, usable_cores
 from rtmpose3d.structures import FloatArray, UInt8Array
 
 if TYPE_CHECKING:
     import openvino
 
 _TYPES = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}  # OpenVINO's names
-FP32 = "fp32"
 MAX_STREAMS = 4  # each takes a graph's compilation and buffers
 LARGE = 40_000_000  # bytes of weights, ten million of them
 
@@ -83,7 +83,16 @@ class Compiler:
     def is_large(self) -> bool:
         """Whether a fixed batch size saves more time than its compilation and memory cost."""
         size = sum(np.frombuffer(part, np.uint8).nbytes for part in self.content)
-        return self.precision == FP32 and size >= LARGE
+        return bool(self._kernels) and size >= LARGE
+
+    @cached_property
+    def _kernels(self) -> tuple[int, ...]:
+        """Sizes of the kernels of convolutions that take less time in fewer products."""
+        if self._find_device(self.precision) != "CPU":
+            return ()
+        if self.precision == FP32:
+            return (3, 7)
+        return (7,) if self.precision == BF16 and not has_amx() else ()
 
     def compile(self, outputs: Sequence[str], batch_size: int | None = None) -> list[Stage]:
         """The stages of the model with some of its outputs, each fed by the one before.
@@ -124,13 +133,13 @@ class Compiler:
             shape[0] = batch_size
             model.reshape(shape)
         parts = [model]
-        if len(precisions) == 1 and self._find_device(FP32) == "CPU":
-            transform_convolutions(model)
-        elif len(precisions) > 1:
+        if len(precisions) > 1:
             divided = divide(model, self.name)
             if divided is None:
                 raise BackendError(f"{self.name} has no head that could stay in fp32")
             parts = list(divided)
+        if self.precision == FP32 or self.is_large:
+            transform_convolutions(parts[0], self._kernels)
         stages = []
         for part, precision, key in zip(parts, precisions, keys, strict=True):
             compiled = openvino_core().compile_model(
@@ -170,6 +179,7 @@ class Compiler:
             tuple(outputs),
             batch_size,
             self.precision,
+            self._kernels,
             index,
         )
         return cache_key((repr(facts), *self.content))

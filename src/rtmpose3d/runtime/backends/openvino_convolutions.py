@@ -1,4 +1,4 @@
-"""Convolutions in fewer products (`runtime.fast_convolution`) for OpenVINO in fp32.
+"""Convolutions in fewer products (`runtime.fast_convolution`) for OpenVINO.
 
 OpenVINO reaches the peak of the processor in dense convolutions, so the only way to be faster is
 less arithmetic. The rows of a map are transformed, and the products are those of a grouped
@@ -9,11 +9,14 @@ convolution over the columns, for which OpenVINO has fast kernels:
 - 3x3 of large models by Winograd's algorithm: half as long again, for twice the memory. This pays
   only where the number of images is fixed: else OpenVINO copies each map into another layout.
 
-In half precision convolutions stay direct: they are fast there, and transforms would lose digits.
+In bf16 only 7x7 of large models, and only where the processor has AVX-512 but not AMX, in which
+direct convolutions are faster than the transforms. The drift stays the same, since the sums are in
+fp32 and the transforms neither grow nor shrink values; 3x3 would gain nothing and lose digits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,22 +36,26 @@ _LANES = 8  # OpenVINO's fast kernels have groups of a multiple of as many chann
 _WORTH = 0.9  # of the direct products; transforms are matrix products and take some, too
 
 
-def transform_convolutions(model: openvino.Model) -> int:
+def transform_convolutions(model: openvino.Model, kernels: Sequence[int] = (3, 7)) -> int:
     """Replaces the dense convolutions of 7x7 and 3x3 that take less time so, in place.
+
+    Args:
+        model: to be changed.
+        kernels: sizes of the kernels of the convolutions that may be replaced.
 
     Returns:
         The number of replaced convolutions.
     """
     count = 0
     for node in model.get_ordered_ops():
-        fast = _fast_convolution(node)
+        fast = _fast_convolution(node, kernels)
         if fast is not None:
             _replace(node, fast)
             count += 1
     return count
 
 
-def _fast_convolution(node: openvino.Node) -> FastConvolution | None:
+def _fast_convolution(node: openvino.Node, kernels: Sequence[int]) -> FastConvolution | None:
     """The matrices for a convolution; None if it stays as it is."""
     if node.get_type_name() != "Convolution":
         return None
@@ -59,7 +66,7 @@ def _fast_convolution(node: openvino.Node) -> FastConvolution | None:
     attributes = node.get_attributes()
     if (
         len(kernel) != 4
-        or kernel[2:] not in ((3, 3), (7, 7))
+        or kernel[2:] not in [(size, size) for size in kernels]
         or list(attributes["strides"]) != [1, 1]
         or list(attributes["dilations"]) != [1, 1]
         or list(attributes["pads_begin"]) != [kernel[2] // 2] * 2

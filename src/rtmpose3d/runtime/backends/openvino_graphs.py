@@ -96,6 +96,15 @@ def has_head(model: openvino.Model) -> bool:
     return bool(_cuts(model))
 
 
+def is_separable(model: openvino.Model) -> bool:
+    """Whether the 3x3 convolutions are separable, as RTMDet-nano's: depthwise, then 1x1."""
+    return any(
+        node.get_type_name() == "GroupConvolution"
+        and list(node.get_input_partial_shape(1))[2:] == [1, 3, 3]
+        for node in model.get_ops()
+    )
+
+
 def _cuts(model: openvino.Model) -> list[tuple[openvino.Output, list[openvino.Input]]]:
     """Outputs of the body, each with the inputs of the head that read it."""
     targets = [node.input(0) for node in model.get_ordered_ops() if _begins_head(node)]

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from rtmpose3d.errors import BackendError, MissingDependencyError
-from rtmpose3d.runtime.devices import Device
+from rtmpose3d.runtime.devices import Device, cpu_flags
 
 if TYPE_CHECKING:
     import openvino
@@ -158,6 +158,17 @@ def explain_precision(device: Device) -> str:
 def read_capabilities(device: Device) -> frozenset[str]:
     """Number formats that a device computes with: FP32, BF16, FP16, INT8, ..."""
     return frozenset(openvino_core().get_property(device_name(device), "OPTIMIZATION_CAPABILITIES"))
+
+
+def has_amx() -> bool:
+    """Whether the processor multiplies matrices of bf16 in units of their own (Intel's AMX).
+
+    Where the system does not tell, processors that are not AMD's count as having them.
+    """
+    flags = cpu_flags()
+    if flags:
+        return "amx_bf16" in flags
+    return "AMD" not in openvino_core().get_property("CPU", "FULL_DEVICE_NAME")
 
 
 def describe_device(device: Device) -> str:
