@@ -214,7 +214,7 @@ def test_units_for_matrices_are_in_the_flags_of_linux(
 
 
 @pytest.mark.parametrize(("name", "expected"), [("AMD Ryzen", False), ("Intel Xeon", True)])
-def test_elsewhere_the_name_of_the_processor_tells(
+def test_without_flags_all_but_those_of_amd_count(
     tmp_path: Path, monkeypatch, name: str, expected: bool
 ) -> None:
     class Core:

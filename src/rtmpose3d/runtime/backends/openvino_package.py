@@ -163,7 +163,7 @@ def read_capabilities(device: Device) -> frozenset[str]:
 def has_amx() -> bool:
     """Whether the processor multiplies matrices of bf16 in units of their own (Intel's AMX).
 
-    Where the system does not tell, processors that are not AMD's count as having them.
+    Where the flags are unknown (Windows), all processors but AMD's count as having them.
     """
     flags = cpu_flags()
     if flags:
