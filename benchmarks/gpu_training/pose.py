@@ -307,6 +307,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--log-every", type=int, default=50)
     parser.add_argument("--sheet", action="store_true", help="image of a batch")
     parser.add_argument("--device", default="cuda")
+    parser.add_argument("--precision", help="bf16 or fp32; default: bf16 on a GPU, else fp32")
     parser.add_argument("--seed", type=int, default=2026)
     return parser.parse_args()
 
@@ -317,9 +318,12 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     recipe = resolve_recipe("rtmw3d-n", batch_size=options.batch_size)
     assert isinstance(recipe, PoseRecipe)
-    precision = "bf16" if options.device.startswith("cuda") else "fp32"
+    default = "bf16" if options.device.startswith("cuda") else "fp32"
     recipe = replace(
-        recipe, learning_rate=options.learning_rate, precision=precision, seed=options.seed
+        recipe,
+        learning_rate=options.learning_rate,
+        precision=options.precision or default,
+        seed=options.seed,
     )
     if options.render_workers:
         Rendering(
