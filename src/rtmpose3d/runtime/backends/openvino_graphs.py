@@ -97,7 +97,7 @@ def has_head(model: openvino.Model) -> bool:
 
 
 def is_separable(model: openvino.Model) -> bool:
-    """Whether the 3x3 convolutions are separable, as RTMDet-nano's: depthwise, then 1x1."""
+    """Whether the 3x3 convolutions are separable, as RTMDet-nano's are: depthwise, then 1x1."""
     return any(
         node.get_type_name() == "GroupConvolution"
         and list(node.get_input_partial_shape(1))[2:] == [1, 3, 3]
