@@ -9,9 +9,9 @@ convolution over the columns, for which OpenVINO has fast kernels:
 - 3x3 of large models by Winograd's algorithm: half as long again, for twice the memory. This pays
   only where the number of images is fixed: else OpenVINO copies each map into another layout.
 
-In bf16 only 7x7 of large models, and only where the processor has AVX-512 but not AMX, in which
-direct convolutions are faster than the transforms. The drift stays the same, since the sums are in
-fp32 and the transforms neither grow nor shrink values; 3x3 would gain nothing and lose digits.
+In bf16 only 7x7 of large models, and only without AMX, which makes products cheaper but not the
+transforms. The drift stays the same, since sums are in fp32 and Fourier transforms keep the size of
+errors; 3x3 would gain nothing and lose digits.
 """
 
 from __future__ import annotations
