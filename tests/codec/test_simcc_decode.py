@@ -13,6 +13,7 @@ from rtmpose3d.codec import (
     decode_simcc,
     keypoints_from_bins,
 )
+from rtmpose3d.codec.rows import relative_probabilities
 from rtmpose3d.errors import InputError
 
 TWO_D = ("rtmpose-m_256x192", "rtmpose-l_384x288", "rtmw-l_256x192", "rtmw-l_384x288")
@@ -191,6 +192,13 @@ def test_the_logits_are_left_as_they_are():
     decode_simcc(simcc, RTMW3D)
     for axis, original in zip(simcc, before, strict=True):
         np.testing.assert_array_equal(axis, original)
+
+
+def test_no_logit_gives_a_denormal_probability():
+    logits = np.linspace(-200, 3, 1000, dtype=np.float32).reshape(1, 2, 500)
+    rows = relative_probabilities([logits], [logits.max(axis=2)], beta=1.0, margin=0)
+    assert rows.values.min() >= np.finfo(np.float32).tiny
+    assert rows.values.max() == 1
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
