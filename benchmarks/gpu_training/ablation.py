@@ -27,11 +27,12 @@ from bone_prior import BonePrior
 from canvases import CROPS_PER_FILE, Rendering, Shuffled, read_people, read_rendered
 from pose import (
     PORTRAIT_BOX_SCALE,
-    add_data_arguments,
+    add_common_arguments,
     augment_batch,
     label_people,
     save,
     train_step,
+    training_precision,
 )
 from torch import Tensor
 from windows import People, cut_crops, inference_windows, join, to_crop
@@ -251,7 +252,7 @@ def small_recipe(
         ema_momentum=0.005,
         ema_gamma=200,
         heatmap_weight=variant.heatmap_weight,
-        precision="bf16" if options.device.startswith("cuda") else "fp32",
+        precision=training_precision(options),
         stage1=variant.augmentation(recipe.stage1),
         seed=seed,
     )
@@ -368,8 +369,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add_data_arguments(parser)
-    parser.add_argument("--out", type=Path, required=True)
+    add_common_arguments(parser)
     parser.add_argument("--steps", type=int, default=350)
     parser.add_argument("--base-steps", type=int, default=600)
     parser.add_argument("--batch-size", type=int, default=32)
@@ -381,7 +381,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=1, help="use every n-th person of the test")
     parser.add_argument("--render-workers", type=int, default=1)
     parser.add_argument("--readers", type=int, default=2, help="processes that read datasets")
-    parser.add_argument("--device", default="cuda")
     return parser.parse_args()
 
 

@@ -279,11 +279,19 @@ def write_sheet(batch: DeviceBatch, path: Path) -> None:
     cv2.imwrite(str(path), np.concatenate(rows))
 
 
-def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the folders of photographs, and of what people are rendered from."""
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds folders (photographs, what people are rendered from, output), device and precision."""
     parser.add_argument("--data", type=Path, required=True, help="folder of lspet/ and faces/")
     parser.add_argument("--assets", type=Path, required=True, help="as for rtmpose3d synth")
     parser.add_argument("--backdrops", type=Path, required=True, help="as for rtmpose3d synth")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--precision", help="bf16 or fp32; default: bf16 on a GPU, else fp32")
+
+
+def training_precision(options: argparse.Namespace) -> str:
+    """The requested precision, or that of the device."""
+    return options.precision or ("bf16" if options.device.startswith("cuda") else "fp32")
 
 
 def parse() -> argparse.Namespace:
@@ -291,9 +299,8 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add_data_arguments(parser)
+    add_common_arguments(parser)
     parser.add_argument("--initial", type=Path, required=True, help="weights to start from")
-    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--shared", type=Path, default=Path("/dev/shm/rtmpose3d"))
     parser.add_argument("--seconds", type=float, default=500)
     parser.add_argument("--batch-size", type=int, default=512)
@@ -306,8 +313,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=1, help="use every n-th person only")
     parser.add_argument("--log-every", type=int, default=50)
     parser.add_argument("--sheet", action="store_true", help="image of a batch")
-    parser.add_argument("--device", default="cuda")
-    parser.add_argument("--precision", help="bf16 or fp32; default: bf16 on a GPU, else fp32")
     parser.add_argument("--seed", type=int, default=2026)
     return parser.parse_args()
 
@@ -318,11 +323,10 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     recipe = resolve_recipe("rtmw3d-n", batch_size=options.batch_size)
     assert isinstance(recipe, PoseRecipe)
-    default = "bf16" if options.device.startswith("cuda") else "fp32"
     recipe = replace(
         recipe,
         learning_rate=options.learning_rate,
-        precision=options.precision or default,
+        precision=training_precision(options),
         seed=options.seed,
     )
     if options.render_workers:

@@ -57,13 +57,13 @@ class ProbabilityRows:
             peak: (R,) indices of bins.
             reach: bins to either side, per axis.
         """
-        rows, widest = 2 * self.per_axis, max(reach)
-        near = np.split(self.windows(peak, widest)[:rows], 2)
+        widest = max(reach)
+        near = np.split(self.windows(peak, widest)[: 2 * self.per_axis], 2)
         parts = zip(near, reach, strict=False)
-        mass = np.concatenate(
-            [part[:, widest - r : widest + r + 1].sum(axis=1) for part, r in parts]
-        )
-        return np.minimum(mass / self.values[:rows].sum(axis=1), np.float32(1))
+        mass = [part[:, widest - r : widest + r + 1].sum(axis=1) for part, r in parts]
+        # Not of `values`: the order of a sum would depend on the other axes and the margin.
+        total = [self.axis(number).sum(axis=1) for number in range(2)]
+        return np.minimum(np.concatenate(mass) / np.concatenate(total), np.float32(1))
 
 
 def relative_probabilities(

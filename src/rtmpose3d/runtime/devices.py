@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -52,9 +53,10 @@ def usable_cores() -> int:
 
 
 def cpu_facts() -> list[str]:
-    """Lines of Linux's description of the processors; none on other systems."""
+    """Lines of Linux's description of the first processor; none on other systems."""
     try:
-        return CPU_FACTS.read_text("utf-8", "replace").splitlines()
+        with CPU_FACTS.open(encoding="utf-8", errors="replace") as file:
+            return list(takewhile(str.strip, file))
     except OSError:
         return []
 

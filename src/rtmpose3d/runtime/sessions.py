@@ -269,8 +269,9 @@ def _open(
         assert backend.open_file is not None, "select_backend checked it"
         opened = backend.open_file(file, execution)
         return opened, device, origin, opened.precision
-    drifts = isinstance(spec, DetectorSpec) and spec.drifts_in_bf16
-    precision = backend.resolve_precision(options.precision, device, drifts_in_bf16=drifts)
+    precision = backend.resolve_precision(
+        options.precision, device, drifts_in_bf16=spec.drifts_in_bf16
+    )
     execution = replace(execution, precision=precision)
     weights = load_weights(spec, checkpoint)
     return backend.open_weights(spec, weights, execution), device, origin, precision

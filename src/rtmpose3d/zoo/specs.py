@@ -82,6 +82,11 @@ class ModelSpec(ABC):
         """Names of the outputs of its graph, in order."""
 
     @property
+    def drifts_in_bf16(self) -> bool:
+        """Whether bf16 moves its results by pixels."""
+        return False
+
+    @property
     def graph(self) -> str:
         """Name of the graph that the package ships for it.
 
@@ -177,7 +182,7 @@ class DetectorSpec(ModelSpec):
 
     @property
     def drifts_in_bf16(self) -> bool:
-        """Whether bf16 moves boxes by pixels, as measured with the published RTMDet-nano.
+        """Whether bf16 moves its boxes by pixels, as measured with the published RTMDet-nano.
 
         It is the detector with separable convolutions, which sum few products.
         """
